@@ -1,0 +1,43 @@
+import type { Server } from 'node:http';
+import type { ContainerModule } from 'inversify';
+import type { SocketConfig } from '../ports/socket-config.js';
+
+/** Where a browser reached this backend, as seen by the request that asked. */
+export interface ClientOrigin {
+  readonly hostname: string;
+  readonly port: number;
+  readonly secure: boolean;
+}
+
+/** The provider's part of `new Pusher(key, options)`: where to connect. Never a secret. */
+export interface ClientOptions {
+  /** `pusher-js` insists on one, also where `wsHost` makes it meaningless. */
+  readonly cluster: string;
+  readonly forceTLS: boolean;
+  /** Always set: without it `pusher-js` falls back to transports that only hosted Pusher serves. */
+  readonly enabledTransports: readonly ['ws', 'wss'];
+  readonly wsHost?: string;
+  readonly wsPort?: number;
+  readonly wssPort?: number;
+  readonly wsPath?: string;
+}
+
+/**
+ * What an adapter is: a container module that binds `SOCKET_CLIENT` and its parts, and the browser's side of it.
+ * `adapters/index.ts` is the one place that lists them.
+ */
+export interface SocketAdapter {
+  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG`, `CLOCK` and `LOGGER`. */
+  readonly module: ContainerModule;
+  /** Where `pusher-js` connects to. */
+  clientOptions(config: SocketConfig, origin: ClientOrigin): ClientOptions;
+}
+
+/** Bound by adapters that listen on the host application's HTTP server. */
+export interface ServerAttachment {
+  /** Starts to listen. Leaves every path but its own to the server's other listeners. */
+  attach(server: Server): void;
+}
+
+/** The inversify token of {@link ServerAttachment}. */
+export const SERVER_ATTACHMENT = Symbol.for('nestjs-switchboard.ServerAttachment');

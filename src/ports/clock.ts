@@ -1,0 +1,25 @@
+/** A pending call of {@link Clock.after}. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Time, as the engine sees it: the system's in production, a hand-moved one in tests. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Calls once after so many milliseconds. A pending call never keeps the process alive. */
+  after(milliseconds: number, call: () => void): Timer;
+}
+
+/** The inversify token of the clock. */
+export const CLOCK = Symbol.for('nestjs-switchboard.Clock');
+
+/** The system's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, call) {
+    const handle = setTimeout(call, milliseconds);
+    handle.unref();
+    return { cancel: () => { clearTimeout(handle); } };
+  },
+};

@@ -1,0 +1,7 @@
+import type { SocketEvents } from './socket-events.js';
+
+/** The names that may be sent: the keys of `SocketEvents`, or any text while the application has declared none. */
+export type EventName = keyof SocketEvents extends never ? string : keyof SocketEvents & string;
+
+/** The payload that belongs to an event's name. */
+export type PayloadOf<E extends EventName> = E extends keyof SocketEvents ? SocketEvents[E] : unknown;

@@ -1,0 +1,18 @@
+/**
+ * The limits every provider shares: the strictest provider's, so that what passes in a test passes in production.
+ * Sizes are bytes of UTF-8, lengths are characters.
+ */
+export const LIMITS = Object.freeze({
+  /** One event's payload as JSON. Pusher answers 413 above this. */
+  payloadBytes: 10_240,
+  /** An event's name, as Pusher limits it. */
+  eventNameLength: 200,
+  /** A channel's name with its prefix: the documented 164, although the SDK would let 200 pass. */
+  channelNameLength: 164,
+  /** A member's id, as Pusher limits the user id of a presence channel. */
+  memberIdLength: 128,
+  /** Distinct members of one presence channel. */
+  presenceMembers: 100,
+  /** One member's presence data (`channel_data`) as JSON. */
+  presenceDataBytes: 1_024,
+});

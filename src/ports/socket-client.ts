@@ -1,0 +1,56 @@
+/** What one relay may say besides its payload. */
+export interface RelayOptions {
+  /** Leave out the connection with this Pusher socket id (`123.456`), on every node: usually the sender's own. */
+  readonly exceptSocketId?: string;
+}
+
+/** How a provider is doing. */
+export interface ProviderHealth {
+  readonly status: 'up' | 'down';
+  /** Open connections that this process knows of; `null` where the provider does not tell. */
+  readonly connections: number | null;
+  /** Why it is down, without secrets. */
+  readonly reason?: string;
+}
+
+/**
+ * The port: all that the application needs from a realtime provider.
+ *
+ * What every adapter promises, and the contract suite (`describeSocketClient`) checks:
+ * - *Resolved* means the provider has accepted the message for every connection the member has at that moment, on any
+ *   node. Nobody listening is no error.
+ * - Two relays from one process to one member arrive in the order they were called.
+ * - The payload arrives deep-equal to `JSON.parse(JSON.stringify(payload))`. A call without payload arrives without one.
+ * - The payload is read before the call returns: what is sent is what it was.
+ * - `exceptSocketId` leaves exactly that connection out.
+ * - `disconnectMember` ends every signed-in connection of the member and stops its client from coming back by itself.
+ * - Failures reject with a `SocketDeliveryError`; bad payloads with a `SocketUsageError`.
+ *
+ * Names and ids are taken as valid: `SocketService`, which stands in front of every adapter, has checked them.
+ */
+export interface ISocketClient {
+  /** Sends an event to one member, wherever and however often that member is connected. */
+  relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void>;
+  /** Sends one event to several members. A partial failure names exactly who was missed. */
+  relayToMembers(
+    memberIds: readonly string[],
+    event: string,
+    payload?: unknown,
+    options?: RelayOptions,
+  ): Promise<void>;
+  /** Sends an event to everybody subscribed to a channel. */
+  relayToChannel(channel: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void>;
+  /** Sends an event to everybody on the broadcast channel. */
+  broadcast(event: string, payload?: unknown, options?: RelayOptions): Promise<void>;
+  /** Ends every signed-in connection of the member. */
+  disconnectMember(memberId: string): Promise<void>;
+  /** Which of these members are signed in on at least one connection. */
+  onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** How the provider is doing, asked now; never rejects. */
+  health(): Promise<ProviderHealth>;
+  /** Releases every connection, timer and handle. Calls made afterwards reject with `SocketUnavailableError`. */
+  close(): Promise<void>;
+}
+
+/** The inversify (and Nest) token of the port. */
+export const SOCKET_CLIENT = Symbol.for('nestjs-switchboard.SocketClient');
