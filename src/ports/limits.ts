@@ -15,4 +15,8 @@ export const LIMITS = Object.freeze({
   presenceMembers: 100,
   /** One member's presence data (`channel_data`) as JSON. */
   presenceDataBytes: 1_024,
+  /** Client events that one connection may send in any second. */
+  clientEventsPerSecond: 10,
+  /** One WebSocket message from a client; a longer one closes the connection with 1009. */
+  frameBytes: 65_536,
 });

@@ -1,0 +1,79 @@
+import { LIMITS } from '../ports/limits.js';
+import type { AppCredentials } from '../ports/socket-config.js';
+import { channelNameProblem, channelType, memberIdProblem, userChannel } from '../protocol/channel-name.js';
+import { parseJsonObject } from '../protocol/client-frame.js';
+import { CODES, ProtocolError } from '../protocol/codes.js';
+import { channelStringToSign, isSignedBy, userStringToSign } from '../protocol/signatures.js';
+import type { Session, SessionUser } from './session.js';
+
+/** A request to subscribe, as the client sent it. Absent texts are empty or `undefined`. */
+export interface SubscribeRequest {
+  readonly channel: string;
+  readonly auth: string;
+  readonly channelData: string | undefined;
+}
+
+/**
+ * Decides whether a session may join a channel. Protocol sections 3.5, 3.6 and 3.8.
+ *
+ * @returns the member it joins as, on presence channels
+ * @throws ProtocolError when it may not; the connection goes on
+ */
+export function admitToChannel(app: AppCredentials, session: Session, request: SubscribeRequest): SessionUser | undefined {
+  const { channel, auth, channelData } = request;
+  const type = channelType(channel);
+  if (type.access === 'user') {
+    if (session.user !== undefined && channel === userChannel(session.user.id)) return undefined;
+    throw refused('The connection is not signed in as the user of this channel');
+  }
+  const problem = channelNameProblem(channel);
+  if (problem !== undefined) throw new ProtocolError(null, `Invalid channel name: ${problem}`);
+  if (type.access === 'public') return undefined;
+  if (!isSignedBy(app, auth, channelStringToSign(session.id, channel, channelData))) {
+    throw refused(`Invalid signature for the subscription to ${channel}`);
+  }
+  return type.access === 'presence' ? presenceMember(session, channelData) : undefined;
+}
+
+/**
+ * Decides whether a signin holds.
+ *
+ * @throws ProtocolError when it does not; the connection goes on
+ */
+export function admitUser(app: AppCredentials, session: Session, auth: string, userData: string): SessionUser {
+  if (!isSignedBy(app, auth, userStringToSign(session.id, userData))) {
+    throw refused('Invalid signature for the signin');
+  }
+  const data = parseJsonObject(userData);
+  const id = data?.['id'];
+  const problem = memberIdProblem(id);
+  if (data === undefined || typeof id !== 'string' || problem !== undefined) {
+    throw refused(`Invalid user_data: "id": ${problem ?? 'it is not a text'}`);
+  }
+  if (session.user !== undefined && session.user.id !== id) {
+    throw refused('The connection is signed in as another user already');
+  }
+  return { id, info: data['user_info'] };
+}
+
+function presenceMember(session: Session, channelData: string | undefined): SessionUser {
+  if (channelData === undefined) {
+    if (session.user !== undefined) return session.user;
+    throw refused('A presence channel needs channel_data, or a signin before the subscription');
+  }
+  if (Buffer.byteLength(channelData) > LIMITS.presenceDataBytes) {
+    throw refused(`Invalid channel_data: more than ${LIMITS.presenceDataBytes} bytes`);
+  }
+  const data = parseJsonObject(channelData);
+  const id = data?.['user_id'];
+  // Pusher's own examples have numbers; they are compared as texts.
+  const userId = typeof id === 'number' ? String(id) : id;
+  if (data === undefined || typeof userId !== 'string' || userId === '' || userId.length > LIMITS.memberIdLength) {
+    throw refused(`Invalid channel_data: "user_id" must be a text of 1 to ${LIMITS.memberIdLength} characters`);
+  }
+  return { id: userId, info: data['user_info'] };
+}
+
+function refused(message: string): ProtocolError {
+  return new ProtocolError(CODES.UNAUTHORIZED, message);
+}

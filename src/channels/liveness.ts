@@ -1,0 +1,50 @@
+import type { Clock, Timer } from '../ports/clock.js';
+import type { GatewayConfig } from '../ports/socket-config.js';
+import { CODES } from '../protocol/codes.js';
+import { PING } from '../protocol/frame.js';
+import type { Session } from './session.js';
+
+const SWEEP_MS = 1_000;
+
+/**
+ * Finds connections whose other end is gone without a word. Protocol section 3.10: after `activityTimeoutS` of silence a
+ * peer is pinged, after `pongTimeoutS` more its connection is ended with 4201.
+ *
+ * One sweep over all sessions, not a timer for each: a timer would have to be moved with every message.
+ */
+export class Liveness {
+  #sweep: Timer | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly config: Pick<GatewayConfig, 'activityTimeoutS' | 'pongTimeoutS'>,
+    private readonly sessions: ReadonlySet<Session>,
+    private readonly end: (session: Session, code: number, reason: string) => void,
+  ) {}
+
+  /** Sweeps once a second for as long as there are sessions. */
+  watch(): void {
+    this.#sweep ??= this.clock.after(SWEEP_MS, () => {
+      this.#sweep = undefined;
+      for (const session of this.sessions) this.#check(session);
+      if (this.sessions.size > 0) this.watch();
+    });
+  }
+
+  stop(): void {
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+  }
+
+  #check(session: Session): void {
+    const now = this.clock.now();
+    if (session.pingedAt !== undefined) {
+      if (now - session.pingedAt >= this.config.pongTimeoutS * 1_000) {
+        this.end(session, CODES.PONG_TIMEOUT, 'Pong reply not received in time');
+      }
+    } else if (now - session.lastActivity >= this.config.activityTimeoutS * 1_000) {
+      session.pingedAt = now;
+      session.connection.send(PING);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock, Timer } from '../ports/clock.js';
+import { LIMITS } from '../ports/limits.js';
+import { CODES, ProtocolError } from '../protocol/codes.js';
+import type { Session, SessionUser } from './session.js';
+
+interface Member {
+  user: SessionUser;
+  readonly sessions: Set<Session>;
+  /** Runs while the member has no connection left but may be reloading the page. */
+  leaving: Timer | undefined;
+}
+
+/**
+ * Who is present on one channel, counted per user and not per connection. Protocol section 3.6: a user joins with the
+ * first connection and leaves after the last.
+ */
+export class PresenceRoster {
+  readonly #members = new Map<string, Member>();
+  readonly #userOf = new Map<Session, string>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly graceMs: number,
+  ) {}
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  userIds(): string[] {
+    return [...this.#members.keys()];
+  }
+
+  /** Under which user a connection is present. */
+  userOf(session: Session): string | undefined {
+    return this.#userOf.get(session);
+  }
+
+  /**
+   * Adds a connection of a user.
+   *
+   * @returns whether the user was not present before
+   * @throws ProtocolError when the roster is full; a further connection of a present user is always admitted
+   */
+  join(session: Session, user: SessionUser): boolean {
+    const present = this.#members.get(user.id);
+    if (present === undefined && this.#members.size >= LIMITS.presenceMembers) {
+      throw new ProtocolError(
+        CODES.UNAUTHORIZED,
+        `The presence channel is full: ${LIMITS.presenceMembers} members are allowed`,
+      );
+    }
+    const member = present ?? { user, sessions: new Set(), leaving: undefined };
+    member.leaving?.cancel();
+    member.leaving = undefined;
+    member.user = user;
+    member.sessions.add(session);
+    this.#members.set(user.id, member);
+    this.#userOf.set(session, user.id);
+    return present === undefined;
+  }
+
+  /**
+   * Removes a connection. Calls `left` once its user is gone: at once when the leave is deliberate, else after the grace
+   * period, and not at all when the user comes back within it.
+   */
+  leave(session: Session, deliberate: boolean, left: (userId: string) => void): void {
+    const userId = this.#userOf.get(session);
+    const member = userId === undefined ? undefined : this.#members.get(userId);
+    if (userId === undefined || member === undefined) return;
+    this.#userOf.delete(session);
+    member.sessions.delete(session);
+    if (member.sessions.size > 0) return;
+    const remove = () => {
+      this.#members.delete(userId);
+      left(userId);
+    };
+    if (deliberate || this.graceMs === 0) remove();
+    else member.leaving = this.clock.after(this.graceMs, remove);
+  }
+
+  /** The roster as `subscription_succeeded` carries it. */
+  toJson(): string {
+    const ids = this.userIds();
+    // fromEntries defines properties where assignment would call a setter: "__proto__" is an id like any other.
+    const hash = Object.fromEntries([...this.#members].map(([id, { user }]) => [id, user.info ?? null]));
+    return JSON.stringify({ presence: { ids, hash, count: ids.length } });
+  }
+
+  /** Stops every timer. */
+  dispose(): void {
+    for (const member of this.#members.values()) member.leaving?.cancel();
+  }
+}

@@ -1,0 +1,64 @@
+import { LIMITS } from '../ports/limits.js';
+
+/** What kind of channel a name means, and so what a subscription needs. Protocol section 3.5. */
+export interface ChannelType {
+  /** `public` needs nothing, `private` and `presence` a signature, `user` a signin as that user. */
+  readonly access: 'public' | 'private' | 'presence' | 'user';
+  readonly encrypted: boolean;
+  readonly cached: boolean;
+}
+
+/** The prefix of the channel that only one user's own connections hear. */
+export const USER_CHANNEL_PREFIX = '#server-to-user-';
+
+/** In the order they have to be tried: a longer prefix before the one it begins with. */
+const TYPES: readonly (readonly [prefix: string, type: ChannelType])[] = [
+  ['private-encrypted-cache-', { access: 'private', encrypted: true, cached: true }],
+  ['private-encrypted-', { access: 'private', encrypted: true, cached: false }],
+  ['private-cache-', { access: 'private', encrypted: false, cached: true }],
+  ['private-', { access: 'private', encrypted: false, cached: false }],
+  ['presence-cache-', { access: 'presence', encrypted: false, cached: true }],
+  ['presence-', { access: 'presence', encrypted: false, cached: false }],
+  ['cache-', { access: 'public', encrypted: false, cached: true }],
+  [USER_CHANNEL_PREFIX, { access: 'user', encrypted: false, cached: false }],
+];
+
+const PUBLIC: ChannelType = { access: 'public', encrypted: false, cached: false };
+
+/** Reads a channel's type off the beginning of its name, and only there: `foo-private-x` is public. */
+export function channelType(name: string): ChannelType {
+  return TYPES.find(([prefix]) => name.startsWith(prefix))?.[1] ?? PUBLIC;
+}
+
+/** The channel that reaches exactly one user's connections. */
+export function userChannel(userId: string): string {
+  return USER_CHANNEL_PREFIX + userId;
+}
+
+const ALLOWED_CHARACTERS = /^[A-Za-z0-9_\-=@,.;]+$/;
+const ALLOWED = 'A-Z a-z 0-9 _ - = @ , . ;';
+
+/**
+ * Says what is wrong with a channel's name, or nothing. `#` is reserved: the channel of a user is not a name that
+ * application code may use.
+ */
+export function channelNameProblem(name: unknown): string | undefined {
+  return nameProblem(name, LIMITS.channelNameLength);
+}
+
+/**
+ * Says what is wrong with a member's id, or nothing. The characters are a channel name's, because the id becomes part of
+ * one; `.` and `..` are refused because the id also becomes a path segment of the Pusher HTTP API.
+ */
+export function memberIdProblem(id: unknown): string | undefined {
+  if (id === '.' || id === '..') return `it is "${id}", which would be a path of its own`;
+  return nameProblem(id, LIMITS.memberIdLength);
+}
+
+function nameProblem(name: unknown, maximum: number): string | undefined {
+  if (typeof name !== 'string') return `it is a ${name === null ? 'null' : typeof name}, not a text`;
+  if (name === '') return 'it is empty';
+  if (name.length > maximum) return `it has ${name.length} characters, ${maximum} are allowed`;
+  if (!ALLOWED_CHARACTERS.test(name)) return `only these characters are allowed: ${ALLOWED}`;
+  return undefined;
+}

@@ -1,0 +1,63 @@
+import { ProtocolError } from './codes.js';
+
+/** A frame from a client after its outer shape was checked. What `data` holds is for the event's own handler to check. */
+export interface ClientFrame {
+  readonly event: string;
+  readonly channel: string | undefined;
+  readonly data: unknown;
+}
+
+/**
+ * Reads a client's frame.
+ *
+ * @throws ProtocolError with code `null` for what is not a JSON object with a text `event`.
+ */
+export function parseClientFrame(text: string): ClientFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ProtocolError(null, 'The message is not valid JSON');
+  }
+  if (!isRecord(value)) throw new ProtocolError(null, 'The message is not a JSON object');
+  if (typeof value['event'] !== 'string' || value['event'] === '') {
+    throw new ProtocolError(null, 'The message has no "event"');
+  }
+  const channel = value['channel'];
+  if (channel !== undefined && typeof channel !== 'string') {
+    throw new ProtocolError(null, 'The message\'s "channel" is not a text');
+  }
+  return { event: value['event'], channel, data: value['data'] };
+}
+
+/** The fields of an event's data, which clients may send as an object or as that object's JSON text. */
+export function dataFields(frame: ClientFrame): Readonly<Record<string, unknown>> {
+  const data = typeof frame.data === 'string' ? parseOrUndefined(frame.data) : frame.data;
+  if (!isRecord(data)) throw new ProtocolError(null, `The data of "${frame.event}" is not an object`);
+  return data;
+}
+
+/** A text field of an event's data; absent reads as the empty text. */
+export function textField(fields: Readonly<Record<string, unknown>>, name: string): string {
+  const value = fields[name] ?? '';
+  if (typeof value !== 'string') throw new ProtocolError(null, `"${name}" is not a text`);
+  return value;
+}
+
+/** Parses JSON text that came from outside, to an object or to nothing. */
+export function parseJsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  const value = parseOrUndefined(text);
+  return isRecord(value) ? value : undefined;
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,33 @@
+/** The error and close codes that this project sends, and what they make a client do. Protocol section 3.11. */
+export const CODES = Object.freeze({
+  /** No application with this key. Clients stop. */
+  APP_NOT_FOUND: 4001,
+  /** The URL's path is not `/app/<key>`. Clients stop. */
+  PATH_NOT_FOUND: 4005,
+  /** The client's version is not a version. Clients stop. */
+  INVALID_VERSION: 4006,
+  /** The protocol is not one of 5, 6, 7. Clients stop. */
+  UNSUPPORTED_PROTOCOL: 4007,
+  /** No protocol was named. Clients stop. */
+  NO_PROTOCOL: 4008,
+  /** Not authorized. As a close code: clients stop; as an error: the connection goes on. */
+  UNAUTHORIZED: 4009,
+  /** The server goes away or wants the client elsewhere. Clients come back at once. */
+  RECONNECT: 4200,
+  /** No answer to a ping. Clients come back at once. */
+  PONG_TIMEOUT: 4201,
+  /** Too many client events. Only ever an error: as a close code it would stop clients. */
+  CLIENT_EVENT_RATE: 4301,
+});
+
+/** Something a client did that the protocol answers with `pusher:error`. It knows its wire form: a code and a message. */
+export class ProtocolError extends Error {
+  constructor(
+    /** One of {@link CODES}, or `null` where the protocol has none. */
+    readonly code: number | null,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'ProtocolError';
+  }
+}

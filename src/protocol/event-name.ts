@@ -1,0 +1,18 @@
+import { LIMITS } from '../ports/limits.js';
+
+/** The beginning of the events that only clients send to each other. Protocol section 3.7. */
+export const CLIENT_EVENT_PREFIX = 'client-';
+
+/**
+ * Says what is wrong with the name of an event that the application sends, or nothing. `pusher:` and `pusher_internal:`
+ * belong to the protocol, `client-` to the clients.
+ */
+export function eventNameProblem(name: unknown): string | undefined {
+  if (typeof name !== 'string') return `it is a ${name === null ? 'null' : typeof name}, not a text`;
+  if (name === '') return 'it is empty';
+  if (name.length > LIMITS.eventNameLength) {
+    return `it has ${name.length} characters, ${LIMITS.eventNameLength} are allowed`;
+  }
+  const reserved = ['pusher:', 'pusher_internal:', CLIENT_EVENT_PREFIX].find((prefix) => name.startsWith(prefix));
+  return reserved === undefined ? undefined : `names that begin with "${reserved}" are reserved`;
+}

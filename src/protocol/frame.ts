@@ -1,0 +1,51 @@
+import type { ProtocolError } from './codes.js';
+
+/** One message to clients, built once and shared by every connection it goes to. Protocol section 3.2. */
+export class Frame {
+  #bytes: Buffer | undefined;
+
+  /** The frame's JSON text. */
+  constructor(readonly text: string) {}
+
+  /** The text as UTF-8, encoded when first asked for and never again. */
+  get bytes(): Buffer {
+    return (this.#bytes ??= Buffer.from(this.text));
+  }
+}
+
+/**
+ * Builds a frame around data that is JSON text already. The data is sent as a JSON *string* (double encoding), because
+ * SDKs other than `pusher-js` require it.
+ */
+export function frame(event: string, fields: { channel?: string; data?: string | undefined; userId?: string }): Frame {
+  let text = `{"event":${JSON.stringify(event)}`;
+  if (fields.channel !== undefined) text += `,"channel":${JSON.stringify(fields.channel)}`;
+  if (fields.data !== undefined) text += `,"data":${JSON.stringify(fields.data)}`;
+  if (fields.userId !== undefined) text += `,"user_id":${JSON.stringify(fields.userId)}`;
+  return new Frame(text + '}');
+}
+
+/** The first frame of every accepted connection. `activityTimeoutS` must be positive, or `pusher-js` throws. */
+export function connectionEstablished(socketId: string, activityTimeoutS: number): Frame {
+  return frame('pusher:connection_established', {
+    data: JSON.stringify({ socket_id: socketId, activity_timeout: activityTimeoutS }),
+  });
+}
+
+/** The one writer of `pusher:error`. The data is an object, as Pusher documents it; `pusher-js` reads both forms. */
+export function errorFrame(error: ProtocolError): Frame {
+  return new Frame(
+    JSON.stringify({ event: 'pusher:error', data: { code: error.code, message: error.message } }),
+  );
+}
+
+/** Answers a subscription; presence channels pass their roster as JSON. */
+export function subscriptionSucceeded(channel: string, data = '{}'): Frame {
+  return frame('pusher_internal:subscription_succeeded', { channel, data });
+}
+
+/** Asks a silent client whether it is still there. */
+export const PING = frame('pusher:ping', { data: '{}' });
+
+/** Answers a client's `pusher:ping`. */
+export const PONG = frame('pusher:pong', { data: '{}' });
