@@ -5,7 +5,8 @@ import type { SocketConfig } from '../ports/socket-config.js';
 /** Where a browser reached this backend, as seen by the request that asked. */
 export interface ClientOrigin {
   readonly hostname: string;
-  readonly port: number;
+  /** Absent where the URL had none: then it is the scheme's own. */
+  readonly port: number | undefined;
   readonly secure: boolean;
 }
 
@@ -27,7 +28,7 @@ export interface ClientOptions {
  * `adapters/index.ts` is the one place that lists them.
  */
 export interface SocketAdapter {
-  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG`, `CLOCK` and `LOGGER`. */
+  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG` and `LOGGER`. */
   readonly module: ContainerModule;
   /** Where `pusher-js` connects to. */
   clientOptions(config: SocketConfig, origin: ClientOrigin): ClientOptions;

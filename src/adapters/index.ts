@@ -1,0 +1,38 @@
+import { MissingPackageError } from '../ports/errors.js';
+import type { Provider } from '../ports/socket-config.js';
+import type { SocketAdapter } from './adapter.js';
+
+/** What only one provider needs, and therefore nobody has to install for the others. */
+const OPTIONAL_PACKAGES: Readonly<Record<Provider, readonly string[]>> = {
+  ws: ['@nestjs/platform-ws', '@nestjs/websockets', 'ws'],
+  pusher: ['pusher'],
+  memory: [],
+};
+
+/**
+ * Loads one adapter, and nothing of the others.
+ *
+ * @throws MissingPackageError when a package that the adapter needs is not installed
+ */
+export async function loadAdapter(provider: Provider): Promise<SocketAdapter> {
+  try {
+    switch (provider) {
+      case 'ws':
+        return (await import('./ws/ws.adapter.js')).wsAdapter;
+      case 'pusher':
+        return (await import('./pusher/pusher.adapter.js')).pusherAdapter;
+      case 'memory':
+        return (await import('./memory/memory.adapter.js')).memoryAdapter;
+    }
+  } catch (cause) {
+    const missing = OPTIONAL_PACKAGES[provider].filter((name) => isMissing(cause, name));
+    if (missing.length > 0) throw new MissingPackageError(provider, OPTIONAL_PACKAGES[provider], { cause });
+    throw cause;
+  }
+}
+
+function isMissing(cause: unknown, name: string): boolean {
+  if (!(cause instanceof Error) || !('code' in cause)) return false;
+  const isNotFound = cause.code === 'ERR_MODULE_NOT_FOUND' || cause.code === 'MODULE_NOT_FOUND';
+  return isNotFound && cause.message.includes(`'${name}'`);
+}

@@ -1,0 +1,44 @@
+import { inject, injectable } from 'inversify';
+import { ChannelEngine } from '../../channels/channel-engine.js';
+import { EngineSocketClient, type PortCall } from '../../channels/engine-socket-client.js';
+import type { ProviderHealth } from '../../ports/socket-client.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import { newSocketId } from '../../protocol/socket-id.js';
+import { Faults } from './faults.js';
+import { ManualClock } from './manual-clock.js';
+import { MemoryConnection } from './memory-connection.js';
+
+/**
+ * The fake provider: the same port on the same channel engine as the gateway, with connections in memory, a clock moved
+ * by hand, failures on demand and a list of every accepted call.
+ */
+@injectable()
+export class MemorySocketClient extends EngineSocketClient {
+  /** Every call the provider accepted, oldest first. */
+  readonly accepted: PortCall[] = [];
+  readonly faults = new Faults();
+
+  constructor(
+    @inject(ChannelEngine) engine: ChannelEngine,
+    @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(ManualClock) readonly clock: ManualClock,
+  ) {
+    super(engine, config);
+  }
+
+  /** Opens a connection, as a browser would. It is greeted, and neither signed in nor subscribed to anything. */
+  connect(): MemoryConnection {
+    return new MemoryConnection(this.engine, newSocketId());
+  }
+
+  override async health(): Promise<ProviderHealth> {
+    if (this.faults.isDown) return { status: 'down', connections: this.engine.connections, reason: 'down (injected)' };
+    return super.health();
+  }
+
+  protected override accept(call: PortCall): void {
+    super.accept(call);
+    this.faults.check(call.to);
+    this.accepted.push(call);
+  }
+}

@@ -1,0 +1,20 @@
+import { Container } from 'inversify';
+import { LOGGER, type SocketLogger } from '../ports/logger.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
+import type { SocketAdapter } from './adapter.js';
+
+/**
+ * Composes the inside: one inversify container for the chosen adapter and nothing else. `container.get(SOCKET_CLIENT)` is
+ * the port. Nest is not needed for it, so a worker or a command-line tool can relay too.
+ */
+export async function createSocketContainer(
+  config: SocketConfig,
+  adapter: SocketAdapter,
+  logger: SocketLogger,
+): Promise<Container> {
+  const container = new Container();
+  container.bind(SOCKET_CONFIG).toConstantValue(config);
+  container.bind(LOGGER).toConstantValue(logger);
+  await container.loadAsync(adapter.module);
+  return container;
+}

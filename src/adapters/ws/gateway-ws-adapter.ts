@@ -1,0 +1,32 @@
+// This file is one of the two in the gateway that know Nest.
+import { WsAdapter } from '@nestjs/platform-ws';
+import type { Server } from 'node:http';
+import type { WebSocketServer } from 'ws';
+import { LIMITS } from '../../ports/limits.js';
+
+/**
+ * `@nestjs/platform-ws` as the gateway uses it: for itself only, so the host application's own WebSocket adapter,
+ * whichever it is, stays in force. Two of its habits would hurt a host and are taken off: it destroys upgrades it does
+ * not know, and it logs every client's broken frame as an error.
+ */
+export class GatewayWsAdapter extends WsAdapter {
+  constructor(server: Server) {
+    super(server);
+  }
+
+  /** A server without a port of its own: upgrades are handed to it. */
+  createServer(): WebSocketServer {
+    return this.create(0, { maxPayload: LIMITS.frameBytes, perMessageDeflate: false, path: '/' }) as WebSocketServer;
+  }
+
+  /** Upgrades come from the `UpgradeRouter`. */
+  protected override ensureHttpServerExists(): undefined {
+    return undefined;
+  }
+
+  /** A client's error is the client's: the connection closes, and `close` is all that anybody has to hear. */
+  override bindErrorHandler(server: WebSocketServer): WebSocketServer {
+    server.on('connection', (socket) => socket.on('error', () => undefined));
+    return server;
+  }
+}

@@ -1,0 +1,32 @@
+import { WebSocket } from 'ws';
+import type { Connection } from '../../channels/connection.js';
+import type { Frame } from '../../protocol/frame.js';
+
+/** `ws` hands the same bytes to every socket, marked as text. */
+const TEXT = { binary: false };
+
+/** How long a client may take to answer a close before its socket is ended. */
+const CLOSE_WAIT_MS = 1_000;
+
+/** A WebSocket, as the engine sees it. */
+export class WsConnection implements Connection {
+  constructor(
+    private readonly socket: WebSocket,
+    readonly id: string,
+  ) {}
+
+  send(frame: Frame): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(frame.bytes, TEXT);
+  }
+
+  close(code: number, reason: string): void {
+    closeSocket(this.socket, code, reason);
+  }
+}
+
+/** Closes politely, and ends the socket when the client does not answer. */
+export function closeSocket(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason);
+  const timer = setTimeout(() => { socket.terminate(); }, CLOSE_WAIT_MS);
+  socket.once('close', () => { clearTimeout(timer); });
+}

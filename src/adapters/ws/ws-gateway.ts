@@ -1,0 +1,91 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { inject, injectable } from 'inversify';
+import type { RawData, WebSocket, WebSocketServer } from 'ws';
+import { ChannelEngine } from '../../channels/channel-engine.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import { ProtocolError } from '../../protocol/codes.js';
+import { errorFrame } from '../../protocol/frame.js';
+import { handshakeProblem } from '../../protocol/handshake.js';
+import { newSocketId } from '../../protocol/socket-id.js';
+import type { ServerAttachment } from '../adapter.js';
+import { GatewayWsAdapter } from './gateway-ws-adapter.js';
+import { type UpgradeRoute, UpgradeRouter } from './upgrade-router.js';
+import { closeSocket, WsConnection } from './ws-connection.js';
+
+/**
+ * The native gateway: WebSockets on the host application's own HTTP server, at `<path>/app/<key>`, speaking the Pusher
+ * Channels protocol through the channel engine. One plain listener for each connection; nothing goes through rxjs.
+ */
+@injectable()
+export class WsGateway implements ServerAttachment, UpgradeRoute {
+  #sockets: WebSocketServer | undefined;
+  #detach: () => void = () => undefined;
+
+  constructor(
+    @inject(ChannelEngine) private readonly engine: ChannelEngine,
+    @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
+  ) {}
+
+  attach(server: Server): void {
+    this.#sockets = new GatewayWsAdapter(server).createServer();
+    this.#detach = UpgradeRouter.add(server, this);
+  }
+
+  /** Refuses new connections, lets the engine send the clients away, and resolves when the last socket is gone. */
+  async close(): Promise<void> {
+    this.#detach();
+    this.engine.close();
+    const sockets = this.#sockets;
+    if (sockets === undefined) return;
+    await Promise.all([...sockets.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    await new Promise((resolve) => { sockets.close(resolve); });
+  }
+
+  claims(request: IncomingMessage): 'best' | 'yes' | 'no' {
+    const target = this.#target(request);
+    if (target === undefined) return 'no';
+    return target.slice('/app/'.length).split(/[/?]/, 1)[0] === this.config.app.key ? 'best' : 'yes';
+  }
+
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const sockets = this.#sockets;
+    sockets?.handleUpgrade(request, socket, head, (client) => {
+      sockets.emit('connection', client, request);
+      this.#welcome(client, request);
+    });
+  }
+
+  /** Path and query below the gateway's own path; `undefined` when the request is somebody else's. */
+  #target({ url = '' }: IncomingMessage): string | undefined {
+    const { path } = this.config.gateway;
+    if (!url.startsWith(`${path}/app`)) return undefined;
+    const target = url.slice(path.length);
+    return /^\/app(?:[/?]|$)/.test(target) ? target : undefined;
+  }
+
+  #welcome(client: WebSocket, request: IncomingMessage): void {
+    const problem = handshakeProblem(this.#target(request) ?? '', this.config.app.key);
+    if (problem !== undefined) {
+      refuse(client, problem);
+      return;
+    }
+    const session = this.engine.open(new WsConnection(client, newSocketId()));
+    client.on('message', (data: RawData, isBinary: boolean) => {
+      if (isBinary) this.engine.refuse(session, new ProtocolError(null, 'Binary messages are not supported'));
+      else this.engine.receive(session, asText(data));
+    });
+    client.on('close', () => { this.engine.lost(session); });
+  }
+}
+
+/** The first frame of a refused connection tells why, and so does its close code: that is what stops a client. */
+function refuse(client: WebSocket, problem: ProtocolError): void {
+  client.send(errorFrame(problem).text);
+  closeSocket(client, problem.code ?? 1002, problem.message);
+}
+
+function asText(data: RawData): string {
+  if (Buffer.isBuffer(data)) return data.toString();
+  return Array.isArray(data) ? Buffer.concat(data).toString() : Buffer.from(data).toString();
+}

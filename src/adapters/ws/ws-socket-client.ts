@@ -1,0 +1,22 @@
+import { inject, injectable } from 'inversify';
+import { ChannelEngine } from '../../channels/channel-engine.js';
+import { EngineSocketClient } from '../../channels/engine-socket-client.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import { WsGateway } from './ws-gateway.js';
+
+/** The port over the native gateway. */
+@injectable()
+export class WsSocketClient extends EngineSocketClient {
+  constructor(
+    @inject(ChannelEngine) engine: ChannelEngine,
+    @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(WsGateway) private readonly gateway: WsGateway,
+  ) {
+    super(engine, config);
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    await this.gateway.close();
+  }
+}

@@ -1,0 +1,27 @@
+import { ContainerModule } from 'inversify';
+import { ChannelEngine } from '../../channels/channel-engine.js';
+import { CLOCK, systemClock } from '../../ports/clock.js';
+import { SOCKET_CLIENT } from '../../ports/socket-client.js';
+import { SERVER_ATTACHMENT, type SocketAdapter } from '../adapter.js';
+import { WsGateway } from './ws-gateway.js';
+import { WsSocketClient } from './ws-socket-client.js';
+
+/** The native gateway: this backend is its own Pusher. */
+export const wsAdapter: SocketAdapter = {
+  module: new ContainerModule(({ bind }) => {
+    bind(CLOCK).toConstantValue(systemClock);
+    bind(ChannelEngine).toSelf().inSingletonScope();
+    bind(WsGateway).toSelf().inSingletonScope();
+    bind(SERVER_ATTACHMENT).toService(WsGateway);
+    bind(SOCKET_CLIENT).to(WsSocketClient).inSingletonScope();
+  }),
+  // The gateway listens where the browser has just asked, so that is where it connects.
+  clientOptions: ({ gateway }, { hostname, port, secure }) => ({
+    cluster: 'switchboard',
+    forceTLS: secure,
+    enabledTransports: ['ws', 'wss'],
+    wsHost: hostname,
+    ...(port !== undefined && { wsPort: port, wssPort: port }),
+    ...(gateway.path !== '' && { wsPath: gateway.path }),
+  }),
+};
