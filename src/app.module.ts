@@ -1,0 +1,29 @@
+import { type DynamicModule, Module, StandardSchemaValidationPipe } from '@nestjs/common';
+import { APP_PIPE } from '@nestjs/core';
+import { type Environment, SocketModule } from 'nestjs-switchboard';
+import { HealthController } from './modules/health/health.controller.js';
+import { MembersModule } from './modules/members/members.module.js';
+import { SessionsModule } from './modules/sessions/sessions.module.js';
+import { Sessions } from './modules/sessions/sessions.js';
+import { PageModule } from './page/page.module.js';
+
+/** The reference backend: members, the live page, and realtime by whichever provider the environment names. */
+@Module({})
+export class AppModule {
+  static forRoot(env: Environment): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        SocketModule.forRootAsync({
+          imports: [SessionsModule],
+          inject: [Sessions],
+          useFactory: (sessions: Sessions) => ({ env, identify: (request) => sessions.identify(request) }),
+        }),
+        MembersModule,
+        PageModule,
+      ],
+      controllers: [HealthController],
+      providers: [{ provide: APP_PIPE, useClass: StandardSchemaValidationPipe }],
+    };
+  }
+}

@@ -1,0 +1,51 @@
+import type { Emitter, PusherLike } from './pusher-like.js';
+
+/** A connection state in which waiting on makes no sense. */
+const HOPELESS = new Set(['disconnected', 'failed', 'unavailable']);
+
+/** Waits for the signin and the subscription; when either fails, disconnects and rejects in readable words. */
+export async function whenReady(pusher: PusherLike, channel: Emitter, channelName: string): Promise<void> {
+  const undo: (() => void)[] = [];
+  const on = (emitter: Emitter, event: string, handler: (data: never) => void) => {
+    emitter.bind(event, handler);
+    undo.push(() => { emitter.unbind(event, handler); });
+  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (what: string, detail: unknown) => { reject(new Error(`${what}: ${text(detail)}`)); };
+      let lastError: unknown = 'the server cannot be reached';
+      let [signedIn, subscribed] = [false, false];
+      const check = () => { if (signedIn && subscribed) resolve(); };
+      on(pusher.connection, 'message', ({ event }: { event: string }) => {
+        if (event === 'pusher:signin_success') signedIn = true;
+        check();
+      });
+      on(channel, 'pusher:subscription_succeeded', () => { subscribed = true; check(); });
+      on(channel, 'pusher:subscription_error', (error: unknown) => { fail(`No subscription to "${channelName}"`, error); });
+      on(pusher.user, 'pusher:signin_error', (error: unknown) => { fail('The signin was refused', error); });
+      on(pusher.connection, 'error', (error: unknown) => {
+        lastError = error;
+        // Once connected, the only thing that is asked of the server here is to let the member in.
+        if (pusher.connection.state === 'connected') fail('The server refused', error);
+      });
+      on(pusher.connection, 'state_change', ({ current }: { current: string }) => {
+        if (HOPELESS.has(current)) fail('No connection', lastError);
+      });
+    });
+  } catch (error) {
+    pusher.disconnect();
+    throw error;
+  } finally {
+    for (const unbind of undo) unbind();
+  }
+}
+
+/** Finds the words in the several shapes that `pusher-js` gives its errors. */
+function text(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error);
+  for (const field of ['message', 'error', 'data']) {
+    const inner: unknown = Reflect.get(error, field);
+    if (inner !== undefined && inner !== null && inner !== '') return text(inner);
+  }
+  return JSON.stringify(error);
+}

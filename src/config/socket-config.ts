@@ -1,0 +1,95 @@
+import type { z } from 'zod';
+import { SocketConfigurationError } from '../ports/errors.js';
+import type { AppCredentials, Provider, SocketConfig } from '../ports/socket-config.js';
+import { type Environment, settingsAsVariables, type SocketSettings } from './settings.js';
+import { SECRET_VARIABLES, variables } from './variables.js';
+
+type Values = z.output<typeof variables>;
+
+/** What stands in for missing credentials outside production, so that the gateway starts with no environment at all. */
+export const DEVELOPMENT_APP: AppCredentials = Object.freeze({
+  id: 'switchboard',
+  key: 'switchboard-key',
+  secret: 'switchboard-secret',
+});
+
+/**
+ * Turns the environment, with the settings given in code laid over it, into a complete configuration. Empty variables
+ * count as absent.
+ *
+ * @param gatewayPath what stands before `/app/<key>` in the gateway's URL
+ * @throws SocketConfigurationError that lists every problem at once, each with its variable and what is allowed
+ */
+export function socketConfig(environment: Environment, settings: SocketSettings = {}, gatewayPath = ''): SocketConfig {
+  const given = { ...environment, ...settingsAsVariables(settings) };
+  const relevant = Object.fromEntries(
+    Object.keys(variables.shape).map((name) => [name, given[name]?.trim() || undefined]),
+  );
+  const parsed = variables.safeParse(relevant);
+  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => describe(issue, relevant));
+  problems.push(...combinationProblems(relevant));
+  if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(gatewayPath)) {
+    problems.push(`gatewayPath: must be empty or like /ws, without a slash at its end; it is "${gatewayPath}"`);
+  }
+  if (!parsed.success || problems.length > 0) throw new SocketConfigurationError(problems);
+  return complete(parsed.data, gatewayPath);
+}
+
+function complete(values: Values, gatewayPath: string): SocketConfig {
+  const provider = values.SOCKET_PROVIDER ?? 'ws';
+  return {
+    provider,
+    app: {
+      id: values.SOCKET_APP_ID ?? DEVELOPMENT_APP.id,
+      key: values.SOCKET_APP_KEY ?? DEVELOPMENT_APP.key,
+      secret: values.SOCKET_APP_SECRET ?? DEVELOPMENT_APP.secret,
+    },
+    broadcastChannel: values.SOCKET_BROADCAST_CHANNEL,
+    // The fake throws, so that tests are loud.
+    failure: values.SOCKET_FAILURE ?? (provider === 'memory' ? 'throw' : 'report'),
+    pusher: {
+      scheme: values.PUSHER_SCHEME,
+      timeoutMs: values.PUSHER_TIMEOUT_MS,
+      ...(values.PUSHER_CLUSTER !== undefined && { cluster: values.PUSHER_CLUSTER }),
+      ...(values.PUSHER_HOST !== undefined && { host: values.PUSHER_HOST }),
+      ...(values.PUSHER_PORT !== undefined && { port: values.PUSHER_PORT }),
+      ...(values.PUSHER_WS_HOST !== undefined && { wsHost: values.PUSHER_WS_HOST }),
+      ...(values.PUSHER_WS_PORT !== undefined && { wsPort: values.PUSHER_WS_PORT }),
+    },
+    gateway: {
+      path: gatewayPath,
+      clientEvents: values.SOCKET_CLIENT_EVENTS,
+      activityTimeoutS: values.SOCKET_ACTIVITY_TIMEOUT_S,
+      pongTimeoutS: values.SOCKET_PONG_TIMEOUT_S,
+      presenceGraceMs: values.SOCKET_PRESENCE_GRACE_MS,
+    },
+  };
+}
+
+/** What no variable can be blamed for alone. Looks at what was given, so that it can be told with all other problems. */
+function combinationProblems(given: Readonly<Record<string, string | undefined>>): string[] {
+  const problems: string[] = [];
+  const isProduction = given['NODE_ENV'] === 'production';
+  const provider = given['SOCKET_PROVIDER'] ?? (isProduction ? undefined : 'ws');
+  if (provider === undefined) problems.push('SOCKET_PROVIDER: is required in production; one of: ws, pusher, memory');
+  if (provider === 'pusher' || (provider === 'ws' && isProduction)) {
+    const reason = provider === 'pusher' ? 'by the provider "pusher"' : 'in production';
+    for (const name of ['SOCKET_APP_ID', 'SOCKET_APP_KEY', 'SOCKET_APP_SECRET']) {
+      if (given[name] === undefined) problems.push(`${name}: is required ${reason}`);
+    }
+  }
+  if (isProduction && provider !== ('memory' satisfies Provider) && given['SOCKET_APP_SECRET'] === DEVELOPMENT_APP.secret) {
+    problems.push('SOCKET_APP_SECRET: the development secret is public knowledge; production needs one of its own');
+  }
+  if (provider === 'pusher' && given['PUSHER_CLUSTER'] === undefined && given['PUSHER_HOST'] === undefined) {
+    problems.push('PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server');
+  }
+  return problems;
+}
+
+function describe(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknown>>): string {
+  const name = String(issue.path[0]);
+  const value = given[name];
+  const shown = SECRET_VARIABLES.has(name) ? `${String(value).length} characters` : JSON.stringify(value);
+  return `${name}: ${issue.message}; it is ${shown}`;
+}

@@ -1,0 +1,35 @@
+export * from './ports/socket-events.js';
+export type { EventName, PayloadOf } from './ports/event-map.js';
+export type { Admission, ChannelAuthorizer, Identity, PresenceMember } from './ports/authorization.js';
+export {
+  type DeliveryFailure,
+  MissingPackageError,
+  SocketConfigurationError,
+  SocketDeliveryError,
+  SocketError,
+  type SocketErrorCode,
+  SocketRejectedError,
+  SocketUnavailableError,
+  SocketUsageError,
+} from './ports/errors.js';
+export { LIMITS } from './ports/limits.js';
+export { type ISocketClient, type ProviderHealth, type RelayOptions, SOCKET_CLIENT } from './ports/socket-client.js';
+export type { AppCredentials, FailurePolicy, GatewayConfig, Provider, PusherConfig, SocketConfig } from './ports/socket-config.js';
+export type { SocketLogger } from './ports/logger.js';
+export type { Environment, SocketSettings } from './config/settings.js';
+export { socketConfig } from './config/socket-config.js';
+export type { ClientOptions, ClientOrigin, SocketAdapter } from './adapters/adapter.js';
+export { loadAdapter } from './adapters/index.js';
+export { createSocketContainer } from './adapters/socket-container.js';
+export { AuthorizeChannel } from './modules/socket/authorize-channel.decorator.js';
+export type { Receipt } from './modules/socket/receipt.js';
+export type { ClientConfig } from './modules/socket/socket.controller.js';
+export { SocketModule } from './modules/socket/socket.module.js';
+export type {
+  HttpRequest,
+  LostRelay,
+  SocketModuleAsyncOptions,
+  SocketModuleOptions,
+  SocketModulePaths,
+} from './modules/socket/socket-options.js';
+export { SocketService } from './modules/socket/socket.service.js';

@@ -1,0 +1,30 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type Environment, socketConfig, SocketConfigurationError } from 'nestjs-switchboard';
+import { AppModule } from './app.module.js';
+import { listeningPort } from './config/port.js';
+
+/** The live page has a room to talk in, so client events are on there, and only there, unless the environment says otherwise. */
+const environment: Environment = { SOCKET_CLIENT_EVENTS: 'presence-lobby', ...process.env };
+
+const problems = [...problemsOf(() => listeningPort(environment)), ...problemsOf(() => socketConfig(environment))];
+if (problems.length > 0) {
+  process.stderr.write(`${new SocketConfigurationError(problems).message}\n`);
+  process.exit(1);
+}
+
+const app = await NestFactory.create(AppModule.forRoot(environment));
+app.enableShutdownHooks();
+await app.listen(listeningPort(environment));
+new Logger('Switchboard').log(`The live page is at ${(await app.getUrl()).replace('[::1]', 'localhost')}`);
+
+function problemsOf(read: () => unknown): readonly string[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    if (error instanceof SocketConfigurationError) return error.problems;
+    throw error;
+  }
+}

@@ -1,0 +1,19 @@
+import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
+import { type ProviderHealth, SocketService } from 'nestjs-switchboard';
+
+/** What `GET /health` answers. */
+type Health = ProviderHealth & Pick<SocketService, 'provider' | 'relays'>;
+
+/** Whether this backend can relay: 200, or 503 with the same body. */
+@Controller('health')
+export class HealthController {
+  constructor(private readonly socketService: SocketService) {}
+
+  @Get()
+  async health(): Promise<Health> {
+    const { provider, relays } = this.socketService;
+    const health = { provider, ...(await this.socketService.health()), relays };
+    if (health.status === 'down') throw new ServiceUnavailableException(health);
+    return health;
+  }
+}

@@ -1,0 +1,14 @@
+import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
+import { SocketService } from 'nestjs-switchboard';
+import { MemberDeactivated } from './member-deactivated.js';
+
+/** Tells the member's browsers, then ends their connections. */
+@EventsHandler(MemberDeactivated)
+export class AfterMemberDeactivated implements IEventHandler<MemberDeactivated> {
+  constructor(private readonly socketService: SocketService) {}
+
+  async handle({ memberId, occurredAt }: MemberDeactivated): Promise<void> {
+    await this.socketService.relayToMember(memberId, 'MEMBER_DEACTIVATED', { memberId, occurredAt });
+    await this.socketService.disconnectMember(memberId);
+  }
+}

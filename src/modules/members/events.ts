@@ -1,0 +1,11 @@
+// What browsers hear about members. Declaring it here types every relay and, through `nestjs-switchboard/browser`, every
+// handler in the browser.
+declare module 'nestjs-switchboard' {
+  interface SocketEvents {
+    MEMBER_DEACTIVATED: { memberId: string; occurredAt: string };
+    MEMBER_MESSAGED: { from: string; text: string };
+    ANNOUNCED: { message: string };
+  }
+}
+
+export {};

@@ -1,0 +1,8 @@
+/** Domain event: a member was deactivated, and that is saved. */
+export class MemberDeactivated {
+  constructor(
+    readonly memberId: string,
+    /** ISO 8601, UTC. */
+    readonly occurredAt: string,
+  ) {}
+}

@@ -1,0 +1,81 @@
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Req,
+  UnauthorizedException,
+} from '@nestjs/common';
+import { type HttpRequest, type Receipt, SocketService } from 'nestjs-switchboard';
+import type { z } from 'zod';
+import { Sessions } from '../sessions/sessions.js';
+import { broadcastBody, messageBody, newMemberBody, sessionBody } from './bodies.js';
+import type { Member } from './member.js';
+import { type ListedMember, MembersService } from './members.service.js';
+
+/** What a relay's sender is told. */
+type Relayed = Pick<Receipt, 'id' | 'status'>;
+
+/** The reference backend's routes. */
+@Controller()
+export class MembersController {
+  constructor(
+    private readonly members: MembersService,
+    private readonly sessions: Sessions,
+    private readonly socketService: SocketService,
+  ) {}
+
+  @Post('session')
+  @HttpCode(200)
+  async openSession(@Body({ schema: sessionBody }) body: z.output<typeof sessionBody>): Promise<{ token: string }> {
+    return { token: await this.members.openSession(body.memberId) };
+  }
+
+  @Get('members')
+  list(): Promise<ListedMember[]> {
+    return this.members.list();
+  }
+
+  @Post('members')
+  create(@Body({ schema: newMemberBody }) body: z.output<typeof newMemberBody>): Promise<Member> {
+    return this.members.create(body.name, body.id);
+  }
+
+  @Post('members/:id/deactivate')
+  @HttpCode(200)
+  deactivate(@Param('id') id: string): Promise<Member> {
+    return this.members.deactivate(id);
+  }
+
+  @Post('members/:id/messages')
+  @HttpCode(202)
+  async message(
+    @Param('id') id: string,
+    @Body({ schema: messageBody }) { text }: z.output<typeof messageBody>,
+    @Req() request: HttpRequest,
+    @Headers('x-socket-id') socketId?: string,
+  ): Promise<Relayed> {
+    const sender = this.sessions.identify(request);
+    if (sender === null) throw new UnauthorizedException('Send the bearer token of POST /session');
+    if (socketId !== undefined && !/^\d+\.\d+$/.test(socketId)) {
+      throw new BadRequestException('X-Socket-ID: must look like 123.456');
+    }
+    const { id: to } = await this.members.get(id);
+    const options = socketId === undefined ? {} : { exceptSocketId: socketId };
+    return relayed(await this.socketService.relayToMember(to, 'MEMBER_MESSAGED', { from: sender.id, text }, options));
+  }
+
+  @Post('broadcast')
+  @HttpCode(202)
+  async broadcast(@Body({ schema: broadcastBody }) { message }: z.output<typeof broadcastBody>): Promise<Relayed> {
+    return relayed(await this.socketService.broadcast('ANNOUNCED', { message }));
+  }
+}
+
+function relayed({ id, status }: Receipt): Relayed {
+  return { id, status };
+}

@@ -1,0 +1,23 @@
+import './events.js';
+import { Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { AfterMemberDeactivated } from './after-member-deactivated.js';
+import { InMemoryMembersRepository } from './in-memory-members.repository.js';
+import { LobbyChannel } from './lobby.channel.js';
+import { MembersController } from './members.controller.js';
+import { MembersRepository } from './members.repository.js';
+import { MembersService } from './members.service.js';
+
+/** The reference business module. It knows `SocketService` and nothing of any transport. */
+@Module({
+  imports: [CqrsModule.forRoot(), SessionsModule],
+  controllers: [MembersController],
+  providers: [
+    { provide: MembersRepository, useClass: InMemoryMembersRepository },
+    MembersService,
+    AfterMemberDeactivated,
+    LobbyChannel,
+  ],
+})
+export class MembersModule {}

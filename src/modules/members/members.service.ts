@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { ConflictException, ForbiddenException, Injectable, NotFoundException } from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
+import { SocketService } from 'nestjs-switchboard';
+import { Sessions } from '../sessions/sessions.js';
+import { MemberDeactivated } from './member-deactivated.js';
+import type { Member } from './member.js';
+import { MembersRepository } from './members.repository.js';
+
+/** A member as the list shows it; `online` is `null` when the provider could not say. */
+export type ListedMember = Member & { readonly online: boolean | null };
+
+/** What the application does with members. */
+@Injectable()
+export class MembersService {
+  constructor(
+    private readonly members: MembersRepository,
+    private readonly sessions: Sessions,
+    private readonly events: EventBus,
+    private readonly socketService: SocketService,
+  ) {}
+
+  async list(): Promise<ListedMember[]> {
+    const members = await this.members.all();
+    const online = await this.socketService.onlineMembers(members.map(({ id }) => id));
+    return members.map((member) => ({ ...member, online: online?.has(member.id) ?? null }));
+  }
+
+  async create(name: string, id: string = randomUUID()): Promise<Member> {
+    if ((await this.members.find(id)) !== undefined) throw new ConflictException(`Member "${id}" exists already`);
+    const member: Member = { id, name, status: 'active' };
+    await this.members.save(member);
+    return member;
+  }
+
+  /** Signs a member in and returns the bearer token. */
+  async openSession(id: string): Promise<string> {
+    const member = await this.get(id);
+    if (member.status === 'deactivated') throw new ForbiddenException(`Member "${id}" is deactivated`);
+    return this.sessions.open({ id, info: { name: member.name } });
+  }
+
+  /** Saves first, then publishes: no browser hears of what did not happen. */
+  async deactivate(id: string): Promise<Member> {
+    const member = await this.get(id);
+    if (member.status === 'deactivated') throw new ConflictException(`Member "${id}" is deactivated already`);
+    const deactivated: Member = { ...member, status: 'deactivated' };
+    await this.members.save(deactivated);
+    this.sessions.endAllOf(id);
+    this.events.publish(new MemberDeactivated(id, new Date().toISOString()));
+    return deactivated;
+  }
+
+  /** @throws NotFoundException */
+  async get(id: string): Promise<Member> {
+    const member = await this.members.find(id);
+    if (member === undefined) throw new NotFoundException(`There is no member "${id}"`);
+    return member;
+  }
+}

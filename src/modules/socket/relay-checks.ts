@@ -1,0 +1,56 @@
+import { SocketUsageError } from '../../ports/errors.js';
+import { LIMITS } from '../../ports/limits.js';
+import { Payload } from '../../ports/payload.js';
+import type { RelayOptions } from '../../ports/socket-client.js';
+import { channelNameProblem, channelType, memberIdProblem } from '../../protocol/channel-name.js';
+import { eventNameProblem } from '../../protocol/event-name.js';
+import { isSocketId } from '../../protocol/socket-id.js';
+
+// What is wrong with a call is the same on every provider, so it is found here, once, before any of them.
+
+/** @throws SocketUsageError `INVALID_MEMBER_ID` */
+export function checkMemberId(id: unknown): void {
+  const problem = memberIdProblem(id);
+  if (problem !== undefined) throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
+}
+
+/** @throws SocketUsageError `INVALID_CHANNEL_NAME` */
+export function checkChannel(name: string): void {
+  const problem = channelNameProblem(name);
+  if (problem !== undefined) {
+    throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
+  }
+  if (channelType(name).encrypted) {
+    throw new SocketUsageError(
+      'INVALID_CHANNEL_NAME',
+      `Invalid channel name ${shown(name)}: encrypted channels are not supported yet, and would go out in the clear`,
+    );
+  }
+}
+
+/**
+ * @returns the payload, read once
+ * @throws SocketUsageError for the event's name, the payload or the socket id to leave out
+ */
+export function checkRelay(event: unknown, payload: unknown, options: RelayOptions | undefined): Payload {
+  const problem = eventNameProblem(event);
+  if (problem !== undefined) throw new SocketUsageError('INVALID_EVENT_NAME', `Invalid event name ${shown(event)}: ${problem}`);
+  const except = options?.exceptSocketId;
+  if (except !== undefined && !isSocketId(except)) {
+    throw new SocketUsageError('INVALID_SOCKET_ID', `Invalid exceptSocketId ${shown(except)}: it must look like "123.456"`);
+  }
+  const read = Payload.of(payload);
+  if (read.bytes > LIMITS.payloadBytes) {
+    throw new SocketUsageError(
+      'PAYLOAD_TOO_LARGE',
+      `The payload of ${shown(event)} has ${read.bytes} bytes as JSON, ${LIMITS.payloadBytes} are allowed`,
+    );
+  }
+  return read;
+}
+
+/** A value as an error message names it: bounded, and never more than one line. */
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}… (${text.length} characters)` : text;
+}

@@ -1,0 +1,56 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
+import type { Environment, SocketSettings } from '../../config/settings.js';
+import type { Identity } from '../../ports/authorization.js';
+import type { SocketDeliveryError } from '../../ports/errors.js';
+
+/** What every HTTP request has, on Express and on Fastify. */
+export interface HttpRequest {
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** A relay that did not reach the provider. */
+export interface LostRelay {
+  /** The message id that the receipt has too. */
+  readonly id: string;
+  /** The event's name; for a disconnect there is none. */
+  readonly event: string | undefined;
+  readonly error: SocketDeliveryError;
+}
+
+/** What the host application tells `SocketModule`. Settings given here win over the environment. */
+export interface SocketModuleOptions extends SocketSettings {
+  /**
+   * Says who is calling an auth endpoint: the member, or `null` to refuse. Without it every private channel, presence
+   * channel and signin is refused. The request is Express's or Fastify's own.
+   */
+  identify?(request: HttpRequest): Identity | null | Promise<Identity | null>;
+  /** Told about every relay that was lost while `failure` is `report`. What it throws is logged. */
+  onRelayError?(lost: LostRelay): void;
+  /** Where the variables of the README's table are read. @default process.env */
+  readonly env?: Environment;
+}
+
+/** What has to be known before the options are: the routes. */
+export interface SocketModulePaths {
+  /** Where the endpoints are: `/<path>/config`, `/<path>/auth`, `/<path>/user-auth`. @default 'socket' */
+  readonly path?: string;
+  /** What stands before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
+  readonly gatewayPath?: string;
+}
+
+/** `forRootAsync`: the options come from a factory. */
+export interface SocketModuleAsyncOptions extends SocketModulePaths {
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Nest injects what `inject` lists
+  readonly useFactory: (...dependencies: any[]) => SocketModuleOptions | Promise<SocketModuleOptions>;
+}
+
+/** The Nest token of the resolved {@link SocketModuleOptions}. */
+export const SOCKET_OPTIONS = Symbol('SocketModuleOptions');
+
+/**
+ * The Nest token of a provider that overrules the configured one. `SocketTestingModule` exports it; nothing else should.
+ */
+export const PROVIDER_OVERRIDE = Symbol('SocketProviderOverride');

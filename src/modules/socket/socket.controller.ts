@@ -1,0 +1,126 @@
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  ForbiddenException,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  Logger,
+  Post,
+  Req,
+  type Type,
+} from '@nestjs/common';
+import type { ClientOptions } from '../../adapters/adapter.js';
+import type { ChannelAuth, Identity, UserAuth } from '../../ports/authorization.js';
+import type { Provider } from '../../ports/socket-config.js';
+import { channelNameProblem } from '../../protocol/channel-name.js';
+import { isSocketId } from '../../protocol/socket-id.js';
+import { ChannelAuthorization } from './channel-authorization.js';
+import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
+import { SocketRuntime } from './socket-runtime.js';
+
+/** What `pusher-js` needs to ask this backend for a signature. */
+interface AuthEndpoint {
+  readonly endpoint: string;
+  readonly transport: 'ajax';
+}
+
+/** What `GET /socket/config` answers: `new Pusher(key, options)` connects with it, whichever provider is in force. */
+export interface ClientConfig {
+  readonly provider: Provider;
+  readonly key: string;
+  readonly options: ClientOptions & {
+    readonly channelAuthorization: AuthEndpoint;
+    readonly userAuthentication: AuthEndpoint;
+  };
+  readonly broadcastChannel: string;
+}
+
+/** What Express and Fastify both have, next to the raw request. */
+interface FrameworkRequest extends HttpRequest {
+  /** With the port; respects the framework's own setting about proxies. */
+  readonly host?: string;
+  readonly protocol: string;
+  readonly originalUrl: string;
+}
+
+/** Makes the controller for one path; the path is not known before `forRoot` is called. */
+export function createSocketController(path: string): Type<unknown> {
+  @Controller(path)
+  class SocketController {
+    private readonly logger = new Logger('SocketModule');
+
+    constructor(
+      private readonly runtime: SocketRuntime,
+      private readonly authorization: ChannelAuthorization,
+      @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
+    ) {
+      if (options.identify === undefined) {
+        this.logger.warn('SocketModule has no identify(request): private channels, presence channels and signins are refused');
+      }
+    }
+
+    @Get('config')
+    @Header('Cache-Control', 'no-store')
+    config(@Req() request: FrameworkRequest): ClientConfig {
+      const { provider, app, broadcastChannel } = this.runtime.config;
+      const url = new URL(`http://${request.host ?? request.headers.host ?? 'localhost'}`);
+      const origin = {
+        hostname: url.hostname,
+        port: url.port === '' ? undefined : Number(url.port),
+        secure: request.protocol === 'https',
+      };
+      // Beside this very route, so that a global prefix or a mount point is in it.
+      const base = request.originalUrl.replace(/\/config\/?(?:\?.*)?$/, '');
+      return {
+        provider,
+        key: app.key,
+        options: {
+          ...this.runtime.clientOptions(origin),
+          channelAuthorization: { endpoint: `${base}/auth`, transport: 'ajax' },
+          userAuthentication: { endpoint: `${base}/user-auth`, transport: 'ajax' },
+        },
+        broadcastChannel,
+      };
+    }
+
+    @Post('auth')
+    @HttpCode(200)
+    async authorizeChannel(@Req() request: HttpRequest, @Body() body: unknown): Promise<ChannelAuth> {
+      const socketId = socketIdOf(body);
+      const channel = field(body, 'channel_name');
+      const problem = channelNameProblem(channel);
+      if (problem !== undefined) throw new BadRequestException(`channel_name: ${problem}`);
+      const member = await this.identify(request);
+      const auth = await this.authorization.authorizeChannel(member, socketId, String(channel));
+      if (auth === undefined) throw new ForbiddenException(`Channel "${String(channel)}" is not open to this member`);
+      return auth;
+    }
+
+    @Post('user-auth')
+    @HttpCode(200)
+    async authorizeUser(@Req() request: HttpRequest, @Body() body: unknown): Promise<UserAuth> {
+      const socketId = socketIdOf(body);
+      return this.authorization.authorizeUser(await this.identify(request), socketId);
+    }
+
+    private async identify(request: HttpRequest): Promise<Identity> {
+      const member = await this.options.identify?.(request);
+      if (member === null || member === undefined) throw new ForbiddenException('The caller is not known');
+      return member;
+    }
+  }
+  return SocketController;
+}
+
+function socketIdOf(body: unknown): string {
+  const socketId = field(body, 'socket_id');
+  if (!isSocketId(socketId)) throw new BadRequestException('socket_id: it must look like "123.456"');
+  return socketId;
+}
+
+function field(body: unknown, name: string): unknown {
+  return typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
+}

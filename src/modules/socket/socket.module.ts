@@ -1,0 +1,64 @@
+import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
+import { DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { ChannelAuthorization } from './channel-authorization.js';
+import {
+  PROVIDER_OVERRIDE,
+  SOCKET_OPTIONS,
+  type SocketModuleAsyncOptions,
+  type SocketModuleOptions,
+  type SocketModulePaths,
+} from './socket-options.js';
+import { SocketRuntime } from './socket-runtime.js';
+import { createSocketController } from './socket.controller.js';
+import { SocketService } from './socket.service.js';
+
+/**
+ * The bridge between Nest and the realtime provider that the configuration names. One import is all:
+ *
+ * ```ts
+ * @Module({ imports: [SocketModule.forRoot({ identify: (request) => whoIs(request) })] })
+ * ```
+ *
+ * It is global, serves `/socket/config`, `/socket/auth` and `/socket/user-auth`, and releases everything on `app.close()`.
+ */
+@Global()
+@Module({})
+export class SocketModule {
+  /** With options that are known now; without any, the environment decides. */
+  static forRoot(options: SocketModuleOptions & SocketModulePaths = {}): DynamicModule {
+    return assemble(options, [], { provide: SOCKET_OPTIONS, useValue: options });
+  }
+
+  /** With options that a factory makes from what it injects. */
+  static forRootAsync(options: SocketModuleAsyncOptions): DynamicModule {
+    return assemble(options, options.imports ?? [], {
+      provide: SOCKET_OPTIONS,
+      inject: [...(options.inject ?? [])],
+      useFactory: options.useFactory,
+    });
+  }
+}
+
+function assemble(
+  { path = 'socket', gatewayPath = '' }: SocketModulePaths,
+  imports: NonNullable<DynamicModule['imports']>,
+  options: Provider,
+): DynamicModule {
+  return {
+    module: SocketModule,
+    imports: [...imports, DiscoveryModule],
+    controllers: [createSocketController(path)],
+    providers: [
+      options,
+      {
+        provide: SocketRuntime,
+        inject: [SOCKET_OPTIONS, HttpAdapterHost, { token: PROVIDER_OVERRIDE, optional: true }],
+        useFactory: (socketOptions: SocketModuleOptions, host: HttpAdapterHost, override?: 'memory') =>
+          SocketRuntime.create(socketOptions, gatewayPath, host, override),
+      },
+      ChannelAuthorization,
+      SocketService,
+    ],
+    exports: [SocketService, ChannelAuthorization, SocketRuntime],
+  };
+}

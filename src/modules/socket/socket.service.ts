@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SocketDeliveryError } from '../../ports/errors.js';
+import type { EventName, PayloadOf } from '../../ports/event-map.js';
+import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
+import type { Provider } from '../../ports/socket-config.js';
+import type { Receipt } from './receipt.js';
+import { checkChannel, checkMemberId, checkRelay } from './relay-checks.js';
+import { SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
+import { SocketRuntime } from './socket-runtime.js';
+
+/**
+ * The arguments after the event's name: an event declared without payload (`undefined`) needs none, every other one its
+ * own.
+ */
+type Rest<E extends EventName> = undefined extends PayloadOf<E>
+  ? [payload?: PayloadOf<E>, options?: RelayOptions]
+  : [payload: PayloadOf<E>, options?: RelayOptions];
+
+/**
+ * What business code injects. It checks every call once, on every provider alike, gives each relay its message id, and
+ * applies the failure policy.
+ *
+ * A caller's mistake always rejects with a `SocketUsageError` before anything is sent. A provider's failure resolves with
+ * a receipt whose status is `failed`, is logged, counted and told to `onRelayError`; with `SOCKET_FAILURE=throw` it
+ * rejects with a `SocketDeliveryError` instead.
+ */
+@Injectable()
+export class SocketService {
+  private readonly logger = new Logger(SocketService.name);
+  private readonly client: ISocketClient;
+  #sent = 0;
+  #failed = 0;
+
+  constructor(
+    private readonly runtime: SocketRuntime,
+    @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
+  ) {
+    this.client = runtime.client;
+  }
+
+  /** The provider in force. */
+  get provider(): Provider {
+    return this.runtime.config.provider;
+  }
+
+  /** How many relays the provider accepted and how many were lost, since the process started. */
+  get relays(): { readonly sent: number; readonly failed: number } {
+    return { sent: this.#sent, failed: this.#failed };
+  }
+
+  /** Sends an event to one member, wherever and however often that member is connected. */
+  async relayToMember<E extends EventName>(memberId: string, event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
+    checkMemberId(memberId);
+    const checked = checkRelay(event, payload, options);
+    return this.#attempt(event, () => this.client.relayToMember(memberId, event, checked, options));
+  }
+
+  /** Sends one event to several members; an id that is listed twice is sent to once. Nobody listed is no error. */
+  async relayToMembers<E extends EventName>(
+    memberIds: readonly string[],
+    event: E,
+    ...[payload, options]: Rest<E>
+  ): Promise<Receipt> {
+    memberIds.forEach(checkMemberId);
+    const checked = checkRelay(event, payload, options);
+    return this.#attempt(event, () => this.client.relayToMembers(memberIds, event, checked, options));
+  }
+
+  /** Sends an event to everybody subscribed to a channel. */
+  async relayToChannel<E extends EventName>(channel: string, event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
+    checkChannel(channel);
+    const checked = checkRelay(event, payload, options);
+    return this.#attempt(event, () => this.client.relayToChannel(channel, event, checked, options));
+  }
+
+  /** Sends an event to everybody on the broadcast channel. */
+  async broadcast<E extends EventName>(event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
+    const checked = checkRelay(event, payload, options);
+    return this.#attempt(event, () => this.client.broadcast(event, checked, options));
+  }
+
+  /** Ends every signed-in connection of a member, whose client then stops trying. It may sign in again if `identify` lets it. */
+  async disconnectMember(memberId: string): Promise<Receipt> {
+    checkMemberId(memberId);
+    return this.#attempt(undefined, () => this.client.disconnectMember(memberId));
+  }
+
+  /**
+   * Which of these members are signed in somewhere right now; `undefined` when the provider could not say (logged, and
+   * with `SOCKET_FAILURE=throw` an error).
+   */
+  async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+    memberIds.forEach(checkMemberId);
+    try {
+      return await this.client.onlineMembers(memberIds);
+    } catch (error) {
+      if (!this.#isReported(error)) throw error;
+      this.logger.warn(`The provider could not say who is online: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /** How the provider is doing, asked now. Never rejects. */
+  health(): Promise<ProviderHealth> {
+    return this.client.health();
+  }
+
+  async #attempt(event: string | undefined, send: () => Promise<void>): Promise<Receipt> {
+    const id = randomUUID();
+    try {
+      await send();
+      this.#sent++;
+      return { id, status: 'sent' };
+    } catch (error) {
+      this.#failed++;
+      if (!this.#isReported(error)) throw error;
+      this.logger.error(`Relay ${id} (${event ?? 'disconnect'}) was lost: ${error.message}`);
+      this.#tell({ id, event, error });
+      return { id, status: 'failed', error };
+    }
+  }
+
+  #isReported(error: unknown): error is SocketDeliveryError {
+    return error instanceof SocketDeliveryError && this.runtime.config.failure === 'report';
+  }
+
+  #tell(lost: Parameters<NonNullable<SocketModuleOptions['onRelayError']>>[0]): void {
+    try {
+      this.options.onRelayError?.(lost);
+    } catch (error) {
+      this.logger.error(`onRelayError failed for relay ${lost.id}: ${String(error)}`);
+    }
+  }
+}
