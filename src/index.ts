@@ -13,8 +13,20 @@ export {
   SocketUsageError,
 } from './ports/errors.js';
 export { LIMITS } from './ports/limits.js';
-export { type ISocketClient, type ProviderHealth, type RelayOptions, SOCKET_CLIENT } from './ports/socket-client.js';
-export type { AppCredentials, FailurePolicy, GatewayConfig, Provider, PusherConfig, SocketConfig } from './ports/socket-config.js';
+export {
+  type ISocketClient,
+  type ProviderHealth,
+  type RelayOptions,
+  SOCKET_CLIENT,
+} from './ports/socket-client.js';
+export type {
+  AppCredentials,
+  FailurePolicy,
+  GatewayConfig,
+  Provider,
+  PusherConfig,
+  SocketConfig,
+} from './ports/socket-config.js';
 export type { SocketLogger } from './ports/logger.js';
 export type { Environment, SocketSettings } from './config/settings.js';
 export { socketConfig } from './config/socket-config.js';

@@ -8,7 +8,10 @@ import { listeningPort } from './config/port.js';
 /** The live page has a room to talk in, so client events are on there, and only there, unless the environment says otherwise. */
 const environment: Environment = { SOCKET_CLIENT_EVENTS: 'presence-lobby', ...process.env };
 
-const problems = [...problemsOf(() => listeningPort(environment)), ...problemsOf(() => socketConfig(environment))];
+const problems = [
+  ...problemsOf(() => listeningPort(environment)),
+  ...problemsOf(() => socketConfig(environment)),
+];
 if (problems.length > 0) {
   process.stderr.write(`${new SocketConfigurationError(problems).message}\n`);
   process.exit(1);

@@ -22,10 +22,17 @@ export async function readConfig(url: string): Promise<ClientConfig> {
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   const config: unknown = await response.json();
   if (!isClientConfig(config)) throw new Error(`${url} did not answer with a socket configuration`);
-  if (config.provider === 'memory') throw new Error('The backend uses the provider "memory", which no browser can reach');
+  if (config.provider === 'memory')
+    throw new Error('The backend uses the provider "memory", which no browser can reach');
   return config;
 }
 
 function isClientConfig(value: unknown): value is ClientConfig {
-  return typeof value === 'object' && value !== null && 'key' in value && 'options' in value && 'broadcastChannel' in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'key' in value &&
+    'options' in value &&
+    'broadcastChannel' in value
+  );
 }

@@ -68,11 +68,15 @@ export async function connect<P extends PusherLike>(
     onMember: (event, handler) => listen(pusher.user, event, handler),
     onBroadcast: (event, handler) => listen(broadcasts, event, handler),
     channel: (name) => pusher.subscribe(name) as ReturnType<P['subscribe']>,
-    disconnect: () => { pusher.disconnect(); },
+    disconnect: () => {
+      pusher.disconnect();
+    },
   };
 }
 
 function listen(emitter: Emitter, event: string, handler: (payload: never) => void): () => void {
   emitter.bind(event, handler);
-  return () => { emitter.unbind(event, handler); };
+  return () => {
+    emitter.unbind(event, handler);
+  };
 }

@@ -8,21 +8,34 @@ export async function whenReady(pusher: PusherLike, channel: Emitter, channelNam
   const undo: (() => void)[] = [];
   const on = (emitter: Emitter, event: string, handler: (data: never) => void) => {
     emitter.bind(event, handler);
-    undo.push(() => { emitter.unbind(event, handler); });
+    undo.push(() => {
+      emitter.unbind(event, handler);
+    });
   };
   try {
     await new Promise<void>((resolve, reject) => {
-      const fail = (what: string, detail: unknown) => { reject(new Error(`${what}: ${text(detail)}`)); };
+      const fail = (what: string, detail: unknown) => {
+        reject(new Error(`${what}: ${text(detail)}`));
+      };
       let lastError: unknown = 'the server cannot be reached';
       let [signedIn, subscribed] = [false, false];
-      const check = () => { if (signedIn && subscribed) resolve(); };
+      const check = () => {
+        if (signedIn && subscribed) resolve();
+      };
       on(pusher.connection, 'message', ({ event }: { event: string }) => {
         if (event === 'pusher:signin_success') signedIn = true;
         check();
       });
-      on(channel, 'pusher:subscription_succeeded', () => { subscribed = true; check(); });
-      on(channel, 'pusher:subscription_error', (error: unknown) => { fail(`No subscription to "${channelName}"`, error); });
-      on(pusher.user, 'pusher:signin_error', (error: unknown) => { fail('The signin was refused', error); });
+      on(channel, 'pusher:subscription_succeeded', () => {
+        subscribed = true;
+        check();
+      });
+      on(channel, 'pusher:subscription_error', (error: unknown) => {
+        fail(`No subscription to "${channelName}"`, error);
+      });
+      on(pusher.user, 'pusher:signin_error', (error: unknown) => {
+        fail('The signin was refused', error);
+      });
       on(pusher.connection, 'error', (error: unknown) => {
         lastError = error;
         // Once connected, the only thing that is asked of the server here is to let the member in.

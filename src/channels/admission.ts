@@ -19,7 +19,11 @@ export interface SubscribeRequest {
  * @returns the member it joins as, on presence channels
  * @throws ProtocolError when it may not; the connection goes on
  */
-export function admitToChannel(app: AppCredentials, session: Session, request: SubscribeRequest): SessionUser | undefined {
+export function admitToChannel(
+  app: AppCredentials,
+  session: Session,
+  request: SubscribeRequest,
+): SessionUser | undefined {
   const { channel, auth, channelData } = request;
   const type = channelType(channel);
   if (type.access === 'user') {
@@ -40,7 +44,12 @@ export function admitToChannel(app: AppCredentials, session: Session, request: S
  *
  * @throws ProtocolError when it does not; the connection goes on
  */
-export function admitUser(app: AppCredentials, session: Session, auth: string, userData: string): SessionUser {
+export function admitUser(
+  app: AppCredentials,
+  session: Session,
+  auth: string,
+  userData: string,
+): SessionUser {
   if (!isSignedBy(app, auth, userStringToSign(session.id, userData))) {
     throw refused('Invalid signature for the signin');
   }
@@ -68,8 +77,15 @@ function presenceMember(session: Session, channelData: string | undefined): Sess
   const id = data?.['user_id'];
   // Pusher's own examples have numbers; they are compared as texts.
   const userId = typeof id === 'number' ? String(id) : id;
-  if (data === undefined || typeof userId !== 'string' || userId === '' || userId.length > LIMITS.memberIdLength) {
-    throw refused(`Invalid channel_data: "user_id" must be a text of 1 to ${LIMITS.memberIdLength} characters`);
+  if (
+    data === undefined ||
+    typeof userId !== 'string' ||
+    userId === '' ||
+    userId.length > LIMITS.memberIdLength
+  ) {
+    throw refused(
+      `Invalid channel_data: "user_id" must be a text of 1 to ${LIMITS.memberIdLength} characters`,
+    );
   }
   return { id: userId, info: data['user_info'] };
 }

@@ -75,7 +75,8 @@ export class ChannelEngine {
     if (!(error instanceof ProtocolError)) {
       this.logger.error(`Unexpected error while handling a client's frame: ${String(error)}`);
     }
-    const wireError = error instanceof ProtocolError ? error : new ProtocolError(null, 'The message could not be handled');
+    const wireError =
+      error instanceof ProtocolError ? error : new ProtocolError(null, 'The message could not be handled');
     session.connection.send(errorFrame(wireError));
   }
 
@@ -86,7 +87,8 @@ export class ChannelEngine {
 
   /** Ends every connection for a restart: clients come back at once, wherever they are led then. */
   close(): void {
-    for (const session of this.#sessions) this.#end(session, CODES.RECONNECT, 'The server is going away', false);
+    for (const session of this.#sessions)
+      this.#end(session, CODES.RECONNECT, 'The server is going away', false);
     this.#liveness.stop();
     this.#channels.dispose();
   }
@@ -130,7 +132,10 @@ export class ChannelEngine {
         return;
     }
     if (!received.event.startsWith(CLIENT_EVENT_PREFIX)) {
-      throw new ProtocolError(null, 'Unknown event: clients may send "pusher:…" protocol events and "client-…" events');
+      throw new ProtocolError(
+        null,
+        'Unknown event: clients may send "pusher:…" protocol events and "client-…" events',
+      );
     }
     passOnClientEvent(this.config.gateway.clientEvents, session, received, this.clock.now());
   }
@@ -158,7 +163,9 @@ export class ChannelEngine {
     this.#users.add(session, user.id);
     // At once, so that a relay between the signin and the client's own subscription is not missed.
     this.#channels.joinSilently(session, userChannel(user.id));
-    session.connection.send(frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }));
+    session.connection.send(
+      frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }),
+    );
   }
 
   #end(session: Session, code: number, reason: string, deliberate: boolean): void {

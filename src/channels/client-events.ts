@@ -23,13 +23,19 @@ export function passOnClientEvent(
     throw new ProtocolError(null, 'Client events are not enabled (SOCKET_CLIENT_EVENTS)');
   }
   if (channel === undefined) {
-    throw new ProtocolError(null, `Client event refused: not subscribed to "${name.slice(0, LIMITS.channelNameLength)}"`);
+    throw new ProtocolError(
+      null,
+      `Client event refused: not subscribed to "${name.slice(0, LIMITS.channelNameLength)}"`,
+    );
   }
   if (channel.type.access !== 'private' && channel.type.access !== 'presence') {
     throw new ProtocolError(null, 'Client event refused: only private and presence channels carry them');
   }
   if (event.event.length > LIMITS.eventNameLength) {
-    throw new ProtocolError(null, `Client event refused: its name is over ${LIMITS.eventNameLength} characters`);
+    throw new ProtocolError(
+      null,
+      `Client event refused: its name is over ${LIMITS.eventNameLength} characters`,
+    );
   }
   const data = typeof event.data === 'string' ? event.data : JSON.stringify(event.data);
   if (data !== undefined && Buffer.byteLength(data) > LIMITS.payloadBytes) {
@@ -37,7 +43,10 @@ export function passOnClientEvent(
   }
   countClientEvent(session, now);
   const userId = channel.roster?.userOf(session);
-  channel.deliver(frame(event.event, { channel: name, data, ...(userId !== undefined && { userId }) }), session.id);
+  channel.deliver(
+    frame(event.event, { channel: name, data, ...(userId !== undefined && { userId }) }),
+    session.id,
+  );
 }
 
 /** Allows so many client events in any second, not in any calendar second. */

@@ -11,7 +11,8 @@ export type PortCall =
   | { readonly kind: 'members'; readonly to: readonly string[]; readonly relay: EncodedRelay }
   | { readonly kind: 'channel'; readonly to: readonly [string]; readonly relay: EncodedRelay }
   | { readonly kind: 'broadcast'; readonly to: readonly [string]; readonly relay: EncodedRelay }
-  | { readonly kind: 'disconnect' | 'query'; readonly to: readonly string[] };
+  | { readonly kind: 'disconnect'; readonly to: readonly [string] }
+  | { readonly kind: 'query'; readonly to: readonly string[] };
 
 /** An event on its way: its payload is JSON text, or `undefined` where there is none. */
 export interface EncodedRelay {
@@ -47,7 +48,12 @@ export class EngineSocketClient implements ISocketClient {
     this.#deliver(to.map(userChannel), { kind: 'members', to, relay: encode(event, payload, options) });
   }
 
-  async relayToChannel(channel: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
+  async relayToChannel(
+    channel: string,
+    event: string,
+    payload?: unknown,
+    options?: RelayOptions,
+  ): Promise<void> {
     this.#deliver([channel], { kind: 'channel', to: [channel], relay: encode(event, payload, options) });
   }
 

@@ -10,5 +10,7 @@ export function listeningPort({ PORT }: Environment): number {
   if (PORT === undefined || PORT.trim() === '') return 3_000;
   const port = Number(PORT);
   if (/^\d+$/.test(PORT.trim()) && port <= 65_535) return port;
-  throw new SocketConfigurationError([`PORT: must be a whole number from 0 to 65535; it is ${JSON.stringify(PORT)}`]);
+  throw new SocketConfigurationError([
+    `PORT: must be a whole number from 0 to 65535; it is ${JSON.stringify(PORT)}`,
+  ]);
 }

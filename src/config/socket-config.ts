@@ -20,7 +20,11 @@ export const DEVELOPMENT_APP: AppCredentials = Object.freeze({
  * @param gatewayPath what stands before `/app/<key>` in the gateway's URL
  * @throws SocketConfigurationError that lists every problem at once, each with its variable and what is allowed
  */
-export function socketConfig(environment: Environment, settings: SocketSettings = {}, gatewayPath = ''): SocketConfig {
+export function socketConfig(
+  environment: Environment,
+  settings: SocketSettings = {},
+  gatewayPath = '',
+): SocketConfig {
   const given = { ...environment, ...settingsAsVariables(settings) };
   const relevant = Object.fromEntries(
     Object.keys(variables.shape).map((name) => [name, given[name]?.trim() || undefined]),
@@ -29,7 +33,9 @@ export function socketConfig(environment: Environment, settings: SocketSettings 
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => describe(issue, relevant));
   problems.push(...combinationProblems(relevant));
   if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(gatewayPath)) {
-    problems.push(`gatewayPath: must be empty or like /ws, without a slash at its end; it is "${gatewayPath}"`);
+    problems.push(
+      `gatewayPath: must be empty or like /ws, without a slash at its end; it is "${gatewayPath}"`,
+    );
   }
   if (!parsed.success || problems.length > 0) throw new SocketConfigurationError(problems);
   return complete(parsed.data, gatewayPath);
@@ -71,18 +77,27 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
   const problems: string[] = [];
   const isProduction = given['NODE_ENV'] === 'production';
   const provider = given['SOCKET_PROVIDER'] ?? (isProduction ? undefined : 'ws');
-  if (provider === undefined) problems.push('SOCKET_PROVIDER: is required in production; one of: ws, pusher, memory');
+  if (provider === undefined)
+    problems.push('SOCKET_PROVIDER: is required in production; one of: ws, pusher, memory');
   if (provider === 'pusher' || (provider === 'ws' && isProduction)) {
     const reason = provider === 'pusher' ? 'by the provider "pusher"' : 'in production';
     for (const name of ['SOCKET_APP_ID', 'SOCKET_APP_KEY', 'SOCKET_APP_SECRET']) {
       if (given[name] === undefined) problems.push(`${name}: is required ${reason}`);
     }
   }
-  if (isProduction && provider !== ('memory' satisfies Provider) && given['SOCKET_APP_SECRET'] === DEVELOPMENT_APP.secret) {
-    problems.push('SOCKET_APP_SECRET: the development secret is public knowledge; production needs one of its own');
+  if (
+    isProduction &&
+    provider !== ('memory' satisfies Provider) &&
+    given['SOCKET_APP_SECRET'] === DEVELOPMENT_APP.secret
+  ) {
+    problems.push(
+      'SOCKET_APP_SECRET: the development secret is public knowledge; production needs one of its own',
+    );
   }
   if (provider === 'pusher' && given['PUSHER_CLUSTER'] === undefined && given['PUSHER_HOST'] === undefined) {
-    problems.push('PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server');
+    problems.push(
+      'PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server',
+    );
   }
   return problems;
 }

@@ -20,6 +20,10 @@ export const systemClock: Clock = {
   after(milliseconds, call) {
     const handle = setTimeout(call, milliseconds);
     handle.unref();
-    return { cancel: () => { clearTimeout(handle); } };
+    return {
+      cancel: () => {
+        clearTimeout(handle);
+      },
+    };
   },
 };

@@ -23,7 +23,9 @@ export class Payload {
       json = JSON.stringify(value);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-      throw new SocketUsageError('PAYLOAD_NOT_JSON', `The payload cannot be sent as JSON: ${reason}`, { cause });
+      throw new SocketUsageError('PAYLOAD_NOT_JSON', `The payload cannot be sent as JSON: ${reason}`, {
+        cause,
+      });
     }
     if (json === undefined) {
       throw new SocketUsageError(

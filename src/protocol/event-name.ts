@@ -13,6 +13,8 @@ export function eventNameProblem(name: unknown): string | undefined {
   if (name.length > LIMITS.eventNameLength) {
     return `it has ${name.length} characters, ${LIMITS.eventNameLength} are allowed`;
   }
-  const reserved = ['pusher:', 'pusher_internal:', CLIENT_EVENT_PREFIX].find((prefix) => name.startsWith(prefix));
+  const reserved = ['pusher:', 'pusher_internal:', CLIENT_EVENT_PREFIX].find((prefix) =>
+    name.startsWith(prefix),
+  );
   return reserved === undefined ? undefined : `names that begin with "${reserved}" are reserved`;
 }

@@ -17,7 +17,10 @@ export class Frame {
  * Builds a frame around data that is JSON text already. The data is sent as a JSON *string* (double encoding), because
  * SDKs other than `pusher-js` require it.
  */
-export function frame(event: string, fields: { channel?: string; data?: string | undefined; userId?: string }): Frame {
+export function frame(
+  event: string,
+  fields: { channel?: string; data?: string | undefined; userId?: string },
+): Frame {
   let text = `{"event":${JSON.stringify(event)}`;
   if (fields.channel !== undefined) text += `,"channel":${JSON.stringify(fields.channel)}`;
   if (fields.data !== undefined) text += `,"data":${JSON.stringify(fields.data)}`;

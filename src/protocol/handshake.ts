@@ -29,7 +29,8 @@ export function handshakeProblem(target: string, appKey: string): ProtocolError 
   if (protocol === null || protocol === '') {
     return new ProtocolError(CODES.NO_PROTOCOL, 'No protocol version supplied');
   }
-  const supported = /^\d{1,3}$/.test(protocol) && Number(protocol) >= OLDEST_PROTOCOL && Number(protocol) <= NEWEST_PROTOCOL;
+  const supported =
+    /^\d{1,3}$/.test(protocol) && Number(protocol) >= OLDEST_PROTOCOL && Number(protocol) <= NEWEST_PROTOCOL;
   if (!supported) {
     return new ProtocolError(
       CODES.UNSUPPORTED_PROTOCOL,

@@ -1,4 +1,9 @@
-import { type DeliveryFailure, type SocketDeliveryError, SocketRejectedError, SocketUnavailableError } from '../../ports/errors.js';
+import {
+  type DeliveryFailure,
+  type SocketDeliveryError,
+  SocketRejectedError,
+  SocketUnavailableError,
+} from '../../ports/errors.js';
 
 type Fault = (lost: readonly string[]) => SocketDeliveryError;
 
@@ -14,12 +19,17 @@ export class Faults {
 
   /** The next call fails as if the connection broke; a retry could help. */
   failNext(cause?: unknown): void {
-    this.#next.push((lost) => new SocketUnavailableError(describe(lost, 'the connection broke (injected)'), failure(lost, cause)));
+    this.#next.push(
+      (lost) =>
+        new SocketUnavailableError(describe(lost, 'the connection broke (injected)'), failure(lost, cause)),
+    );
   }
 
   /** The next call fails as if the provider never answered; a retry could help. */
   timeOutNext(): void {
-    this.#next.push((lost) => new SocketUnavailableError(describe(lost, 'no answer in time (injected)'), failure(lost)));
+    this.#next.push(
+      (lost) => new SocketUnavailableError(describe(lost, 'no answer in time (injected)'), failure(lost)),
+    );
   }
 
   /** Every call fails until {@link comeBack}. */
@@ -38,7 +48,8 @@ export class Faults {
 
   /** @throws SocketDeliveryError when a failure was ordered for this call */
   check(lost: readonly string[]): void {
-    if (this.#isDown) throw new SocketUnavailableError(describe(lost, 'the provider is down (injected)'), failure(lost));
+    if (this.#isDown)
+      throw new SocketUnavailableError(describe(lost, 'the provider is down (injected)'), failure(lost));
     const fault = this.#next.shift();
     if (fault !== undefined) throw fault(lost);
   }

@@ -32,7 +32,8 @@ export class MemorySocketClient extends EngineSocketClient {
   }
 
   override async health(): Promise<ProviderHealth> {
-    if (this.faults.isDown) return { status: 'down', connections: this.engine.connections, reason: 'down (injected)' };
+    if (this.faults.isDown)
+      return { status: 'down', connections: this.engine.connections, reason: 'down (injected)' };
     return super.health();
   }
 

@@ -16,7 +16,11 @@ export class GatewayWsAdapter extends WsAdapter {
 
   /** A server without a port of its own: upgrades are handed to it. */
   createServer(): WebSocketServer {
-    return this.create(0, { maxPayload: LIMITS.frameBytes, perMessageDeflate: false, path: '/' }) as WebSocketServer;
+    return this.create(0, {
+      maxPayload: LIMITS.frameBytes,
+      perMessageDeflate: false,
+      path: '/',
+    }) as WebSocketServer;
   }
 
   /** Upgrades come from the `UpgradeRouter`. */

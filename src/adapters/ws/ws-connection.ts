@@ -27,6 +27,10 @@ export class WsConnection implements Connection {
 /** Closes politely, and ends the socket when the client does not answer. */
 export function closeSocket(socket: WebSocket, code: number, reason: string): void {
   socket.close(code, reason);
-  const timer = setTimeout(() => { socket.terminate(); }, CLOSE_WAIT_MS);
-  socket.once('close', () => { clearTimeout(timer); });
+  const timer = setTimeout(() => {
+    socket.terminate();
+  }, CLOSE_WAIT_MS);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
 }

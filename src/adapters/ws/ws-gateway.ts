@@ -38,8 +38,12 @@ export class WsGateway implements ServerAttachment, UpgradeRoute {
     this.engine.close();
     const sockets = this.#sockets;
     if (sockets === undefined) return;
-    await Promise.all([...sockets.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
-    await new Promise((resolve) => { sockets.close(resolve); });
+    await Promise.all(
+      [...sockets.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve))),
+    );
+    await new Promise((resolve) => {
+      sockets.close(resolve);
+    });
   }
 
   claims(request: IncomingMessage): 'best' | 'yes' | 'no' {
@@ -75,7 +79,9 @@ export class WsGateway implements ServerAttachment, UpgradeRoute {
       if (isBinary) this.engine.refuse(session, new ProtocolError(null, 'Binary messages are not supported'));
       else this.engine.receive(session, asText(data));
     });
-    client.on('close', () => { this.engine.lost(session); });
+    client.on('close', () => {
+      this.engine.lost(session);
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-const text = (maximum: number) => z.string().trim().min(1, 'must not be empty').max(maximum, `must have at most ${maximum} characters`);
+const text = (maximum: number) =>
+  z.string().trim().min(1, 'must not be empty').max(maximum, `must have at most ${maximum} characters`);
 
 /** `POST /session` */
 export const sessionBody = z.object({ memberId: text(128) });

@@ -31,7 +31,9 @@ export class MembersController {
 
   @Post('session')
   @HttpCode(200)
-  async openSession(@Body({ schema: sessionBody }) body: z.output<typeof sessionBody>): Promise<{ token: string }> {
+  async openSession(
+    @Body({ schema: sessionBody }) body: z.output<typeof sessionBody>,
+  ): Promise<{ token: string }> {
     return { token: await this.members.openSession(body.memberId) };
   }
 
@@ -66,12 +68,16 @@ export class MembersController {
     }
     const { id: to } = await this.members.get(id);
     const options = socketId === undefined ? {} : { exceptSocketId: socketId };
-    return relayed(await this.socketService.relayToMember(to, 'MEMBER_MESSAGED', { from: sender.id, text }, options));
+    return relayed(
+      await this.socketService.relayToMember(to, 'MEMBER_MESSAGED', { from: sender.id, text }, options),
+    );
   }
 
   @Post('broadcast')
   @HttpCode(202)
-  async broadcast(@Body({ schema: broadcastBody }) { message }: z.output<typeof broadcastBody>): Promise<Relayed> {
+  async broadcast(
+    @Body({ schema: broadcastBody }) { message }: z.output<typeof broadcastBody>,
+  ): Promise<Relayed> {
     return relayed(await this.socketService.broadcast('ANNOUNCED', { message }));
   }
 }

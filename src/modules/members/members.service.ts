@@ -27,7 +27,8 @@ export class MembersService {
   }
 
   async create(name: string, id: string = randomUUID()): Promise<Member> {
-    if ((await this.members.find(id)) !== undefined) throw new ConflictException(`Member "${id}" exists already`);
+    if ((await this.members.find(id)) !== undefined)
+      throw new ConflictException(`Member "${id}" exists already`);
     const member: Member = { id, name, status: 'active' };
     await this.members.save(member);
     return member;

@@ -36,13 +36,22 @@ export class ChannelAuthorization implements OnModuleInit {
   onModuleInit(): void {
     this.#registrations = this.discovery
       .getProviders({ metadataKey: ChannelAuthorizerMark.KEY })
-      .map((wrapper) => register(wrapper.name, this.discovery.getMetadataByDecorator(ChannelAuthorizerMark, wrapper), wrapper.instance))
+      .map((wrapper) =>
+        register(
+          wrapper.name,
+          this.discovery.getMetadataByDecorator(ChannelAuthorizerMark, wrapper),
+          wrapper.instance,
+        ),
+      )
       .sort((a, b) => ChannelPattern.bySpecificity(a.pattern, b.pattern));
     const shapes = this.#registrations.map(({ pattern }) => pattern.shape);
     const twice = this.#registrations.filter(({ pattern }, index) => shapes.indexOf(pattern.shape) !== index);
     if (twice.length > 0) {
       throw new SocketConfigurationError(
-        twice.map(({ pattern }) => `@AuthorizeChannel("${pattern.text}"): another authorizer covers the same channels`),
+        twice.map(
+          ({ pattern }) =>
+            `@AuthorizeChannel("${pattern.text}"): another authorizer covers the same channels`,
+        ),
       );
     }
   }
@@ -52,7 +61,11 @@ export class ChannelAuthorization implements OnModuleInit {
    *
    * @returns nothing when it is refused
    */
-  async authorizeChannel(member: Identity, socketId: string, channel: string): Promise<ChannelAuth | undefined> {
+  async authorizeChannel(
+    member: Identity,
+    socketId: string,
+    channel: string,
+  ): Promise<ChannelAuth | undefined> {
     const admission = await this.#admit(member, channel);
     if (admission === false) return undefined;
     const { app } = this.runtime.config;
@@ -60,7 +73,10 @@ export class ChannelAuthorization implements OnModuleInit {
       return { auth: sign(app, channelStringToSign(socketId, channel)) };
     }
     const channelData = presenceData(admission === true ? member : admission);
-    return { auth: sign(app, channelStringToSign(socketId, channel, channelData)), channel_data: channelData };
+    return {
+      auth: sign(app, channelStringToSign(socketId, channel, channelData)),
+      channel_data: channelData,
+    };
   }
 
   /**
@@ -70,7 +86,8 @@ export class ChannelAuthorization implements OnModuleInit {
    */
   authorizeUser(member: Identity, socketId: string): UserAuth {
     const problem = memberIdProblem(member.id);
-    if (problem !== undefined) throw new SocketUsageError('INVALID_MEMBER_ID', `identify() gave a bad member id: ${problem}`);
+    if (problem !== undefined)
+      throw new SocketUsageError('INVALID_MEMBER_ID', `identify() gave a bad member id: ${problem}`);
     const userData = JSON.stringify({ id: member.id, user_info: member.info });
     return { auth: sign(this.runtime.config.app, userStringToSign(socketId, userData)), user_data: userData };
   }
@@ -97,13 +114,19 @@ function register(name: unknown, pattern: ChannelPattern | undefined, instance: 
 }
 
 function isAuthorizer(value: unknown): value is ChannelAuthorizer {
-  return typeof value === 'object' && value !== null && 'authorize' in value && typeof value.authorize === 'function';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'authorize' in value &&
+    typeof value.authorize === 'function'
+  );
 }
 
 function presenceData({ id, info }: PresenceMember): string {
   const data = JSON.stringify({ user_id: id, user_info: info });
   const problem = memberIdProblem(id);
-  if (problem !== undefined) throw new SocketUsageError('INVALID_MEMBER_ID', `A presence member has a bad id: ${problem}`);
+  if (problem !== undefined)
+    throw new SocketUsageError('INVALID_MEMBER_ID', `A presence member has a bad id: ${problem}`);
   if (Buffer.byteLength(data) > LIMITS.presenceDataBytes) {
     throw new SocketUsageError(
       'PAYLOAD_TOO_LARGE',

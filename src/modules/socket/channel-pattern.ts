@@ -14,7 +14,9 @@ export class ChannelPattern {
   /** @throws TypeError for a pattern that could never match a channel that needs an authorizer */
   constructor(readonly text: string) {
     if (!PATTERN.test(text)) {
-      throw new TypeError(`Invalid channel pattern "${text}": a channel name with {placeholders} is expected`);
+      throw new TypeError(
+        `Invalid channel pattern "${text}": a channel name with {placeholders} is expected`,
+      );
     }
     const { access } = channelType(text);
     if (access !== 'private' && access !== 'presence') {

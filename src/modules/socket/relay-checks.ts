@@ -11,7 +11,8 @@ import { isSocketId } from '../../protocol/socket-id.js';
 /** @throws SocketUsageError `INVALID_MEMBER_ID` */
 export function checkMemberId(id: unknown): void {
   const problem = memberIdProblem(id);
-  if (problem !== undefined) throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
+  if (problem !== undefined)
+    throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
 }
 
 /** @throws SocketUsageError `INVALID_CHANNEL_NAME` */
@@ -34,10 +35,14 @@ export function checkChannel(name: string): void {
  */
 export function checkRelay(event: unknown, payload: unknown, options: RelayOptions | undefined): Payload {
   const problem = eventNameProblem(event);
-  if (problem !== undefined) throw new SocketUsageError('INVALID_EVENT_NAME', `Invalid event name ${shown(event)}: ${problem}`);
+  if (problem !== undefined)
+    throw new SocketUsageError('INVALID_EVENT_NAME', `Invalid event name ${shown(event)}: ${problem}`);
   const except = options?.exceptSocketId;
   if (except !== undefined && !isSocketId(except)) {
-    throw new SocketUsageError('INVALID_SOCKET_ID', `Invalid exceptSocketId ${shown(except)}: it must look like "123.456"`);
+    throw new SocketUsageError(
+      'INVALID_SOCKET_ID',
+      `Invalid exceptSocketId ${shown(except)}: it must look like "123.456"`,
+    );
   }
   const read = Payload.of(payload);
   if (read.bytes > LIMITS.payloadBytes) {

@@ -1,8 +1,19 @@
 import type { Server } from 'node:http';
-import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { Container } from 'inversify';
-import { type ClientOptions, type ClientOrigin, SERVER_ATTACHMENT, type ServerAttachment, type SocketAdapter } from '../../adapters/adapter.js';
+import {
+  type ClientOptions,
+  type ClientOrigin,
+  SERVER_ATTACHMENT,
+  type ServerAttachment,
+  type SocketAdapter,
+} from '../../adapters/adapter.js';
 import { loadAdapter } from '../../adapters/index.js';
 import { createSocketContainer } from '../../adapters/socket-container.js';
 import { socketConfig } from '../../config/socket-config.js';
@@ -51,7 +62,8 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
   /** Starts to listen, where the provider listens and the application has an HTTP server. */
   onApplicationBootstrap(): void {
     // A worker or a command-line tool has no HTTP adapter, whatever the type says.
-    const server = (this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined)?.getHttpServer() as Server | undefined;
+    const server = (this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined)?.getHttpServer() as
+      Server | undefined;
     if (server === undefined || !this.container.isBound(SERVER_ATTACHMENT)) return;
     this.container.get<ServerAttachment>(SERVER_ATTACHMENT).attach(server);
   }

@@ -58,7 +58,9 @@ export function createSocketController(path: string): Type<unknown> {
       @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
     ) {
       if (options.identify === undefined) {
-        this.logger.warn('SocketModule has no identify(request): private channels, presence channels and signins are refused');
+        this.logger.warn(
+          'SocketModule has no identify(request): private channels, presence channels and signins are refused',
+        );
       }
     }
 
@@ -95,7 +97,8 @@ export function createSocketController(path: string): Type<unknown> {
       if (problem !== undefined) throw new BadRequestException(`channel_name: ${problem}`);
       const member = await this.identify(request);
       const auth = await this.authorization.authorizeChannel(member, socketId, String(channel));
-      if (auth === undefined) throw new ForbiddenException(`Channel "${String(channel)}" is not open to this member`);
+      if (auth === undefined)
+        throw new ForbiddenException(`Channel "${String(channel)}" is not open to this member`);
       return auth;
     }
 

@@ -13,9 +13,10 @@ import { SocketRuntime } from './socket-runtime.js';
  * The arguments after the event's name: an event declared without payload (`undefined`) needs none, every other one its
  * own.
  */
-type Rest<E extends EventName> = undefined extends PayloadOf<E>
-  ? [payload?: PayloadOf<E>, options?: RelayOptions]
-  : [payload: PayloadOf<E>, options?: RelayOptions];
+type Rest<E extends EventName> =
+  undefined extends PayloadOf<E>
+    ? [payload?: PayloadOf<E>, options?: RelayOptions]
+    : [payload: PayloadOf<E>, options?: RelayOptions];
 
 /**
  * What business code injects. It checks every call once, on every provider alike, gives each relay its message id, and
@@ -50,7 +51,11 @@ export class SocketService {
   }
 
   /** Sends an event to one member, wherever and however often that member is connected. */
-  async relayToMember<E extends EventName>(memberId: string, event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
+  async relayToMember<E extends EventName>(
+    memberId: string,
+    event: E,
+    ...[payload, options]: Rest<E>
+  ): Promise<Receipt> {
     checkMemberId(memberId);
     const checked = checkRelay(event, payload, options);
     return this.#attempt(event, () => this.client.relayToMember(memberId, event, checked, options));
@@ -68,7 +73,11 @@ export class SocketService {
   }
 
   /** Sends an event to everybody subscribed to a channel. */
-  async relayToChannel<E extends EventName>(channel: string, event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
+  async relayToChannel<E extends EventName>(
+    channel: string,
+    event: E,
+    ...[payload, options]: Rest<E>
+  ): Promise<Receipt> {
     checkChannel(channel);
     const checked = checkRelay(event, payload, options);
     return this.#attempt(event, () => this.client.relayToChannel(channel, event, checked, options));

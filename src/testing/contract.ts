@@ -1,0 +1,240 @@
+import type { ISocketClient } from '../ports/socket-client.js';
+
+/** An event as a browser's handler got it. */
+export interface ContractEvent {
+  readonly event: string;
+  readonly payload: unknown;
+}
+
+/** A member's browser: signed in and on the broadcast channel. */
+export interface ContractBrowser {
+  readonly socketId: string;
+  /** Resolves once the subscription holds. */
+  subscribe(channel: string): Promise<void>;
+  /** The next event that was not taken yet: relayed to the member, over a channel, or broadcast. Waits for it. */
+  next(): Promise<ContractEvent>;
+  /** Resolves once the provider has ended the connection and the client has given up. */
+  disconnected(): Promise<void>;
+}
+
+/** A started provider. */
+export interface ContractHarness {
+  readonly client: ISocketClient;
+  /** Opens a browser for a member. */
+  connect(memberId: string): Promise<ContractBrowser>;
+  stop(): Promise<void>;
+}
+
+/** Where a provider's nature forces a difference, it is declared here and tested as declared. */
+export interface ContractDifferences {
+  /** What a browser gets for a call without payload. @default undefined */
+  readonly absentPayloadArrivesAs?: unknown;
+}
+
+/**
+ * The contract suite: every promise of {@link ISocketClient}, tested over one adapter. Call it at the top of a test file;
+ * it needs the test runner's `describe`, `test`, `expect`, `beforeAll` and `afterAll` as globals.
+ *
+ * @param start starts the provider and whatever it needs; called more than once
+ */
+export function describeSocketClient(
+  name: string,
+  start: () => Promise<ContractHarness>,
+  { absentPayloadArrivesAs }: ContractDifferences = {},
+): void {
+  describe(`${name} keeps the promises of the port`, () => {
+    let harness: ContractHarness;
+    let client: ISocketClient;
+    let members = 0;
+    /** A member nobody else uses, so that tests run in any order. */
+    const someone = () => `member-${String(++members)}`;
+
+    beforeAll(async () => {
+      harness = await start();
+      client = harness.client;
+    });
+    afterAll(() => harness.stop());
+
+    test('a relay reaches every connection of the member and nobody else', async () => {
+      const [alice, bob] = [someone(), someone()];
+      const tabs = [await harness.connect(alice), await harness.connect(alice)];
+      const other = await harness.connect(bob);
+      await client.relayToMember(alice, 'NOTED', { n: 1 });
+      await client.relayToMember(bob, 'NOTED', { n: 2 });
+      for (const tab of tabs) expect(await tab.next()).toEqual({ event: 'NOTED', payload: { n: 1 } });
+      expect(await other.next()).toEqual({ event: 'NOTED', payload: { n: 2 } });
+    });
+
+    test('relays to one member arrive in the order they were called', async () => {
+      const alice = someone();
+      const tab = await harness.connect(alice);
+      const numbers = Array.from({ length: 50 }, (_, n) => n);
+      await Promise.all(
+        numbers.map((n) =>
+          n % 2 === 0
+            ? client.relayToMember(alice, 'COUNTED', n)
+            : client.relayToMembers([alice, someone()], 'COUNTED', n),
+        ),
+      );
+      for (const n of numbers) expect(await tab.next()).toEqual({ event: 'COUNTED', payload: n });
+    });
+
+    test.each([
+      ['text that looks like a number', '123'],
+      ['text that looks like JSON', '{"a":1}'],
+      ['the empty text', ''],
+      ['zero', 0],
+      ['a fraction', -0.5],
+      ['null', null],
+      ['true', true],
+      ['false', false],
+      ['an empty object', {}],
+      ['an empty array', []],
+      ['nested data', { a: [1, { b: null }], c: { d: 'e' } }],
+      ['unicode', { text: 'žluťoučký 👩‍🚀 \u2028 \u0000 "quoted" \\ </script>', ключ: '値' }],
+      ['a lone surrogate', '\ud800'],
+      ['a date', new Date(0)],
+      ['an object with undefined in it', { kept: 1, dropped: undefined }],
+      ['an array with undefined in it', [undefined, 1]],
+      ['a key named __proto__', JSON.parse('{"__proto__":{"polluted":true}}')],
+    ])('%s arrives as JSON carries it', async (_, payload: unknown) => {
+      const alice = someone();
+      const tab = await harness.connect(alice);
+      await client.relayToMember(alice, 'CARRIED', payload);
+      expect(await tab.next()).toEqual({ event: 'CARRIED', payload: JSON.parse(JSON.stringify(payload)) });
+    });
+
+    test('a call without payload arrives without one', async () => {
+      const alice = someone();
+      const tab = await harness.connect(alice);
+      await client.relayToMember(alice, 'BARE');
+      expect(await tab.next()).toEqual({ event: 'BARE', payload: absentPayloadArrivesAs });
+    });
+
+    test('what is sent is what the payload was when the call was made', async () => {
+      const alice = someone();
+      const tab = await harness.connect(alice);
+      const payload = { items: ['first'] };
+      const calls = [
+        client.relayToMember(alice, 'SNAPPED', payload),
+        client.relayToMembers([alice], 'SNAPPED', payload),
+        client.relayToMember(alice, 'SNAPPED', payload),
+      ];
+      payload.items.push('second');
+      await Promise.all(calls);
+      for (const _ of calls)
+        expect(await tab.next()).toEqual({ event: 'SNAPPED', payload: { items: ['first'] } });
+    });
+
+    test('exceptSocketId leaves exactly that connection out', async () => {
+      const alice = someone();
+      const [left, right] = [await harness.connect(alice), await harness.connect(alice)];
+      const channel = `room-${alice}`;
+      await left.subscribe(channel);
+      await right.subscribe(channel);
+      const except = { exceptSocketId: left.socketId };
+      await client.relayToMember(alice, 'ONE', 1, except);
+      await client.relayToMembers([alice], 'TWO', 2, except);
+      await client.relayToChannel(channel, 'THREE', 3, except);
+      await client.broadcast('FOUR', 4, except);
+      await client.relayToMember(alice, 'LAST', 5);
+      expect(await left.next()).toEqual({ event: 'LAST', payload: 5 });
+      const seen = new Set<string>();
+      for (let n = 0; n < 5; n++) seen.add((await right.next()).event);
+      expect(seen).toEqual(new Set(['ONE', 'TWO', 'THREE', 'FOUR', 'LAST']));
+    });
+
+    test('a relay to several members reaches each of them once, however often they are listed', async () => {
+      const ids = [someone(), someone()];
+      const tabs = await Promise.all(ids.map((id) => harness.connect(id)));
+      await client.relayToMembers([...ids, ...ids, someone()], 'SHARED', 'x');
+      await client.relayToMembers(ids, 'AFTER');
+      for (const tab of tabs) {
+        expect(await tab.next()).toEqual({ event: 'SHARED', payload: 'x' });
+        expect((await tab.next()).event).toBe('AFTER');
+      }
+    });
+
+    test('a relay to a channel reaches its subscribers only', async () => {
+      const [alice, bob] = [someone(), someone()];
+      const [inside, outside] = [await harness.connect(alice), await harness.connect(bob)];
+      await inside.subscribe(`orders-${alice}`);
+      await client.relayToChannel(`orders-${alice}`, 'SHIPPED', { id: 7 });
+      await client.relayToMember(bob, 'AFTER', 0);
+      expect(await inside.next()).toEqual({ event: 'SHIPPED', payload: { id: 7 } });
+      expect((await outside.next()).event).toBe('AFTER');
+    });
+
+    test('a broadcast reaches everybody connected', async () => {
+      const tabs = [await harness.connect(someone()), await harness.connect(someone())];
+      await client.broadcast('ANNOUNCED_TO_ALL', { message: 'hello' });
+      for (const tab of tabs)
+        expect(await tab.next()).toEqual({ event: 'ANNOUNCED_TO_ALL', payload: { message: 'hello' } });
+    });
+
+    test('nobody listening is no error', async () => {
+      await client.relayToMember(someone(), 'UNHEARD', {});
+      await client.relayToMembers([], 'UNHEARD', {});
+      await client.relayToChannel(`empty-${someone()}`, 'UNHEARD', {});
+      await client.disconnectMember(someone());
+    });
+
+    test('a payload that JSON cannot carry is refused and nothing is sent', async () => {
+      const alice = someone();
+      const tab = await harness.connect(alice);
+      const cycle: Record<string, unknown> = {};
+      cycle['self'] = cycle;
+      for (const payload of [cycle, 10n, () => 1, Symbol('s')]) {
+        await expect(client.relayToMember(alice, 'BROKEN', payload)).rejects.toMatchObject({
+          code: 'PAYLOAD_NOT_JSON',
+        });
+      }
+      await client.relayToMember(alice, 'WHOLE', 1);
+      expect((await tab.next()).event).toBe('WHOLE');
+    });
+
+    test("disconnecting a member ends every connection, after what was relayed before, and nobody else's", async () => {
+      const [alice, bob] = [someone(), someone()];
+      const tabs = [await harness.connect(alice), await harness.connect(alice)];
+      const other = await harness.connect(bob);
+      const relay = client.relayToMember(alice, 'GOODBYE', 'now');
+      await Promise.all([relay, client.disconnectMember(alice)]);
+      for (const tab of tabs) {
+        expect(await tab.next()).toEqual({ event: 'GOODBYE', payload: 'now' });
+        await tab.disconnected();
+      }
+      await client.relayToMember(bob, 'STILL_HERE');
+      expect((await other.next()).event).toBe('STILL_HERE');
+    });
+
+    test('a disconnected member may connect again, and then hears relays again', async () => {
+      const alice = someone();
+      const first = await harness.connect(alice);
+      await client.disconnectMember(alice);
+      await first.disconnected();
+      const second = await harness.connect(alice);
+      await client.relayToMember(alice, 'WELCOME_BACK', 1);
+      expect(await second.next()).toEqual({ event: 'WELCOME_BACK', payload: 1 });
+    });
+
+    test('it tells which members are signed in', async () => {
+      const [alice, bob] = [someone(), someone()];
+      await harness.connect(alice);
+      expect(await client.onlineMembers([alice, bob])).toEqual(new Set([alice]));
+    });
+
+    test('it says that it is up', async () => {
+      expect(await client.health()).toMatchObject({ status: 'up' });
+    });
+
+    test('once closed, it rejects what it is asked and says it is down', async () => {
+      const other = await start();
+      await other.client.close();
+      const rejection = { code: 'PROVIDER_UNAVAILABLE', retryable: true, lost: ['alice'] };
+      await expect(other.client.relayToMember('alice', 'LATE', 1)).rejects.toMatchObject(rejection);
+      await expect(other.client.disconnectMember('alice')).rejects.toMatchObject(rejection);
+      expect(await other.client.health()).toMatchObject({ status: 'down' });
+      await other.stop();
+    });
+  });
+}

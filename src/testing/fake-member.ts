@@ -1,0 +1,149 @@
+import type { MemoryConnection, ReceivedFrame } from '../adapters/memory/memory-connection.js';
+import type { ChannelAuthorization } from '../modules/socket/channel-authorization.js';
+import type { Identity, PresenceMember } from '../ports/authorization.js';
+import { channelType } from '../protocol/channel-name.js';
+
+/** An event as the member's browser code would get it. */
+export interface ReceivedEvent {
+  readonly event: string;
+  /** Deep-equal to `JSON.parse(JSON.stringify(payload))`; `undefined` when there was none. */
+  readonly payload: unknown;
+  /** The channel it came over. */
+  readonly channel: string | undefined;
+  /** Who sent it: only on client events of presence channels. */
+  readonly userId: string | undefined;
+}
+
+/** A member's browser, in memory: signed in and subscribed to the broadcast channel. */
+export class FakeMember {
+  /** What the browser's handlers would have been called with, oldest first. Protocol events are not in it. */
+  readonly received: ReceivedEvent[] = [];
+
+  constructor(
+    /** The member it is signed in as. */
+    readonly identity: Identity,
+    private readonly connection: MemoryConnection,
+    private readonly authorization: ChannelAuthorization,
+  ) {
+    connection.listen((frame) => {
+      this.#record(frame);
+    });
+  }
+
+  get id(): string {
+    return this.identity.id;
+  }
+
+  /** The connection's Pusher socket id, for `exceptSocketId`. */
+  get socketId(): string {
+    return this.connection.id;
+  }
+
+  get isConnected(): boolean {
+    return this.connection.isOpen;
+  }
+
+  /** The code the server closed with (4009: told not to come back); `undefined` while connected or after `disconnect()`. */
+  get closeCode(): number | undefined {
+    return this.connection.closeCode;
+  }
+
+  /**
+   * Subscribes, by the way a browser goes: the application's own authorizer, the signature, the engine.
+   *
+   * @throws Error in a sentence when the authorizer or the engine refuses
+   */
+  async subscribe(channel: string): Promise<void> {
+    const { access } = channelType(channel);
+    const auth = access === 'private' || access === 'presence' ? await this.#authorize(channel) : undefined;
+    this.#send('pusher:subscribe', { channel, ...auth }, `"${this.id}" could not subscribe to "${channel}"`);
+  }
+
+  /** Leaves a channel. */
+  unsubscribe(channel: string): void {
+    this.#send('pusher:unsubscribe', { channel }, `"${this.id}" could not leave "${channel}"`);
+  }
+
+  /**
+   * Sends a client event (`client-…`) to the channel's other subscribers.
+   *
+   * @throws Error in a sentence when the engine refuses it
+   */
+  trigger(channel: string, event: string, payload?: unknown): void {
+    this.#send(event, payload, `"${this.id}" could not send "${event}" to "${channel}"`, channel);
+  }
+
+  /** Who is present on a channel, as this member's browser knows it: the roster, with the joins and leaves since. */
+  present(channel: string): PresenceMember[] {
+    const present = new Map<string, PresenceMember>();
+    for (const frame of this.connection.frames) {
+      if (frame.channel === channel) follow(present, frame.event, decode(frame.data));
+    }
+    return [...present.values()];
+  }
+
+  /** Drops the connection, as a closed tab does. Presence channels are told after the grace period. */
+  disconnect(): void {
+    this.connection.leave();
+  }
+
+  /** Signs in. Done by `SocketFake.connect`. */
+  signIn(): void {
+    const auth = this.authorization.authorizeUser(this.identity, this.socketId);
+    this.#send('pusher:signin', auth, `"${this.id}" could not sign in`);
+  }
+
+  async #authorize(channel: string): Promise<object> {
+    const auth = await this.authorization.authorizeChannel(this.identity, this.socketId, channel);
+    if (auth === undefined) {
+      throw new Error(`"${this.id}" could not subscribe to "${channel}": no authorizer admits this member`);
+    }
+    return auth;
+  }
+
+  #send(event: string, data: unknown, failure: string, channel?: string): void {
+    if (!this.isConnected) throw new Error(`${failure}: the connection is closed`);
+    const before = this.connection.frames.length;
+    this.connection.write(event, data, channel);
+    const error = this.connection.frames.slice(before).find((frame) => frame.event === 'pusher:error');
+    if (error !== undefined) throw new Error(`${failure}: ${JSON.stringify(error.data)}`);
+  }
+
+  #record({ event, channel, data, user_id: userId }: ReceivedFrame): void {
+    if (event.startsWith('pusher:') || event.startsWith('pusher_internal:')) return;
+    this.received.push({ event, payload: decode(data), channel, userId });
+  }
+}
+
+/** Reads data as `pusher-js` does: JSON where it is JSON, else the text itself. */
+function decode(data: unknown): unknown {
+  if (typeof data !== 'string') return data;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return data;
+  }
+}
+
+function follow(present: Map<string, PresenceMember>, event: string, data: unknown): void {
+  const {
+    presence,
+    user_id: id,
+    user_info: info,
+  } = data as {
+    presence?: { hash: Record<string, PresenceMember['info'] | null> };
+    user_id?: string;
+    user_info?: PresenceMember['info'];
+  };
+  if (event === 'pusher_internal:subscription_succeeded' && presence !== undefined) {
+    present.clear();
+    for (const [memberId, memberInfo] of Object.entries(presence.hash))
+      present.set(memberId, member(memberId, memberInfo));
+  }
+  if (event === 'pusher_internal:member_added' && id !== undefined) present.set(id, member(id, info));
+  if (event === 'pusher_internal:member_removed' && id !== undefined) present.delete(id);
+}
+
+function member(id: string, info: PresenceMember['info'] | null): PresenceMember {
+  return info === undefined || info === null ? { id } : { id, info };
+}

@@ -1,0 +1,11 @@
+export {
+  type ContractBrowser,
+  type ContractEvent,
+  type ContractHarness,
+  describeSocketClient,
+} from './contract.js';
+export { FakeMember, type ReceivedEvent } from './fake-member.js';
+export { type SocketMatchers, socketMatchers } from './matchers.js';
+export type { Relayed } from './relayed.js';
+export { SocketFake } from './socket-fake.js';
+export { SocketTestingModule } from './socket-testing.module.js';

@@ -1,0 +1,67 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PortCall } from '../channels/engine-socket-client.js';
+
+/** One thing the application asked the provider for, and the provider accepted. */
+export interface Relayed {
+  readonly kind: 'member' | 'channel' | 'broadcast' | 'disconnect';
+  /** The member's id, or the channel's name. */
+  readonly to: string;
+  /** Absent on a disconnect. */
+  readonly event?: string;
+  readonly payload?: unknown;
+  readonly exceptSocketId?: string;
+}
+
+/** A payload to compare with, or a predicate to ask. */
+export type Expected = unknown;
+
+/** Writes accepted calls one by one: a relay to three members is three. */
+export function relayedBy(calls: readonly PortCall[]): Relayed[] {
+  return calls.flatMap((call): Relayed[] => {
+    if (call.kind === 'query') return [];
+    if (call.kind === 'disconnect') return call.to.map((to) => ({ kind: 'disconnect', to }));
+    const { event, json, exceptSocketId } = call.relay;
+    const kind = call.kind === 'members' ? 'member' : call.kind;
+    return call.to.map((to) => ({
+      kind,
+      to,
+      event,
+      ...(json !== undefined && { payload: JSON.parse(json) as unknown }),
+      ...(exceptSocketId !== undefined && { exceptSocketId }),
+    }));
+  });
+}
+
+/** Whether an event is the expected one. Without `expected` any payload will do. */
+export function isExpected(
+  actual: { readonly event?: string; readonly payload?: unknown },
+  event: string,
+  expected: readonly [Expected?],
+): boolean {
+  if (actual.event !== event) return false;
+  if (expected.length === 0) return true;
+  const [wanted] = expected;
+  return typeof wanted === 'function'
+    ? Boolean(wanted(actual.payload))
+    : isDeepStrictEqual(actual.payload, wanted);
+}
+
+/** Names an expectation in a sentence: `"MEMBER_MESSAGED" with {"text":"hi"}`. */
+export function wording(event: string, expected: readonly [Expected?]): string {
+  if (expected.length === 0) return `"${event}"`;
+  return `"${event}" with ${typeof expected[0] === 'function' ? 'a payload that fits' : shown(expected[0])}`;
+}
+
+/** Lists what did arrive, for the end of a sentence. */
+export function listing(items: readonly { readonly event?: string; readonly payload?: unknown }[]): string {
+  return items
+    .map(
+      ({ event = 'disconnect', payload }) =>
+        `\n  - ${event}${payload === undefined ? '' : ` ${shown(payload)}`}`,
+    )
+    .join('');
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value) ?? String(value);
+}

@@ -1,0 +1,32 @@
+import { describeSocketClient, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import { Test } from '@nestjs/testing';
+import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
+
+describeSocketClient('memory', async () => {
+  const app = await Test.createTestingModule({
+    imports: [SocketTestingModule.forRoot({ env: {} })],
+  }).compile();
+  await app.init();
+  const fake = app.get(SocketFake);
+  return {
+    client: app.get(SocketRuntime).client,
+    connect: async (memberId) => {
+      const member = await fake.connect(memberId);
+      let taken = 0;
+      return {
+        socketId: member.socketId,
+        subscribe: (channel) => member.subscribe(channel),
+        // Delivery happens within the call, so what is not there will not come.
+        next: async () => {
+          const event = member.received[taken++];
+          if (event === undefined) throw new Error(`nothing more reached "${memberId}"`);
+          return { event: event.event, payload: event.payload };
+        },
+        disconnected: async () => {
+          expect(member).toBeDisconnected();
+        },
+      };
+    },
+    stop: () => app.close(),
+  };
+});

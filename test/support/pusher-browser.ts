@@ -1,0 +1,69 @@
+import { createRequire } from 'node:module';
+import type PusherModule from 'pusher-js';
+import type { Channel } from 'pusher-js';
+import type { ContractBrowser, ContractEvent } from 'nestjs-switchboard/testing';
+import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
+import { EventQueue } from './event-queue.js';
+
+export type Pusher = PusherModule.default;
+
+// pusher-js is CommonJS whose exports are the class itself, which its types do not say.
+export const Pusher = createRequire(import.meta.url)('pusher-js') as typeof PusherModule.default;
+
+// pusher-js for Node closes a socket that the server has closed already, and its faye-websocket then leaves a timer of
+// 30 seconds behind. It must not keep the test run alive.
+const FAYE_CLOSE_TIMEOUT_MS = 30_000;
+const { setTimeout: originalSetTimeout } = globalThis;
+globalThis.setTimeout = Object.assign(
+  (...args: Parameters<typeof originalSetTimeout>) => {
+    const timer = originalSetTimeout(...args);
+    if (args[1] === FAYE_CLOSE_TIMEOUT_MS) timer.unref();
+    return timer;
+  },
+  { __promisify__: originalSetTimeout.__promisify__ },
+);
+
+/** A member's browser: the real `pusher-js`, signed in and on the broadcast channel. */
+export interface PusherBrowser extends ContractBrowser {
+  readonly socket: SwitchboardSocket<Pusher>;
+  leave(): void;
+}
+
+/** Connects the real `pusher-js` to a backend, by what its `/socket/config` says. */
+export async function openBrowser(url: string, memberId: string): Promise<PusherBrowser> {
+  const socket = await connect(Pusher, { url, headers: { 'x-member': memberId } });
+  const events = new EventQueue<ContractEvent>();
+  socket.pusher.bind_global((event: string, payload: unknown) => {
+    if (!event.startsWith('pusher:')) events.push({ event, payload });
+  });
+  return {
+    socket,
+    socketId: socket.pusher.connection.socket_id,
+    next: () => events.next(),
+    subscribe: (name) => subscribed(socket.channel(name)),
+    disconnected: () =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (socket.pusher.connection.state === 'disconnected') resolve();
+        };
+        socket.pusher.connection.bind('state_change', check);
+        check();
+      }),
+    leave: () => {
+      socket.disconnect();
+    },
+  };
+}
+
+/** Waits for a channel's subscription, or rejects with what `pusher-js` says of its failure. */
+export function subscribed(channel: Channel): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (channel.subscribed) resolve();
+    channel.bind('pusher:subscription_succeeded', () => {
+      resolve();
+    });
+    channel.bind('pusher:subscription_error', (error: unknown) => {
+      reject(new Error(JSON.stringify(error)));
+    });
+  });
+}
