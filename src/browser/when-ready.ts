@@ -15,7 +15,7 @@ export async function whenReady(pusher: PusherLike, channel: Emitter, channelNam
   try {
     await new Promise<void>((resolve, reject) => {
       const fail = (what: string, detail: unknown) => {
-        reject(new Error(`${what}: ${text(detail)}`));
+        reject(new Error(`${what}: ${text(detail)}`, { cause: detail }));
       };
       let lastError: unknown = 'the server cannot be reached';
       let [signedIn, subscribed] = [false, false];

@@ -4,7 +4,8 @@ import { channelNameProblem, channelType, memberIdProblem, userChannel } from '.
 import { parseJsonObject } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import { channelStringToSign, isSignedBy, userStringToSign } from '../protocol/signatures.js';
-import type { Session, SessionUser } from './session.js';
+import type { Session } from './session.js';
+import type { User } from './user.js';
 
 /** A request to subscribe, as the client sent it. Absent texts are empty or `undefined`. */
 export interface SubscribeRequest {
@@ -23,7 +24,7 @@ export function admitToChannel(
   app: AppCredentials,
   session: Session,
   request: SubscribeRequest,
-): SessionUser | undefined {
+): User | undefined {
   const { channel, auth, channelData } = request;
   const type = channelType(channel);
   if (type.access === 'user') {
@@ -44,12 +45,7 @@ export function admitToChannel(
  *
  * @throws ProtocolError when it does not; the connection goes on
  */
-export function admitUser(
-  app: AppCredentials,
-  session: Session,
-  auth: string,
-  userData: string,
-): SessionUser {
+export function admitUser(app: AppCredentials, session: Session, auth: string, userData: string): User {
   if (!isSignedBy(app, auth, userStringToSign(session.id, userData))) {
     throw refused('Invalid signature for the signin');
   }
@@ -65,7 +61,7 @@ export function admitUser(
   return { id, info: data['user_info'] };
 }
 
-function presenceMember(session: Session, channelData: string | undefined): SessionUser {
+function presenceMember(session: Session, channelData: string | undefined): User {
   if (channelData === undefined) {
     if (session.user !== undefined) return session.user;
     throw refused('A presence channel needs channel_data, or a signin before the subscription');

@@ -1,13 +1,13 @@
 import type { Clock } from '../ports/clock.js';
 import { type ChannelType, channelType } from '../protocol/channel-name.js';
 import type { Frame } from '../protocol/frame.js';
+import type { Subscriber } from './connection.js';
 import { PresenceRoster } from './presence-roster.js';
-import type { Session } from './session.js';
 
 /** One occupied channel: its subscribers and, on presence channels, its roster. */
 export class Channel {
   readonly type: ChannelType;
-  readonly subscribers = new Set<Session>();
+  readonly subscribers = new Set<Subscriber>();
   readonly roster: PresenceRoster | undefined;
 
   constructor(

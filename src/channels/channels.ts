@@ -1,7 +1,8 @@
 import type { Clock } from '../ports/clock.js';
 import { frame, subscriptionSucceeded } from '../protocol/frame.js';
 import { Channel } from './channel.js';
-import type { Session, SessionUser } from './session.js';
+import type { Session } from './session.js';
+import type { User } from './user.js';
 
 /** Every occupied channel, and the moves in and out of it. Whether a session may join is decided before. */
 export class Channels {
@@ -26,7 +27,7 @@ export class Channels {
    *
    * @throws ProtocolError when a presence channel is full
    */
-  join(session: Session, name: string, member: SessionUser | undefined): void {
+  join(session: Session, name: string, member: User | undefined): void {
     const channel = this.#channels.get(name) ?? new Channel(name, this.clock, this.presenceGraceMs);
     const isNewMember = member !== undefined && channel.roster?.join(session, member) === true;
     this.#channels.set(name, channel);

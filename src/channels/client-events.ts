@@ -37,7 +37,7 @@ export function passOnClientEvent(
       `Client event refused: its name is over ${LIMITS.eventNameLength} characters`,
     );
   }
-  const data = typeof event.data === 'string' ? event.data : JSON.stringify(event.data);
+  const data = typeof event.data === 'string' ? event.data : stringify(event.data);
   if (data !== undefined && Buffer.byteLength(data) > LIMITS.payloadBytes) {
     throw new ProtocolError(null, `Client event refused: its data is over ${LIMITS.payloadBytes} bytes`);
   }
@@ -62,4 +62,9 @@ function countClientEvent({ clientEventTimes: times }: Session, now: number): vo
     times.shift();
   }
   times.push(now);
+}
+
+/** `JSON.stringify`, whose type hides that what is absent stays absent. */
+function stringify(value: unknown): string | undefined {
+  return JSON.stringify(value);
 }

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../ports/clock.js';
 import { LIMITS } from '../ports/limits.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
-import type { Session, SessionUser } from './session.js';
+import type { Subscriber } from './connection.js';
+import type { User } from './user.js';
 
 interface Member {
-  user: SessionUser;
-  readonly sessions: Set<Session>;
+  user: User;
+  readonly sessions: Set<Subscriber>;
   /** Runs while the member has no connection left but may be reloading the page. */
   leaving: Timer | undefined;
 }
@@ -16,7 +17,7 @@ interface Member {
  */
 export class PresenceRoster {
   readonly #members = new Map<string, Member>();
-  readonly #userOf = new Map<Session, string>();
+  readonly #userOf = new Map<Subscriber, string>();
 
   constructor(
     private readonly clock: Clock,
@@ -32,7 +33,7 @@ export class PresenceRoster {
   }
 
   /** Under which user a connection is present. */
-  userOf(session: Session): string | undefined {
+  userOf(session: Subscriber): string | undefined {
     return this.#userOf.get(session);
   }
 
@@ -42,7 +43,7 @@ export class PresenceRoster {
    * @returns whether the user was not present before
    * @throws ProtocolError when the roster is full; a further connection of a present user is always admitted
    */
-  join(session: Session, user: SessionUser): boolean {
+  join(session: Subscriber, user: User): boolean {
     const present = this.#members.get(user.id);
     if (present === undefined && this.#members.size >= LIMITS.presenceMembers) {
       throw new ProtocolError(
@@ -64,7 +65,7 @@ export class PresenceRoster {
    * Removes a connection. Calls `left` once its user is gone: at once when the leave is deliberate, else after the grace
    * period, and not at all when the user comes back within it.
    */
-  leave(session: Session, deliberate: boolean, left: (userId: string) => void): void {
+  leave(session: Subscriber, deliberate: boolean, left: (userId: string) => void): void {
     const userId = this.#userOf.get(session);
     const member = userId === undefined ? undefined : this.#members.get(userId);
     if (userId === undefined || member === undefined) return;

@@ -1,17 +1,11 @@
 import type { Channel } from './channel.js';
-import type { Connection } from './connection.js';
-
-/** Who a connection is signed in as. */
-export interface SessionUser {
-  readonly id: string;
-  /** What presence channels show of the user: any JSON value, `undefined` where there is none. */
-  readonly info: unknown;
-}
+import type { Connection, Subscriber } from './connection.js';
+import type { User } from './user.js';
 
 /** What the engine remembers of one connection for as long as it is open. */
-export class Session {
+export class Session implements Subscriber {
   readonly subscriptions = new Map<string, Channel>();
-  user: SessionUser | undefined;
+  user: User | undefined;
   /** When it last sent anything, in the clock's milliseconds. */
   lastActivity: number;
   /** When it was asked whether it is still there; `undefined` when no answer is due. */

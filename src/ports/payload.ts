@@ -18,7 +18,7 @@ export class Payload {
   static of(value: unknown): Payload {
     if (value instanceof Payload) return value;
     if (value === undefined) return new Payload(undefined);
-    let json: string | undefined;
+    let json: unknown;
     try {
       json = JSON.stringify(value);
     } catch (cause) {
@@ -27,7 +27,7 @@ export class Payload {
         cause,
       });
     }
-    if (json === undefined) {
+    if (typeof json !== 'string') {
       throw new SocketUsageError(
         'PAYLOAD_NOT_JSON',
         `The payload cannot be sent as JSON: a ${typeof value} has no JSON form. Send an object, array, text, number, boolean or null.`,

@@ -12,7 +12,7 @@ const VERSION = /^\d+(\.\d+){0,3}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
  * @returns what is wrong, as the error to answer and close with; nothing when the client may stay
  */
 export function handshakeProblem(target: string, appKey: string): ProtocolError | undefined {
-  const [path = '', query = ''] = splitOnce(target, '?');
+  const [path, query] = splitOnce(target, '?');
   const key = /^\/app\/([^/]+)\/?$/.exec(path)?.[1];
   if (key === undefined) {
     return new ProtocolError(CODES.PATH_NOT_FOUND, 'Path not found: connect to /app/<key>');

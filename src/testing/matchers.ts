@@ -66,11 +66,7 @@ declare global {
   }
 }
 
-const globalExpect: unknown = Reflect.get(globalThis, 'expect');
-if (
-  typeof globalExpect === 'function' &&
-  'extend' in globalExpect &&
-  typeof globalExpect.extend === 'function'
-) {
-  globalExpect.extend(socketMatchers);
-}
+const runner = Object.create(globalThis) as {
+  readonly expect?: { extend?(matchers: typeof socketMatchers): void };
+};
+runner.expect?.extend?.(socketMatchers);

@@ -41,9 +41,11 @@ export function isExpected(
   if (actual.event !== event) return false;
   if (expected.length === 0) return true;
   const [wanted] = expected;
-  return typeof wanted === 'function'
-    ? Boolean(wanted(actual.payload))
-    : isDeepStrictEqual(actual.payload, wanted);
+  return isPredicate(wanted) ? wanted(actual.payload) : isDeepStrictEqual(actual.payload, wanted);
+}
+
+function isPredicate(expected: unknown): expected is (payload: unknown) => boolean {
+  return typeof expected === 'function';
 }
 
 /** Names an expectation in a sentence: `"MEMBER_MESSAGED" with {"text":"hi"}`. */
@@ -63,5 +65,5 @@ export function listing(items: readonly { readonly event?: string; readonly payl
 }
 
 function shown(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
+  return value === undefined ? 'nothing' : JSON.stringify(value);
 }

@@ -1,6 +1,5 @@
 // This file is one of the two in the gateway that know Nest.
 import { WsAdapter } from '@nestjs/platform-ws';
-import type { Server } from 'node:http';
 import type { WebSocketServer } from 'ws';
 import { LIMITS } from '../../ports/limits.js';
 
@@ -10,11 +9,7 @@ import { LIMITS } from '../../ports/limits.js';
  * not know, and it logs every client's broken frame as an error.
  */
 export class GatewayWsAdapter extends WsAdapter {
-  constructor(server: Server) {
-    super(server);
-  }
-
-  /** A server without a port of its own: upgrades are handed to it. */
+  /** A WebSocket server without a port of its own: upgrades are handed to it. */
   createServer(): WebSocketServer {
     return this.create(0, {
       maxPayload: LIMITS.frameBytes,

@@ -8,6 +8,8 @@ export interface UpgradeRoute {
   take(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
+type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
+
 const routers = new WeakMap<Server, UpgradeRouter>();
 
 /**
@@ -20,8 +22,8 @@ const routers = new WeakMap<Server, UpgradeRouter>();
  */
 export class UpgradeRouter {
   readonly #routes = new Set<UpgradeRoute>();
-  readonly #emit: Server['emit'];
-  readonly #intercept: Server['emit'];
+  readonly #emit: Emit;
+  readonly #intercept: Emit;
 
   /** Adds a route to a server; the returned function takes it away again. */
   static add(server: Server, route: UpgradeRoute): () => void {
@@ -35,13 +37,12 @@ export class UpgradeRouter {
   }
 
   private constructor(private readonly server: Server) {
-    this.#emit = server.emit;
-    this.#intercept = (event: string | symbol, ...args: unknown[]): boolean => {
-      if (event !== 'upgrade') return Reflect.apply(this.#emit, server, [event, ...args]);
-      const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
-      const route = this.#find(request);
-      if (route === undefined) return Reflect.apply(this.#emit, server, [event, ...args]);
-      route.take(request, socket, head);
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the server as `this`, and put back as it was
+    const emit: Emit = (this.#emit = server.emit);
+    this.#intercept = (event, ...args) => {
+      const route = event === 'upgrade' ? this.#find(args[0] as IncomingMessage) : undefined;
+      if (route === undefined) return emit.call(server, event, ...args);
+      route.take(...(args as [IncomingMessage, Duplex, Buffer]));
       return true;
     };
     server.emit = this.#intercept;

@@ -1,0 +1,130 @@
+/**
+ * The import rules. Imports run one way:
+ *
+ *   main -> app.module -> modules/members -> the package itself (src/index.ts) -> modules/socket -> adapters/index
+ *        -> adapters/<one> -> channels -> protocol -> ports
+ *
+ * @type {import('dependency-cruiser').IConfiguration}
+ */
+const businessModules = '^src/modules/(members|sessions|health)/';
+const transports = '^(ws|pusher|pusher-js|ioredis|bullmq|inversify|@nestjs/(websockets|platform-ws))($|/)';
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'ports-import-nothing-of-src',
+      severity: 'error',
+      from: { path: '^src/ports/' },
+      to: { path: '^src/', pathNot: '^src/ports/' },
+    },
+    {
+      name: 'protocol-imports-ports-only',
+      severity: 'error',
+      from: { path: '^src/protocol/' },
+      to: { path: '^src/', pathNot: '^src/(protocol|ports)/' },
+    },
+    {
+      name: 'channels-import-protocol-and-ports-only',
+      severity: 'error',
+      from: { path: '^src/channels/' },
+      to: { path: '^src/', pathNot: '^src/(channels|protocol|ports)/' },
+    },
+    {
+      name: 'no-nest-no-sockets-no-http-inside',
+      severity: 'error',
+      from: { path: '^src/(ports|protocol|channels)/' },
+      to: {
+        path: '(^|node_modules/)(@nestjs|ws|rxjs|pusher|express|fastify)(/|$)|^(node:)?(http|https|net|tls)$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'adapters-never-import-modules',
+      severity: 'error',
+      from: { path: '^src/adapters/' },
+      to: { path: '^src/(modules|testing|browser|config|page|main|app|index)' },
+    },
+    {
+      name: 'adapters-never-import-each-other',
+      severity: 'error',
+      from: { path: '^src/adapters/([^/]+)/' },
+      to: { path: '^src/adapters/[^/]+/', pathNot: '^src/adapters/$1/' },
+    },
+    {
+      name: 'nest-stays-out-of-adapters-but-the-gateway-file',
+      severity: 'error',
+      from: { path: '^src/adapters/', pathNot: '^src/adapters/ws/gateway-ws-adapter\\.ts$' },
+      to: { path: '(^|node_modules/)@nestjs/' },
+    },
+    {
+      name: 'socket-module-knows-adapters-only-by-their-index',
+      severity: 'error',
+      from: { path: '^src/modules/socket/' },
+      to: { path: '^src/adapters/[^/]+/' },
+    },
+    {
+      name: 'business-sees-only-the-package-and-itself',
+      severity: 'error',
+      from: { path: businessModules },
+      to: { path: '^src/', pathNot: '^src/(index\\.ts$|modules/(members|sessions|health)/)' },
+    },
+    {
+      name: 'business-imports-no-transport',
+      severity: 'error',
+      from: { path: businessModules },
+      to: {
+        path: `${transports}|node_modules/(ws|pusher|pusher-js|ioredis|bullmq|inversify|@nestjs/(websockets|platform-ws))/`,
+      },
+    },
+    {
+      name: 'optional-packages-only-in-their-adapter',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/adapters/(ws|pusher)/' },
+      to: { path: 'node_modules/(ws|pusher|ioredis|bullmq|@nestjs/(websockets|platform-ws))/' },
+    },
+    {
+      name: 'adapters-are-loaded-on-demand',
+      severity: 'error',
+      comment: 'only a dynamic import keeps an unused provider and its packages unloaded',
+      from: { path: '^src/(adapters/index|modules|config|index)' },
+      to: { path: '^src/adapters/[^/]+/', dynamic: false },
+    },
+    {
+      name: 'the-library-knows-nothing-of-the-reference-backend',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: '^src/(main|app\\.module)\\.ts$|^src/modules/(members|sessions|health)/|^src/page/',
+      },
+      to: { path: '^src/(main|app\\.module)\\.ts$|^src/modules/(members|sessions|health)/|^src/page/' },
+    },
+    {
+      name: 'the-browser-helper-imports-only-types',
+      severity: 'error',
+      from: { path: '^src/browser/' },
+      to: { path: '^src/|node_modules', pathNot: '^src/browser/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'the-library-never-imports-what-only-development-installs',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: '^src/(main|app\\.module)\\.ts$|^src/modules/(members|sessions|health)/|^src/page/',
+      },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer', 'npm-optional'] },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: 'specify',
+    doNotFollow: { path: 'node_modules' },
+    // The page's scripts import what the backend serves, not what lies beside them.
+    exclude: { path: '^src/page/public/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

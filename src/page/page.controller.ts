@@ -1,0 +1,91 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Controller, Get, Header, NotFoundException, Param, StreamableFile } from '@nestjs/common';
+
+const CONTENT_TYPES = new Map([
+  ['.html', 'text/html; charset=utf-8'],
+  ['.css', 'text/css; charset=utf-8'],
+  ['.js', 'text/javascript; charset=utf-8'],
+]);
+
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  // The socket may be on another host: hosted Pusher, or a gateway with a port of its own.
+  "connect-src 'self' ws: wss: https:",
+  "img-src 'self' data:",
+  "style-src 'self'",
+].join('; ');
+
+interface Asset {
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+const PAGE = asset('./public/index.html');
+
+// Read once, here: no path from a request ever reaches the file system.
+const ASSETS = new Map<string, Asset>([
+  ...browserHelper(),
+  ['style.css', asset('./public/style.css')],
+  ['api.js', asset('./public/api.js')],
+  ['dom.js', asset('./public/dom.js')],
+  ['lobby.js', asset('./public/lobby.js')],
+  ['log.js', asset('./public/log.js')],
+  ['page.js', asset('./public/page.js')],
+  ['roster.js', asset('./public/roster.js')],
+  ['pusher.min.js', read(createRequire(import.meta.url).resolve('pusher-js/dist/web/pusher.min.js'))],
+]);
+
+/** Serves the live page of the reference backend, and nothing else from the disk. */
+@Controller()
+export class PageController {
+  @Get()
+  @Header('Content-Security-Policy', CONTENT_SECURITY_POLICY)
+  @Header('X-Content-Type-Options', 'nosniff')
+  @Header('Cache-Control', 'no-cache')
+  page(): StreamableFile {
+    return send(PAGE);
+  }
+
+  @Get('assets/:name')
+  @Header('Content-Security-Policy', CONTENT_SECURITY_POLICY)
+  @Header('X-Content-Type-Options', 'nosniff')
+  @Header('Cache-Control', 'no-cache')
+  asset(@Param('name') name: string): StreamableFile {
+    const found = ASSETS.get(name);
+    if (!found) throw new NotFoundException(`There is no asset "${name}".`);
+    return send(found);
+  }
+}
+
+// Made anew for every request: a stream can be read only once.
+function send({ type, content }: Asset): StreamableFile {
+  return new StreamableFile(content, { type, length: content.length });
+}
+
+function asset(path: string): Asset {
+  return read(fileURLToPath(new URL(path, import.meta.url)));
+}
+
+// The helper is a few modules that import each other by name; its entry goes by the name of the library.
+// Run from `src` (tests), it is still TypeScript there, which no browser reads: then the built one serves.
+function browserHelper(): [string, Asset][] {
+  const beside = new URL('../browser/', import.meta.url);
+  const folder = existsSync(new URL('index.js', beside))
+    ? beside
+    : new URL('../../dist/browser/', import.meta.url);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => [
+      name === 'index.js' ? 'switchboard.js' : name,
+      read(fileURLToPath(new URL(name, folder))),
+    ]);
+}
+
+function read(file: string): Asset {
+  const type = CONTENT_TYPES.get(extname(file));
+  if (!type) throw new Error(`The page has no content type for "${file}".`);
+  return { type, content: readFileSync(file) };
+}

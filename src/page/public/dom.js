@@ -1,0 +1,63 @@
+/** The page's element with this id. */
+export const $ = (id) => document.getElementById(id);
+
+/** A new element with a class and content; text is always text, never markup. */
+export function element(tag, className, ...content) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...content);
+  return node;
+}
+
+/** A row for one person: initials, name, an optional second line and optional tags. */
+export function personRow(tag, { name, detail, tags = [] }) {
+  const initials = name
+    .split(/\s+/)
+    .map((word) => word[0] ?? '')
+    .slice(0, 2)
+    .join('')
+    .toUpperCase();
+  const avatar = element('span', 'avatar', initials);
+  avatar.ariaHidden = 'true';
+  const label = element('span', 'person-name', name);
+  if (detail) label.append(' ', element('small', '', detail));
+  const row = element(tag, 'person', avatar, label);
+  for (const { text, tone } of tags) {
+    const mark = element('span', 'tag', text);
+    if (tone) mark.dataset.tone = tone;
+    row.append(' ', mark);
+  }
+  return row;
+}
+
+/** Shows what became of a form: `good` news, or `bad`, or neither. */
+export function feedback(form, { good = '', bad = '' } = {}) {
+  form.querySelector('.feedback .bad').textContent = bad;
+  const praise = form.querySelector('.feedback .good');
+  if (praise) praise.textContent = good;
+}
+
+/**
+ * Runs `handle` with the form's fields at every submit, one at a time. What it returns is shown as good news, what it
+ * throws as bad, next to the form.
+ */
+export function onSubmit(form, handle) {
+  let busy = false;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    feedback(form);
+    try {
+      feedback(form, { good: await handle(Object.fromEntries(new FormData(form))) });
+    } catch (error) {
+      feedback(form, { bad: error.message });
+    } finally {
+      busy = false;
+    }
+  });
+}
+
+/** The time of day, to the second. */
+export const clock = (date) =>
+  date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });

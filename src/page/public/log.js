@@ -1,0 +1,34 @@
+import { $, clock, element } from './dom.js';
+
+// A tab left open for a week must not eat the machine.
+const KEPT = 200;
+
+/**
+ * Puts an event on top of the log.
+ *
+ * @param {{ event: string, kind: string, data: unknown, sentence?: string }} entry
+ */
+export function record({ event, kind, data, sentence }) {
+  const now = new Date();
+  const time = element('time', '', clock(now));
+  time.dateTime = now.toISOString();
+  const head = element('div', 'entry-head', element('span', 'entry-name', event), ' ');
+  head.append(element('span', 'tag', kind), ' ', time);
+  const entry = element('li', 'entry is-new', head);
+  if (sentence) entry.append(element('p', '', sentence));
+  if (data !== undefined) entry.append(element('pre', '', payload(data)));
+  $('log').prepend(entry);
+  while ($('log').children.length > KEPT) $('log').lastElementChild.remove();
+  $('log-empty').hidden = true;
+}
+
+/** Empties the log. */
+export function clear() {
+  $('log').replaceChildren();
+  $('log-empty').hidden = false;
+}
+
+function payload(data) {
+  const line = JSON.stringify(data);
+  return line.length > 80 ? JSON.stringify(data, null, 2) : line;
+}

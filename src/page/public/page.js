@@ -1,0 +1,315 @@
+import { connect } from './switchboard.js';
+import { call } from './api.js';
+import { $, clock, feedback, onSubmit } from './dom.js';
+import { hideLobby, showLobby } from './lobby.js';
+import { clear, record } from './log.js';
+import { showChoices, showRecipients } from './roster.js';
+
+const ROOM = 'presence-lobby';
+const STORED = 'switchboard.session';
+const STATES = {
+  connecting: 'Connecting…',
+  connected: 'Connected',
+  unavailable: 'Unavailable',
+  disconnected: 'Disconnected',
+  failed: 'Failed',
+};
+
+/** Who is signed in, in this tab: `{ member, token, socket, refusal, deactivatedAt }`. */
+let session;
+let members = [];
+let broadcastChannel;
+
+// Signing in and out
+
+async function signIn(member) {
+  $('choices-error').textContent = '';
+  try {
+    const { token } = await call('POST', '/session', { body: { memberId: member.id } });
+    enter({ id: member.id, name: member.name }, token);
+    $('me').focus();
+  } catch (error) {
+    $('choices-error').textContent = error.message;
+    await loadMembers();
+  }
+}
+
+function enter(member, token) {
+  session = { member, token };
+  sessionStorage.setItem(STORED, JSON.stringify(session));
+  $('me').textContent = member.name;
+  $('my-id').textContent = member.id;
+  document.title = `${member.name} · Switchboard`;
+  for (const form of document.querySelectorAll('#desk form')) {
+    form.reset();
+    feedback(form);
+  }
+  showDesk(true);
+  void loadMembers();
+  void open();
+}
+
+function leave(why) {
+  const { socket } = session;
+  // First: what the closing socket still says is no longer this tab's business.
+  session = undefined;
+  sessionStorage.removeItem(STORED);
+  socket?.disconnect();
+  $('confirm').close();
+  clear();
+  document.title = 'Switchboard';
+  showState('disconnected');
+  showDesk(false);
+  $('farewell').textContent = why;
+  $('farewell').hidden = !why;
+  $('choices-error').textContent = '';
+  $('welcome-title').focus();
+  void loadMembers();
+}
+
+function showDesk(on) {
+  $('desk').hidden = !on;
+  $('welcome').hidden = on;
+}
+
+// The connection
+
+async function open() {
+  const mine = session;
+  showState('connecting');
+  try {
+    const socket = await connect(window.Pusher, {
+      url: '',
+      headers: { Authorization: `Bearer ${mine.token}` },
+    });
+    if (session !== mine) return socket.disconnect();
+    mine.socket = socket;
+    listen(mine);
+  } catch (error) {
+    if (session !== mine) return;
+    if (isRefusal(error)) return leave('Your session is no longer valid. Please sign in again.');
+    showState('disconnected');
+    showTrouble(error.message);
+  }
+}
+
+function listen(mine) {
+  const { pusher } = mine.socket;
+  const room = mine.socket.channel(ROOM);
+  const ifMine =
+    (handle) =>
+    (...args) =>
+      session === mine && handle(...args);
+
+  pusher.connection.bind('message', ifMine(logFrame));
+  pusher.connection.bind('error', ifMine(onConnectionError));
+  pusher.connection.bind('state_change', ifMine(onStateChange));
+  pusher.user.bind('pusher:signin_error', ifMine(onAuthError));
+  room.bind('pusher:subscription_error', ifMine(onAuthError));
+
+  mine.socket.onMember('MEMBER_DEACTIVATED', ({ occurredAt }) => (mine.deactivatedAt = occurredAt));
+
+  const onRoomChange = ifMine(() => {
+    showLobby(room);
+    void loadMembers();
+  });
+  for (const change of ['subscription_succeeded', 'member_added', 'member_removed']) {
+    room.bind(`pusher:${change}`, onRoomChange);
+  }
+  showState(pusher.connection.state);
+  if (room.subscribed) showLobby(room);
+}
+
+function onStateChange({ current }) {
+  showState(current);
+  // pusher-js gives up for good only when the server has said so; every other loss it repairs by itself.
+  if (current !== 'disconnected' || !session.refusal) return;
+  const { deactivatedAt, refusal } = session;
+  leave(
+    deactivatedAt
+      ? `You were deactivated at ${clock(new Date(deactivatedAt))}. This tab was disconnected, and you cannot sign in again.`
+      : `The server ended your session: ${refusal}`,
+  );
+}
+
+function onConnectionError(error) {
+  const { code, message } = error.data ?? error.error?.data ?? {};
+  if (!message) return;
+  if (code === 4009) session.refusal = message;
+  // Codes up to 4299 are about the connection; the rest answers what was sent on it, which here is room talk.
+  if (code >= 1000 && code < 4300) showTrouble(`${message} (${code})`);
+  else feedback($('say'), { bad: `Refused by the server: ${message}${code ? ` (${code})` : ''}` });
+}
+
+function onAuthError(error) {
+  if (isRefusal(error)) leave('Your session is no longer valid. Please sign in again.');
+  else
+    showTrouble(`The backend could not authorize this tab${error.status ? ` (HTTP ${error.status})` : ''}.`);
+}
+
+// While connecting there are only the words of `pusher-js`, which quote the status.
+const isRefusal = ({ status, message }) =>
+  status === 401 || status === 403 || /received status: 40[13]/.test(message);
+
+function showState(state) {
+  const connected = state === 'connected';
+  const opening = state === 'connecting' && !session?.socket;
+  $('state').dataset.state = state;
+  $('state').textContent = STATES[state] ?? state;
+  $('link').textContent = opening ? 'Connecting…' : isOff(state) ? 'Connect' : 'Disconnect';
+  // Not `disabled`: that would take the focus away from whoever just pressed it.
+  $('link').ariaDisabled = String(opening);
+  $('socket').textContent = connected ? `socket ${session.socket.pusher.connection.socket_id}` : 'no socket';
+  if (!connected) hideLobby(isOff(state) ? 'Connect to see who is here.' : 'Waiting for the connection…');
+  if (connected) showTrouble('');
+  if (state === 'unavailable') showTrouble('The connection is lost. This tab keeps trying to get it back.');
+}
+
+const showTrouble = (text) => ($('trouble').textContent = text);
+
+const isOff = (state) => state === 'disconnected' || state === 'failed';
+
+function toggleConnection() {
+  if ($('link').ariaDisabled === 'true') return;
+  const pusher = session.socket?.pusher;
+  showTrouble('');
+  if (!pusher) return void open();
+  if (isOff(pusher.connection.state)) return pusher.connect();
+  session.refusal = undefined;
+  pusher.disconnect();
+}
+
+// The log
+
+const SENTENCES = {
+  'pusher:error': ({ data }) => data.message,
+  MEMBER_MESSAGED: ({ data }) => `${nameOf(data.from)} wrote to you: “${data.text}”`,
+  MEMBER_DEACTIVATED: ({ data }) => `You were deactivated at ${clock(new Date(data.occurredAt))}.`,
+  ANNOUNCED: ({ data }) => `Announcement: “${data.message}”`,
+  'client-said': ({ data, user_id }) => `${nameOf(user_id)} said in the room: “${data.text}”`,
+  'pusher:subscription_succeeded': ({ channel }) => (channel === ROOM ? 'You joined the lobby.' : undefined),
+  'pusher:member_added': ({ data }) => `${data.user_info?.name ?? data.user_id} joined the lobby.`,
+  'pusher:member_removed': ({ data }) => `${nameOf(data.user_id)} left the lobby.`,
+};
+
+function logFrame(frame) {
+  const { event, channel, data } = frame;
+  if (event === 'pusher:pong') return;
+  const name = event.replace(/^pusher_internal:/, 'pusher:');
+  record({ event: name, kind: kindOf(channel), data, sentence: data && SENTENCES[name]?.(frame) });
+}
+
+function kindOf(channel) {
+  if (!channel) return 'connection';
+  if (channel.startsWith('#server-to-user-')) return 'member';
+  return channel === broadcastChannel ? 'broadcast' : channel;
+}
+
+const nameOf = (id) => members.find((member) => member.id === id)?.name ?? id;
+
+// Members
+
+let loads = 0;
+
+async function loadMembers() {
+  const turn = ++loads;
+  try {
+    const loaded = await call('GET', '/members');
+    // A slower, older answer must not replace a newer one.
+    if (turn !== loads) return;
+    members = loaded;
+    showChoices(members, signIn);
+    if (session) showRecipients(members, session.member.id);
+  } catch (error) {
+    $('choices-error').textContent = error.message;
+  }
+}
+
+async function ask(method, path, body) {
+  const mine = session;
+  const connection = mine.socket?.pusher.connection;
+  const socketId = connection?.state === 'connected' ? connection.socket_id : undefined;
+  try {
+    return await call(method, path, { body, token: mine.token, socketId });
+  } catch (error) {
+    if (error.status === 401 && session === mine)
+      leave('Your session is no longer valid. Please sign in again.');
+    throw error;
+  }
+}
+
+function confirmed(name) {
+  const dialog = $('confirm');
+  $('confirm-name').textContent = name;
+  dialog.returnValue = '';
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'deactivate'), { once: true });
+  });
+}
+
+// What can be done
+
+onSubmit($('create'), async ({ name }) => {
+  const created = await call('POST', '/members', { body: { name: name.trim() } });
+  $('create-name').value = '';
+  await loadMembers();
+  return `${created?.name ?? name} can sign in now.`;
+});
+
+onSubmit($('say'), ({ text }) => {
+  if (session.socket?.pusher.connection.state !== 'connected')
+    throw new Error('Connect first: room talk needs a connection.');
+  if (!text.trim()) throw new Error('Write something to say first.');
+  session.socket.channel(ROOM).trigger('client-said', { text });
+  // The server does not echo client events to whoever sent them.
+  record({
+    event: 'client-said',
+    kind: 'sent by you',
+    data: { text },
+    sentence: `You said in the room: “${text}”`,
+  });
+  $('say-text').value = '';
+});
+
+onSubmit($('message'), async ({ to, text }) => {
+  await ask('POST', `/members/${encodeURIComponent(to)}/messages`, { text });
+  $('message-text').value = '';
+  return `Sent to ${nameOf(to)}.`;
+});
+
+onSubmit($('broadcast'), async ({ message }) => {
+  await ask('POST', '/broadcast', { message });
+  $('broadcast-message').value = '';
+  return 'Sent to everybody connected.';
+});
+
+onSubmit($('deactivate'), async ({ who }) => {
+  const name = nameOf(who);
+  if (!(await confirmed(name))) return '';
+  await ask('POST', `/members/${encodeURIComponent(who)}/deactivate`);
+  await loadMembers();
+  return `${name} is deactivated.`;
+});
+
+$('link').addEventListener('click', toggleConnection);
+$('sign-out').addEventListener('click', () => leave(''));
+$('clear').addEventListener('click', clear);
+
+// Start
+
+call('GET', '/socket/config').then(
+  (config) => {
+    broadcastChannel = config.broadcastChannel;
+    $('provider').textContent = config.provider;
+  },
+  () => ($('provider').textContent = 'unknown'),
+);
+
+const stored = JSON.parse(sessionStorage.getItem(STORED));
+if (stored) {
+  enter(stored.member, stored.token);
+} else {
+  showDesk(false);
+  void loadMembers();
+}

@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
+import type { PusherConfig } from '../../../src/ports/socket-config.js';
+import { configFor } from './support.js';
+
+const origin = { hostname: 'app.example.com', port: 443, secure: true };
+
+function clientOptions(pusher: Partial<PusherConfig>) {
+  const config = configFor(0);
+  return pusherAdapter.clientOptions(
+    { ...config, pusher: { scheme: 'https', timeoutMs: 5_000, ...pusher } },
+    origin,
+  );
+}
+
+describe('where the pusher adapter sends a browser', () => {
+  it('is the hosted cluster, over TLS', () => {
+    expect(clientOptions({ cluster: 'eu' })).toEqual({
+      cluster: 'eu',
+      forceTLS: true,
+      enabledTransports: ['ws', 'wss'],
+    });
+  });
+
+  it('is the compatible server that has the HTTP API', () => {
+    expect(clientOptions({ host: 'soketi.example.com', port: 6001, scheme: 'http' })).toEqual({
+      cluster: 'mt1',
+      forceTLS: false,
+      enabledTransports: ['ws', 'wss'],
+      wsHost: 'soketi.example.com',
+      wsPort: 6001,
+      wssPort: 6001,
+    });
+  });
+
+  it('leaves the ports to pusher-js where none is known', () => {
+    expect(clientOptions({ host: 'soketi.example.com', cluster: 'eu' })).toEqual({
+      cluster: 'eu',
+      forceTLS: true,
+      enabledTransports: ['ws', 'wss'],
+      wsHost: 'soketi.example.com',
+    });
+  });
+
+  it('is the WebSocket end of its own, where there is one', () => {
+    const options = clientOptions({
+      host: 'api.internal',
+      port: 8080,
+      wsHost: 'ws.example.com',
+      wsPort: 443,
+    });
+
+    expect(options).toMatchObject({ wsHost: 'ws.example.com', wsPort: 443, wssPort: 443 });
+  });
+});

@@ -1,0 +1,249 @@
+import 'reflect-metadata';
+import { createHash, createHmac } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+import { inspect } from 'node:util';
+import { Container } from 'inversify';
+import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
+import { SocketDeliveryError } from '../../../src/ports/errors.js';
+import { LOGGER } from '../../../src/ports/logger.js';
+import { type ISocketClient, SOCKET_CLIENT } from '../../../src/ports/socket-client.js';
+import { type PusherConfig, SOCKET_CONFIG, type SocketConfig } from '../../../src/ports/socket-config.js';
+
+export const APP = { id: '42', key: 'test-app-key', secret: 'the-secret-nobody-may-see' };
+
+const teardowns: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const teardown of teardowns.splice(0).reverse()) await teardown();
+});
+
+/** Runs after the test, the latest first. */
+export function onTeardown(teardown: () => unknown): void {
+  teardowns.push(teardown);
+}
+
+/** One request as the server saw it. */
+export interface Received {
+  readonly method: string;
+  /** As sent: neither decoded nor cleaned. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly channels: readonly unknown[];
+  readonly connection: Socket;
+}
+
+export interface Answer {
+  readonly status?: number;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+type Handler = (
+  request: Received,
+  response: ServerResponse,
+) => Answer | undefined | 'nothing' | Promise<Answer | undefined | 'nothing'>;
+
+/** A real HTTP server that checks every signature as section 3.14 of the protocol says, and records what it was asked. */
+export class HttpApi {
+  readonly received: Received[] = [];
+  readonly connections = new Set<Socket>();
+  readonly #waiting = new Set<() => void>();
+  readonly #server = createServer((request, response) => {
+    void this.#serve(request, response);
+  });
+
+  private constructor(private readonly handler: Handler) {
+    this.#server.on('connection', (connection) => {
+      this.connections.add(connection);
+      connection.once('close', () => {
+        this.connections.delete(connection);
+        this.#notify();
+      });
+    });
+  }
+
+  /** Starts a server. The handler answers; without one, and where it says nothing, the answer is 200 `{}`. */
+  static async start(handler: Handler = () => undefined): Promise<HttpApi> {
+    const api = new HttpApi(handler);
+    await listen(api.#server);
+    onTeardown(() => {
+      api.#server.closeAllConnections();
+    });
+    return api;
+  }
+
+  get port(): number {
+    return portOf(this.#server);
+  }
+
+  get bodies(): Received['body'][] {
+    return this.received.map(({ body }) => body);
+  }
+
+  /** Resolves as soon as this is true of the requests received and the connections open. */
+  async until(isTrue: (api: this) => boolean): Promise<void> {
+    while (!isTrue(this)) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve);
+      });
+    }
+  }
+
+  #notify(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const raw = await bodyOf(request);
+    const [path = '', queryText = ''] = (request.url ?? '').split('?');
+    const method = request.method ?? '';
+    const problem = signatureProblem(method, path, queryText, raw);
+    if (problem !== undefined) {
+      response.writeHead(401).end(problem);
+      return;
+    }
+    const body = raw === '' ? {} : (JSON.parse(raw) as Readonly<Record<string, unknown>>);
+    const received: Received = {
+      method,
+      path,
+      query: Object.fromEntries(pairs(queryText)),
+      body,
+      channels: Array.isArray(body['channels']) ? body['channels'] : [],
+      connection: request.socket,
+    };
+    this.received.push(received);
+    this.#notify();
+    const answer = await this.handler(received, response);
+    if (answer === 'nothing') return;
+    const { status = 200, headers, body: text = status < 400 ? '{}' : '' } = answer ?? {};
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text);
+  }
+}
+
+function pairs(queryText: string): [key: string, value: string][] {
+  return queryText.split('&').map((pair) => {
+    const [key = '', ...value] = pair.split('=');
+    return [key, value.join('=')];
+  });
+}
+
+/** What hosted Pusher answers to a wrong signature: it quotes what should have been signed. */
+function signatureProblem(method: string, path: string, queryText: string, body: string): string | undefined {
+  const given = Object.fromEntries(pairs(queryText));
+  const signed = pairs(queryText).filter(([key]) => key !== 'auth_signature');
+  const text = [
+    method,
+    path,
+    signed
+      .map(([key, value]) => `${key.toLowerCase()}=${value}`)
+      .sort()
+      .join('&'),
+  ].join('\n');
+  const signature = createHmac('sha256', APP.secret).update(text).digest('hex');
+  const md5 = body === '' ? undefined : createHash('md5').update(body).digest('hex');
+  const age = Math.abs(Date.now() / 1000 - Number(given['auth_timestamp']));
+  const isRight =
+    given['auth_signature'] === signature &&
+    given['auth_key'] === APP.key &&
+    given['auth_version'] === '1.0' &&
+    given['body_md5'] === md5 &&
+    age < 600;
+  if (isRight) return undefined;
+  return (
+    `Invalid signature: you should have sent HmacSHA256Hex(${JSON.stringify(text)}, your_secret_key)` +
+    `, but you sent "${given['auth_signature'] ?? ''}"`
+  );
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks).toString();
+}
+
+/** Listens on a free port of the loopback interface until the test is over. */
+export async function listen(server: NetServer): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTeardown(
+    () =>
+      new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      }),
+  );
+  return portOf(server);
+}
+
+function portOf(server: NetServer): number {
+  return (server.address() as AddressInfo).port;
+}
+
+/** A configuration for a server on the loopback interface. */
+export function configFor(port: number, pusher: Partial<PusherConfig> = {}): SocketConfig {
+  return {
+    provider: 'pusher',
+    app: APP,
+    broadcastChannel: 'everybody',
+    failure: 'throw',
+    pusher: { host: '127.0.0.1', port, scheme: 'http', timeoutMs: 5_000, ...pusher },
+    gateway: { path: '', clientEvents: false, activityTimeoutS: 120, pongTimeoutS: 30, presenceGraceMs: 0 },
+  };
+}
+
+/** The adapter's client, made by its own container module, with what it wrote to the log. */
+export async function startClient(
+  port: number,
+  pusher: Partial<PusherConfig> = {},
+  app: Partial<SocketConfig['app']> = {},
+): Promise<{ client: ISocketClient; log: string[] }> {
+  const log: string[] = [];
+  const write = (message: string) => void log.push(message);
+  const config = configFor(port, pusher);
+  const container = new Container();
+  container.bind(SOCKET_CONFIG).toConstantValue({ ...config, app: { ...config.app, ...app } });
+  container.bind(LOGGER).toConstantValue({ log: write, warn: write, error: write });
+  await container.loadAsync(pusherAdapter.module);
+  const client = container.get<ISocketClient>(SOCKET_CLIENT);
+  onTeardown(() => client.close());
+  return { client, log };
+}
+
+/** The error a call ends with. Whatever it is, it must not tell a secret. */
+export async function failureOf(call: Promise<unknown>): Promise<SocketDeliveryError> {
+  const outcome: unknown = await call.then(
+    () => 'no error at all',
+    (error: unknown) => error,
+  );
+  if (!(outcome instanceof SocketDeliveryError)) {
+    throw new Error(`Expected a SocketDeliveryError, got ${inspect(outcome)}`);
+  }
+  expectNoSecrets(outcome);
+  return outcome;
+}
+
+/** Looks into everything an error can show: its message, stack, properties, causes, hidden ones included. */
+export function expectNoSecrets(error: unknown): void {
+  const everything =
+    inspect(error, { depth: Infinity, showHidden: true }) + JSON.stringify(error) + String(error);
+  expect(everything).not.toContain(APP.secret);
+  expect(everything).not.toContain(APP.key);
+  expect(everything).not.toMatch(/auth_|[0-9a-f]{64}/i);
+}
+
+/** A promise and its end, for what a test decides. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+/** So many member ids: `m1`, `m2`, … */
+export function members(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `m${index + 1}`);
+}
