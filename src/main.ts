@@ -5,6 +5,12 @@ import { type Environment, socketConfig, SocketConfigurationError } from 'nestjs
 import { AppModule } from './app.module.js';
 import { listeningPort } from './config/port.js';
 
+try {
+  process.loadEnvFile();
+} catch {
+  // There need not be an .env file; the environment alone will do.
+}
+
 /** The live page has a room to talk in, so client events are on there, and only there, unless the environment says otherwise. */
 const environment: Environment = { SOCKET_CLIENT_EVENTS: 'presence-lobby', ...process.env };
 

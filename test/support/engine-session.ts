@@ -1,0 +1,166 @@
+import 'reflect-metadata';
+import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
+import { ChannelEngine } from '../../src/channels/channel-engine.js';
+import type { Connection } from '../../src/channels/connection.js';
+import type { Session } from '../../src/channels/session.js';
+import type { GatewayConfig } from '../../src/ports/socket-config.js';
+import type { Frame } from '../../src/protocol/frame.js';
+import { channelAuth, userAuth } from './signing.js';
+
+export const APP = { id: '1', key: 'test-key', secret: 'test-secret' };
+
+/** A frame as it came over the wire, its data read once: text of JSON becomes what it says. */
+export interface HeardFrame {
+  readonly event: string;
+  readonly channel?: string;
+  readonly data?: unknown;
+  readonly user_id?: string;
+}
+
+/** The engine with a clock that stands still, and a place where unexpected errors are found. */
+export class EngineSession {
+  readonly clock = new ManualClock();
+  /** What the engine logged as an error: nothing a client sends should get there. */
+  readonly errors: string[] = [];
+  readonly engine: ChannelEngine;
+  #opened = 0;
+
+  constructor(gateway: Partial<GatewayConfig> = {}) {
+    const config = {
+      provider: 'memory' as const,
+      app: APP,
+      broadcastChannel: 'broadcast',
+      failure: 'throw' as const,
+      pusher: { scheme: 'https' as const, timeoutMs: 1_000 },
+      gateway: {
+        path: '',
+        clientEvents: true,
+        activityTimeoutS: 120,
+        pongTimeoutS: 30,
+        presenceGraceMs: 3_000,
+        ...gateway,
+      },
+    };
+    const logger = {
+      log: () => undefined,
+      warn: () => undefined,
+      error: (message: string) => this.errors.push(message),
+    };
+    this.engine = new ChannelEngine(config, this.clock, logger);
+  }
+
+  /** A client that has been greeted; the greeting is in `greeting`, not in `hears()`. */
+  connects(): EngineClient {
+    return new EngineClient(this.engine, `${++this.#opened}.1`);
+  }
+
+  /** A client that is signed in. */
+  signsIn(id: string, more: object = {}): EngineClient {
+    const client = this.connects();
+    client.signsIn({ id, ...more });
+    client.hears();
+    return client;
+  }
+
+  /** A client that is on a channel, with a good signature where it needs one. */
+  joins(channel: string, channelData?: unknown): EngineClient {
+    const client = this.connects();
+    client.subscribes(channel, channelData);
+    client.hears();
+    return client;
+  }
+}
+
+/** A client as the engine sees it, and the words for what it does. */
+export class EngineClient implements Connection {
+  readonly greeting: readonly HeardFrame[];
+  /** The codes it was closed with, in order. */
+  readonly closes: number[] = [];
+  readonly #raw: Record<string, unknown>[] = [];
+  readonly #session: Session;
+
+  constructor(
+    private readonly engine: ChannelEngine,
+    readonly id: string,
+  ) {
+    this.#session = engine.open(this);
+    this.greeting = this.hears();
+  }
+
+  send(frame: Frame): void {
+    this.#raw.push(JSON.parse(frame.text) as Record<string, unknown>);
+  }
+
+  close(code: number): void {
+    this.closes.push(code);
+  }
+
+  /** Sends a text frame as it is. */
+  sends(text: string): void {
+    this.engine.receive(this.#session, text);
+  }
+
+  /** Sends an event. */
+  says(event: string, data?: unknown, more: object = {}): void {
+    this.sends(JSON.stringify({ event, data, ...more }));
+  }
+
+  /** Subscribes with a good signature where the channel needs one. */
+  subscribes(channel: string, channelData?: unknown): void {
+    const auth = /^(private|presence)-/.test(channel)
+      ? channelAuth(APP, this.id, channel, channelData)
+      : { auth: '' };
+    this.says('pusher:subscribe', { channel, ...auth });
+  }
+
+  unsubscribes(channel: string): void {
+    this.says('pusher:unsubscribe', { channel });
+  }
+
+  /** Signs in with a good signature. */
+  signsIn(userData: unknown): void {
+    this.says('pusher:signin', userAuth(APP, this.id, userData));
+  }
+
+  /** Sends a client event. */
+  triggers(channel: string, event: string, data: unknown = {}): void {
+    this.says(event, data, { channel });
+  }
+
+  /** Its connection breaks. */
+  isLost(): void {
+    this.engine.lost(this.#session);
+  }
+
+  /** What it has been sent since it was last asked, oldest first. */
+  hears(): HeardFrame[] {
+    return this.hearsRaw().map((frame) => ({ ...frame, data: decoded(frame['data']) }) as HeardFrame);
+  }
+
+  /** The same with the data as it is on the wire. */
+  hearsRaw(): Record<string, unknown>[] {
+    return this.#raw.splice(0);
+  }
+}
+
+/** `pusher:error` with this code, whatever its words. */
+export function anError(code: number | null): unknown {
+  return {
+    event: 'pusher:error',
+    data: expect.objectContaining({ code, message: expect.any(String) as string }) as unknown,
+  };
+}
+
+/** The answer to a subscription. */
+export function succeeded(channel: string, data: unknown = {}): unknown {
+  return { event: 'pusher_internal:subscription_succeeded', channel, data };
+}
+
+function decoded(data: unknown): unknown {
+  if (typeof data !== 'string') return data;
+  try {
+    return JSON.parse(data) as unknown;
+  } catch {
+    return data;
+  }
+}
