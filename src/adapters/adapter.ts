@@ -28,7 +28,7 @@ export interface ClientOptions {
  * `adapters/index.ts` is the one place that lists them.
  */
 export interface SocketAdapter {
-  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG` and `LOGGER`. */
+  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG`, `LOGGER` and `ChannelEventSource`. */
   readonly module: ContainerModule;
   /** Where `pusher-js` connects to. */
   clientOptions(config: SocketConfig, origin: ClientOrigin): ClientOptions;

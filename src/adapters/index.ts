@@ -1,6 +1,6 @@
-import { MissingPackageError } from '../ports/errors.js';
 import type { Provider } from '../ports/socket-config.js';
 import type { SocketAdapter } from './adapter.js';
+import { missingPackage } from './missing-package.js';
 
 /** What only one provider needs, and therefore nobody has to install for the others. */
 const OPTIONAL_PACKAGES: Readonly<Record<Provider, readonly string[]>> = {
@@ -25,14 +25,6 @@ export async function loadAdapter(provider: Provider): Promise<SocketAdapter> {
         return (await import('./memory/memory.adapter.js')).memoryAdapter;
     }
   } catch (cause) {
-    const missing = OPTIONAL_PACKAGES[provider].filter((name) => isMissing(cause, name));
-    if (missing.length > 0) throw new MissingPackageError(provider, OPTIONAL_PACKAGES[provider], { cause });
-    throw cause;
+    throw missingPackage(provider, OPTIONAL_PACKAGES[provider], cause);
   }
-}
-
-function isMissing(cause: unknown, name: string): boolean {
-  if (!(cause instanceof Error) || !('code' in cause)) return false;
-  const isNotFound = cause.code === 'ERR_MODULE_NOT_FOUND' || cause.code === 'MODULE_NOT_FOUND';
-  return isNotFound && cause.message.includes(`'${name}'`);
 }

@@ -1,4 +1,5 @@
 import { Container } from 'inversify';
+import { ChannelEventSource } from '../channels/channel-event-source.js';
 import { LOGGER, type SocketLogger } from '../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
 import type { SocketAdapter } from './adapter.js';
@@ -15,6 +16,7 @@ export async function createSocketContainer(
   const container = new Container();
   container.bind(SOCKET_CONFIG).toConstantValue(config);
   container.bind(LOGGER).toConstantValue(logger);
+  container.bind(ChannelEventSource).toSelf().inSingletonScope();
   await container.loadAsync(adapter.module);
   return container;
 }

@@ -40,12 +40,21 @@ export function admitToChannel(
   return type.access === 'presence' ? presenceMember(session, channelData) : undefined;
 }
 
+/** Who signs in, and whom the client wants to be told about. */
+export interface Signin {
+  readonly user: User;
+  /** At most as many as are allowed. */
+  readonly watchlist: readonly string[];
+  /** Whether the client asked for more. */
+  readonly isWatchlistCut: boolean;
+}
+
 /**
  * Decides whether a signin holds.
  *
  * @throws ProtocolError when it does not; the connection goes on
  */
-export function admitUser(app: AppCredentials, session: Session, auth: string, userData: string): User {
+export function admitUser(app: AppCredentials, session: Session, auth: string, userData: string): Signin {
   if (!isSignedBy(app, auth, userStringToSign(session.id, userData))) {
     throw refused('Invalid signature for the signin');
   }
@@ -58,7 +67,13 @@ export function admitUser(app: AppCredentials, session: Session, auth: string, u
   if (session.user !== undefined && session.user.id !== id) {
     throw refused('The connection is signed in as another user already');
   }
-  return { id, info: data['user_info'] };
+  const watchlist: unknown = data['watchlist'];
+  const watched = Array.isArray(watchlist) ? watchlist.filter((entry) => typeof entry === 'string') : [];
+  return {
+    user: { id, info: data['user_info'] },
+    watchlist: [...new Set(watched)].slice(0, LIMITS.watchlist),
+    isWatchlistCut: watched.length > LIMITS.watchlist,
+  };
 }
 
 function presenceMember(session: Session, channelData: string | undefined): User {

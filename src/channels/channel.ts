@@ -1,6 +1,7 @@
-import type { Clock } from '../ports/clock.js';
+import type { Clock, Timer } from '../ports/clock.js';
 import { type ChannelType, channelType } from '../protocol/channel-name.js';
 import type { Frame } from '../protocol/frame.js';
+import type { ChannelSettings } from './channel-settings.js';
 import type { Subscriber } from './connection.js';
 import { PresenceRoster } from './presence-roster.js';
 
@@ -9,25 +10,35 @@ export class Channel {
   readonly type: ChannelType;
   readonly subscribers = new Set<Subscriber>();
   readonly roster: PresenceRoster | undefined;
+  /** Runs while the last subscriber is gone but may be reloading the page. */
+  vacating: Timer | undefined;
+  /** Whether it was told already that a cache channel remembers nothing. */
+  cacheMissTold = false;
 
   constructor(
     readonly name: string,
     clock: Clock,
-    presenceGraceMs: number,
+    settings: ChannelSettings,
   ) {
     this.type = channelType(name);
-    if (this.type.access === 'presence') this.roster = new PresenceRoster(clock, presenceGraceMs);
+    if (this.type.access === 'presence') this.roster = new PresenceRoster(clock, settings);
   }
 
-  /** Whether nothing keeps the channel: nobody is subscribed and nobody may be about to come back. */
+  /** Whether nobody is subscribed and nobody is kept on the roster. */
   get isVacant(): boolean {
     return this.subscribers.size === 0 && (this.roster?.size ?? 0) === 0;
   }
 
   /** Writes one frame to every subscriber but one. The hot path: nothing is built here per subscriber. */
   deliver(frame: Frame, exceptSocketId?: string): void {
-    for (const session of this.subscribers) {
-      if (session.id !== exceptSocketId) session.connection.send(frame);
+    for (const subscriber of this.subscribers) {
+      if (subscriber.id !== exceptSocketId) subscriber.connection.send(frame);
     }
+  }
+
+  /** Stops every timer. */
+  dispose(): void {
+    this.vacating?.cancel();
+    this.roster?.dispose();
   }
 }

@@ -10,6 +10,8 @@ const SWEEP_MS = 1_000;
  * Finds connections whose other end is gone without a word. Protocol section 3.10: after `activityTimeoutS` of silence a
  * peer is pinged, after `pongTimeoutS` more its connection is ended with 4201.
  *
+ * With `limits.unauthorizedS`, connections that have proved nothing in time are ended too, with 4009.
+ *
  * One sweep over all sessions, not a timer for each: a timer would have to be moved with every message.
  */
 export class Liveness {
@@ -17,7 +19,7 @@ export class Liveness {
 
   constructor(
     private readonly clock: Clock,
-    private readonly config: Pick<GatewayConfig, 'activityTimeoutS' | 'pongTimeoutS'>,
+    private readonly config: Pick<GatewayConfig, 'activityTimeoutS' | 'pongTimeoutS' | 'limits'>,
     private readonly sessions: ReadonlySet<Session>,
     private readonly end: (session: Session, code: number, reason: string) => void,
   ) {}
@@ -38,6 +40,11 @@ export class Liveness {
 
   #check(session: Session): void {
     const now = this.clock.now();
+    const { unauthorizedS } = this.config.limits;
+    if (unauthorizedS !== 0 && !session.isAuthorized && now - session.openedAt >= unauthorizedS * 1_000) {
+      this.end(session, CODES.UNAUTHORIZED, `Connection not authorized within ${unauthorizedS} seconds`);
+      return;
+    }
     if (session.pingedAt !== undefined) {
       if (now - session.pingedAt >= this.config.pongTimeoutS * 1_000) {
         this.end(session, CODES.PONG_TIMEOUT, 'Pong reply not received in time');

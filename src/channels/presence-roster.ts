@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../ports/clock.js';
-import { LIMITS } from '../ports/limits.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
+import type { ChannelSettings } from './channel-settings.js';
 import type { Subscriber } from './connection.js';
 import type { User } from './user.js';
 
@@ -21,7 +21,7 @@ export class PresenceRoster {
 
   constructor(
     private readonly clock: Clock,
-    private readonly graceMs: number,
+    private readonly settings: ChannelSettings,
   ) {}
 
   get size(): number {
@@ -45,10 +45,11 @@ export class PresenceRoster {
    */
   join(session: Subscriber, user: User): boolean {
     const present = this.#members.get(user.id);
-    if (present === undefined && this.#members.size >= LIMITS.presenceMembers) {
+    const maximum = this.settings.presenceMembers;
+    if (present === undefined && maximum !== 0 && this.#members.size >= maximum) {
       throw new ProtocolError(
         CODES.UNAUTHORIZED,
-        `The presence channel is full: ${LIMITS.presenceMembers} members are allowed`,
+        `The presence channel is full: ${maximum} members are allowed`,
       );
     }
     const member = present ?? { user, sessions: new Set(), leaving: undefined };
@@ -76,8 +77,8 @@ export class PresenceRoster {
       this.#members.delete(userId);
       left(userId);
     };
-    if (deliberate || this.graceMs === 0) remove();
-    else member.leaving = this.clock.after(this.graceMs, remove);
+    if (deliberate || this.settings.presenceGraceMs === 0) remove();
+    else member.leaving = this.clock.after(this.settings.presenceGraceMs, remove);
   }
 
   /** The roster as `subscription_succeeded` carries it. */

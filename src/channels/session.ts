@@ -1,5 +1,6 @@
 import type { Channel } from './channel.js';
 import type { Connection, Subscriber } from './connection.js';
+import { RateLimit } from './rate-limit.js';
 import type { User } from './user.js';
 
 /** What the engine remembers of one connection for as long as it is open. */
@@ -10,15 +11,20 @@ export class Session implements Subscriber {
   lastActivity: number;
   /** When it was asked whether it is still there; `undefined` when no answer is due. */
   pingedAt: number | undefined;
-  /** When its latest client events were sent; at most as many as a second allows. */
-  readonly clientEventTimes: number[] = [];
+  readonly clientEventRate = new RateLimit();
+  readonly subscribeRate = new RateLimit();
+  /** The users whose coming and going it is told. */
+  watchlist: readonly string[] = [];
+  /** Whether it has proved something: signed in, or joined a channel that needs a signature. */
+  isAuthorized = false;
   closed = false;
 
   constructor(
     readonly connection: Connection,
-    now: number,
+    /** When it was opened, in the clock's milliseconds. */
+    readonly openedAt: number,
   ) {
-    this.lastActivity = now;
+    this.lastActivity = openedAt;
   }
 
   get id(): string {

@@ -13,16 +13,18 @@ export class Users {
     return [...(this.#sessions.get(userId) ?? [])];
   }
 
-  add(session: Session, userId: string): void {
+  /** @returns whether the user came online with it */
+  add(session: Session, userId: string): boolean {
     const sessions = this.#sessions.get(userId);
     if (sessions === undefined) this.#sessions.set(userId, new Set([session]));
     else sessions.add(session);
+    return sessions === undefined;
   }
 
-  remove(session: Session): void {
-    if (session.user === undefined) return;
-    const sessions = this.#sessions.get(session.user.id);
+  /** @returns whether the user went offline with it */
+  remove(session: Session, userId: string): boolean {
+    const sessions = this.#sessions.get(userId);
     sessions?.delete(session);
-    if (sessions?.size === 0) this.#sessions.delete(session.user.id);
+    return sessions?.size === 0 && this.#sessions.delete(userId);
   }
 }

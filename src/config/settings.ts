@@ -1,4 +1,12 @@
-import type { AppCredentials, GatewayConfig, PusherConfig, SocketConfig } from '../ports/socket-config.js';
+import type {
+  AppCredentials,
+  GatewayConfig,
+  GatewayLimits,
+  HttpApiConfig,
+  PusherConfig,
+  SocketConfig,
+  WebhookConfig,
+} from '../ports/socket-config.js';
 import type { Variable } from './variables.js';
 
 /** Anything shaped like `process.env`. */
@@ -8,20 +16,28 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface SocketSettings {
   readonly provider?: SocketConfig['provider'];
   readonly app?: AppCredentials;
+  /** 32 bytes in base64; enables encrypted channels. */
+  readonly encryptionMasterKey?: string;
   readonly broadcastChannel?: string;
   readonly failure?: SocketConfig['failure'];
   readonly pusher?: Partial<PusherConfig>;
-  readonly gateway?: Partial<Omit<GatewayConfig, 'path'>>;
+  readonly gateway?: Partial<Omit<GatewayConfig, 'path' | 'limits'>> & {
+    readonly limits?: Partial<GatewayLimits>;
+  };
+  readonly httpApi?: Partial<HttpApiConfig>;
+  readonly webhooks?: Partial<WebhookConfig>;
 }
 
 /** Writes settings as the variables they stand for, so that both go through one validation. */
 export function settingsAsVariables(settings: SocketSettings): Environment {
-  const { app, pusher, gateway } = settings;
+  const { app, pusher, gateway, httpApi, webhooks } = settings;
+  const limits = gateway?.limits;
   const variables: Partial<Record<Variable, string | number | boolean | readonly string[]>> = {
     ...defined('SOCKET_PROVIDER', settings.provider),
     ...defined('SOCKET_APP_ID', app?.id),
     ...defined('SOCKET_APP_KEY', app?.key),
     ...defined('SOCKET_APP_SECRET', app?.secret),
+    ...defined('SOCKET_ENCRYPTION_MASTER_KEY', settings.encryptionMasterKey),
     ...defined('SOCKET_BROADCAST_CHANNEL', settings.broadcastChannel),
     ...defined('SOCKET_FAILURE', settings.failure),
     ...defined('PUSHER_CLUSTER', pusher?.cluster),
@@ -32,9 +48,25 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('PUSHER_WS_HOST', pusher?.wsHost),
     ...defined('PUSHER_WS_PORT', pusher?.wsPort),
     ...defined('SOCKET_CLIENT_EVENTS', gateway?.clientEvents),
+    ...defined('SOCKET_SUBSCRIPTION_COUNT', gateway?.subscriptionCount),
+    ...defined('SOCKET_HTTP_API', httpApi?.enabled),
+    ...defined('SOCKET_HTTP_API_PORT', httpApi?.port),
+    ...defined('SOCKET_WEBHOOK_URLS', webhooks?.urls),
+    ...defined('SOCKET_WEBHOOK_EVENTS', webhooks?.events),
+    ...defined('SOCKET_WEBHOOK_PRIVATE_TARGETS', webhooks?.privateTargets),
     ...defined('SOCKET_ACTIVITY_TIMEOUT_S', gateway?.activityTimeoutS),
     ...defined('SOCKET_PONG_TIMEOUT_S', gateway?.pongTimeoutS),
     ...defined('SOCKET_PRESENCE_GRACE_MS', gateway?.presenceGraceMs),
+    ...defined('SOCKET_ALLOWED_ORIGINS', gateway?.allowedOrigins),
+    ...defined('SOCKET_MAX_CONNECTIONS', limits?.connections),
+    ...defined('SOCKET_MAX_CONNECTIONS_PER_ADDRESS', limits?.connectionsPerAddress),
+    ...defined('SOCKET_MAX_CHANNELS_PER_CONNECTION', limits?.channelsPerConnection),
+    ...defined('SOCKET_MAX_SUBSCRIBES_PER_SECOND', limits?.subscribesPerSecond),
+    ...defined('SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', limits?.clientEventsPerSecond),
+    ...defined('SOCKET_MAX_FRAME_BYTES', limits?.frameBytes),
+    ...defined('SOCKET_MAX_BUFFERED_BYTES', limits?.bufferedBytes),
+    ...defined('SOCKET_MAX_PRESENCE_MEMBERS', limits?.presenceMembers),
+    ...defined('SOCKET_UNAUTHORIZED_TIMEOUT_S', limits?.unauthorizedS),
   };
   return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, String(value)]));
 }

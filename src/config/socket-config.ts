@@ -50,6 +50,9 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
       key: values.SOCKET_APP_KEY ?? DEVELOPMENT_APP.key,
       secret: values.SOCKET_APP_SECRET ?? DEVELOPMENT_APP.secret,
     },
+    ...(values.SOCKET_ENCRYPTION_MASTER_KEY !== undefined && {
+      encryptionMasterKey: values.SOCKET_ENCRYPTION_MASTER_KEY,
+    }),
     broadcastChannel: values.SOCKET_BROADCAST_CHANNEL,
     // The fake throws, so that tests are loud.
     failure: values.SOCKET_FAILURE ?? (provider === 'memory' ? 'throw' : 'report'),
@@ -68,6 +71,28 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
       activityTimeoutS: values.SOCKET_ACTIVITY_TIMEOUT_S,
       pongTimeoutS: values.SOCKET_PONG_TIMEOUT_S,
       presenceGraceMs: values.SOCKET_PRESENCE_GRACE_MS,
+      subscriptionCount: values.SOCKET_SUBSCRIPTION_COUNT,
+      allowedOrigins: values.SOCKET_ALLOWED_ORIGINS,
+      limits: {
+        connections: values.SOCKET_MAX_CONNECTIONS,
+        connectionsPerAddress: values.SOCKET_MAX_CONNECTIONS_PER_ADDRESS,
+        channelsPerConnection: values.SOCKET_MAX_CHANNELS_PER_CONNECTION,
+        subscribesPerSecond: values.SOCKET_MAX_SUBSCRIBES_PER_SECOND,
+        clientEventsPerSecond: values.SOCKET_MAX_CLIENT_EVENTS_PER_SECOND,
+        frameBytes: values.SOCKET_MAX_FRAME_BYTES,
+        bufferedBytes: values.SOCKET_MAX_BUFFERED_BYTES,
+        presenceMembers: values.SOCKET_MAX_PRESENCE_MEMBERS,
+        unauthorizedS: values.SOCKET_UNAUTHORIZED_TIMEOUT_S,
+      },
+    },
+    httpApi: {
+      enabled: values.SOCKET_HTTP_API,
+      ...(values.SOCKET_HTTP_API_PORT !== undefined && { port: values.SOCKET_HTTP_API_PORT }),
+    },
+    webhooks: {
+      urls: values.SOCKET_WEBHOOK_URLS,
+      events: values.SOCKET_WEBHOOK_EVENTS,
+      privateTargets: values.SOCKET_WEBHOOK_PRIVATE_TARGETS,
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
+import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { PROVIDERS } from '../ports/socket-config.js';
 
 const integer = (minimum: number, maximum: number) =>
@@ -25,6 +26,37 @@ const broadcastChannel = z.string().superRefine((name, context) => {
   else if (type.access === 'presence') context.addIssue('must be a public or a private- channel');
 });
 
+const yesOrNo = oneOf(['true', 'false']).transform((value) => value === 'true');
+/** 0 is the off-switch of every limit. */
+const limit = integer(0, 2 ** 31 - 1);
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean),
+);
+
+const masterKey = z.string().transform((value, context) => {
+  const key = Buffer.from(value, 'base64');
+  if (key.length === 32 && key.toString('base64') === value) return key;
+  context.addIssue('must be 32 bytes in base64: openssl rand -base64 32');
+  return z.NEVER;
+});
+
+/** Exact origins, or one wildcard in place of the leftmost part of the host: `https://*.example.com`. */
+const origins = list.superRefine((entries, context) => {
+  const wrong = entries.filter((entry) => !/^https?:\/\/(?:\*\.)?[A-Za-z0-9.-]+(?::\d+)?$/.test(entry));
+  if (wrong.length > 0)
+    context.addIssue('must be origins like https://app.example.com or https://*.example.com');
+});
+
+const webhookUrls = list.superRefine((entries, context) => {
+  const wrong = entries.filter((entry) => !URL.canParse(entry) || !/^https?:$/.test(new URL(entry).protocol));
+  if (wrong.length > 0) context.addIssue('must be http or https URLs, separated by commas');
+});
+
+const webhookEvents = list.pipe(z.array(oneOf(CHANNEL_EVENT_NAMES)));
+
 /** `true`, `false`, or the channels that may carry client events. */
 const clientEvents = z.string().transform((value, context) => {
   if (value === 'true' || value === 'false') return value === 'true';
@@ -45,6 +77,7 @@ export const variables = z.object({
   SOCKET_APP_ID: urlSafe.optional(),
   SOCKET_APP_KEY: urlSafe.optional(),
   SOCKET_APP_SECRET: z.string().optional(),
+  SOCKET_ENCRYPTION_MASTER_KEY: masterKey.optional(),
   SOCKET_BROADCAST_CHANNEL: broadcastChannel.default('broadcast'),
   SOCKET_FAILURE: oneOf(['report', 'throw']).optional(),
   PUSHER_CLUSTER: z
@@ -58,13 +91,32 @@ export const variables = z.object({
   PUSHER_WS_HOST: hostname.optional(),
   PUSHER_WS_PORT: port.optional(),
   SOCKET_CLIENT_EVENTS: clientEvents.default(false),
+  SOCKET_SUBSCRIPTION_COUNT: yesOrNo.default(false),
+  SOCKET_HTTP_API: yesOrNo.default(false),
+  SOCKET_HTTP_API_PORT: port.optional(),
+  SOCKET_WEBHOOK_URLS: webhookUrls.default([]),
+  SOCKET_WEBHOOK_EVENTS: webhookEvents.default([]),
+  SOCKET_WEBHOOK_PRIVATE_TARGETS: yesOrNo.default(false),
   SOCKET_ACTIVITY_TIMEOUT_S: integer(1, 86_400).default(120),
   SOCKET_PONG_TIMEOUT_S: integer(1, 3_600).default(30),
   SOCKET_PRESENCE_GRACE_MS: integer(0, 600_000).default(3_000),
+  SOCKET_ALLOWED_ORIGINS: origins.default([]),
+  SOCKET_MAX_CONNECTIONS: limit.default(100_000),
+  SOCKET_MAX_CONNECTIONS_PER_ADDRESS: limit.default(0),
+  SOCKET_MAX_CHANNELS_PER_CONNECTION: limit.default(500),
+  SOCKET_MAX_SUBSCRIBES_PER_SECOND: limit.default(500),
+  SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: limit.default(10),
+  SOCKET_MAX_FRAME_BYTES: limit.default(65_536),
+  SOCKET_MAX_BUFFERED_BYTES: limit.default(1_048_576),
+  SOCKET_MAX_PRESENCE_MEMBERS: limit.default(100),
+  SOCKET_UNAUTHORIZED_TIMEOUT_S: limit.default(0),
 });
 
 /** A variable's name. */
 export type Variable = keyof typeof variables.shape;
 
 /** The variables whose value must never be shown. */
-export const SECRET_VARIABLES: ReadonlySet<string> = new Set<Variable>(['SOCKET_APP_SECRET']);
+export const SECRET_VARIABLES: ReadonlySet<string> = new Set<Variable>([
+  'SOCKET_APP_SECRET',
+  'SOCKET_ENCRYPTION_MASTER_KEY',
+]);

@@ -11,12 +11,8 @@ export const LIMITS = Object.freeze({
   channelNameLength: 164,
   /** A member's id, as Pusher limits the user id of a presence channel. */
   memberIdLength: 128,
-  /** Distinct members of one presence channel. */
-  presenceMembers: 100,
   /** One member's presence data (`channel_data`) as JSON. */
   presenceDataBytes: 1_024,
-  /** Client events that one connection may send in any second. */
-  clientEventsPerSecond: 10,
-  /** One WebSocket message from a client; a longer one closes the connection with 1009. */
-  frameBytes: 65_536,
+  /** Users that one connection may watch. */
+  watchlist: 100,
 });

@@ -1,3 +1,5 @@
+import type { ChannelEventName } from './channel-events.js';
+
 /** The providers there are. */
 export const PROVIDERS = ['ws', 'pusher', 'memory'] as const;
 /** One of {@link PROVIDERS}. */
@@ -37,6 +39,49 @@ export interface GatewayConfig {
   readonly pongTimeoutS: number;
   /** Milliseconds a member may be gone (a page reload) before its presence channels are told; 0 tells at once. */
   readonly presenceGraceMs: number;
+  /** Whether subscribers are told how many they are. */
+  readonly subscriptionCount: boolean;
+  /** The origins that browsers may connect from: exact, with a wildcard (`https://*.example.com`), or any when empty. */
+  readonly allowedOrigins: readonly string[];
+  readonly limits: GatewayLimits;
+}
+
+/** What a stranger can push on, each with an off-switch: 0 allows any number. */
+export interface GatewayLimits {
+  /** Open connections of this process; beyond it, HTTP 503 before the upgrade. */
+  readonly connections: number;
+  /** Open connections from one network address. Off by default: behind a proxy every client has the proxy's address. */
+  readonly connectionsPerAddress: number;
+  /** Subscriptions of one connection. */
+  readonly channelsPerConnection: number;
+  /** Subscribe messages of one connection in any second. */
+  readonly subscribesPerSecond: number;
+  /** Client events of one connection in any second. */
+  readonly clientEventsPerSecond: number;
+  /** Bytes of one message from a client; a longer one closes the connection with 1009. */
+  readonly frameBytes: number;
+  /** Bytes waiting for a client that reads slowly; beyond it the connection is closed with 4100. */
+  readonly bufferedBytes: number;
+  /** Distinct members of one presence channel. */
+  readonly presenceMembers: number;
+  /** Seconds a connection may stay without having signed in or joined a channel that needs a signature. */
+  readonly unauthorizedS: number;
+}
+
+/** The Pusher HTTP API, as the gateway serves it. */
+export interface HttpApiConfig {
+  readonly enabled: boolean;
+  /** A port of its own; without one it is beside the gateway, on the application's server. */
+  readonly port?: number;
+}
+
+/** Where channel events are posted to, signed as Pusher signs its webhooks. */
+export interface WebhookConfig {
+  readonly urls: readonly string[];
+  /** Only these events; all of them when empty. */
+  readonly events: readonly ChannelEventName[];
+  /** Whether loopback and private network addresses may be posted to. */
+  readonly privateTargets: boolean;
 }
 
 /** What a relay's failure does: `report` resolves with a failed receipt, `throw` rejects. */
@@ -46,11 +91,15 @@ export type FailurePolicy = 'report' | 'throw';
 export interface SocketConfig {
   readonly provider: Provider;
   readonly app: AppCredentials;
+  /** 32 bytes; enables end-to-end encrypted channels. Never leaves the backend. */
+  readonly encryptionMasterKey?: Buffer;
   /** The channel behind `broadcast`. */
   readonly broadcastChannel: string;
   readonly failure: FailurePolicy;
   readonly pusher: PusherConfig;
   readonly gateway: GatewayConfig;
+  readonly httpApi: HttpApiConfig;
+  readonly webhooks: WebhookConfig;
 }
 
 /** The inversify token of the configuration. */

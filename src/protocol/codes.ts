@@ -16,8 +16,12 @@ export const CODES = Object.freeze({
   RECONNECT: 4200,
   /** No answer to a ping. Clients come back at once. */
   PONG_TIMEOUT: 4201,
-  /** Too many client events. Only ever an error: as a close code it would stop clients. */
-  CLIENT_EVENT_RATE: 4301,
+  /** The node has as many of these as it may have. As a close code, clients come back after a second. */
+  OVER_CAPACITY: 4100,
+  /** Too many messages in a second. Only ever an error: as a close code it would stop clients. */
+  RATE_EXCEEDED: 4301,
+  /** A watchlist was too long and was cut. Only ever an error. */
+  WATCHLIST_TOO_LONG: 4302,
 });
 
 /** Something a client did that the protocol answers with `pusher:error`. It knows its wire form: a code and a message. */

@@ -1,5 +1,7 @@
+export type { Faults } from '../adapters/memory/faults.js';
 export {
   type ContractBrowser,
+  type ContractDifferences,
   type ContractEvent,
   type ContractHarness,
   describeSocketClient,

@@ -1,9 +1,11 @@
 import 'reflect-metadata';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
+import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import { ChannelEngine } from '../../src/channels/channel-engine.js';
 import type { Connection } from '../../src/channels/connection.js';
 import type { Session } from '../../src/channels/session.js';
-import type { GatewayConfig } from '../../src/ports/socket-config.js';
+import type { SocketSettings } from '../../src/config/settings.js';
+import { socketConfig } from '../../src/config/socket-config.js';
 import type { Frame } from '../../src/protocol/frame.js';
 import { channelAuth, userAuth } from './signing.js';
 
@@ -25,28 +27,17 @@ export class EngineSession {
   readonly engine: ChannelEngine;
   #opened = 0;
 
-  constructor(gateway: Partial<GatewayConfig> = {}) {
-    const config = {
-      provider: 'memory' as const,
-      app: APP,
-      broadcastChannel: 'broadcast',
-      failure: 'throw' as const,
-      pusher: { scheme: 'https' as const, timeoutMs: 1_000 },
-      gateway: {
-        path: '',
-        clientEvents: true,
-        activityTimeoutS: 120,
-        pongTimeoutS: 30,
-        presenceGraceMs: 3_000,
-        ...gateway,
-      },
-    };
+  constructor(gateway: SocketSettings['gateway'] = {}) {
+    const config = socketConfig(
+      {},
+      { provider: 'memory', app: APP, gateway: { clientEvents: true, ...gateway } },
+    );
     const logger = {
       log: () => undefined,
       warn: () => undefined,
       error: (message: string) => this.errors.push(message),
     };
-    this.engine = new ChannelEngine(config, this.clock, logger);
+    this.engine = new ChannelEngine(config, this.clock, logger, new ChannelEventSource(logger));
   }
 
   /** A client that has been greeted; the greeting is in `greeting`, not in `hears()`. */

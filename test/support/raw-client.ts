@@ -12,7 +12,7 @@ export interface RawFrame {
 /** A WebSocket that can do what a real client never would. Ended after the test. */
 export class RawClient {
   readonly #arrived: RawFrame[] = [];
-  readonly #waiting: { resolve(frame: RawFrame): void; reject(error: Error): void }[] = [];
+  readonly #waiting: { resolve: (frame: RawFrame) => void; reject: (error: Error) => void }[] = [];
   /** The code and the reason it is closed with. */
   readonly closed: Promise<{ code: number; reason: string }>;
 

@@ -1,5 +1,5 @@
 import type Pusher from 'pusher';
-import { MissingPackageError } from '../../ports/errors.js';
+import { missingPackage } from '../missing-package.js';
 
 /** What the SDK answers: the part in use of `node-fetch`'s response. */
 export interface SdkResponse {
@@ -31,6 +31,6 @@ export async function loadPusherSdk(): Promise<PusherConstructor> {
     const { default: Pusher } = await import('pusher');
     return Pusher;
   } catch (cause) {
-    throw new MissingPackageError('pusher', ['pusher'], { cause });
+    throw missingPackage('pusher', ['pusher'], cause);
   }
 }

@@ -1,7 +1,6 @@
-// This file is one of the two in the gateway that know Nest.
+// This is the one file of the gateway that knows Nest.
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { WebSocketServer } from 'ws';
-import { LIMITS } from '../../ports/limits.js';
 
 /**
  * `@nestjs/platform-ws` as the gateway uses it: for itself only, so the host application's own WebSocket adapter,
@@ -10,15 +9,15 @@ import { LIMITS } from '../../ports/limits.js';
  */
 export class GatewayWsAdapter extends WsAdapter {
   /** A WebSocket server without a port of its own: upgrades are handed to it. */
-  createServer(): WebSocketServer {
+  createServer(frameBytes: number): WebSocketServer {
     return this.create(0, {
-      maxPayload: LIMITS.frameBytes,
+      maxPayload: frameBytes,
       perMessageDeflate: false,
       path: '/',
     }) as WebSocketServer;
   }
 
-  /** Upgrades come from the `UpgradeRouter`. */
+  /** Upgrades come from the `ServerRouter`. */
   protected override ensureHttpServerExists(): undefined {
     return undefined;
   }

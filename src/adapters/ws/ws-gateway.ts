@@ -9,8 +9,8 @@ import { errorFrame } from '../../protocol/frame.js';
 import { handshakeProblem } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../server-router.js';
 import { GatewayWsAdapter } from './gateway-ws-adapter.js';
-import { type UpgradeRoute, UpgradeRouter } from './upgrade-router.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
 /**
@@ -18,7 +18,7 @@ import { closeSocket, WsConnection } from './ws-connection.js';
  * Channels protocol through the channel engine. One plain listener for each connection; nothing goes through rxjs.
  */
 @injectable()
-export class WsGateway implements ServerAttachment, UpgradeRoute {
+export class WsGateway implements ServerAttachment, ServerRoute {
   #sockets: WebSocketServer | undefined;
   #detach: () => void = () => undefined;
 
@@ -28,8 +28,8 @@ export class WsGateway implements ServerAttachment, UpgradeRoute {
   ) {}
 
   attach(server: Server): void {
-    this.#sockets = new GatewayWsAdapter(server).createServer();
-    this.#detach = UpgradeRouter.add(server, this);
+    this.#sockets = new GatewayWsAdapter(server).createServer(this.config.gateway.limits.frameBytes);
+    this.#detach = ServerRouter.add(server, this);
   }
 
   /** Refuses new connections, lets the engine send the clients away, and resolves when the last socket is gone. */
@@ -46,13 +46,13 @@ export class WsGateway implements ServerAttachment, UpgradeRoute {
     });
   }
 
-  claims(request: IncomingMessage): 'best' | 'yes' | 'no' {
+  claimsUpgrade(request: IncomingMessage): Claim {
     const target = this.#target(request);
     if (target === undefined) return 'no';
     return target.slice('/app/'.length).split(/[/?]/, 1)[0] === this.config.app.key ? 'best' : 'yes';
   }
 
-  take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const sockets = this.#sockets;
     sockets?.handleUpgrade(request, socket, head, (client) => {
       sockets.emit('connection', client, request);

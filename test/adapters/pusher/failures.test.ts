@@ -104,7 +104,7 @@ describe('an answer that is a failure', () => {
   });
 
   it.each(['<h1>It works!</h1>', '{"occupied":"yes"}', '[]', 'null', ''])(
-    'is an answer to a question that is %s',
+    'may be a 200 that says something else than was asked for: %j',
     async (body) => {
       const api = await HttpApi.start(() => ({ body }));
       const { client } = await startClient(api.port);

@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import { Container } from 'inversify';
 
 jest.unstable_mockModule('pusher', () => {
-  throw new Error("Cannot find package 'pusher'");
+  throw Object.assign(new Error("Cannot find package 'pusher'"), { code: 'ERR_MODULE_NOT_FOUND' });
 });
 
 describe('without the pusher package', () => {

@@ -1,3 +1,4 @@
+import { socketConfig } from '../../../src/config/socket-config.js';
 import 'reflect-metadata';
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -184,14 +185,17 @@ function portOf(server: NetServer): number {
 
 /** A configuration for a server on the loopback interface. */
 export function configFor(port: number, pusher: Partial<PusherConfig> = {}): SocketConfig {
-  return {
-    provider: 'pusher',
-    app: APP,
-    broadcastChannel: 'everybody',
-    failure: 'throw',
-    pusher: { host: '127.0.0.1', port, scheme: 'http', timeoutMs: 5_000, ...pusher },
-    gateway: { path: '', clientEvents: false, activityTimeoutS: 120, pongTimeoutS: 30, presenceGraceMs: 0 },
-  };
+  const config = socketConfig(
+    {},
+    {
+      provider: 'pusher',
+      app: APP,
+      broadcastChannel: 'everybody',
+      failure: 'throw',
+      pusher: { cluster: 'eu' },
+    },
+  );
+  return { ...config, pusher: { host: '127.0.0.1', port, scheme: 'http', timeoutMs: 5_000, ...pusher } };
 }
 
 /** The adapter's client, made by its own container module, with what it wrote to the log. */

@@ -1,0 +1,21 @@
+/** Allows so many things in any second, not in any calendar second. */
+export class RateLimit {
+  readonly #times: number[] = [];
+
+  /**
+   * Counts one thing, unless it is one too many.
+   *
+   * @param perSecond 0 allows any number
+   * @returns whether it was allowed
+   */
+  allows(perSecond: number, now: number): boolean {
+    if (perSecond === 0) return true;
+    const times = this.#times;
+    if (times.length >= perSecond) {
+      if (now - (times[0] ?? now) < 1_000) return false;
+      times.shift();
+    }
+    times.push(now);
+    return true;
+  }
+}

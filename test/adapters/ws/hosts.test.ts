@@ -1,0 +1,123 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
+import { Host, type HostOptions } from '../../support/host.js';
+import { subscribed } from '../../support/pusher-browser.js';
+import { hearing } from '../../support/pusher-events.js';
+
+@AuthorizeChannel('presence-room.{room}')
+class RoomChannel implements ChannelAuthorizer {
+  authorize(): boolean {
+    return true;
+  }
+}
+
+const hosts: [name: string, options: () => HostOptions & { socketPath?: string }][] = [
+  ['Express', () => ({})],
+  ['Fastify', () => ({ httpAdapter: new FastifyAdapter() })],
+  ['Express, the gateway below /ws', () => ({ gatewayPath: '/ws' })],
+  [
+    'Fastify, the gateway below /realtime/v1',
+    () => ({ httpAdapter: new FastifyAdapter(), gatewayPath: '/realtime/v1' }),
+  ],
+  [
+    'Express with a global prefix',
+    () => ({ prepare: (app) => app.setGlobalPrefix('api'), socketPath: '/api/socket' }),
+  ],
+  [
+    'Fastify with a global prefix',
+    () => ({
+      httpAdapter: new FastifyAdapter(),
+      prepare: (app) => app.setGlobalPrefix('api'),
+      socketPath: '/api/socket',
+    }),
+  ],
+  ['Express with endpoints of another path', () => ({ path: 'realtime', socketPath: '/realtime' })],
+  [
+    'Express with a global prefix, another path and the gateway below /ws',
+    () => ({
+      path: 'realtime',
+      gatewayPath: '/ws',
+      prepare: (app) => app.setGlobalPrefix('api/v1'),
+      socketPath: '/api/v1/realtime',
+    }),
+  ],
+];
+
+describe.each(hosts)('The gateway on %s (3.17)', (_, options) => {
+  const start = async () => {
+    const { socketPath, ...hostOptions } = options();
+    const host = await Host.start({ ...hostOptions, providers: [RoomChannel] });
+    return { host, open: (memberId: string) => host.browser(memberId, socketPath) };
+  };
+
+  it('serves a member: signin, broadcast, presence, and the end', async () => {
+    const { host, open } = await start();
+    const [ann, bob] = [await open('ann'), await open('bob')];
+    const room = ann.channel('presence-room.1');
+    const moves = hearing(room, 'pusher:member_added');
+    await subscribed(room);
+    await subscribed(bob.channel('presence-room.1'));
+    expect(await moves.next()).toMatchObject({ data: { id: 'bob' } });
+
+    const [toAnn, toBob] = [ann, bob].map(({ pusher }) => hearing(pusher.user, 'created'));
+    await host.runtime.client.relayToMember('bob', 'created', { id: 7 });
+    await host.runtime.client.relayToMember('ann', 'created', { id: 8 });
+    expect(await toAnn?.next()).toMatchObject({ data: { id: 8 } });
+    expect(await toBob?.next()).toMatchObject({ data: { id: 7 } });
+
+    const raw = host.raw(`${host.runtime.config.gateway.path}/app/${host.app.key}?protocol=7`);
+    await raw.greeted();
+    for (const socket of [ann, bob]) socket.disconnect();
+    await host.close();
+    expect(await raw.closed).toMatchObject({ code: 4200 });
+    expect(host.server.listenerCount('upgrade')).toBe(0);
+    expect(host.server.listening).toBe(false);
+  });
+
+  it('leaves every other path alone', async () => {
+    const { host } = await start();
+    expect([404, 'destroyed']).toContain(await host.raw('/nowhere').refusal());
+    expect((await fetch(`${host.url}/nowhere`)).status).toBe(404);
+    expect((await fetch(`${host.url}/app/${host.app.key}?protocol=7`)).status).toBe(404);
+  });
+});
+
+describe('The gateway below a path (3.17)', () => {
+  it.each([
+    '/app/switchboard-key',
+    '/ws',
+    '/wsapp/switchboard-key',
+    '/ws/ws/app/switchboard-key',
+    '/WS/app/switchboard-key',
+  ])('does not answer at %s', async (path) => {
+    const host = await Host.start({ gatewayPath: '/ws' });
+    expect([404, 'destroyed']).toContain(await host.raw(`${path}?protocol=7`).refusal());
+    await host.raw('/ws/app/switchboard-key?protocol=7').greeted();
+  });
+
+  it('answers a wrong path below it with 4005', async () => {
+    const host = await Host.start({ gatewayPath: '/ws' });
+    expect(await host.raw('/ws/app/switchboard-key/more?protocol=7').closed).toMatchObject({ code: 4005 });
+  });
+});
+
+describe('Two applications in one process', () => {
+  it('know nothing of each other’s members', async () => {
+    const [one, two] = [await Host.start(), await Host.start()];
+    const [ann, otherAnn] = [await one.browser('ann'), await two.browser('ann')];
+    const [toAnn, toOther] = [hearing(ann.pusher.user, 'created'), hearing(otherAnn.pusher.user, 'created')];
+    await one.runtime.client.relayToMember('ann', 'created', 1);
+    await two.runtime.client.relayToMember('ann', 'created', 2);
+    expect(await toAnn.next()).toMatchObject({ data: 1 });
+    expect(await toOther.next()).toMatchObject({ data: 2 });
+  });
+
+  it('close one without the other', async () => {
+    const [one, two] = [await Host.start(), await Host.start()];
+    const ann = await two.browser('ann');
+    await one.close();
+    const toAnn = hearing(ann.pusher.user, 'created');
+    await two.runtime.client.relayToMember('ann', 'created');
+    expect(await toAnn.next()).toMatchObject({ event: 'created' });
+  });
+});

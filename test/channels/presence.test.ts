@@ -1,0 +1,228 @@
+import { anError, APP, EngineSession, succeeded } from '../support/engine-session.js';
+import { channelAuth } from '../support/signing.js';
+import { titled } from '../support/titled.js';
+
+const ROOM = 'presence-room';
+const added = (user_id: string, user_info?: unknown) => ({
+  event: 'pusher_internal:member_added',
+  channel: ROOM,
+  data: user_info === undefined ? { user_id } : { user_id, user_info },
+});
+const removed = (user_id: string) => ({
+  event: 'pusher_internal:member_removed',
+  channel: ROOM,
+  data: { user_id },
+});
+const roster = (hash: Record<string, unknown>, ids = Object.keys(hash)) =>
+  succeeded(ROOM, { presence: { ids, hash, count: ids.length } });
+
+describe('A presence channel (3.6)', () => {
+  it('answers with everybody who is there, the newcomer too', () => {
+    const session = new EngineSession();
+    session.joins(ROOM, { user_id: 'ann', user_info: { name: 'Ann' } });
+    const bob = session.connects();
+    bob.subscribes(ROOM, { user_id: 'bob', user_info: { name: 'Bob' } });
+    expect(bob.hears()).toEqual([roster({ ann: { name: 'Ann' }, bob: { name: 'Bob' } })]);
+  });
+
+  it('tells the others, and not the newcomer, who came', () => {
+    const session = new EngineSession();
+    const ann = session.joins(ROOM, { user_id: 'ann' });
+    const stranger = session.joins('presence-elsewhere', { user_id: 'cy' });
+    session.joins(ROOM, { user_id: 'bob', user_info: { name: 'Bob' } });
+    expect(ann.hears()).toEqual([added('bob', { name: 'Bob' })]);
+    expect(stranger.hears()).toEqual([]);
+  });
+
+  it('sends all its data as JSON strings (3.2)', () => {
+    const session = new EngineSession();
+    const ann = session.connects();
+    ann.subscribes(ROOM, { user_id: 'ann' });
+    const bob = session.joins(ROOM, { user_id: 'bob' });
+    bob.unsubscribes(ROOM);
+    expect(ann.hearsRaw().map(({ data }) => typeof data)).toEqual(['string', 'string', 'string']);
+  });
+
+  it('counts users and not connections: a second tab is news to nobody', () => {
+    const session = new EngineSession();
+    const bob = session.joins(ROOM, { user_id: 'bob' });
+    const tabs = [session.joins(ROOM, { user_id: 'ann' }), session.joins(ROOM, { user_id: 'ann' })];
+    expect(bob.hears()).toEqual([added('ann')]);
+    tabs[0]?.unsubscribes(ROOM);
+    expect(bob.hears()).toEqual([]);
+    tabs[1]?.unsubscribes(ROOM);
+    expect(bob.hears()).toEqual([removed('ann')]);
+  });
+
+  it('lists a user with two tabs once', () => {
+    const session = new EngineSession();
+    session.joins(ROOM, { user_id: 'ann' });
+    const second = session.connects();
+    second.subscribes(ROOM, { user_id: 'ann' });
+    expect(second.hears()).toEqual([roster({ ann: null })]);
+  });
+
+  it('tells a leave only to those who stay', () => {
+    const session = new EngineSession();
+    const [ann, bob] = [session.joins(ROOM, { user_id: 'ann' }), session.joins(ROOM, { user_id: 'bob' })];
+    ann.hears();
+    bob.unsubscribes(ROOM);
+    expect(ann.hears()).toEqual([removed('bob')]);
+    expect(bob.hears()).toEqual([]);
+  });
+
+  it('compares ids as texts: the number 10 and the text "10" are one user', () => {
+    const session = new EngineSession();
+    const bob = session.joins(ROOM, { user_id: 'bob' });
+    session.joins(ROOM, { user_id: 10, user_info: { name: 'Mr. Channels' } });
+    session.joins(ROOM, { user_id: '10' });
+    expect(bob.hears()).toEqual([added('10', { name: 'Mr. Channels' })]);
+  });
+
+  it('does not take two long numbers for one user: their digits are kept', () => {
+    const session = new EngineSession();
+    const bob = session.joins(ROOM, { user_id: 'bob' });
+    session.joins(ROOM, '{"user_id":9007199254740993}');
+    session.joins(ROOM, '{"user_id":9007199254740992}');
+    expect(bob.hears()).toEqual([added('9007199254740993'), added('9007199254740992')]);
+  });
+
+  it.each(titled(['__proto__', 'constructor', 'toString', 'ü', '💬', 'a b', '"', '0', 'x'.repeat(128)]))(
+    'takes %s for an id like any other',
+    (_, id) => {
+      const session = new EngineSession();
+      const bob = session.joins(ROOM, { user_id: 'bob' });
+      const client = session.connects();
+      client.subscribes(ROOM, { user_id: id, user_info: 1 });
+      const [answer] = client.hears();
+      const { presence } = answer?.data as { presence: { ids: string[]; hash: object; count: number } };
+      expect([...presence.ids].sort()).toEqual(['bob', id].sort());
+      expect(Object.entries(presence.hash)).toContainEqual([id, 1]);
+      expect(presence.count).toBe(2);
+      client.unsubscribes(ROOM);
+      expect(bob.hears()).toEqual([added(id, 1), removed(id)]);
+    },
+  );
+
+  it.each(['null', '[]', '7', '"x"', 'Hello', '{', '{}', '{"user_id":null}', '{"user_id":""}'])(
+    'is closed to the channel_data %s, although it is signed',
+    (channelData) => {
+      const session = new EngineSession();
+      const client = session.connects();
+      client.subscribes(ROOM, channelData);
+      expect(client.hears()).toEqual([anError(4009)]);
+      expect(session.engine.channels).toBe(0);
+    },
+  );
+
+  it.each(['{"user_id":true}', '{"user_id":{}}', '{"user_id":["a"]}', '{"__proto__":{"user_id":"a"}}'])(
+    'is closed to the id of %s',
+    (channelData) => {
+      const client = new EngineSession().connects();
+      client.subscribes(ROOM, channelData);
+      expect(client.hears()).toEqual([anError(4009)]);
+    },
+  );
+
+  it.each([[7], [[]], [{ user_id: 'ann' }]])('is closed to channel_data that is no text: %j', (data) => {
+    const client = new EngineSession().connects();
+    client.says('pusher:subscribe', { channel: ROOM, auth: `${APP.key}:x`, channel_data: data });
+    expect(client.hears()).toEqual([anError(null)]);
+  });
+
+  it('is closed to channel_data that was changed after it was signed', () => {
+    const client = new EngineSession().connects();
+    const { auth } = channelAuth(APP, client.id, ROOM, { user_id: 'ann' });
+    const channel_data = JSON.stringify({ user_id: 'admin' });
+    client.says('pusher:subscribe', { channel: ROOM, auth, channel_data });
+    expect(client.hears()).toEqual([anError(4009)]);
+  });
+
+  it('is closed without channel_data and without a signin', () => {
+    const client = new EngineSession().connects();
+    client.subscribes(ROOM);
+    expect(client.hears()).toEqual([anError(4009)]);
+  });
+});
+
+describe('Presence by signin (3.5)', () => {
+  it('takes id and info of the user who is signed in', () => {
+    const session = new EngineSession();
+    const bob = session.joins(ROOM, { user_id: 'bob' });
+    const ann = session.signsIn('ann', { user_info: { name: 'Ann' } });
+    ann.subscribes(ROOM);
+    expect(ann.hears()).toEqual([roster({ bob: null, ann: { name: 'Ann' } })]);
+    expect(bob.hears()).toEqual([added('ann', { name: 'Ann' })]);
+  });
+
+  it('still needs a good signature', () => {
+    const ann = new EngineSession().signsIn('ann');
+    ann.says('pusher:subscribe', { channel: ROOM, auth: '' });
+    expect(ann.hears()).toEqual([anError(4009)]);
+  });
+
+  it('is one user with a connection that came by channel_data', () => {
+    const session = new EngineSession();
+    const bob = session.joins(ROOM, { user_id: 'bob' });
+    session.joins(ROOM, { user_id: 'ann' });
+    session.signsIn('ann').subscribes(ROOM);
+    expect(bob.hears()).toEqual([added('ann')]);
+  });
+});
+
+describe('The limits of a presence channel (3.6)', () => {
+  it('are 100 members; the next is refused and changes nothing for the others', () => {
+    const session = new EngineSession();
+    const first = session.joins(ROOM, { user_id: 'member-0' });
+    for (let i = 1; i < 100; i++) session.joins(ROOM, { user_id: `member-${i}` });
+    first.hears();
+    const late = session.connects();
+    late.subscribes(ROOM, { user_id: 'late' });
+    expect(late.hears()).toEqual([{ event: 'pusher:error', data: expect.anything() as unknown }]);
+    expect(late.closes).toEqual([]);
+    expect(first.hears()).toEqual([]);
+    session.engine.publish(ROOM, 'created', '{}');
+    expect(late.hears()).toEqual([]);
+  });
+
+  it('admit a further connection of a member when it is full, and a new member when one has left', () => {
+    const session = new EngineSession();
+    const members = Array.from({ length: 100 }, (_, i) => session.joins(ROOM, { user_id: `member-${i}` }));
+    const tab = session.connects();
+    tab.subscribes(ROOM, { user_id: 'member-0' });
+    expect(tab.hears()).toMatchObject([{ event: 'pusher_internal:subscription_succeeded' }]);
+    members[50]?.unsubscribes(ROOM);
+    const late = session.connects();
+    late.subscribes(ROOM, { user_id: 'late' });
+    expect(late.hears()).toMatchObject([{ data: { presence: { count: 100 } } }]);
+  });
+
+  it('are 128 characters of an id', () => {
+    const client = new EngineSession().connects();
+    client.subscribes(ROOM, { user_id: 'x'.repeat(129) });
+    expect(client.hears()).toEqual([anError(4009)]);
+  });
+
+  it('are 1 KB of a user: what is over it is refused', () => {
+    const client = new EngineSession().connects();
+    client.subscribes(ROOM, { user_id: 'ann', user_info: 'x'.repeat(1_100) });
+    expect(client.hears()).toEqual([anError(4009)]);
+    client.subscribes(ROOM, { user_id: 'ann', user_info: 'x'.repeat(900) });
+    expect(client.hears()).toHaveLength(1);
+  });
+
+  it('are 1 KB in bytes, not in characters', () => {
+    const client = new EngineSession().connects();
+    client.subscribes(ROOM, { user_id: 'ann', user_info: 'ü'.repeat(600) });
+    expect(client.hears()).toEqual([anError(4009)]);
+  });
+
+  it('are 1 KB of a user who comes by signin too', () => {
+    const session = new EngineSession();
+    const bob = session.joins(ROOM, { user_id: 'bob' });
+    const ann = session.signsIn('ann', { user_info: 'x'.repeat(1_100) });
+    ann.subscribes(ROOM);
+    expect(ann.hears()).toEqual([anError(4009)]);
+    expect(bob.hears()).toEqual([]);
+  });
+});
