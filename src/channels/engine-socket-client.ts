@@ -4,6 +4,7 @@ import { Payload } from '../ports/payload.js';
 import type { ISocketClient, ProviderHealth, RelayOptions } from '../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
 import { userChannel } from '../protocol/channel-name.js';
+import { dataFor } from '../protocol/encryption.js';
 import { ChannelEngine } from './channel-engine.js';
 
 /** One call of the port, with its payload read. */
@@ -97,7 +98,10 @@ export class EngineSocketClient implements ISocketClient {
   #deliver(channels: readonly string[], call: Extract<PortCall, { relay: EncodedRelay }>): void {
     this.accept(call);
     const { event, json, exceptSocketId } = call.relay;
-    for (const channel of channels) this.engine.publish(channel, event, json, exceptSocketId);
+    const { encryptionMasterKey } = this.config;
+    for (const channel of channels) {
+      this.engine.publish(channel, event, dataFor(channel, encryptionMasterKey, json), exceptSocketId);
+    }
   }
 }
 

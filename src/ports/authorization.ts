@@ -27,6 +27,8 @@ export interface ChannelAuthorizer<Params extends Record<string, string> = Recor
 export interface ChannelAuth {
   readonly auth: string;
   readonly channel_data?: string;
+  /** The key of an encrypted channel, in base64. */
+  readonly shared_secret?: string;
 }
 
 /** What an auth endpoint answers for a signin. */

@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import nacl from 'tweetnacl';
+import { SocketUsageError } from '../ports/errors.js';
+import { channelType } from './channel-name.js';
 
 /** The key of one encrypted channel, which only its subscribers and the backend know. Protocol section 3.9. */
 export function channelSecret(channel: string, masterKey: Buffer): Buffer {
@@ -28,4 +30,27 @@ export function decrypt(
   const nonce = Buffer.from(encrypted.nonce, 'base64');
   const data = nacl.secretbox.open(Buffer.from(encrypted.ciphertext, 'base64'), nonce, secret);
   return data === null ? undefined : Buffer.from(data).toString();
+}
+
+/** How many bytes the data of an event has once it is encrypted; the limits are for these. */
+export function encryptedBytes(bytes: number): number {
+  const base64 = (length: number) => 4 * Math.ceil(length / 3);
+  const { nonceLength, overheadLength } = nacl.secretbox;
+  return '{"nonce":"","ciphertext":""}'.length + base64(nonceLength) + base64(bytes + overheadLength);
+}
+
+/** An event's data as it goes out on a channel: encrypted where the channel is, and there is a key. */
+export function dataFor(
+  channel: string,
+  masterKey: Buffer | undefined,
+  data: string | undefined,
+): string | undefined {
+  if (!channelType(channel).encrypted) return data;
+  if (masterKey === undefined) throw new SocketUsageError('INVALID_CHANNEL_NAME', encryptionProblem(channel));
+  return encrypt(channel, masterKey, data ?? '');
+}
+
+/** Why nothing can be sent to an encrypted channel while there is no key. */
+export function encryptionProblem(channel: string): string {
+  return `The channel "${channel}" is encrypted, and there is no SOCKET_ENCRYPTION_MASTER_KEY to encrypt with`;
 }

@@ -1,7 +1,8 @@
 import type { MemoryConnection, ReceivedFrame } from '../adapters/memory/memory-connection.js';
 import type { ChannelAuthorization } from '../modules/socket/channel-authorization.js';
-import type { Identity, PresenceMember } from '../ports/authorization.js';
+import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorization.js';
 import { channelType } from '../protocol/channel-name.js';
+import { decrypt } from '../protocol/encryption.js';
 
 /** An event as the member's browser code would get it. */
 export interface ReceivedEvent {
@@ -16,6 +17,8 @@ export interface ReceivedEvent {
 
 /** A member's browser, in memory: signed in and subscribed to the broadcast channel. */
 export class FakeMember {
+  /** The keys of the encrypted channels it may read. */
+  readonly #secrets = new Map<string, Buffer>();
   /** What the browser's handlers would have been called with, oldest first. Protocol events are not in it. */
   readonly received: ReceivedEvent[] = [];
 
@@ -55,8 +58,14 @@ export class FakeMember {
    */
   async subscribe(channel: string): Promise<void> {
     const { access } = channelType(channel);
-    const auth = access === 'private' || access === 'presence' ? await this.#authorize(channel) : undefined;
-    this.#send('pusher:subscribe', { channel, ...auth }, `"${this.id}" could not subscribe to "${channel}"`);
+    const failure = `"${this.id}" could not subscribe to "${channel}"`;
+    if (access !== 'private' && access !== 'presence') {
+      this.#send('pusher:subscribe', { channel }, failure);
+      return;
+    }
+    const { shared_secret: secret, ...auth } = await this.#authorize(channel);
+    if (secret !== undefined) this.#secrets.set(channel, Buffer.from(secret, 'base64'));
+    this.#send('pusher:subscribe', { channel, ...auth }, failure);
   }
 
   /** Leaves a channel. */
@@ -93,7 +102,7 @@ export class FakeMember {
     this.#send('pusher:signin', auth, `"${this.id}" could not sign in`);
   }
 
-  async #authorize(channel: string): Promise<object> {
+  async #authorize(channel: string): Promise<ChannelAuth> {
     const auth = await this.authorization.authorizeChannel(this.identity, this.socketId, channel);
     if (auth === undefined) {
       throw new Error(`"${this.id}" could not subscribe to "${channel}": no authorizer admits this member`);
@@ -111,8 +120,15 @@ export class FakeMember {
 
   #record({ event, channel, data, user_id: userId }: ReceivedFrame): void {
     if (event.startsWith('pusher:') || event.startsWith('pusher_internal:')) return;
-    this.received.push({ event, payload: decode(data), channel, userId });
+    const secret = this.#secrets.get(channel ?? '');
+    const payload = decode(secret === undefined ? data : readable(secret, data));
+    this.received.push({ event, payload, channel, userId });
   }
+}
+
+/** What an encrypted event says. */
+function readable(secret: Buffer, data: unknown): string | undefined {
+  return decrypt(secret, decode(data) as { nonce: string; ciphertext: string });
 }
 
 /** Reads data as `pusher-js` does: JSON where it is JSON, else the text itself. */

@@ -86,7 +86,7 @@ export class MemberFanout {
 
   async #attempt(group: readonly string[], event: OutgoingEvent): Promise<readonly Loss[]> {
     try {
-      await this.#api.publishToUsers(group.map(userChannel), event);
+      await this.#api.publish(group.map(userChannel), event);
       return [];
     } catch (failure) {
       return group.map((memberId) => ({ memberId, failure }));

@@ -54,15 +54,13 @@ export class PusherHttpApi {
     });
   }
 
-  /** Sends an event to users' own channels, whose names the SDK's `trigger` refuses and `sendToUser` takes one by one. */
-  async publishToUsers(userChannels: readonly string[], event: OutgoingEvent): Promise<void> {
-    const body = { name: event.name, data: event.data, channels: userChannels, ...exclusion(event) };
+  /**
+   * Sends an event to channels, users' own among them. The SDK's `trigger` would refuse those, and would encrypt what is
+   * encrypted already.
+   */
+  async publish(channels: readonly string[], event: OutgoingEvent): Promise<void> {
+    const body = { name: event.name, data: event.data, channels, ...exclusion(event) };
     await this.#request(() => this.#sdk.post({ path: '/events', body }));
-  }
-
-  /** Sends an event to a channel. */
-  async publish(channel: string, event: OutgoingEvent): Promise<void> {
-    await this.#request(() => this.#sdk.trigger(channel, event.name, event.data, exclusion(event)));
   }
 
   /** Ends every connection that is signed in as this user. */

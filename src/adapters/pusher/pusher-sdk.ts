@@ -15,7 +15,6 @@ export interface SdkResponse {
 export interface PusherSdk {
   get(options: { path: string; params?: Record<string, string> }): Promise<SdkResponse>;
   post(options: { path: string; body: unknown }): Promise<SdkResponse>;
-  trigger(channel: string, event: string, data: string, params: { socket_id?: string }): Promise<SdkResponse>;
 }
 
 /** Makes an SDK instance. */

@@ -5,6 +5,7 @@ import { Payload } from '../../ports/payload.js';
 import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import { userChannel } from '../../protocol/channel-name.js';
+import { dataFor } from '../../protocol/encryption.js';
 import { within } from './deadline.js';
 import { deliveryError, reasonOf } from './delivery-error.js';
 import { CONCURRENT_REQUESTS, MemberFanout } from './member-fanout.js';
@@ -53,17 +54,18 @@ export class PusherSocketClient implements ISocketClient {
     await this.#fanout.send(memberIds, outgoing);
   }
 
-  /** End-to-end encrypted channels are refused: there is no key for them in the configuration. */
   async relayToChannel(
     channel: string,
     event: string,
     payload?: unknown,
     options?: RelayOptions,
   ): Promise<void> {
-    const outgoing = outgoingEvent(event, payload, options);
+    const plain = outgoingEvent(event, payload, options);
+    const data = dataFor(channel, this.#config.encryptionMasterKey, plain.data) ?? '';
+    const outgoing = { ...plain, data };
     this.#refuseIfClosed([channel]);
     await this.#inOrder(channel, channel, `"${event}" on channel "${channel}"`, () =>
-      this.#api.publish(channel, outgoing),
+      this.#api.publish([channel], outgoing),
     );
   }
 

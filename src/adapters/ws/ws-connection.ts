@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import type { Connection } from '../../channels/connection.js';
+import { CODES } from '../../protocol/codes.js';
 import type { Frame } from '../../protocol/frame.js';
 
 /** `ws` hands the same bytes to every socket, marked as text. */
@@ -13,10 +14,20 @@ export class WsConnection implements Connection {
   constructor(
     private readonly socket: WebSocket,
     readonly id: string,
+    /** How much may wait for the client; 0 allows any amount. */
+    private readonly bufferedBytes: number,
+    private readonly onTooSlow: () => void,
   ) {}
 
   send(frame: Frame): void {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(frame.bytes, TEXT);
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (this.bufferedBytes !== 0 && this.socket.bufferedAmount + frame.bytes.length > this.bufferedBytes) {
+      // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
+      this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
+      this.onTooSlow();
+      return;
+    }
+    this.socket.send(frame.bytes, TEXT);
   }
 
   close(code: number, reason: string): void {

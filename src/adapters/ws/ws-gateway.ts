@@ -11,6 +11,7 @@ import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../server-router.js';
 import { GatewayWsAdapter } from './gateway-ws-adapter.js';
+import { UpgradeGate } from './upgrade-gate.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
 /**
@@ -21,11 +22,20 @@ import { closeSocket, WsConnection } from './ws-connection.js';
 export class WsGateway implements ServerAttachment, ServerRoute {
   #sockets: WebSocketServer | undefined;
   #detach: () => void = () => undefined;
+  #slowReaders = 0;
+  readonly #gate: UpgradeGate;
 
   constructor(
     @inject(ChannelEngine) private readonly engine: ChannelEngine,
     @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
-  ) {}
+  ) {
+    this.#gate = new UpgradeGate(config.gateway);
+  }
+
+  /** How many connections were closed because their clients read too slowly. */
+  get slowReaders(): number {
+    return this.#slowReaders;
+  }
 
   attach(server: Server): void {
     this.#sockets = new GatewayWsAdapter(server).createServer(this.config.gateway.limits.frameBytes);
@@ -54,6 +64,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
 
   takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const sockets = this.#sockets;
+    if (!this.#gate.enter(request, socket)) return;
     sockets?.handleUpgrade(request, socket, head, (client) => {
       sockets.emit('connection', client, request);
       this.#welcome(client, request);
@@ -74,7 +85,11 @@ export class WsGateway implements ServerAttachment, ServerRoute {
       refuse(client, problem);
       return;
     }
-    const session = this.engine.open(new WsConnection(client, newSocketId()));
+    const { bufferedBytes } = this.config.gateway.limits;
+    const tooSlow = () => {
+      this.#slowReaders++;
+    };
+    const session = this.engine.open(new WsConnection(client, newSocketId(), bufferedBytes, tooSlow));
     client.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) this.engine.refuse(session, new ProtocolError(null, 'Binary messages are not supported'));
       else this.engine.receive(session, asText(data));

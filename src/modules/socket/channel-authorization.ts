@@ -11,6 +11,7 @@ import type {
 import { SocketConfigurationError, SocketUsageError } from '../../ports/errors.js';
 import { LIMITS } from '../../ports/limits.js';
 import { channelType, memberIdProblem } from '../../protocol/channel-name.js';
+import { channelSecret, encryptionProblem } from '../../protocol/encryption.js';
 import { channelStringToSign, sign, userStringToSign } from '../../protocol/signatures.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from './channel-pattern.js';
@@ -68,10 +69,17 @@ export class ChannelAuthorization implements OnModuleInit {
   ): Promise<ChannelAuth | undefined> {
     const admission = await this.#admit(member, channel);
     if (admission === false) return undefined;
-    const { app } = this.runtime.config;
-    if (channelType(channel).access !== 'presence') {
-      return { auth: sign(app, channelStringToSign(socketId, channel)) };
+    const { app, encryptionMasterKey } = this.runtime.config;
+    const { access, encrypted } = channelType(channel);
+    if (encrypted) {
+      if (encryptionMasterKey === undefined) {
+        this.logger.warn(`Refused channel "${channel}": ${encryptionProblem(channel)}`);
+        return undefined;
+      }
+      const secret = channelSecret(channel, encryptionMasterKey).toString('base64');
+      return { auth: sign(app, channelStringToSign(socketId, channel)), shared_secret: secret };
     }
+    if (access !== 'presence') return { auth: sign(app, channelStringToSign(socketId, channel)) };
     const channelData = presenceData(admission === true ? member : admission);
     return {
       auth: sign(app, channelStringToSign(socketId, channel, channelData)),

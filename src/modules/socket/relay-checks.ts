@@ -3,6 +3,7 @@ import { LIMITS } from '../../ports/limits.js';
 import { Payload } from '../../ports/payload.js';
 import type { RelayOptions } from '../../ports/socket-client.js';
 import { channelNameProblem, channelType, memberIdProblem } from '../../protocol/channel-name.js';
+import { encryptedBytes, encryptionProblem } from '../../protocol/encryption.js';
 import { eventNameProblem } from '../../protocol/event-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
 
@@ -15,17 +16,14 @@ export function checkMemberId(id: unknown): void {
     throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
 }
 
-/** @throws SocketUsageError `INVALID_CHANNEL_NAME` */
-export function checkChannel(name: string): void {
+/** @throws SocketUsageError `INVALID_CHANNEL_NAME`, also for an encrypted channel while there is no key */
+export function checkChannel(name: string, hasMasterKey: boolean): void {
   const problem = channelNameProblem(name);
   if (problem !== undefined) {
     throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
   }
-  if (channelType(name).encrypted) {
-    throw new SocketUsageError(
-      'INVALID_CHANNEL_NAME',
-      `Invalid channel name ${shown(name)}: encrypted channels are not supported yet, and would go out in the clear`,
-    );
+  if (channelType(name).encrypted && !hasMasterKey) {
+    throw new SocketUsageError('INVALID_CHANNEL_NAME', encryptionProblem(name));
   }
 }
 
@@ -45,13 +43,21 @@ export function checkRelay(event: unknown, payload: unknown, options: RelayOptio
     );
   }
   const read = Payload.of(payload);
-  if (read.bytes > LIMITS.payloadBytes) {
-    throw new SocketUsageError(
-      'PAYLOAD_TOO_LARGE',
-      `The payload of ${shown(event)} has ${read.bytes} bytes as JSON, ${LIMITS.payloadBytes} are allowed`,
-    );
-  }
+  checkSize(read.bytes, 'as JSON', event);
   return read;
+}
+
+/** @throws SocketUsageError `PAYLOAD_TOO_LARGE`; what is encrypted counts as what it becomes */
+export function checkEncryptedSize(channel: string, payload: Payload, event: string): void {
+  if (channelType(channel).encrypted) checkSize(encryptedBytes(payload.bytes), 'once encrypted', event);
+}
+
+function checkSize(bytes: number, how: string, event: unknown): void {
+  if (bytes <= LIMITS.payloadBytes) return;
+  throw new SocketUsageError(
+    'PAYLOAD_TOO_LARGE',
+    `The payload of ${shown(event)} has ${bytes} bytes ${how}, ${LIMITS.payloadBytes} are allowed`,
+  );
 }
 
 /** A value as an error message names it: bounded, and never more than one line. */

@@ -5,7 +5,7 @@ import type { EventName, PayloadOf } from '../../ports/event-map.js';
 import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
 import type { Receipt } from './receipt.js';
-import { checkChannel, checkMemberId, checkRelay } from './relay-checks.js';
+import { checkChannel, checkEncryptedSize, checkMemberId, checkRelay } from './relay-checks.js';
 import { SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from './socket-runtime.js';
 
@@ -78,8 +78,9 @@ export class SocketService {
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    checkChannel(channel);
+    checkChannel(channel, this.runtime.config.encryptionMasterKey !== undefined);
     const checked = checkRelay(event, payload, options);
+    checkEncryptedSize(channel, checked, event);
     return this.#attempt(event, () => this.client.relayToChannel(channel, event, checked, options));
   }
 
@@ -122,7 +123,7 @@ export class SocketService {
       this.#sent++;
       return { id, status: 'sent' };
     } catch (error) {
-      this.#failed++;
+      if (error instanceof SocketDeliveryError) this.#failed++;
       if (!this.#isReported(error)) throw error;
       this.logger.error(`Relay ${id} (${event ?? 'disconnect'}) was lost: ${error.message}`);
       this.#tell({ id, event, error });

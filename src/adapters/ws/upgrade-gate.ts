@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { GatewayConfig } from '../../ports/socket-config.js';
+
+/** Why an upgrade is refused, before it becomes a WebSocket. */
+interface Refusal {
+  readonly status: string;
+  readonly reason: string;
+}
+
+/**
+ * Decides over upgrades before the 101, where a refusal costs least and makes clients slow down: `pusher-js` comes back
+ * after 15, 30, 60 seconds.
+ */
+export class UpgradeGate {
+  readonly #perAddress = new Map<string, number>();
+  readonly #origins: readonly RegExp[];
+  #open = 0;
+
+  constructor(private readonly config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>) {
+    this.#origins = config.allowedOrigins.map(originPattern);
+  }
+
+  /**
+   * Lets an upgrade pass, and counts it until its socket closes; or answers it.
+   *
+   * @returns whether it may pass
+   */
+  enter(request: IncomingMessage, socket: Duplex): boolean {
+    const address = request.socket.remoteAddress ?? '';
+    const refusal = this.#refusal(request, address);
+    if (refusal !== undefined) {
+      answer(socket, refusal);
+      return false;
+    }
+    this.#open++;
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    socket.once('close', () => {
+      this.#leave(address);
+    });
+    return true;
+  }
+
+  #leave(address: string): void {
+    this.#open--;
+    const left = (this.#perAddress.get(address) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(address);
+    else this.#perAddress.set(address, left);
+  }
+
+  #refusal({ headers }: IncomingMessage, address: string): Refusal | undefined {
+    const { connections, connectionsPerAddress } = this.config.limits;
+    if (connections !== 0 && this.#open >= connections) {
+      return {
+        status: '503 Service Unavailable',
+        reason: 'This node has as many connections as it may have',
+      };
+    }
+    if (connectionsPerAddress !== 0 && (this.#perAddress.get(address) ?? 0) >= connectionsPerAddress) {
+      return {
+        status: '503 Service Unavailable',
+        reason: 'There are too many connections from this address',
+      };
+    }
+    // Browsers always send an origin. Whoever does not is no browser, and could send any.
+    const { origin } = headers;
+    if (
+      origin === undefined ||
+      this.#origins.length === 0 ||
+      this.#origins.some((allowed) => allowed.test(origin))
+    ) {
+      return undefined;
+    }
+    return { status: '403 Forbidden', reason: 'This origin is not allowed (SOCKET_ALLOWED_ORIGINS)' };
+  }
+}
+
+/** `https://*.example.com` stands for every host below example.com, at any depth, and not for example.com itself. */
+function originPattern(origin: string): RegExp {
+  const source = origin.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&').replace('\\*\\.', '(?:[a-z0-9-]+\\.)+');
+  return new RegExp(`^${source}$`, 'i');
+}
+
+/** A proper answer and a polite end: a proxy in between would make a 5xx of a socket that is just destroyed. */
+function answer(socket: Duplex, { status, reason }: Refusal): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length}\r\n\r\n${reason}`,
+  );
+}

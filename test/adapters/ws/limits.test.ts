@@ -1,0 +1,202 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import { ChannelEngine } from '../../../src/channels/channel-engine.js';
+import type { SocketSettings } from '../../../src/config/settings.js';
+import { type SocketApp, startSocketApp } from '../../support/socket-app.js';
+
+const teardown: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const undo of teardown.splice(0).reverse()) await undo();
+});
+
+async function start(gateway: SocketSettings['gateway']): Promise<SocketApp> {
+  const host = await startSocketApp({ provider: 'ws', ...(gateway !== undefined && { gateway }) });
+  teardown.push(() => host.close());
+  return host;
+}
+
+function dial(host: SocketApp, headers: Record<string, string> = {}): WebSocket {
+  const socket = new WebSocket(`ws://127.0.0.1:${String(host.port)}/app/switchboard-key?protocol=7`, {
+    headers,
+  });
+  socket.on('error', () => undefined);
+  teardown.push(() => {
+    socket.terminate();
+  });
+  return socket;
+}
+
+/** The greeting, or the HTTP status that came in its place. */
+async function outcome(socket: WebSocket): Promise<number | string> {
+  return new Promise((resolve) => {
+    socket.once('message', (data: Buffer) => {
+      resolve((JSON.parse(data.toString()) as { event: string }).event);
+    });
+    socket.once('unexpected-response', (request, response) => {
+      response.resume();
+      request.destroy();
+      resolve(response.statusCode ?? 0);
+    });
+  });
+}
+
+/** Sends and waits for the answers, up to the one to the ping that comes last. */
+async function answers(socket: WebSocket, ...frames: object[]): Promise<{ event: string; data: unknown }[]> {
+  const received: { event: string; data: unknown }[] = [];
+  const done = new Promise<void>((resolve) => {
+    socket.on('message', (data: Buffer) => {
+      const frame = JSON.parse(data.toString()) as { event: string; data: unknown };
+      if (frame.event === 'pusher:pong') resolve();
+      else received.push(frame);
+    });
+  });
+  for (const frame of [...frames, { event: 'pusher:ping' }]) socket.send(JSON.stringify(frame));
+  await done;
+  return received;
+}
+
+const GREETING = 'pusher:connection_established';
+const subscribe = (channel: string) => ({ event: 'pusher:subscribe', data: { channel } });
+
+describe('allowed origins are checked before the 101', () => {
+  test.each([
+    ['https://app.example.com', GREETING],
+    ['https://a.widgets.example.org', GREETING],
+    ['https://a.b.widgets.example.org', GREETING],
+    ['https://widgets.example.org', 403],
+    ['http://app.example.com', 403],
+    ['https://app.example.com:8443', 403],
+    ['https://app.example.com.evil.net', 403],
+    ['https://evil.net/https://app.example.com', 403],
+    ['https://appXexample.com', 403],
+    ['null', 403],
+  ])('%s is answered with %s', async (origin, expected) => {
+    const host = await start({
+      allowedOrigins: ['https://app.example.com', 'https://*.widgets.example.org'],
+    });
+    expect(await outcome(dial(host, { Origin: origin }))).toBe(expected);
+  });
+
+  test('a client without an origin is no browser and may pass', async () => {
+    const host = await start({ allowedOrigins: ['https://app.example.com'] });
+    expect(await outcome(dial(host))).toBe(GREETING);
+  });
+
+  test('by default every origin may connect', async () => {
+    expect(await outcome(dial(await start({}), { Origin: 'https://anywhere.example' }))).toBe(GREETING);
+  });
+});
+
+describe('the number of connections', () => {
+  test.each([
+    ['in all', { connections: 2 }],
+    ['from one address', { connectionsPerAddress: 2 }],
+  ])(
+    '%s is bounded with 503 before the upgrade, and a place becomes free when one closes',
+    async (_, limits) => {
+      const host = await start({ limits });
+      const first = dial(host);
+      expect(await outcome(first)).toBe(GREETING);
+      expect(await outcome(dial(host))).toBe(GREETING);
+      expect(await outcome(dial(host))).toBe(503);
+      first.close();
+      await once(first, 'close');
+      // The server's end may close a moment after the client's.
+      let last: number | string = 503;
+      for (let attempt = 0; attempt < 50 && last === 503; attempt++) last = await outcome(dial(host));
+      expect(last).toBe(GREETING);
+    },
+  );
+
+  test('0 switches both limits off', async () => {
+    const host = await start({ limits: { connections: 0, connectionsPerAddress: 0 } });
+    for (let n = 0; n < 5; n++) expect(await outcome(dial(host))).toBe(GREETING);
+  });
+});
+
+describe('one connection', () => {
+  test('may subscribe to so many channels and no more, and to another once it has left one', async () => {
+    const socket = dial(await start({ limits: { channelsPerConnection: 2 } }));
+    await outcome(socket);
+    const received = await answers(
+      socket,
+      subscribe('a'),
+      subscribe('b'),
+      subscribe('c'),
+      { event: 'pusher:unsubscribe', data: { channel: 'a' } },
+      subscribe('c'),
+    );
+    expect(received.map(({ event }) => event)).toEqual([
+      'pusher_internal:subscription_succeeded',
+      'pusher_internal:subscription_succeeded',
+      'pusher:error',
+      'pusher_internal:subscription_succeeded',
+    ]);
+    expect(received[2]?.data).toMatchObject({ code: 4100 });
+  });
+
+  test('may send so many subscribe messages a second and no more', async () => {
+    const socket = dial(await start({ limits: { subscribesPerSecond: 3 } }));
+    await outcome(socket);
+    const received = await answers(socket, ...['a', 'b', 'c', 'd'].map(subscribe));
+    expect(received[3]).toMatchObject({ event: 'pusher:error', data: { code: 4301 } });
+  });
+
+  test('is closed with 1009 for a message over the frame limit, which has an off-switch', async () => {
+    const small = dial(await start({ limits: { frameBytes: 1_000 } }));
+    await outcome(small);
+    small.send('x'.repeat(1_001));
+    const [code] = (await once(small, 'close')) as [number];
+    expect(code).toBe(1009);
+
+    const large = dial(await start({ limits: { frameBytes: 0 } }));
+    await outcome(large);
+    const [error] = await answers(large, { event: 'x'.repeat(200_000) });
+    expect(error).toMatchObject({ event: 'pusher:error' });
+  });
+
+  test('that reads too slowly is closed and counted, and nobody else waits for it', async () => {
+    const host = await start({ limits: { bufferedBytes: 100_000 } });
+    const fast = dial(host);
+    await outcome(fast);
+    await answers(fast, subscribe('news'));
+    let heard = 0;
+    fast.on('message', () => heard++);
+
+    // A client that never reads what it is sent.
+    const slow = connectTcp(host.port, '127.0.0.1');
+    teardown.push(() => slow.destroy());
+    slow.write(
+      'GET /app/switchboard-key?protocol=7 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    await once(slow, 'readable');
+    const frame = Buffer.from(JSON.stringify(subscribe('news')));
+    const mask = Buffer.alloc(4);
+    slow.write(Buffer.concat([Buffer.from([0x81, 0x80 | frame.length]), mask, frame]));
+    const engine = host.runtime.container.get(ChannelEngine);
+    while (engine.channelInfo('news').subscriptionCount < 2) await nextTurn();
+    slow.pause();
+
+    let sent = 0;
+    while ((await host.client.health()).slowReaders === 0 && sent < 5_000) {
+      await host.client.relayToChannel('news', 'TICKED', 'x'.repeat(10_000));
+      sent++;
+      await nextTurn();
+    }
+    expect((await host.client.health()).slowReaders).toBe(1);
+    await answers(fast, subscribe('done'));
+    expect(heard).toBeGreaterThanOrEqual(sent);
+    expect(fast.readyState).toBe(WebSocket.OPEN);
+  });
+
+  test('may stay without having proved anything only if that is allowed, else it is closed with 4009', async () => {
+    const host = await start({ limits: { unauthorizedS: 1 } });
+    const stranger = dial(host);
+    await outcome(stranger);
+    const [code] = (await once(stranger, 'close')) as [number];
+    expect(code).toBe(4009);
+  });
+});
