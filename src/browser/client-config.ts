@@ -18,9 +18,11 @@ export interface ClientConfig {
 
 /** @throws Error when the backend does not answer with a configuration a browser can use */
 export async function readConfig(url: string): Promise<ClientConfig> {
-  const response = await fetch(url);
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw new Error(`${url} cannot be reached`, { cause });
+  });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  const config: unknown = await response.json();
+  const config: unknown = await response.json().catch(() => undefined);
   if (!isClientConfig(config)) throw new Error(`${url} did not answer with a socket configuration`);
   if (config.provider === 'memory')
     throw new Error('The backend uses the provider "memory", which no browser can reach');

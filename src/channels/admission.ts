@@ -78,16 +78,16 @@ export function admitUser(app: AppCredentials, session: Session, auth: string, u
 
 function presenceMember(session: Session, channelData: string | undefined): User {
   if (channelData === undefined) {
-    if (session.user !== undefined) return session.user;
-    throw refused('A presence channel needs channel_data, or a signin before the subscription');
+    if (session.user === undefined) {
+      throw refused('A presence channel needs channel_data, or a signin before the subscription');
+    }
+    checkPresenceSize(JSON.stringify({ user_id: session.user.id, user_info: session.user.info }));
+    return session.user;
   }
-  if (Buffer.byteLength(channelData) > LIMITS.presenceDataBytes) {
-    throw refused(`Invalid channel_data: more than ${LIMITS.presenceDataBytes} bytes`);
-  }
+  checkPresenceSize(channelData);
   const data = parseJsonObject(channelData);
   const id = data?.['user_id'];
-  // Pusher's own examples have numbers; they are compared as texts.
-  const userId = typeof id === 'number' ? String(id) : id;
+  const userId = typeof id === 'number' ? digitsOf(id, channelData) : id;
   if (
     data === undefined ||
     typeof userId !== 'string' ||
@@ -99,6 +99,18 @@ function presenceMember(session: Session, channelData: string | undefined): User
     );
   }
   return { id: userId, info: data['user_info'] };
+}
+
+function checkPresenceSize(data: string): void {
+  if (Buffer.byteLength(data) > LIMITS.presenceDataBytes) {
+    throw refused(`Invalid channel_data: more than ${LIMITS.presenceDataBytes} bytes`);
+  }
+}
+
+/** Pusher's own examples have numbers for ids; they are compared as texts, and long ones keep every digit. */
+function digitsOf(id: number, channelData: string): string {
+  if (Number.isSafeInteger(id)) return String(id);
+  return /"user_id"\s*:\s*(-?[\d.eE+-]+)/.exec(channelData)?.[1] ?? String(id);
 }
 
 function refused(message: string): ProtocolError {

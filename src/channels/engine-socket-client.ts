@@ -92,7 +92,8 @@ export class EngineSocketClient implements ISocketClient {
   protected accept(call: PortCall): void {
     if (!this.#closed) return;
     const { provider } = this.config;
-    throw new SocketUnavailableError(`The provider "${provider}" is closed`, { provider, lost: call.to });
+    const message = `The provider "${provider}" is closed; not delivered to ${call.to.join(', ')}`;
+    throw new SocketUnavailableError(message, { provider, lost: call.to });
   }
 
   #deliver(channels: readonly string[], call: Extract<PortCall, { relay: EncodedRelay }>): void {

@@ -30,7 +30,9 @@ export function socketConfig(
     Object.keys(variables.shape).map((name) => [name, given[name]?.trim() || undefined]),
   );
   const parsed = variables.safeParse(relevant);
-  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => describe(issue, relevant));
+  const problems = parsed.success
+    ? []
+    : [...new Set(parsed.error.issues.map((issue) => describe(issue, relevant)))];
   problems.push(...combinationProblems(relevant));
   if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(gatewayPath)) {
     problems.push(

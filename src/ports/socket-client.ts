@@ -9,8 +9,6 @@ export interface ProviderHealth {
   readonly status: 'up' | 'down';
   /** Open connections that this process knows of; `null` where the provider does not tell. */
   readonly connections: number | null;
-  /** Connections closed because their clients read too slowly; absent where that is not known. */
-  readonly slowReaders?: number;
   /** Why it is down, without secrets. */
   readonly reason?: string;
 }

@@ -119,6 +119,7 @@ export class FakeMember {
   }
 
   #record({ event, channel, data, user_id: userId }: ReceivedFrame): void {
+    if (event === 'pusher:ping') this.connection.write('pusher:pong', {});
     if (event.startsWith('pusher:') || event.startsWith('pusher_internal:')) return;
     const secret = this.#secrets.get(channel ?? '');
     const payload = decode(secret === undefined ? data : readable(secret, data));

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FakeMember } from './fake-member.js';
-import { type Expected, isExpected, listing, wording } from './relayed.js';
+import { type Equals, type Expected, isExpected, listing, wording } from './relayed.js';
 
 interface Result {
   readonly pass: boolean;
@@ -12,8 +13,8 @@ interface Result {
  */
 export const socketMatchers = {
   /** `expect(alice).toHaveReceived('MEMBER_DEACTIVATED', payloadOrPredicate?)` */
-  toHaveReceived(member: FakeMember, event: string, ...expected: [Expected?]): Result {
-    const pass = member.received.some((received) => isExpected(received, event, expected));
+  toHaveReceived(this: object, member: FakeMember, event: string, ...expected: [Expected?]): Result {
+    const pass = member.received.some((received) => isExpected(received, event, expected, equalsOf(this)));
     const found = member.received.length === 0 ? 'received nothing.' : `received:${listing(member.received)}`;
     const not = pass ? 'not ' : '';
     return {
@@ -50,6 +51,13 @@ export const socketMatchers = {
     };
   },
 };
+
+/** The test runner's own comparison, which knows `expect.objectContaining` and the like; else Node's. */
+function equalsOf(runner: object): Equals {
+  return 'equals' in runner && typeof runner.equals === 'function'
+    ? (runner.equals as Equals)
+    : isDeepStrictEqual;
+}
 
 /** The matchers' types, as `expect` shows them. */
 export interface SocketMatchers<R> {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PortCall } from '../channels/engine-socket-client.js';
+import { Payload } from '../ports/payload.js';
 
 /** One thing the application asked the provider for, and the provider accepted. */
 export interface Relayed {
@@ -32,16 +33,27 @@ export function relayedBy(calls: readonly PortCall[]): Relayed[] {
   });
 }
 
+/** Compares two payloads. */
+export type Equals = (actual: unknown, expected: unknown) => boolean;
+
 /** Whether an event is the expected one. Without `expected` any payload will do. */
 export function isExpected(
   actual: { readonly event?: string; readonly payload?: unknown },
   event: string,
   expected: readonly [Expected?],
+  equals: Equals = isDeepStrictEqual,
 ): boolean {
   if (actual.event !== event) return false;
   if (expected.length === 0) return true;
   const [wanted] = expected;
-  return isPredicate(wanted) ? wanted(actual.payload) : isDeepStrictEqual(actual.payload, wanted);
+  if (isPredicate(wanted)) return wanted(actual.payload);
+  return equals(actual.payload, wanted) || equals(actual.payload, asCarried(wanted));
+}
+
+/** A payload as it arrives: dates have become texts, and what was `undefined` is gone. */
+function asCarried(payload: unknown): unknown {
+  const { json } = Payload.of(payload);
+  return json === undefined ? undefined : JSON.parse(json);
 }
 
 function isPredicate(expected: unknown): expected is (payload: unknown) => boolean {

@@ -90,6 +90,7 @@ describe('A public channel (3.5)', () => {
     client.isLost();
     session.engine.publish('orders', 'created', '{}');
     expect(client.hears()).toEqual([]);
+    session.clock.advance(3_000);
     expect([session.engine.connections, session.engine.channels]).toEqual([0, 0]);
   });
 
@@ -239,6 +240,7 @@ describe('A restart of the server (3.11)', () => {
     session.engine.close();
     clients[0]?.isLost();
     expect(clients.map(({ closes }) => closes)).toEqual([[4200], [4200], [4200]]);
+    session.clock.advance(3_000);
     expect([session.engine.connections, session.engine.channels]).toEqual([0, 0]);
   });
 

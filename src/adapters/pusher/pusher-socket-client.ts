@@ -129,7 +129,8 @@ export class PusherSocketClient implements ISocketClient {
 
   #refuseIfClosed(lost: readonly string[]): void {
     if (this.#closed) {
-      throw new SocketUnavailableError('The provider "pusher" is closed', { provider: 'pusher', lost });
+      const message = `The provider "pusher" is closed; not delivered to ${lost.join(', ')}`;
+      throw new SocketUnavailableError(message, { provider: 'pusher', lost });
     }
   }
 }

@@ -1,7 +1,6 @@
 import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../channels/channel-engine.js';
 import { EngineSocketClient } from '../../channels/engine-socket-client.js';
-import type { ProviderHealth } from '../../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { WsGateway } from './ws-gateway.js';
 
@@ -14,10 +13,6 @@ export class WsSocketClient extends EngineSocketClient {
     @inject(WsGateway) private readonly gateway: WsGateway,
   ) {
     super(engine, config);
-  }
-
-  override async health(): Promise<ProviderHealth> {
-    return { ...(await super.health()), slowReaders: this.gateway.slowReaders };
   }
 
   override async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type {
   Admission,
   ChannelAuth,
@@ -26,35 +27,22 @@ interface Registration {
 @Injectable()
 export class ChannelAuthorization implements OnModuleInit {
   private readonly logger = new Logger('SocketModule');
-  #registrations: readonly Registration[] = [];
+  #found: readonly Registration[] | undefined;
 
   constructor(
     private readonly runtime: SocketRuntime,
     private readonly discovery: DiscoveryService,
   ) {}
 
-  /** Finds every authorizer of the application. */
+  /** Finds every authorizer of the application, so that what is wrong with one is an error at the start. */
   onModuleInit(): void {
-    this.#registrations = this.discovery
-      .getProviders({ metadataKey: ChannelAuthorizerMark.KEY })
-      .map((wrapper) =>
-        register(
-          wrapper.name,
-          this.discovery.getMetadataByDecorator(ChannelAuthorizerMark, wrapper),
-          wrapper.instance,
-        ),
-      )
-      .sort((a, b) => ChannelPattern.bySpecificity(a.pattern, b.pattern));
-    const shapes = this.#registrations.map(({ pattern }) => pattern.shape);
-    const twice = this.#registrations.filter(({ pattern }, index) => shapes.indexOf(pattern.shape) !== index);
-    if (twice.length > 0) {
-      throw new SocketConfigurationError(
-        twice.map(
-          ({ pattern }) =>
-            `@AuthorizeChannel("${pattern.text}"): another authorizer covers the same channels`,
-        ),
-      );
-    }
+    this.#found = undefined;
+    void this.#registrations;
+  }
+
+  /** Found when first asked for: a module under test may never be started. */
+  get #registrations(): readonly Registration[] {
+    return (this.#found ??= findAuthorizers(this.discovery.getProviders()));
   }
 
   /**
@@ -103,7 +91,7 @@ export class ChannelAuthorization implements OnModuleInit {
   async #admit(member: Identity, channel: string): Promise<Admission> {
     for (const { pattern, authorizer } of this.#registrations) {
       const params = pattern.match(channel);
-      if (params !== undefined) return authorizer.authorize(member, params);
+      if (params !== undefined) return admission(await authorizer.authorize(member, params));
     }
     // A private broadcast channel is for everybody the application knows.
     if (channel === this.runtime.config.broadcastChannel) return true;
@@ -112,10 +100,38 @@ export class ChannelAuthorization implements OnModuleInit {
   }
 }
 
-function register(name: unknown, pattern: ChannelPattern | undefined, instance: unknown): Registration {
-  if (pattern === undefined || !isAuthorizer(instance)) {
+/** @throws SocketConfigurationError for an authorizer that cannot work, and for two of one shape */
+function findAuthorizers(providers: readonly InstanceWrapper[]): readonly Registration[] {
+  const registrations = providers.flatMap((provider) => {
+    const pattern = patternOf(provider);
+    return pattern === undefined ? [] : [register(provider, pattern)];
+  });
+  const shapes = registrations.map(({ pattern }) => pattern.shape);
+  const twice = registrations.filter(({ pattern }, index) => shapes.indexOf(pattern.shape) !== index);
+  if (twice.length > 0) {
+    throw new SocketConfigurationError(
+      twice.map(
+        ({ pattern }) => `@AuthorizeChannel("${pattern.text}"): another authorizer covers the same channels`,
+      ),
+    );
+  }
+  return registrations.sort((a, b) => ChannelPattern.bySpecificity(a.pattern, b.pattern));
+}
+
+/** Looks at the token first: a test may have put something else behind it. */
+function patternOf({ token, metatype, instance }: InstanceWrapper): ChannelPattern | undefined {
+  const constructor: unknown = (instance as object | null | undefined)?.constructor;
+  return [token, metatype, constructor]
+    .filter((candidate) => typeof candidate === 'function')
+    .map((candidate): unknown => Reflect.getMetadata(ChannelAuthorizerMark.KEY, candidate))
+    .find((pattern) => pattern instanceof ChannelPattern);
+}
+
+function register(provider: InstanceWrapper, pattern: ChannelPattern): Registration {
+  const instance: unknown = provider.instance;
+  if (!provider.isDependencyTreeStatic() || provider.isTransient || !isAuthorizer(instance)) {
     throw new SocketConfigurationError([
-      `${String(name)}: a class with @AuthorizeChannel must be a singleton with a method authorize(member, params)`,
+      `${String(provider.name)}: a class with @AuthorizeChannel must be a singleton with a method authorize(member, params)`,
     ]);
   }
   return { pattern, authorizer: instance };
@@ -128,6 +144,16 @@ function isAuthorizer(value: unknown): value is ChannelAuthorizer {
     'authorize' in value &&
     typeof value.authorize === 'function'
   );
+}
+
+/** Only `true` and a member admit: whatever else an authorizer may answer by mistake does not. */
+function admission(answer: unknown): Admission {
+  if (answer === true) return true;
+  return isMember(answer) ? answer : false;
+}
+
+function isMember(value: unknown): value is PresenceMember {
+  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string';
 }
 
 function presenceData({ id, info }: PresenceMember): string {

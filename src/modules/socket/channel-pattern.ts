@@ -18,6 +18,10 @@ export class ChannelPattern {
         `Invalid channel pattern "${text}": a channel name with {placeholders} is expected`,
       );
     }
+    const names = [...text.matchAll(PLACEHOLDER)].map(([, name]) => name);
+    if (new Set(names).size < names.length) {
+      throw new TypeError(`Invalid channel pattern "${text}": a placeholder stands in it twice`);
+    }
     const { access } = channelType(text);
     if (access !== 'private' && access !== 'presence') {
       throw new TypeError(`Invalid channel pattern "${text}": it must begin with "private-" or "presence-"`);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { SocketUsageError } from '../../ports/errors.js';
 import { LIMITS } from '../../ports/limits.js';
 import { Payload } from '../../ports/payload.js';
@@ -62,6 +63,7 @@ function checkSize(bytes: number, how: string, event: unknown): void {
 
 /** A value as an error message names it: bounded, and never more than one line. */
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const text =
+    typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });
   return text.length > 80 ? `${text.slice(0, 80)}… (${text.length} characters)` : text;
 }

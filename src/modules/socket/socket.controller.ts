@@ -68,7 +68,9 @@ export function createSocketController(path: string): Type<unknown> {
     @Header('Cache-Control', 'no-store')
     config(@Req() request: FrameworkRequest): ClientConfig {
       const { provider, app, broadcastChannel } = this.runtime.config;
-      const url = new URL(`http://${request.host ?? request.headers.host ?? 'localhost'}`);
+      const host = `http://${request.host ?? request.headers.host ?? ''}`;
+      if (!URL.canParse(host)) throw new BadRequestException('Host: it is not a host name');
+      const url = new URL(host);
       const origin = {
         hostname: url.hostname,
         port: url.port === '' ? undefined : Number(url.port),

@@ -6,7 +6,7 @@ import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/so
 import type { Provider } from '../../ports/socket-config.js';
 import type { Receipt } from './receipt.js';
 import { checkChannel, checkEncryptedSize, checkMemberId, checkRelay } from './relay-checks.js';
-import { SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
+import { type LostRelay, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from './socket-runtime.js';
 
 /**
@@ -135,11 +135,15 @@ export class SocketService {
     return error instanceof SocketDeliveryError && this.runtime.config.failure === 'report';
   }
 
-  #tell(lost: Parameters<NonNullable<SocketModuleOptions['onRelayError']>>[0]): void {
-    try {
-      this.options.onRelayError?.(lost);
-    } catch (error) {
+  #tell(lost: LostRelay): void {
+    const failed = (error: unknown) => {
       this.logger.error(`onRelayError failed for relay ${lost.id}: ${String(error)}`);
+    };
+    try {
+      // It may be async, although its type does not ask for it.
+      void Promise.resolve(this.options.onRelayError?.(lost)).catch(failed);
+    } catch (error) {
+      failed(error);
     }
   }
 }

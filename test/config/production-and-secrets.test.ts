@@ -1,0 +1,229 @@
+import { inspect } from 'node:util';
+import { type Environment, socketConfig, type SocketSettings } from 'nestjs-switchboard';
+import { variables } from '../../src/config/variables.js';
+import { problemsOf } from '../support/config-problems.js';
+
+const problems = (environment: Environment, settings?: SocketSettings) =>
+  problemsOf(() => socketConfig(environment, settings));
+const named = (lines: readonly string[]) => lines.map((line) => line.split(':')[0]);
+const OWN = { SOCKET_APP_ID: '1', SOCKET_APP_KEY: 'own-key', SOCKET_APP_SECRET: 'own-secret' };
+
+describe('in production', () => {
+  const NODE_ENV = 'production';
+
+  test('the provider has to be named', () => {
+    const found = problems({ NODE_ENV, ...OWN });
+    expect(named(found)).toEqual(['SOCKET_PROVIDER']);
+    expect(found[0]).toMatch(/required in production.*ws, pusher, memory/);
+    expect(named(problems({ NODE_ENV, ...OWN, SOCKET_PROVIDER: ' ' }))).toEqual(['SOCKET_PROVIDER']);
+  });
+
+  test.each(['ws', 'pusher'])('missing credentials are refused on %s, not filled in', (SOCKET_PROVIDER) => {
+    const found = problems({ NODE_ENV, SOCKET_PROVIDER, PUSHER_CLUSTER: 'eu' });
+    expect(named(found)).toEqual(['SOCKET_APP_ID', 'SOCKET_APP_KEY', 'SOCKET_APP_SECRET']);
+    for (const line of found) expect(line).toContain('is required');
+  });
+
+  test('empty credentials are missing ones', () => {
+    const empty = { SOCKET_APP_ID: '', SOCKET_APP_KEY: ' ', SOCKET_APP_SECRET: '' };
+    expect(named(problems({ NODE_ENV, SOCKET_PROVIDER: 'ws', ...empty }))).toEqual(Object.keys(empty));
+  });
+
+  test.each(['ws', 'pusher'])('the development credentials are refused on %s by their value', (provider) => {
+    const { app } = socketConfig({});
+    const copied = { SOCKET_APP_ID: app.id, SOCKET_APP_KEY: app.key, SOCKET_APP_SECRET: app.secret };
+    const rest = { NODE_ENV, SOCKET_PROVIDER: provider, PUSHER_CLUSTER: 'eu' };
+    const found = problems({ ...rest, ...copied });
+    expect(found.join('\n')).toMatch(/SOCKET_APP_SECRET: .*development/);
+    expect(named(problems({ ...rest }, { app }))).toContain('SOCKET_APP_SECRET');
+  });
+
+  test('the development secret is told together with the missing provider', () => {
+    const { secret } = socketConfig({}).app;
+    expect(named(problems({ NODE_ENV, ...OWN, SOCKET_APP_SECRET: secret }))).toEqual([
+      'SOCKET_PROVIDER',
+      'SOCKET_APP_SECRET',
+    ]);
+  });
+
+  test('a provider with credentials of its own is all it takes', () => {
+    expect(socketConfig({ NODE_ENV, SOCKET_PROVIDER: 'ws', ...OWN })).toMatchObject({
+      provider: 'ws',
+      app: { id: '1', key: 'own-key', secret: 'own-secret' },
+    });
+  });
+
+  test.each(['development', 'test', 'staging'])('NODE_ENV=%s is not production', (environment) => {
+    expect(socketConfig({ NODE_ENV: environment }).provider).toBe('ws');
+  });
+});
+
+describe("a secret's value", () => {
+  const SECRET = 'hunter2 is no secret any more';
+
+  test.each<[string, Environment, SocketSettings]>([
+    ['in the environment', { SOCKET_APP_SECRET: SECRET }, {}],
+    ['in code', {}, { app: { id: 'a b', key: 'a b', secret: SECRET } }],
+  ])('never appears in the error when it stands %s', (_, environment, settings) => {
+    const read = () =>
+      socketConfig(
+        {
+          NODE_ENV: 'production',
+          SOCKET_PROVIDER: 'nonsense',
+          SOCKET_APP_ID: 'a b',
+          PORT: 'x',
+          ...environment,
+        },
+        settings,
+      );
+    expect(named(problemsOf(read))).toContain('SOCKET_APP_ID');
+    expect(everythingAbout(read)).not.toContain('hunter2');
+  });
+
+  test('never appears in the error when it is the development secret', () => {
+    const { secret } = socketConfig({}).app;
+    const read = () =>
+      socketConfig({ ...OWN, NODE_ENV: 'production', SOCKET_PROVIDER: 'ws', SOCKET_APP_SECRET: secret });
+    expect(named(problemsOf(read))).toEqual(['SOCKET_APP_SECRET']);
+    expect(everythingAbout(read)).not.toContain(secret);
+  });
+
+  test.each([
+    ['too short', Buffer.alloc(31, 'k').toString('base64')],
+    ['too long', Buffer.alloc(33, 'k').toString('base64')],
+    ['no base64', 'hunter2-hunter2-hunter2-hunter2!'],
+  ])('never appears in the error when it is a master key that is %s', (_, key) => {
+    const read = () => socketConfig({ SOCKET_ENCRYPTION_MASTER_KEY: key });
+    expect(problemsOf(read)).toEqual([
+      expect.stringMatching(/^SOCKET_ENCRYPTION_MASTER_KEY: .*32 bytes.*base64.*\d+ characters/),
+    ]);
+    expect(everythingAbout(read)).not.toContain(key);
+    expect(everythingAbout(() => socketConfig({}, { encryptionMasterKey: key }))).not.toContain(key);
+  });
+
+  test('is what it was, when it is a master key of 32 bytes', () => {
+    const bytes = Buffer.from([...Array(32).keys()]);
+    const config = socketConfig({ SOCKET_ENCRYPTION_MASTER_KEY: bytes.toString('base64') });
+    expect(config.encryptionMasterKey).toEqual(bytes);
+    expect(socketConfig({ SOCKET_ENCRYPTION_MASTER_KEY: '' }).encryptionMasterKey).toBeUndefined();
+  });
+
+  test('may have any character', () => {
+    expect(socketConfig({ SOCKET_APP_SECRET: SECRET }).app.secret).toBe(SECRET);
+  });
+});
+
+describe('settings in code', () => {
+  test('win over the environment, every one of them', () => {
+    const environment = {
+      SOCKET_PROVIDER: 'ws',
+      ...OWN,
+      SOCKET_BROADCAST_CHANNEL: 'from-the-environment',
+      SOCKET_FAILURE: 'report',
+      PUSHER_CLUSTER: 'us2',
+      PUSHER_HOST: 'environment.example.com',
+      PUSHER_PORT: '1',
+      PUSHER_SCHEME: 'https',
+      PUSHER_TIMEOUT_MS: '1',
+      PUSHER_WS_HOST: 'environment.example.com',
+      PUSHER_WS_PORT: '1',
+      SOCKET_CLIENT_EVENTS: 'true',
+      SOCKET_ACTIVITY_TIMEOUT_S: '1',
+      SOCKET_PONG_TIMEOUT_S: '1',
+      SOCKET_PRESENCE_GRACE_MS: '1',
+      SOCKET_ENCRYPTION_MASTER_KEY: Buffer.alloc(32, 'e').toString('base64'),
+      SOCKET_SUBSCRIPTION_COUNT: 'false',
+      SOCKET_HTTP_API: 'false',
+      SOCKET_HTTP_API_PORT: '1',
+      SOCKET_WEBHOOK_URLS: 'https://environment.example.com',
+      SOCKET_WEBHOOK_EVENTS: 'channel_vacated',
+      SOCKET_WEBHOOK_PRIVATE_TARGETS: 'false',
+      SOCKET_ALLOWED_ORIGINS: 'https://environment.example.com',
+      SOCKET_MAX_CONNECTIONS: '1',
+      SOCKET_MAX_CONNECTIONS_PER_ADDRESS: '1',
+      SOCKET_MAX_CHANNELS_PER_CONNECTION: '1',
+      SOCKET_MAX_SUBSCRIBES_PER_SECOND: '1',
+      SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: '1',
+      SOCKET_MAX_FRAME_BYTES: '1',
+      SOCKET_MAX_BUFFERED_BYTES: '1',
+      SOCKET_MAX_PRESENCE_MEMBERS: '1',
+      SOCKET_UNAUTHORIZED_TIMEOUT_S: '1',
+    };
+    // Nothing is forgotten here.
+    expect(Object.keys({ ...environment, NODE_ENV: '' }).sort()).toEqual(Object.keys(variables.shape).sort());
+    const encryptionMasterKey = Buffer.alloc(32, 'c');
+    const settings = {
+      provider: 'pusher',
+      app: { id: 'code', key: 'code-key', secret: 'code-secret' },
+      broadcastChannel: 'private-code',
+      failure: 'throw',
+      pusher: {
+        cluster: 'eu',
+        host: 'code.example.com',
+        port: 2,
+        scheme: 'http',
+        timeoutMs: 2,
+        wsHost: 'ws.code.example.com',
+        wsPort: 3,
+      },
+      gateway: {
+        clientEvents: ['private-chat'],
+        activityTimeoutS: 2,
+        pongTimeoutS: 2,
+        presenceGraceMs: 0,
+        subscriptionCount: true,
+        allowedOrigins: ['https://code.example.com', 'https://*.example.org'],
+        limits: {
+          connections: 2,
+          connectionsPerAddress: 2,
+          channelsPerConnection: 2,
+          subscribesPerSecond: 2,
+          clientEventsPerSecond: 2,
+          frameBytes: 2,
+          bufferedBytes: 2,
+          presenceMembers: 2,
+          unauthorizedS: 0,
+        },
+      },
+      httpApi: { enabled: true, port: 2 },
+      webhooks: { urls: ['https://code.example.com'], events: ['member_added'], privateTargets: true },
+    } as const;
+    const given = { ...settings, encryptionMasterKey: encryptionMasterKey.toString('base64') };
+    const config = socketConfig(environment, given);
+    expect(config).toEqual({ ...settings, encryptionMasterKey, gateway: { path: '', ...settings.gateway } });
+    expect(socketConfig({}, given)).toEqual(config);
+  });
+
+  test('leave the environment in force where they are silent', () => {
+    const config = socketConfig(
+      { SOCKET_FAILURE: 'throw', PUSHER_TIMEOUT_MS: '7' },
+      { pusher: { port: 2 }, gateway: { clientEvents: true } },
+    );
+    expect(config).toMatchObject({ failure: 'throw', pusher: { timeoutMs: 7, port: 2 } });
+    expect(config.gateway).toMatchObject({ clientEvents: true, activityTimeoutS: 120 });
+  });
+
+  test('that switch something off win over an environment that switches it on', () => {
+    const on = { SOCKET_CLIENT_EVENTS: 'true' };
+    expect(socketConfig(on, { gateway: { clientEvents: false } }).gateway.clientEvents).toBe(false);
+    const { clientEvents } = socketConfig(on, { gateway: { clientEvents: [] } }).gateway;
+    expect(clientEvents === true).toBe(false);
+  });
+
+  test('mend a bad variable, which is then nobody’s problem', () => {
+    expect(problems({ SOCKET_FAILURE: 'never' }, { failure: 'throw' })).toEqual([]);
+  });
+
+  test('are checked like the environment', () => {
+    const found = problems({}, { broadcastChannel: 'presence-all', pusher: { port: 0 } });
+    expect(named(found)).toEqual(['SOCKET_BROADCAST_CHANNEL', 'PUSHER_PORT']);
+  });
+});
+
+function everythingAbout(read: () => unknown): string {
+  try {
+    return inspect(read());
+  } catch (error) {
+    return `${String(error)}\n${inspect(error, { depth: 9, showHidden: true })}\n${JSON.stringify(error)}`;
+  }
+}

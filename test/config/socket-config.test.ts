@@ -1,0 +1,144 @@
+import {
+  type Environment,
+  socketConfig,
+  SocketConfigurationError,
+  type SocketSettings,
+} from 'nestjs-switchboard';
+import { variables } from '../../src/config/variables.js';
+import { problemsOf } from '../support/config-problems.js';
+import { VARIABLES } from './variables.js';
+
+const problems = (environment: Environment, settings?: SocketSettings) =>
+  problemsOf(() => socketConfig(environment, settings));
+
+const SECRETS = ['SOCKET_APP_SECRET', 'SOCKET_ENCRYPTION_MASTER_KEY'];
+
+test('every variable there is has a row here', () => {
+  const tested = [...VARIABLES.map(({ variable }) => variable), ...SECRETS, 'NODE_ENV'];
+  expect(tested.sort()).toEqual(Object.keys(variables.shape).sort());
+});
+
+describe.each(VARIABLES)('$variable', ({ variable, read, byDefault, good, bad, allowed }) => {
+  test('has its default without a value', () => {
+    expect(read(socketConfig({}))).toEqual(byDefault);
+  });
+
+  test('counts as absent when it is empty or blank', () => {
+    expect(read(socketConfig({ [variable]: '' }))).toEqual(byDefault);
+    expect(read(socketConfig({ [variable]: '  ' }))).toEqual(byDefault);
+  });
+
+  test.each(good)('takes %j', (text, value) => {
+    expect(read(socketConfig({ [variable]: text }))).toEqual(value);
+    expect(read(socketConfig({ [variable]: ` ${text} ` }))).toEqual(value);
+  });
+
+  test.each(bad)('refuses %j in one line that has the name, the value and what is allowed', (text) => {
+    const found = problems({ [variable]: text });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(new RegExp(`^${variable}: `));
+    expect(found[0]).toContain(JSON.stringify(text));
+    expect(found[0]).toMatch(allowed);
+  });
+});
+
+describe('the configuration', () => {
+  test('is complete with no environment at all, on ws with development credentials', () => {
+    const { provider, app } = socketConfig({});
+    expect(provider).toBe('ws');
+    for (const value of Object.values(app)) expect(value).toMatch(/./);
+  });
+
+  test('throws by default where the provider is the fake, so that tests are loud', () => {
+    expect(socketConfig({ SOCKET_PROVIDER: 'memory' }).failure).toBe('throw');
+    expect(socketConfig({ SOCKET_PROVIDER: 'memory', SOCKET_FAILURE: 'report' }).failure).toBe('report');
+  });
+
+  test('ignores variables that are not its own', () => {
+    expect(socketConfig({ PATH: '/bin', SOCKET: 'x', PUSHER_APP_ID: '1' })).toEqual(socketConfig({}));
+  });
+
+  test('is the same for empty variables as for none', () => {
+    const empty = Object.fromEntries(Object.keys(variables.shape).map((name) => [name, '']));
+    expect(socketConfig(empty)).toEqual(socketConfig({}));
+  });
+
+  test('tells every problem at once', () => {
+    const bad = Object.fromEntries(VARIABLES.map((row) => [row.variable, row.bad[0] ?? '']));
+    const found = problems(bad);
+    expect(found.map((line) => line.split(':')[0]).sort()).toEqual(Object.keys(bad).sort());
+  });
+
+  test('tells bad values, missing ones and impossible combinations in one message', () => {
+    const read = () =>
+      socketConfig({
+        SOCKET_PROVIDER: 'pusher',
+        SOCKET_FAILURE: 'never',
+        PUSHER_PORT: '0',
+        SOCKET_APP_KEY: 'k',
+      });
+    const named = ['PUSHER_CLUSTER', 'PUSHER_PORT', 'SOCKET_APP_ID', 'SOCKET_APP_SECRET', 'SOCKET_FAILURE'];
+    expect(
+      problemsOf(read)
+        .map((line) => line.split(':')[0])
+        .sort(),
+    ).toEqual(named);
+    for (const name of named) expect(read).toThrow(`\n  - ${name}: `);
+    expect(read).toThrow('5 problem(s)');
+  });
+
+  test('tells a number that is far too large once', () => {
+    const found = problems({ PUSHER_TIMEOUT_MS: '9'.repeat(20) });
+    expect(found).toEqual([expect.stringMatching(/^PUSHER_TIMEOUT_MS: .*whole number from 1 to \d+/)]);
+  });
+
+  test('is refused with a typed error that no retry mends', () => {
+    const read = () => socketConfig({ SOCKET_FAILURE: 'never' });
+    expect(read).toThrow(SocketConfigurationError);
+    expect(thrownBy(read)).toMatchObject({ code: 'INVALID_CONFIGURATION', retryable: false });
+  });
+
+  test.each(['', '/ws', '/a/b-c'])('takes the gateway path %j', (path) => {
+    expect(socketConfig({}, {}, path).gateway.path).toBe(path);
+  });
+
+  test.each(['ws', '/ws/', '/', '/w s', '/ws?x'])('refuses the gateway path %j', (path) => {
+    const found = problemsOf(() => socketConfig({}, {}, path));
+    expect(found).toEqual([expect.stringMatching(/^gatewayPath: .*like \/ws/)]);
+    expect(found[0]).toContain(`"${path}"`);
+  });
+});
+
+describe('the provider pusher', () => {
+  const APP = { SOCKET_APP_ID: '1', SOCKET_APP_KEY: 'k', SOCKET_APP_SECRET: 's' };
+
+  test('needs credentials of its own and a place to go to', () => {
+    expect(problems({ SOCKET_PROVIDER: 'pusher' }).map((line) => line.split(':')[0])).toEqual([
+      'SOCKET_APP_ID',
+      'SOCKET_APP_KEY',
+      'SOCKET_APP_SECRET',
+      'PUSHER_CLUSTER',
+    ]);
+  });
+
+  test('is content with a cluster, and with a host instead', () => {
+    const pusher = { SOCKET_PROVIDER: 'pusher', ...APP };
+    expect(problems({ ...pusher, PUSHER_CLUSTER: 'eu' })).toEqual([]);
+    expect(problems({ ...pusher, PUSHER_HOST: 'pusher.internal' })).toEqual([]);
+  });
+
+  test('takes the same credentials as ws, so that switching is one variable', () => {
+    const both = { ...APP, PUSHER_CLUSTER: 'eu' };
+    const app = { id: '1', key: 'k', secret: 's' };
+    expect(socketConfig({ ...both, SOCKET_PROVIDER: 'pusher' })).toMatchObject({ provider: 'pusher', app });
+    expect(socketConfig({ ...both, SOCKET_PROVIDER: 'ws' })).toMatchObject({ provider: 'ws', app });
+  });
+});
+
+function thrownBy(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    return error;
+  }
+}

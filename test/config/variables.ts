@@ -1,0 +1,238 @@
+import type { SocketConfig } from 'nestjs-switchboard';
+
+/** One variable of the README's table: what it is without a value, and which values it takes. */
+export interface VariableRow {
+  readonly variable: string;
+  /** Where its value ends up. */
+  readonly read: (config: SocketConfig) => unknown;
+  readonly byDefault: unknown;
+  readonly good: readonly (readonly [text: string, value: unknown])[];
+  readonly bad: readonly string[];
+  /** What the message about a bad value says is allowed. */
+  readonly allowed: RegExp;
+}
+
+const port = {
+  byDefault: undefined,
+  good: [
+    ['1', 1],
+    ['65535', 65_535],
+  ],
+  bad: ['0', '65536', '-1', '80.5', 'http', '80 81', 'Infinity', 'NaN'],
+  allowed: /whole number from 1 to 65535/,
+} as const;
+
+const urlSafe = {
+  good: [['My_app-1.2', 'My_app-1.2']],
+  bad: ['a b', 'a/b', 'a?b', 'ä', 'a:b'],
+  allowed: /letters, digits and \. _ -/,
+} as const;
+
+const hostname = {
+  byDefault: undefined,
+  good: [
+    ['pusher.example.com', 'pusher.example.com'],
+    ['127.0.0.1', '127.0.0.1'],
+    ['[::1]', '[::1]'],
+  ],
+  bad: ['https://pusher.example.com', 'pusher.example.com:8080', 'pusher.example.com/path', 'a b'],
+  allowed: /host name without scheme, port or path/,
+} as const;
+
+const seconds = { bad: ['0', '-1', '1.5', 'soon', '600001'], allowed: /whole number from 1 to \d+/ };
+
+const yesOrNo = {
+  byDefault: false,
+  good: [
+    ['true', true],
+    ['false', false],
+  ],
+  bad: ['yes', '1', 'True'],
+  allowed: /one of: true, false/,
+} as const;
+
+/** The two secrets, `SOCKET_APP_SECRET` and `SOCKET_ENCRYPTION_MASTER_KEY`, are tested on their own. */
+export const VARIABLES: readonly VariableRow[] = [
+  {
+    variable: 'SOCKET_PROVIDER',
+    read: ({ provider }) => provider,
+    byDefault: 'ws',
+    good: [
+      ['ws', 'ws'],
+      ['memory', 'memory'],
+    ],
+    bad: ['socket-io', 'WS', 'ws,pusher'],
+    allowed: /one of: ws, pusher, memory/,
+  },
+  {
+    variable: 'SOCKET_APP_ID',
+    read: ({ app }) => app.id,
+    byDefault: expect.stringMatching(/./),
+    ...urlSafe,
+  },
+  {
+    variable: 'SOCKET_APP_KEY',
+    read: ({ app }) => app.key,
+    byDefault: expect.stringMatching(/./),
+    ...urlSafe,
+  },
+  {
+    variable: 'SOCKET_BROADCAST_CHANNEL',
+    read: ({ broadcastChannel }) => broadcastChannel,
+    byDefault: 'broadcast',
+    good: [
+      ['private-everybody', 'private-everybody'],
+      ['news', 'news'],
+      ['n'.repeat(164), 'n'.repeat(164)],
+    ],
+    bad: ['every body', '#server-to-user-7', 'presence-all', 'private-encrypted-all', 'n'.repeat(165)],
+    allowed: /channel/,
+  },
+  {
+    variable: 'SOCKET_FAILURE',
+    read: ({ failure }) => failure,
+    byDefault: 'report',
+    good: [
+      ['report', 'report'],
+      ['throw', 'throw'],
+    ],
+    bad: ['ignore', 'Throw'],
+    allowed: /one of: report, throw/,
+  },
+  {
+    variable: 'PUSHER_CLUSTER',
+    read: ({ pusher }) => pusher.cluster,
+    byDefault: undefined,
+    good: [
+      ['eu', 'eu'],
+      ['us-2', 'us-2'],
+    ],
+    bad: ['ws-eu.pusher.com', 'eu/', 'e u'],
+    allowed: /cluster name/,
+  },
+  { variable: 'PUSHER_HOST', read: ({ pusher }) => pusher.host, ...hostname },
+  { variable: 'PUSHER_PORT', read: ({ pusher }) => pusher.port, ...port },
+  {
+    variable: 'PUSHER_SCHEME',
+    read: ({ pusher }) => pusher.scheme,
+    byDefault: 'https',
+    good: [
+      ['http', 'http'],
+      ['https', 'https'],
+    ],
+    bad: ['ws', 'https://', 'HTTPS'],
+    allowed: /one of: https, http/,
+  },
+  {
+    variable: 'PUSHER_TIMEOUT_MS',
+    read: ({ pusher }) => pusher.timeoutMs,
+    byDefault: 5_000,
+    good: [['250', 250]],
+    ...seconds,
+  },
+  { variable: 'PUSHER_WS_HOST', read: ({ pusher }) => pusher.wsHost, ...hostname },
+  { variable: 'PUSHER_WS_PORT', read: ({ pusher }) => pusher.wsPort, ...port },
+  {
+    variable: 'SOCKET_CLIENT_EVENTS',
+    read: ({ gateway }) => gateway.clientEvents,
+    byDefault: false,
+    good: [
+      ['true', true],
+      ['false', false],
+      ['private-chat, presence-lobby', ['private-chat', 'presence-lobby']],
+    ],
+    bad: ['yes', 'public-chat', 'private-chat,', 'private-a b'],
+    allowed: /true, false, or a comma-separated list of private- and presence- channels/,
+  },
+  {
+    variable: 'SOCKET_ACTIVITY_TIMEOUT_S',
+    read: ({ gateway }) => gateway.activityTimeoutS,
+    byDefault: 120,
+    good: [['30', 30]],
+    ...seconds,
+  },
+  {
+    variable: 'SOCKET_PONG_TIMEOUT_S',
+    read: ({ gateway }) => gateway.pongTimeoutS,
+    byDefault: 30,
+    good: [['5', 5]],
+    ...seconds,
+  },
+  {
+    variable: 'SOCKET_PRESENCE_GRACE_MS',
+    read: ({ gateway }) => gateway.presenceGraceMs,
+    byDefault: 3_000,
+    good: [
+      ['0', 0],
+      ['10000', 10_000],
+    ],
+    bad: ['-1', '0.5', 'never'],
+    allowed: /whole number from 0 to \d+/,
+  },
+  {
+    variable: 'SOCKET_SUBSCRIPTION_COUNT',
+    read: ({ gateway }) => gateway.subscriptionCount,
+    ...yesOrNo,
+  },
+  { variable: 'SOCKET_HTTP_API', read: ({ httpApi }) => httpApi.enabled, ...yesOrNo },
+  { variable: 'SOCKET_HTTP_API_PORT', read: ({ httpApi }) => httpApi.port, ...port },
+  {
+    variable: 'SOCKET_WEBHOOK_URLS',
+    read: ({ webhooks }) => webhooks.urls,
+    byDefault: [],
+    good: [
+      ['https://a.example.com/hook', ['https://a.example.com/hook']],
+      ['https://a.example.com, http://b.example.com', ['https://a.example.com', 'http://b.example.com']],
+    ],
+    bad: ['a.example.com/hook', 'ftp://a.example.com', 'https://a.example.com https://b.example.com'],
+    allowed: /http or https URLs, separated by commas/,
+  },
+  {
+    variable: 'SOCKET_WEBHOOK_EVENTS',
+    read: ({ webhooks }) => webhooks.events,
+    byDefault: [],
+    good: [['channel_occupied,member_removed', ['channel_occupied', 'member_removed']]],
+    bad: ['channel_created', 'channel_occupied;member_added'],
+    allowed: /one of: .*channel_occupied.*member_removed/,
+  },
+  {
+    variable: 'SOCKET_WEBHOOK_PRIVATE_TARGETS',
+    read: ({ webhooks }) => webhooks.privateTargets,
+    ...yesOrNo,
+  },
+  {
+    variable: 'SOCKET_ALLOWED_ORIGINS',
+    read: ({ gateway }) => gateway.allowedOrigins,
+    byDefault: [],
+    good: [
+      ['https://app.example.com', ['https://app.example.com']],
+      ['https://*.example.com, http://localhost:3000', ['https://*.example.com', 'http://localhost:3000']],
+    ],
+    bad: ['app.example.com', 'https://app.example.com/', '*', 'https://a.*.com', 'null'],
+    allowed: /origins like https:/,
+  },
+  ...(
+    [
+      ['SOCKET_MAX_CONNECTIONS', 'connections', 100_000],
+      ['SOCKET_MAX_CONNECTIONS_PER_ADDRESS', 'connectionsPerAddress', 0],
+      ['SOCKET_MAX_CHANNELS_PER_CONNECTION', 'channelsPerConnection', 500],
+      ['SOCKET_MAX_SUBSCRIBES_PER_SECOND', 'subscribesPerSecond', 500],
+      ['SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', 'clientEventsPerSecond', 10],
+      ['SOCKET_MAX_FRAME_BYTES', 'frameBytes', 65_536],
+      ['SOCKET_MAX_BUFFERED_BYTES', 'bufferedBytes', 1_048_576],
+      ['SOCKET_MAX_PRESENCE_MEMBERS', 'presenceMembers', 100],
+      ['SOCKET_UNAUTHORIZED_TIMEOUT_S', 'unauthorizedS', 0],
+    ] as const
+  ).map(([variable, name, byDefault]): VariableRow => ({
+    variable,
+    read: ({ gateway }) => gateway.limits[name],
+    byDefault,
+    // 0 switches a limit off.
+    good: [
+      ['0', 0],
+      ['7', 7],
+    ],
+    bad: ['-1', '1.5', 'unlimited', '10k'],
+    allowed: /whole number from 0 to \d+/,
+  })),
+];
