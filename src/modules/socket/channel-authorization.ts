@@ -27,7 +27,7 @@ interface Registration {
 @Injectable()
 export class ChannelAuthorization implements OnModuleInit {
   private readonly logger = new Logger('SocketModule');
-  #found: readonly Registration[] | undefined;
+  #registrations: readonly Registration[] | undefined;
 
   constructor(
     private readonly runtime: SocketRuntime,
@@ -36,13 +36,7 @@ export class ChannelAuthorization implements OnModuleInit {
 
   /** Finds every authorizer of the application, so that what is wrong with one is an error at the start. */
   onModuleInit(): void {
-    this.#found = undefined;
-    void this.#registrations;
-  }
-
-  /** Found when first asked for: a module under test may never be started. */
-  get #registrations(): readonly Registration[] {
-    return (this.#found ??= findAuthorizers(this.discovery.getProviders()));
+    this.#registrations = findAuthorizers(this.discovery.getProviders());
   }
 
   /**
@@ -89,6 +83,8 @@ export class ChannelAuthorization implements OnModuleInit {
   }
 
   async #admit(member: Identity, channel: string): Promise<Admission> {
+    // A module under test may never have been started.
+    this.#registrations ??= findAuthorizers(this.discovery.getProviders());
     for (const { pattern, authorizer } of this.#registrations) {
       const params = pattern.match(channel);
       if (params !== undefined) return admission(await authorizer.authorize(member, params));

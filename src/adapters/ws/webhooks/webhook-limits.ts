@@ -1,0 +1,38 @@
+/** The webhooks' bounds in time and memory, each for one URL. */
+export interface WebhookLimits {
+  /** How long events are gathered before a batch is sent. */
+  readonly gatherMs: number;
+  /** Events in one request. */
+  readonly batchEvents: number;
+  /** Bytes of the events in one request; a single larger event still goes, alone. */
+  readonly batchBytes: number;
+  /** Events that may wait; beyond it the oldest are dropped. */
+  readonly queuedEvents: number;
+  /** Bytes that may wait; beyond it the oldest are dropped. */
+  readonly queuedBytes: number;
+  /** Until a request must have been answered. */
+  readonly requestMs: number;
+  /** How long a batch is tried again before it is given up. */
+  readonly retryMs: number;
+  /** The wait before the first retry. It doubles from one retry to the next, with jitter … */
+  readonly firstRetryMs: number;
+  /** … up to this. */
+  readonly longestRetryMs: number;
+  /** How long closing may take for one last attempt at what waits. */
+  readonly closeMs: number;
+}
+
+/** What is in force. */
+export const WEBHOOK_LIMITS: WebhookLimits = {
+  gatherMs: 50,
+  batchEvents: 100,
+  // Express and many others refuse JSON above 100 kB unless told otherwise.
+  batchBytes: 90_000,
+  queuedEvents: 10_000,
+  queuedBytes: 8 * 1024 * 1024,
+  requestMs: 5_000,
+  retryMs: 5 * 60_000,
+  firstRetryMs: 1_000,
+  longestRetryMs: 30_000,
+  closeMs: 2_000,
+};

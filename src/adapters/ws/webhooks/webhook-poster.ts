@@ -1,0 +1,95 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
+import type { AppCredentials } from '../../../ports/socket-config.js';
+import { WEBHOOK_KEY_HEADER, WEBHOOK_SIGNATURE_HEADER, webhookSignature } from '../../../protocol/webhook.js';
+import { isPublicAddress, PrivateTargetError, publicLookup } from './public-addresses.js';
+
+/** What posting needs to know besides the URL. */
+export interface WebhookPosting {
+  readonly app: AppCredentials;
+  readonly privateTargets: boolean;
+  /** Until a request must have been answered. */
+  readonly requestMs: number;
+}
+
+/** Makes one request after another to one URL, over a connection that is kept. Redirects are not followed. */
+export class WebhookPoster {
+  readonly #agent: HttpAgent;
+  #isClosed = false;
+
+  constructor(
+    private readonly url: URL,
+    private readonly posting: WebhookPosting,
+  ) {
+    // Certificates are checked whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    this.#agent =
+      url.protocol === 'https:'
+        ? new HttpsAgent({ keepAlive: true, rejectUnauthorized: true })
+        : new HttpAgent({ keepAlive: true });
+  }
+
+  /**
+   * Posts a signed body once.
+   *
+   * @throws Error unless the answer is 2xx; its message names the reason, and neither the URL nor a secret
+   */
+  async post(text: string): Promise<void> {
+    if (this.#isClosed) throw new Error('the gateway is closing');
+    const { hostname } = this.url;
+    const address = hostname.replace(/^\[|\]$/g, '');
+    if (!this.posting.privateTargets && isIP(address) !== 0 && !isPublicAddress(address)) {
+      throw new PrivateTargetError(hostname);
+    }
+    const problem = await this.#send(Buffer.from(text));
+    if (problem !== undefined) throw new Error(problem);
+  }
+
+  /** Ends every connection, and with it the request that is on its way. */
+  close(): void {
+    this.#isClosed = true;
+    this.#agent.destroy();
+  }
+
+  /** Resolves when the request is over, with what went wrong. */
+  #send(body: Buffer): Promise<string | undefined> {
+    const { app, privateTargets, requestMs } = this.posting;
+    const send = this.url.protocol === 'https:' ? httpsRequest : httpRequest;
+    return new Promise((resolve) => {
+      let status: number | undefined;
+      let failure = 'no answer';
+      const request = send(this.url, {
+        method: 'POST',
+        agent: this.#agent,
+        headers: {
+          'Content-Type': 'application/json',
+          [WEBHOOK_KEY_HEADER]: app.key,
+          [WEBHOOK_SIGNATURE_HEADER]: webhookSignature(app, body),
+        },
+        ...(!privateTargets && { lookup: publicLookup }),
+      });
+      const timer = setTimeout(() => {
+        request.destroy(new Error(`no answer within ${requestMs} ms`));
+      }, requestMs);
+      request.on('response', (response) => {
+        status = response.statusCode ?? 0;
+        // The status is the answer; what follows it is read to keep the connection, and may break off.
+        response.on('error', () => undefined).resume();
+      });
+      request.on('error', (error) => {
+        failure = reasonOf(error);
+      });
+      request.on('close', () => {
+        clearTimeout(timer);
+        if (status === undefined) resolve(failure);
+        else resolve(status >= 200 && status < 300 ? undefined : `answered with ${status}`);
+      });
+      request.end(body);
+    });
+  }
+}
+
+/** Node's code where there is one: its messages may say more than a log should. */
+function reasonOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}
