@@ -1,0 +1,90 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import type { INestApplication, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import { usePage } from './support/page.js';
+
+const page = usePage('docs/authorization.md');
+const { AppModule } = await page.run<{ AppModule: Type }>('app.module.ts');
+await page.run('order.channel.ts');
+await page.run('room.channel.ts');
+
+describe('the authorizers of the page', () => {
+  let app: TestingModule;
+  let fake: SocketFake;
+  beforeEach(async () => {
+    app = await Test.createTestingModule({ imports: [AppModule, SocketTestingModule] }).compile();
+    app.useLogger(false);
+    await app.init();
+    fake = app.get(SocketFake);
+  });
+  afterEach(() => app.close());
+
+  it('admit an owner to the order, and nobody else', async () => {
+    await (await fake.connect('ada')).subscribe('private-orders.7');
+    await expect((await fake.connect('alan')).subscribe('private-orders.7')).rejects.toThrow('no authorizer');
+  });
+
+  it('cover a placeholder without dots only, and from the beginning', async () => {
+    const ada = await fake.connect('ada');
+    await expect(ada.subscribe('private-orders.7.items')).rejects.toThrow('no authorizer');
+    await ada.subscribe('xprivate-orders.7');
+  });
+
+  it('admit to a room under what they answer, or refuse', async () => {
+    const ada = await fake.connect({ id: 'ada', info: { name: 'Ada' } });
+    await ada.subscribe('presence-rooms.blue');
+    expect(ada.present('presence-rooms.blue')).toEqual([{ id: 'ada', info: { name: 'Ada', host: true } }]);
+    await expect(ada.subscribe('presence-rooms.closed')).rejects.toThrow('no authorizer');
+  });
+
+  it('leave the private broadcast channel open to every member', async () => {
+    const ada = await fake.connect('ada');
+    expect(ada.isConnected).toBe(true);
+    await expect(ada.subscribe('private-others')).rejects.toThrow('no authorizer');
+  });
+});
+
+describe('the endpoints', () => {
+  let app: INestApplication;
+  let url: string;
+  beforeEach(async () => {
+    app = await NestFactory.create(AppModule, { logger: false });
+    await app.listen(0, '127.0.0.1');
+    const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+    url = `http://127.0.0.1:${String(port)}/socket`;
+  });
+  afterEach(() => app.close());
+
+  it.each([
+    ['a signin', 'user-auth', { socket_id: '1.2' }, 'ada', 200],
+    ['a signin without a session', 'user-auth', { socket_id: '1.2' }, undefined, 403],
+    ['a signin with a bad socket id', 'user-auth', { socket_id: 'x' }, 'ada', 400],
+    ['a channel', 'auth', { socket_id: '1.2', channel_name: 'private-orders.7' }, 'ada', 200],
+    ['the broadcast channel', 'auth', { socket_id: '1.2', channel_name: 'private-everybody' }, 'alan', 200],
+    [
+      'a channel of somebody else',
+      'auth',
+      { socket_id: '1.2', channel_name: 'private-orders.7' },
+      'alan',
+      403,
+    ],
+    ['a channel that nobody covers', 'auth', { socket_id: '1.2', channel_name: 'private-x' }, 'ada', 403],
+    [
+      'a channel with a bad name',
+      'auth',
+      { socket_id: '1.2', channel_name: '#server-to-user-ada' },
+      'ada',
+      400,
+    ],
+  ])('answer for %s as the table says', async (_, path, body, member, status) => {
+    const response = await fetch(`${url}/${path}`, {
+      method: 'POST',
+      body: new URLSearchParams(body as Record<string, string>),
+      headers: member === undefined ? {} : { authorization: `Bearer ${member}` },
+    });
+    expect(response.status).toBe(status);
+  });
+});

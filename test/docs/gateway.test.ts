@@ -1,0 +1,49 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { type INestApplication, Logger } from '@nestjs/common';
+import { WebSocket } from 'ws';
+import { openBrowser, subscribed } from '../support/pusher-browser.js';
+import { onTeardown } from '../support/teardown.js';
+import { usePage } from './support/page.js';
+
+const page = usePage('docs/gateway.md');
+
+Logger.overrideLogger(false);
+
+test('the gateway and an application’s own gateway work beside each other', async () => {
+  await page.run('app.module.ts');
+  await page.run('prices.gateway.ts');
+  const { bootstrap } = await page.run<{ bootstrap: (port: number) => Promise<INestApplication> }>(
+    'bootstrap.ts',
+  );
+  const app = await bootstrap(0);
+  onTeardown(() => app.close());
+  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+
+  const own = new WebSocket(`ws://localhost:${String(port)}/prices`);
+  const answer = new Promise((resolve, reject) => {
+    own.on('error', reject);
+    own.on('message', (data: Buffer) => {
+      resolve(JSON.parse(data.toString()));
+    });
+  });
+  own.on('open', () => {
+    own.send('{"event":"price"}');
+  });
+  expect(await answer).toEqual({ event: 'price', data: 42 });
+  own.close();
+
+  const [ada, alan] = [
+    await openBrowser(`http://localhost:${String(port)}`, 'ada'),
+    await openBrowser(`http://localhost:${String(port)}`, 'alan'),
+  ];
+  onTeardown(() => {
+    ada.leave();
+    alan.leave();
+  });
+  const lobby = ada.socket.channel('presence-lobby');
+  await subscribed(lobby);
+  await alan.subscribe('presence-lobby');
+  lobby.trigger('client-said', { text: 'hi' });
+  expect(await alan.next()).toEqual({ event: 'client-said', payload: { text: 'hi' } });
+});

@@ -1,0 +1,123 @@
+import 'reflect-metadata';
+import type { Type } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
+import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import type { OrdersRepository } from './fixtures/relay/orders.repository.js';
+import { usePage } from './support/page.js';
+
+const page = usePage('docs/relay.md');
+let app: TestingModule;
+
+async function start(options: SocketModuleOptions = {}, providers: Type[] = []): Promise<SocketFake> {
+  app = await Test.createTestingModule({
+    imports: [SocketTestingModule.forRoot({ env: {}, ...options })],
+    providers,
+  }).compile();
+  app.useLogger(false);
+  await app.init();
+  return app.get(SocketFake);
+}
+afterEach(() => app.close());
+
+test('every call does what its comment says', async () => {
+  await page.run('events.ts');
+  const { everyCall } = await page.run<{ everyCall: (service: SocketService) => Promise<void> }>(
+    'every-call.ts',
+  );
+  const fake = await start();
+  const ada = await fake.connect('ada');
+  await everyCall(app.get(SocketService));
+  expect(ada.received.map(({ event }) => event)).toEqual([
+    'ORDER_SHIPPED',
+    'CART_EMPTIED',
+    'STOCK_CHANGED',
+    'STOCK_CHANGED',
+    'CART_EMPTIED',
+  ]);
+  expect(ada).toBeDisconnected();
+  fake.assertRelayed('alan', 'STOCK_CHANGED', { sku: 'hat', left: 3 });
+  fake.assertRelayedToChannel('private-orders.7', 'ORDER_SHIPPED');
+  expect(fake.relayed).toContainEqual({
+    kind: 'member',
+    to: 'ada',
+    event: 'CART_EMPTIED',
+    exceptSocketId: '123.456',
+  });
+});
+
+test('the service saves, and then relays', async () => {
+  const { OrdersService } = await page.run<{
+    OrdersService: Type<{ ship(id: string, carrier: string): Promise<void> }>;
+  }>('orders.service.ts');
+  const { OrdersRepository: Orders } = await page.run<{ OrdersRepository: Type<OrdersRepository> }>(
+    'orders.repository.ts',
+  );
+  const fake = await start({}, [Orders, OrdersService]);
+  fake.faults.failNext();
+  await expect(app.get(OrdersService).ship('7', 'by bike')).rejects.toThrow('the connection broke');
+  expect(app.get(Orders).shipped).toEqual(['7']);
+  await app.get(OrdersService).ship('8', 'by bike');
+  fake.assertRelayed('ada', 'ORDER_SHIPPED', { orderId: '8', carrier: 'by bike' });
+});
+
+test('a receipt says whether it was sent, and whether a retry could help', async () => {
+  const { notify } = await page.run<{ notify: (service: SocketService, id: string) => Promise<string> }>(
+    'notify.ts',
+  );
+  const fake = await start({ failure: 'report' });
+  const service = app.get(SocketService);
+  expect(await notify(service, 'ada')).toMatch(/^[\w-]+ was sent$/);
+  fake.faults.failNext();
+  expect(await notify(service, 'ada')).toMatch(/ was lost, try again later$/);
+  fake.faults.rejectNext();
+  expect(await notify(service, 'ada')).toMatch(/ was lost$/);
+});
+
+test('onRelayError is told about every loss, while the call resolves', async () => {
+  const { AppModule } = await page.run<{ AppModule: Type }>('app.module.ts');
+  const { counted } = await page.run<{ counted: unknown[] }>('metrics.ts');
+  app = await Test.createTestingModule({ imports: [AppModule, SocketTestingModule] }).compile();
+  app.useLogger(false);
+  await app.init();
+  app.get(SocketFake).faults.goDown();
+  const service = app.get(SocketService);
+  const relay = await service.broadcast('ANNOUNCED', { message: 'unheard' });
+  const disconnect = await service.disconnectMember('ada');
+  const code = 'PROVIDER_UNAVAILABLE';
+  expect(counted).toEqual([
+    ['relay.lost', { id: relay.id, event: 'ANNOUNCED', code, lost: ['broadcast'] }],
+    ['relay.lost', { id: disconnect.id, event: 'disconnect', code, lost: ['ada'] }],
+  ]);
+});
+
+test('the status says who is online, what was sent and how the provider is doing', async () => {
+  const { status } = await page.run<{ status: (service: SocketService) => Promise<object> }>('status.ts');
+  const fake = await start({ failure: 'report' });
+  await fake.connect('ada');
+  await app.get(SocketService).disconnectMember('grace');
+  expect(await status(app.get(SocketService))).toEqual({
+    provider: 'memory',
+    online: ['ada'],
+    relays: { sent: 1, failed: 0 },
+    health: { status: 'up', connections: 1 },
+  });
+  fake.faults.goDown();
+  expect(await status(app.get(SocketService))).toMatchObject({
+    online: 'unknown',
+    health: { status: 'down' },
+  });
+});
+
+test.each([
+  ['ada@example.com', true],
+  ['a3bb189e-8bf9-3888-9912-ace4e6543002', true],
+  ['ada+1@example.com', false],
+  ['auth0|5f7c', false],
+])('whether "%s" is fit for a member id is as the page says: %s', async (id, isFit) => {
+  await start();
+  const call = app.get(SocketService).disconnectMember(id);
+  await (isFit
+    ? expect(call).resolves.toMatchObject({ status: 'sent' })
+    : expect(call).rejects.toMatchObject({ code: 'INVALID_MEMBER_ID' }));
+});

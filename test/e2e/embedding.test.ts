@@ -1,0 +1,240 @@
+import { readFile } from 'node:fs/promises';
+import { jest } from '@jest/globals';
+import * as library from 'nestjs-switchboard';
+import * as browser from 'nestjs-switchboard/browser';
+import * as testing from 'nestjs-switchboard/testing';
+import { openBrowser } from '../support/pusher-browser.js';
+import { HostProcess } from './embedding/host-process.js';
+import type { Instrument } from './embedding/instruments.js';
+import { startPusherApi } from './embedding/pusher-api.js';
+import { whenTestEnds } from './embedding/teardown.js';
+import {
+  OPTIONAL,
+  optionalPackagesIn,
+  setUpWorkshop,
+  verifyDependencies,
+  type Workshop,
+} from './embedding/workshop.js';
+
+// A stranger embeds the package: from the tarball, into an application outside this project, with npm and the compiler.
+
+const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };
+/** All that makes one provider another. Port 1 is no server, and none is needed to start. */
+const ENVIRONMENTS = {
+  ws: { SOCKET_PROVIDER: 'ws' },
+  pusher: {
+    SOCKET_PROVIDER: 'pusher',
+    SOCKET_APP_ID: APP.id,
+    SOCKET_APP_KEY: APP.key,
+    SOCKET_APP_SECRET: APP.secret,
+    PUSHER_HOST: '127.0.0.1',
+    PUSHER_PORT: '1',
+    PUSHER_SCHEME: 'http',
+  },
+  memory: { SOCKET_PROVIDER: 'memory' },
+} as const;
+const TEST_MS = 60_000;
+/** On a fresh machine everything comes from the registry. */
+const SET_UP_MS = 300_000;
+
+let workshop: Workshop;
+
+jest.setTimeout(TEST_MS);
+
+beforeAll(async () => {
+  workshop = await setUpWorkshop();
+}, SET_UP_MS);
+
+describe('the tarball', () => {
+  test('has the three entry points, their types, and nothing but the library', () => {
+    const { packed } = workshop;
+    for (const entry of ['index', 'testing/index', 'browser/index']) {
+      expect(packed).toContain(`dist/${entry}.js`);
+      expect(packed).toContain(`dist/${entry}.d.ts`);
+    }
+    const reference =
+      /^dist\/(?:main\.|app\.module\.|page\/|modules\/(?:members|sessions|health)\/)|tsbuildinfo$/;
+    expect(packed.filter((path) => reference.test(path))).toEqual([]);
+    const expected = /^(?:dist\/.+|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
+    expect(packed.filter((path) => !expected.test(path))).toEqual([]);
+    expect(packed.filter((path) => path.includes('.test.'))).toEqual([]);
+  });
+});
+
+describe('an installation', () => {
+  test.each(['full', 'bare'] as const)('leaves no peer dependency open (%s)', async (which) => {
+    await expect(verifyDependencies(workshop[which])).resolves.toBeUndefined();
+  });
+
+  test('brings no optional package by itself', () => {
+    expect(optionalPackagesIn(workshop.bare)).toEqual([]);
+    expect(optionalPackagesIn(workshop.full)).toEqual(OPTIONAL);
+  });
+
+  test('compiles strictly, declaration files included, without the optional packages', () => {
+    expect(workshop.compilation).toBe('');
+  });
+
+  test('exports from the three entry points what the sources export, without the optional packages', async () => {
+    const host = HostProcess.start(workshop, workshop.bare, {}, { program: 'list-exports' });
+    expect(await host.ended).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(host.output)).toEqual({
+      main: Object.keys(library).sort(),
+      forTests: Object.keys(testing).sort(),
+      forBrowsers: Object.keys(browser).sort(),
+    });
+  });
+
+  test('loads for a browser nothing but what is made for it', async () => {
+    const record = workshop.newFile('loaded');
+    const host = HostProcess.start(
+      workshop,
+      workshop.full,
+      { LOADED_MODULES: record },
+      { program: 'browser-only', watchedBy: ['record-modules'] },
+    );
+    expect(await host.ended).toEqual({ code: 0, signal: null });
+    const loaded = await packagedModules(record);
+    expect(loaded).not.toEqual([]);
+    for (const url of loaded) expect(url).toContain('/node_modules/nestjs-switchboard/dist/browser/');
+  });
+
+  test('lets the application be tested with the fake, whatever provider the environment names', async () => {
+    const host = HostProcess.start(workshop, workshop.bare, ENVIRONMENTS.ws, { program: 'with-fake' });
+    const ending = await host.ended;
+    expect(host.output).toContain('The fake heard it');
+    expect(ending).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('an application with one import', () => {
+  test('on the provider "ws" reaches the real pusher-js, and ends with nothing left hanging', async () => {
+    const host = start(ENVIRONMENTS.ws, ['let-drain']);
+    const url = await host.listening();
+    const alice = await openBrowser(url, 'alice');
+    whenTestEnds(() => {
+      alice.leave();
+    });
+
+    expect(alice.socket.provider).toBe('ws');
+    expect(await ship(url, '42', 'alice')).toMatchObject({ status: 'sent' });
+    expect(await alice.next()).toEqual({ event: 'ORDER_SHIPPED', payload: { orderId: '42' } });
+
+    // With the browser still connected.
+    expect(await host.end()).toEqual({ code: 0, signal: null });
+  });
+
+  test('on the provider "pusher" sends a signed request, and ends with nothing left hanging', async () => {
+    const api = await startPusherApi(APP);
+    const host = start({ ...ENVIRONMENTS.pusher, PUSHER_PORT: String(api.port) }, ['let-drain']);
+    const url = await host.listening();
+
+    expect(await clientConfig(url)).toMatchObject({ provider: 'pusher', key: APP.key });
+    expect(await ship(url, '42', 'alice')).toMatchObject({ status: 'sent' });
+    expect(await api.taken.next()).toEqual({
+      method: 'POST',
+      path: `/apps/${APP.id}/events`,
+      body: { name: 'ORDER_SHIPPED', data: '{"orderId":"42"}', channels: ['#server-to-user-alice'] },
+    });
+    expect(api.refused).toEqual([]);
+
+    // With the connection to Pusher kept alive.
+    expect(await host.end()).toEqual({ code: 0, signal: null });
+  });
+
+  test('on the provider "pusher" with a wrong secret gets a receipt that says so, and shows no secret', async () => {
+    const api = await startPusherApi({ ...APP, secret: 'another secret' });
+    const host = start({ ...ENVIRONMENTS.pusher, PUSHER_PORT: String(api.port) });
+    const url = await host.listening();
+
+    expect(await ship(url, '42', 'alice')).toMatchObject({
+      status: 'failed',
+      error: { code: 'PROVIDER_REJECTED', retryable: false, lost: ['alice'] },
+    });
+    expect(api.refused).toEqual([`/apps/${APP.id}/events`]);
+    await host.end();
+    expect(host.output).toContain('ORDER_SHIPPED');
+    expect(host.output).not.toContain(APP.secret);
+  });
+
+  test('on the provider "memory" relays without any server, and ends with nothing left hanging', async () => {
+    const host = start(ENVIRONMENTS.memory, ['let-drain']);
+    const url = await host.listening();
+
+    expect(await clientConfig(url)).toMatchObject({ provider: 'memory' });
+    expect(await ship(url, '42', 'alice')).toEqual({ id: expect.any(String) as unknown, status: 'sent' });
+
+    expect(await host.end()).toEqual({ code: 0, signal: null });
+  });
+
+  test.each(Object.entries(ENVIRONMENTS))('on the provider "%s" ends on SIGTERM', async (_, environment) => {
+    const host = start(environment);
+    await host.listening();
+    expect(await host.end()).toEqual({ code: null, signal: 'SIGTERM' });
+  });
+});
+
+describe('of the optional packages', () => {
+  test.each([
+    { provider: 'memory', needed: [] },
+    { provider: 'pusher', needed: ['pusher'] },
+    { provider: 'ws', needed: ['@nestjs/platform-ws', 'ws'] },
+  ] as const)('the provider "$provider" loads exactly $needed', async ({ provider, needed }) => {
+    const record = workshop.newFile('loaded');
+    const host = start({ ...ENVIRONMENTS[provider], LOADED_MODULES: record }, ['record-modules']);
+    await host.listening();
+    const loaded = await packagedModules(record);
+    const isLoaded = (name: string) => loaded.some((url) => url.includes(`/node_modules/${name}/`));
+    // @nestjs/core itself loads @nestjs/websockets wherever it is installed.
+    const ours = OPTIONAL.filter((name) => name !== '@nestjs/websockets');
+    expect(ours.filter(isLoaded)).toEqual(needed);
+  });
+
+  test('the provider "memory" needs none', async () => {
+    const host = HostProcess.start(workshop, workshop.bare, ENVIRONMENTS.memory);
+    expect(await ship(await host.listening(), '42', 'alice')).toMatchObject({ status: 'sent' });
+  });
+
+  test.each([
+    { provider: 'ws', command: 'npm install @nestjs/platform-ws @nestjs/websockets ws' },
+    { provider: 'pusher', command: 'npm install pusher' },
+  ] as const)(
+    'the provider "$provider" names what is missing, and "$command"',
+    async ({ provider, command }) => {
+      const host = HostProcess.start(workshop, workshop.bare, ENVIRONMENTS[provider]);
+      expect(await host.ended).toEqual({ code: 1, signal: null });
+      const missing = command.split(' ').slice(2);
+      const names = missing.map((name) => `"${name}"`).join(', ');
+      expect(host.output).toContain(
+        `MissingPackageError: The provider "${provider}" needs ${names}, which cannot be loaded. Install with: ${command}\n`,
+      );
+    },
+  );
+});
+
+/** Starts the application that has everything installed. */
+function start(
+  environment: Readonly<Record<string, string>>,
+  watchedBy: readonly Instrument[] = [],
+): HostProcess {
+  return HostProcess.start(workshop, workshop.full, environment, { watchedBy });
+}
+
+/** Makes the application relay, by its own HTTP route, and returns the receipt. */
+async function ship(url: string, orderId: string, memberId: string): Promise<unknown> {
+  const response = await fetch(`${url}/orders/${orderId}/ship-to/${memberId}`, { method: 'POST' });
+  expect(response.status).toBe(201);
+  return response.json();
+}
+
+async function clientConfig(url: string): Promise<unknown> {
+  const response = await fetch(`${url}/socket/config`);
+  expect(response.status).toBe(200);
+  return response.json();
+}
+
+/** The URLs that the instrument `record-modules` has written down, the host's own modules left out. */
+async function packagedModules(record: string): Promise<string[]> {
+  const urls = (await readFile(record, 'utf8')).split('\n');
+  return urls.filter((url) => url.includes('/node_modules/'));
+}
