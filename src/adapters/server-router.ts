@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -80,21 +80,19 @@ export class ServerRouter {
 
   /**
    * Node emits `upgrade` only while somebody listens. Where nobody else does, nobody else will answer either: then a
-   * WebSocket is refused, and a request that merely offers an upgrade (`curl --http2` offers h2c) is served as the plain
-   * request it would be without this listener.
+   * WebSocket is a gateway's to refuse in words that stop its client, and a request that merely offers an upgrade
+   * (`curl --http2` and Java's client offer h2c) is served as the plain request it would be without this listener.
    */
-  readonly #answerUnclaimed = (request: IncomingMessage, socket: Socket): void => {
+  readonly #answerUnclaimed = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
     if (this.server.listenerCount('upgrade') > 1) return;
-    socket.on('error', () => socket.destroy());
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      const response = new ServerResponse(request);
-      response.shouldKeepAlive = false;
-      response.assignSocket(socket);
-      response.on('finish', () => socket.end());
-      this.server.emit('request', request, response);
+    const route = [...this.#routes].find((candidate) => candidate.takeUpgrade !== undefined);
+    if (request.headers.upgrade?.toLowerCase() === 'websocket' && route !== undefined) {
+      route.takeUpgrade?.(request, socket, head);
       return;
     }
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    // Read once more from the beginning, this time without the offer.
+    socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), head]));
+    this.server.emit('connection', socket);
   };
 
   #uninstall(): void {
@@ -103,4 +101,15 @@ export class ServerRouter {
     // Whoever wrapped `emit` after us still calls ours, which passes everything on once it has no routes.
     if (this.server.emit === this.#intercept) this.server.emit = this.#emit;
   }
+}
+
+/** A request's head as it was sent, less what offers the upgrade. */
+function withoutUpgrade({ method = 'GET', url = '/', httpVersion, rawHeaders }: IncomingMessage): string {
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (!/^(?:connection|upgrade|http2-settings)$/i.test(name))
+      head += `${name}: ${rawHeaders[index + 1] ?? ''}\r\n`;
+  }
+  return `${head}\r\n`;
 }

@@ -17,8 +17,8 @@ export interface ClientConfig {
 }
 
 /** @throws Error when the backend does not answer with a configuration a browser can use */
-export async function readConfig(url: string): Promise<ClientConfig> {
-  const response = await fetch(url).catch((cause: unknown) => {
+export async function readConfig(url: string, headers: Record<string, string>): Promise<ClientConfig> {
+  const response = await fetch(url, { headers }).catch((cause: unknown) => {
     throw new Error(`${url} cannot be reached`, { cause });
   });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);

@@ -3,6 +3,7 @@ import { type AuthEndpoint, type ClientConfig, readConfig } from './client-confi
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
 import { whenReady } from './when-ready.js';
 
+export * from '../ports/socket-events.js';
 export type { EventName, PayloadOf, PusherClass, PusherLike };
 
 /** Headers that say who the member is, or a function that is asked before every request (a token that gets renewed). */
@@ -44,8 +45,8 @@ export async function connect<P extends PusherLike>(
   Pusher: PusherClass<P>,
   { url = '', path = '/socket', headers = {} }: ConnectOptions = {},
 ): Promise<SwitchboardSocket<P>> {
-  const config = await readConfig(`${url.replace(/\/+$/, '')}${path}/config`);
   const headersProvider = typeof headers === 'function' ? headers : () => headers;
+  const config = await readConfig(`${url.replace(/\/+$/, '')}${path}/config`, headersProvider());
   const withHeaders = (auth: AuthEndpoint) => ({
     ...auth,
     // The backend names a path on its own origin, which need not be the page's.

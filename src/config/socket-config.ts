@@ -106,7 +106,7 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
   const provider = given['SOCKET_PROVIDER'] ?? (isProduction ? undefined : 'ws');
   if (provider === undefined)
     problems.push('SOCKET_PROVIDER: is required in production; one of: ws, pusher, memory');
-  if (provider === 'pusher' || (provider === 'ws' && isProduction)) {
+  if (provider === 'pusher' || (provider !== 'memory' && isProduction)) {
     const reason = provider === 'pusher' ? 'by the provider "pusher"' : 'in production';
     for (const name of ['SOCKET_APP_ID', 'SOCKET_APP_KEY', 'SOCKET_APP_SECRET']) {
       if (given[name] === undefined) problems.push(`${name}: is required ${reason}`);
@@ -132,6 +132,13 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
 function describe(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknown>>): string {
   const name = String(issue.path[0]);
   const value = given[name];
-  const shown = SECRET_VARIABLES.has(name) ? `${String(value).length} characters` : JSON.stringify(value);
+  const shown = SECRET_VARIABLES.has(name)
+    ? `${String(value).length} characters`
+    : JSON.stringify(withoutPasswords(String(value)));
   return `${name}: ${issue.message}; it is ${shown}`;
+}
+
+/** An address may carry a user and a password: `https://user:password@host`. */
+function withoutPasswords(text: string): string {
+  return text.replace(/\/\/[^/@\s,]*@/g, '//…@');
 }

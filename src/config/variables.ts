@@ -3,12 +3,14 @@ import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { PROVIDERS } from '../ports/socket-config.js';
 
-const integer = (minimum: number, maximum: number) =>
-  z.coerce
-    .number({ error: `must be a whole number from ${minimum} to ${maximum}` })
-    .int(`must be a whole number from ${minimum} to ${maximum}`)
-    .min(minimum, `must be a whole number from ${minimum} to ${maximum}`)
-    .max(maximum, `must be a whole number from ${minimum} to ${maximum}`);
+const integer = (minimum: number, maximum: number) => {
+  const allowed = `must be a whole number from ${minimum} to ${maximum}`;
+  return z
+    .string()
+    .regex(/^\d+$/, allowed)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, allowed);
+};
 const port = integer(1, 65_535);
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: `must be one of: ${values.join(', ')}` });

@@ -4,6 +4,8 @@ export interface Identity {
   readonly id: string;
   /** What others on a presence channel may know about the member. */
   readonly info?: Readonly<Record<string, unknown>>;
+  /** Whose coming online and going offline the member's browsers are told: 100 members at most. */
+  readonly watchlist?: readonly string[];
 }
 
 /** As whom a member appears on a presence channel. */

@@ -9,5 +9,5 @@ export {
 export { FakeMember, type ReceivedEvent } from './fake-member.js';
 export { type SocketMatchers, socketMatchers } from './matchers.js';
 export type { Relayed } from './relayed.js';
-export { SocketFake } from './socket-fake.js';
+export { SocketAssertionError, SocketFake } from './socket-fake.js';
 export { SocketTestingModule } from './socket-testing.module.js';

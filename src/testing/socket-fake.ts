@@ -1,4 +1,3 @@
-import { AssertionError } from 'node:assert';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
@@ -65,22 +64,22 @@ export class SocketFake {
     return this.relayed.slice(before);
   }
 
-  /** @throws AssertionError unless the event went to the member; with a payload or a predicate, unless that fits too */
+  /** @throws SocketAssertionError unless the event went to the member; with a payload or a predicate, unless that fits too */
   assertRelayed(memberId: string, event: string, ...expected: [Expected?]): void {
     this.#assert('member', memberId, `to be relayed to member "${memberId}"`, event, expected);
   }
 
-  /** @throws AssertionError unless the event went to the channel */
+  /** @throws SocketAssertionError unless the event went to the channel */
   assertRelayedToChannel(channel: string, event: string, ...expected: [Expected?]): void {
     this.#assert('channel', channel, `to be relayed to channel "${channel}"`, event, expected);
   }
 
-  /** @throws AssertionError unless the event was broadcast */
+  /** @throws SocketAssertionError unless the event was broadcast */
   assertBroadcast(event: string, ...expected: [Expected?]): void {
     this.#assert('broadcast', this.runtime.config.broadcastChannel, 'to be broadcast', event, expected);
   }
 
-  /** @throws AssertionError when anything was relayed, broadcast or disconnected: to this member, or at all */
+  /** @throws SocketAssertionError when anything was relayed, broadcast or disconnected: to this member, or at all */
   assertNothingRelayed(memberId?: string): void {
     const found = this.relayed.filter(({ kind, to }) => {
       return memberId === undefined || ((kind === 'member' || kind === 'disconnect') && to === memberId);
@@ -89,7 +88,7 @@ export class SocketFake {
     if (found.length > 0) fail(`Expected nothing to be relayed to ${whom}, but this was:${listing(found)}`);
   }
 
-  /** @throws AssertionError unless the application disconnected the member */
+  /** @throws SocketAssertionError unless the application disconnected the member */
   assertDisconnected(memberId: string): void {
     const disconnected = this.relayed.filter(({ kind }) => kind === 'disconnect').map(({ to }) => to);
     if (disconnected.includes(memberId)) return;
@@ -111,6 +110,11 @@ export class SocketFake {
   }
 }
 
+/** What a failed assertion of the fake throws. Its message is a sentence that lists what did arrive. */
+export class SocketAssertionError extends Error {
+  override readonly name = 'SocketAssertionError';
+}
+
 function fail(message: string): never {
-  throw new AssertionError({ message, stackStartFn: fail });
+  throw new SocketAssertionError(message);
 }

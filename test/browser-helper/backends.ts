@@ -7,12 +7,18 @@ import { Pusher } from '../support/pusher-browser.js';
 import { onTeardown } from '../support/teardown.js';
 
 /** Connects the real `pusher-js`, and lets go of it after the test. */
-export async function connected(options: ConnectOptions): Promise<SwitchboardSocket<Pusher>> {
-  const socket = await connect(Pusher, options);
-  onTeardown(() => {
-    socket.disconnect();
-  });
-  return socket;
+export function connected(options: ConnectOptions): Promise<SwitchboardSocket<Pusher>> {
+  return connect(ReleasedPusher, options);
+}
+
+/** The `pusher-js` class; whatever is left of a client of it after the test is not left any longer. */
+export class ReleasedPusher extends Pusher {
+  constructor(...args: ConstructorParameters<typeof Pusher>) {
+    super(...args);
+    onTeardown(() => {
+      this.disconnect();
+    });
+  }
 }
 
 /** A server that is no Switchboard. */

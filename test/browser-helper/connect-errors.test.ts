@@ -1,14 +1,13 @@
 import { AuthorizeChannel, type ChannelAuthorizer, SocketService } from 'nestjs-switchboard';
 import { connect } from 'nestjs-switchboard/browser';
 import { rejection, startHost } from '../support/hosts.js';
-import { Pusher } from '../support/pusher-browser.js';
-import { answering, changedConfigOf, closedPort, watchSockets } from './backends.js';
+import { answering, changedConfigOf, closedPort, ReleasedPusher, watchSockets } from './backends.js';
 
 const ALICE = { 'x-member': 'alice' };
 
 /** The sentence that `connect` rejects with. */
 async function failure(url: string, headers: Record<string, string> = ALICE): Promise<string> {
-  const error = await rejection(connect(Pusher, { url, headers }));
+  const error = await rejection(connect(ReleasedPusher, { url, headers }));
   return (error as Error).message;
 }
 
@@ -19,7 +18,7 @@ describe('a backend that cannot be asked', () => {
   });
 
   test('because nobody listens there keeps the cause', async () => {
-    const error = await rejection(connect(Pusher, { url: `http://127.0.0.1:${await closedPort()}` }));
+    const error = await rejection(connect(ReleasedPusher, { url: `http://127.0.0.1:${await closedPort()}` }));
     expect((error as Error).cause).toBeDefined();
   });
 

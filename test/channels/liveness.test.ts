@@ -98,7 +98,8 @@ describe('A client that is silent (3.10)', () => {
       bob.says('pusher:pong');
       session.clock.advance(SECOND);
     };
-    while (ann.closes.length === 0) alive();
+    for (let s = 0; s < 60 && ann.closes.length === 0; s++) alive();
+    expect(ann.closes).toEqual([4201]);
     expect(bob.hears()).toEqual([]);
     for (let s = 0; s < 4; s++) alive();
     expect(names(bob.hears())).toEqual(['pusher_internal:member_removed']);

@@ -93,7 +93,7 @@ describe('A member whose connection breaks (3.6)', () => {
     bob.isLost();
     expect(session.engine.channels).toBe(1);
     session.clock.advance(3_000);
-    expect(session.engine.channels).toBe(0);
+    expect([session.engine.channels, session.clock.timers]).toEqual([0, 0]);
   });
 
   it('that was the last one finds the channel as it was, when back within the grace period', () => {
@@ -144,5 +144,14 @@ describe('A restart of the server (3.11)', () => {
     session.engine.close();
     session.clock.advance(60_000);
     expect([...bob.hears(), ...ann.hears()]).toEqual([]);
+  });
+
+  it('leaves no timer behind', () => {
+    const { session, ann } = room();
+    ann.isLost();
+    session.joins('orders').isLost();
+    expect(session.clock.timers).toBeGreaterThan(1);
+    session.engine.close();
+    expect(session.clock.timers).toBe(0);
   });
 });

@@ -101,6 +101,12 @@ describe("a secret's value", () => {
     expect(everythingAbout(() => socketConfig({}, { encryptionMasterKey: key }))).not.toContain(key);
   });
 
+  test('never appears in the error when it is the password in a webhook’s address', () => {
+    const read = () => socketConfig({ SOCKET_WEBHOOK_URLS: 'ftp://user:hunter2@hooks.example.com' });
+    expect(named(problemsOf(read))).toEqual(['SOCKET_WEBHOOK_URLS']);
+    expect(everythingAbout(read)).not.toContain('hunter2');
+  });
+
   test('is what it was, when it is a master key of 32 bytes', () => {
     const bytes = Buffer.from([...Array(32).keys()]);
     const config = socketConfig({ SOCKET_ENCRYPTION_MASTER_KEY: bytes.toString('base64') });

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
 import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import { ChannelEngine } from '../../src/channels/channel-engine.js';
+import type { Timer } from '../../src/ports/clock.js';
 import type { Connection } from '../../src/channels/connection.js';
 import type { Session } from '../../src/channels/session.js';
 import type { SocketSettings } from '../../src/config/settings.js';
@@ -19,9 +20,32 @@ export interface HeardFrame {
   readonly user_id?: string;
 }
 
+/** Stands still until it is moved, and knows how many calls are waiting for it. */
+class CountingClock extends ManualClock {
+  readonly #running = new Set<object>();
+
+  get timers(): number {
+    return this.#running.size;
+  }
+
+  override after(milliseconds: number, call: () => void): Timer {
+    const timer = super.after(milliseconds, () => {
+      this.#running.delete(timer);
+      call();
+    });
+    this.#running.add(timer);
+    return {
+      cancel: () => {
+        this.#running.delete(timer);
+        timer.cancel();
+      },
+    };
+  }
+}
+
 /** The engine with a clock that stands still, and a place where unexpected errors are found. */
 export class EngineSession {
-  readonly clock = new ManualClock();
+  readonly clock = new CountingClock();
   /** What the engine logged as an error: nothing a client sends should get there. */
   readonly errors: string[] = [];
   readonly engine: ChannelEngine;

@@ -78,7 +78,7 @@ export class ChannelAuthorization implements OnModuleInit {
     const problem = memberIdProblem(member.id);
     if (problem !== undefined)
       throw new SocketUsageError('INVALID_MEMBER_ID', `identify() gave a bad member id: ${problem}`);
-    const userData = JSON.stringify({ id: member.id, user_info: member.info });
+    const userData = JSON.stringify({ id: member.id, user_info: member.info, watchlist: member.watchlist });
     return { auth: sign(this.runtime.config.app, userStringToSign(socketId, userData)), user_data: userData };
   }
 

@@ -5,7 +5,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import type { HttpAdapterHost } from '@nestjs/core';
+import type { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import type { Container } from 'inversify';
 import {
   type ClientOptions,
@@ -19,7 +19,7 @@ import { createSocketContainer } from '../../adapters/socket-container.js';
 import { socketConfig } from '../../config/socket-config.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
-import type { SocketModuleOptions } from './socket-options.js';
+import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js';
 
 /** The border between the two containers: the inside as inversify composed it, started and stopped with the Nest application. */
 @Injectable()
@@ -30,6 +30,8 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     /** The inside: `container.get(token)`. */
     readonly container: Container,
     private readonly host: HttpAdapterHost,
+    /** Where the endpoints are, once the application is complete. */
+    private readonly endpoints: () => string,
   ) {}
 
   /**
@@ -39,15 +41,17 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
    */
   static async create(
     options: SocketModuleOptions,
-    gatewayPath: string,
+    { path, gatewayPath }: Required<SocketModulePaths>,
     host: HttpAdapterHost,
+    application: ApplicationConfig,
     override: Provider | undefined,
   ): Promise<SocketRuntime> {
     const settings = override === undefined ? options : { ...options, provider: override };
     const config = socketConfig(options.env ?? process.env, settings, gatewayPath);
     const adapter = await loadAdapter(config.provider);
     const container = await createSocketContainer(config, adapter, new Logger('SocketModule'));
-    return new SocketRuntime(config, adapter, container, host);
+    const endpoints = () => absolutePath(application.getGlobalPrefix(), path);
+    return new SocketRuntime(config, adapter, container, host, endpoints);
   }
 
   get client(): ISocketClient {
@@ -64,12 +68,33 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     // A worker or a command-line tool has no HTTP adapter, whatever the type says.
     const server = (this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined)?.getHttpServer() as
       Server | undefined;
-    if (server === undefined || !this.container.isBound(SERVER_ATTACHMENT)) return;
-    this.container.get<ServerAttachment>(SERVER_ATTACHMENT).attach(server);
+    if (server !== undefined) this.#attachment?.attach(server, this.endpoints());
+    else if (this.config.provider === 'ws') {
+      new Logger('SocketModule').warn(
+        'There is no HTTP server to listen on: relays of this process reach nobody',
+      );
+    }
   }
 
   /** Before Nest closes the HTTP server, which would wait for the sockets. */
   async beforeApplicationShutdown(): Promise<void> {
+    this.#attachment?.detach?.();
     await this.client.close();
   }
+
+  get #attachment(): ServerAttachment | undefined {
+    const { container } = this;
+    return container.isBound(SERVER_ATTACHMENT)
+      ? container.get<ServerAttachment>(SERVER_ATTACHMENT)
+      : undefined;
+  }
+}
+
+/** Puts parts of a path together, whatever slashes they have at their ends. */
+function absolutePath(...parts: readonly string[]): string {
+  return parts
+    .flatMap((part) => part.split('/'))
+    .filter(Boolean)
+    .map((part) => `/${part}`)
+    .join('');
 }

@@ -14,6 +14,7 @@ import {
 } from '@nestjs/common';
 import type { ClientOptions } from '../../adapters/adapter.js';
 import type { ChannelAuth, Identity, UserAuth } from '../../ports/authorization.js';
+import { SocketUsageError } from '../../ports/errors.js';
 import type { Provider } from '../../ports/socket-config.js';
 import { channelNameProblem } from '../../protocol/channel-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
@@ -98,7 +99,9 @@ export function createSocketController(path: string): Type<unknown> {
       const problem = channelNameProblem(channel);
       if (problem !== undefined) throw new BadRequestException(`channel_name: ${problem}`);
       const member = await this.identify(request);
-      const auth = await this.authorization.authorizeChannel(member, socketId, String(channel));
+      const auth = await this.signed(() =>
+        this.authorization.authorizeChannel(member, socketId, String(channel)),
+      );
       if (auth === undefined)
         throw new ForbiddenException(`Channel "${String(channel)}" is not open to this member`);
       return auth;
@@ -108,7 +111,19 @@ export function createSocketController(path: string): Type<unknown> {
     @HttpCode(200)
     async authorizeUser(@Req() request: HttpRequest, @Body() body: unknown): Promise<UserAuth> {
       const socketId = socketIdOf(body);
-      return this.authorization.authorizeUser(await this.identify(request), socketId);
+      const member = await this.identify(request);
+      return this.signed(() => this.authorization.authorizeUser(member, socketId));
+    }
+
+    /** What the application says of a member may be unusable: the operator has to know, the caller is refused. */
+    private async signed<T>(sign: () => T | Promise<T>): Promise<T> {
+      try {
+        return await sign();
+      } catch (error) {
+        if (!(error instanceof SocketUsageError)) throw error;
+        this.logger.error(error.message);
+        throw new ForbiddenException('The caller cannot be signed in');
+      }
     }
 
     private async identify(request: HttpRequest): Promise<Identity> {

@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
-import { DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { ChannelAuthorization } from './channel-authorization.js';
 import {
   PROVIDER_OVERRIDE,
@@ -52,13 +53,23 @@ function assemble(
       options,
       {
         provide: SocketRuntime,
-        inject: [SOCKET_OPTIONS, HttpAdapterHost, { token: PROVIDER_OVERRIDE, optional: true }],
-        useFactory: (socketOptions: SocketModuleOptions, host: HttpAdapterHost, override?: 'memory') =>
-          SocketRuntime.create(socketOptions, gatewayPath, host, override),
+        inject: [
+          SOCKET_OPTIONS,
+          HttpAdapterHost,
+          ApplicationConfig,
+          { token: PROVIDER_OVERRIDE, optional: true },
+        ],
+        useFactory: (
+          socketOptions: SocketModuleOptions,
+          host: HttpAdapterHost,
+          application: ApplicationConfig,
+          override?: 'memory',
+        ) => SocketRuntime.create(socketOptions, { path, gatewayPath }, host, application, override),
       },
+      { provide: SOCKET_CLIENT, inject: [SocketRuntime], useFactory: ({ client }: SocketRuntime) => client },
       ChannelAuthorization,
       SocketService,
     ],
-    exports: [SocketService, ChannelAuthorization, SocketRuntime],
+    exports: [SocketService, SOCKET_CLIENT, ChannelAuthorization, SocketRuntime],
   };
 }

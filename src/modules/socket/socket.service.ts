@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ChannelEventSource } from '../../channels/channel-event-source.js';
+import type { ChannelEventName } from '../../ports/channel-events.js';
 import { SocketDeliveryError } from '../../ports/errors.js';
 import type { EventName, PayloadOf } from '../../ports/event-map.js';
 import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
+import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import type { Receipt } from './receipt.js';
 import { checkChannel, checkEncryptedSize, checkMemberId, checkRelay } from './relay-checks.js';
 import { type LostRelay, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
@@ -27,9 +30,10 @@ type Rest<E extends EventName> =
  * rejects with a `SocketDeliveryError` instead.
  */
 @Injectable()
-export class SocketService {
+export class SocketService implements OnApplicationShutdown {
   private readonly logger = new Logger(SocketService.name);
   private readonly client: ISocketClient;
+  readonly #listeners: ChannelListeners;
   #sent = 0;
   #failed = 0;
 
@@ -38,6 +42,7 @@ export class SocketService {
     @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
   ) {
     this.client = runtime.client;
+    this.#listeners = new ChannelListeners(runtime.container.get(ChannelEventSource), this.logger);
   }
 
   /** The provider in force. */
@@ -109,6 +114,21 @@ export class SocketService {
       this.logger.warn(`The provider could not say who is online: ${error.message}`);
       return undefined;
     }
+  }
+
+  /**
+   * Calls back with what happens on channels, at once and in order, until the application is closed or the returned
+   * function is called. On `pusher` that takes a webhook to `/socket/webhook` in the app's settings there.
+   *
+   * What a listener throws or rejects with is logged and harms nobody.
+   */
+  onChannelEvent<N extends ChannelEventName>(name: N, listener: ChannelListener<N>): () => void {
+    return this.#listeners.add(name, listener);
+  }
+
+  /** Once everything is closed, so that what happens on the way out is still told. */
+  onApplicationShutdown(): void {
+    this.#listeners.release();
   }
 
   /** How the provider is doing, asked now. Never rejects. */

@@ -72,6 +72,25 @@ describe('A connection to the gateway (3.1)', () => {
     expect(await client.next()).toMatchObject({ event: 'pusher:pong' });
   });
 
+  it('may speak in the same breath as it knocks', async () => {
+    const host = await Host.start();
+    const answers = await new Promise<string>((resolve) => {
+      const socket = connectTcp(host.port, '127.0.0.1');
+      onTeardown(() => socket.destroy());
+      let received = '';
+      socket.on('data', (data: Buffer) => {
+        received += data.toString();
+        if (received.includes('pusher:pong')) resolve(received);
+      });
+      const ping = Buffer.from('{"event":"pusher:ping"}');
+      // A masked text frame; the mask is zero.
+      const frame = Buffer.concat([Buffer.from([0x81, 0x80 | ping.length, 0, 0, 0, 0]), ping]);
+      socket.write(Buffer.concat([Buffer.from(knock(`/app/${KEY}?${GOOD}`)), frame]));
+    });
+    expect(answers.indexOf('pusher:connection_established')).toBeLessThan(answers.indexOf('pusher:pong'));
+    expect(answers).toContain('pusher:connection_established');
+  });
+
   it('is pinged when it is silent, and closed with 4201 when it stays so (3.10)', async () => {
     const host = await Host.start({ gateway: { activityTimeoutS: 1, pongTimeoutS: 1 } });
     const client = host.raw();
@@ -194,11 +213,13 @@ async function upgradedTcp(port: number, path = `/app/${KEY}?${GOOD}`) {
   const socket = connectTcp(port, '127.0.0.1');
   onTeardown(() => socket.destroy());
   socket.on('error', () => undefined);
-  socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-  );
+  socket.write(knock(path));
   const [answer] = (await once(socket, 'data')) as [Buffer];
   expect(answer.toString()).toMatch(/^HTTP\/1\.1 101 /);
   return socket;
 }
+
+/** The request that asks for a WebSocket. */
+const knock = (path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';

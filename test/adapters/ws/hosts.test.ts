@@ -76,7 +76,7 @@ describe.each(hosts)('The gateway on %s (3.17)', (_, options) => {
 
   it('leaves every other path alone', async () => {
     const { host } = await start();
-    expect([404, 'destroyed']).toContain(await host.raw('/nowhere').refusal());
+    expect(await host.raw('/nowhere').closed).toMatchObject({ code: 4005 });
     expect((await fetch(`${host.url}/nowhere`)).status).toBe(404);
     expect((await fetch(`${host.url}/app/${host.app.key}?protocol=7`)).status).toBe(404);
   });
@@ -89,9 +89,9 @@ describe('The gateway below a path (3.17)', () => {
     '/wsapp/switchboard-key',
     '/ws/ws/app/switchboard-key',
     '/WS/app/switchboard-key',
-  ])('does not answer at %s', async (path) => {
+  ])('refuses %s with 4005', async (path) => {
     const host = await Host.start({ gatewayPath: '/ws' });
-    expect([404, 'destroyed']).toContain(await host.raw(`${path}?protocol=7`).refusal());
+    expect(await host.raw(`${path}?protocol=7`).closed).toMatchObject({ code: 4005 });
     await host.raw('/ws/app/switchboard-key?protocol=7').greeted();
   });
 

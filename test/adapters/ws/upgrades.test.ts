@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { get, type IncomingMessage, type Server } from 'node:http';
+import { type IncomingMessage, request, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { INestApplication } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -19,11 +19,11 @@ class ChatGateway {
 }
 
 /** The host application's own `upgrade` listener for /other; everything else it leaves alone. */
-function listenOnOther(server: Server): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+function listenOnOther(server: Server): (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const sockets = new WebSocketServer({ noServer: true });
-  const listener = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (request.url !== '/other') return;
-    sockets.handleUpgrade(request, socket, head, (client) => {
+  const listener = (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (incoming.url !== '/other') return;
+    sockets.handleUpgrade(incoming, socket, head, (client) => {
       client.on('message', () => {
         client.send('{"event":"from the host itself"}');
       });
@@ -108,8 +108,8 @@ describe('Beside the gateway (3.17)', () => {
       prepare: (app) => {
         app.useWebSocketAdapter(new FencedWsAdapter(app, upgrades));
         const server = app.getHttpServer() as Server;
-        server.on('upgrade', (request: IncomingMessage, ...rest: unknown[]) => {
-          if (request.url !== '/other') upgrades.emit('upgrade', request, ...rest);
+        server.on('upgrade', (incoming: IncomingMessage, ...rest: unknown[]) => {
+          if (incoming.url !== '/other') upgrades.emit('upgrade', incoming, ...rest);
         });
         listenOnOther(server);
       },
@@ -124,11 +124,11 @@ describe('Beside the gateway (3.17)', () => {
   it('a host’s own upgrade listener may take its time', async () => {
     const host = await Host.start();
     const sockets = new WebSocketServer({ noServer: true });
-    host.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    host.server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
       // Another request comes and goes before this one is answered.
       void fetch(`${host.url}/socket/config`).then(async (response) => {
         await response.text();
-        sockets.handleUpgrade(request, socket, head, (client) => {
+        sockets.handleUpgrade(incoming, socket, head, (client) => {
           client.send('{"event":"late"}');
         });
       });
@@ -139,8 +139,8 @@ describe('Beside the gateway (3.17)', () => {
   it('the gateway’s upgrades are seen by nobody else', async () => {
     const host = await Host.start();
     const seen: (string | undefined)[] = [];
-    host.server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
-      seen.push(request.url);
+    host.server.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
+      seen.push(incoming.url);
       socket.destroy();
     });
     await host.raw().greeted();
@@ -149,10 +149,10 @@ describe('Beside the gateway (3.17)', () => {
   });
 
   it.each(['/', '/nowhere', '/application', '/app-key', '/APP/switchboard-key', '/x/app/switchboard-key'])(
-    'an upgrade to %s, which nobody wants, is answered 404 or destroyed',
+    'an upgrade to %s, which nobody else wants, is answered with 4005, which stops the client',
     async (path) => {
       const host = await Host.start();
-      expect([404, 'destroyed']).toContain(await host.raw(path).refusal());
+      expect(await host.raw(path).closed).toMatchObject({ code: 4005 });
       await host.raw().greeted();
     },
   );
@@ -167,6 +167,12 @@ describe('Beside the gateway (3.17)', () => {
     const host = await Host.start();
     const response = await fetchOffering(`${host.url}/socket/config`, 'h2c');
     expect(response).toBe(200);
+  });
+
+  it('a request with a body that offers to upgrade to HTTP/2 is not served without its body', async () => {
+    const host = await Host.start();
+    const status = await fetchOffering(`${host.url}/socket/user-auth`, 'h2c', 'socket_id=1.1');
+    expect(status).toBe(200);
   });
 
   it('an upgrade to the gateway that is no WebSocket is refused and not left hanging', async () => {
@@ -225,15 +231,26 @@ describe('When the application closes (3.17)', () => {
 });
 
 /** The status that an ordinary request is answered with when it also offers to change the protocol. */
-function fetchOffering(url: string, upgrade: string): Promise<number> {
+function fetchOffering(url: string, upgrade: string, form?: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const offer = get(url, {
-      headers: { connection: 'Upgrade, HTTP2-Settings', upgrade, 'http2-settings': '' },
+    const offer = request(url, {
+      method: form === undefined ? 'GET' : 'POST',
+      headers: {
+        connection: 'Upgrade, HTTP2-Settings',
+        upgrade,
+        'http2-settings': '',
+        ...(form !== undefined && {
+          'x-member': 'ann',
+          'content-type': 'application/x-www-form-urlencoded',
+          'content-length': form.length,
+        }),
+      },
     });
     offer.on('response', (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });
     offer.on('error', reject);
+    offer.end(form);
   });
 }
