@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
 
 /** How much of a request is a route's own: `best` when it also names the route's own application. */
 export type Claim = 'best' | 'yes' | 'no';
@@ -92,7 +93,8 @@ export class ServerRouter {
     }
     // Read once more from the beginning, this time without the offer.
     socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), head]));
-    this.server.emit('connection', socket);
+    // A TLS server would begin a second handshake inside the first.
+    this.server.emit(this.server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
   };
 
   #uninstall(): void {

@@ -23,7 +23,7 @@ export function parseClientFrame(text: string): ClientFrame {
   if (typeof value['event'] !== 'string' || value['event'] === '') {
     throw new ProtocolError(null, 'The message has no "event"');
   }
-  const channel = value['channel'];
+  const channel = value['channel'] ?? undefined;
   if (channel !== undefined && typeof channel !== 'string') {
     throw new ProtocolError(null, 'The message\'s "channel" is not a text');
   }

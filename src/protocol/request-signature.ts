@@ -1,0 +1,91 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { AppCredentials } from '../ports/socket-config.js';
+
+/** How many seconds a request's timestamp may differ from the server's clock, either way. Protocol section 3.14. */
+export const SIGNATURE_WINDOW_S = 600;
+
+/** The query parameters that sign a request and say nothing else. */
+export const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set([
+  'auth_key',
+  'auth_timestamp',
+  'auth_version',
+  'auth_signature',
+  'body_md5',
+]);
+
+/** The parts of a request to the Pusher HTTP API that its signature covers. The body is covered by `body_md5`. */
+export interface SignableRequest {
+  readonly method: string;
+  /** Without the query, as it is sent: what is percent-encoded stays so. */
+  readonly path: string;
+  /** The query, decoded. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** What a request's signature is made of: method, path, and the query with sorted lower-case keys and plain values. */
+export function requestStringToSign({ method, path, parameters }: SignableRequest): string {
+  const signed = [...parameters]
+    .map(([key, value]) => [key.toLowerCase(), value] as const)
+    .filter(([key]) => key !== 'auth_signature')
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  return `${method.toUpperCase()}\n${path}\n${signed.map(([key, value]) => `${key}=${value}`).join('&')}`;
+}
+
+/** A request's `auth_signature`: the hex HMAC-SHA256 of its string to sign. */
+export function signRequest(secret: string, request: SignableRequest): string {
+  return createHmac('sha256', secret).update(requestStringToSign(request)).digest('hex');
+}
+
+/** The hex MD5 of a raw body, as `body_md5` carries it. */
+export function bodyMd5(body: string | Buffer): string {
+  return createHash('md5').update(body).digest('hex');
+}
+
+/**
+ * Says why a request is not to be believed, or nothing. Compares in constant time, and needs no body: that is checked
+ * with {@link bodyProblem}, once it is known that reading it is worth the while.
+ *
+ * @param request with lower-case parameter names
+ * @param now milliseconds since the epoch
+ * @param signedPath the path that the signature may cover instead: clients that are told of a server's path prefix as
+ * a part of its host sign without it
+ */
+export function requestProblem(
+  app: AppCredentials,
+  request: SignableRequest,
+  now: number,
+  signedPath = request.path,
+): string | undefined {
+  const { parameters } = request;
+  for (const name of ['auth_key', 'auth_timestamp', 'auth_version', 'auth_signature']) {
+    if (!parameters.has(name)) return `Missing parameter: ${name}`;
+  }
+  if (parameters.get('auth_key') !== app.key) return 'Unknown auth_key';
+  if (parameters.get('auth_version') !== '1.0') return 'Unknown auth_version: it must be 1.0';
+  const timestamp = parameters.get('auth_timestamp') ?? '';
+  if (!/^\d{1,12}$/.test(timestamp)) return 'Invalid auth_timestamp: it must be whole seconds since 1970';
+  const time = Math.floor(now / 1_000);
+  if (Math.abs(time - Number(timestamp)) > SIGNATURE_WINDOW_S) {
+    return `Timestamp expired: the given timestamp (${timestamp}) is not within ${SIGNATURE_WINDOW_S}s of the server's time (${time})`;
+  }
+  const signature = parameters.get('auth_signature') ?? '';
+  if (isEqual(signature, signRequest(app.secret, request))) return undefined;
+  const withoutPrefix = { ...request, path: signedPath };
+  if (signedPath !== request.path && isEqual(signature, signRequest(app.secret, withoutPrefix)))
+    return undefined;
+  return `Invalid signature: it must be the hex HMAC-SHA256 by the app's secret of ${JSON.stringify(requestStringToSign(request))}`;
+}
+
+/** Says why a body is not the one that was signed, or nothing. `parameters` are those of the signed request. */
+export function bodyProblem(parameters: ReadonlyMap<string, string>, body: Buffer): string | undefined {
+  const md5 = parameters.get('body_md5');
+  if (md5 === undefined) {
+    return body.length === 0 ? undefined : 'Missing parameter: body_md5, for the request has a body';
+  }
+  return isEqual(md5, bodyMd5(body)) ? undefined : 'Invalid body_md5: it is not the hex MD5 of the raw body';
+}
+
+function isEqual(received: string, expected: string): boolean {
+  const [one, other] = [Buffer.from(received), Buffer.from(expected)];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
