@@ -1,5 +1,6 @@
 export * from './ports/socket-events.js';
 export type { EventName, PayloadOf } from './ports/event-map.js';
+export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
 export type { Admission, ChannelAuthorizer, Identity, PresenceMember } from './ports/authorization.js';
 export {
   type DeliveryFailure,
@@ -34,6 +35,7 @@ export type { ClientOptions, ClientOrigin, SocketAdapter } from './adapters/adap
 export { loadAdapter } from './adapters/index.js';
 export { createSocketContainer } from './adapters/socket-container.js';
 export { AuthorizeChannel } from './modules/socket/authorize-channel.decorator.js';
+export type { ChannelListener } from './modules/socket/channel-listeners.js';
 export type { Receipt } from './modules/socket/receipt.js';
 export type { ClientConfig } from './modules/socket/socket.controller.js';
 export { SocketModule } from './modules/socket/socket.module.js';

@@ -36,8 +36,14 @@ export interface SocketAdapter {
 
 /** Bound by adapters that listen on the host application's HTTP server. */
 export interface ServerAttachment {
-  /** Starts to listen. Leaves every path but its own to the server's other listeners. */
-  attach(server: Server): void;
+  /**
+   * Starts to listen. Leaves every path but its own to the server's other listeners.
+   *
+   * @param path where the module's endpoints are; `/socket` unless the host says otherwise
+   */
+  attach(server: Server, path?: string): void;
+  /** Stops to listen, unless closing the client does. */
+  detach?(): void;
 }
 
 /** The inversify token of {@link ServerAttachment}. */

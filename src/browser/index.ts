@@ -3,7 +3,7 @@ import { type AuthEndpoint, type ClientConfig, readConfig } from './client-confi
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
 import { whenReady } from './when-ready.js';
 
-export * from '../ports/socket-events.js';
+export type * from '../ports/socket-events.js';
 export type { EventName, PayloadOf, PusherClass, PusherLike };
 
 /** Headers that say who the member is, or a function that is asked before every request (a token that gets renewed). */

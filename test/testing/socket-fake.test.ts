@@ -1,4 +1,3 @@
-import { AssertionError } from 'node:assert';
 import { rejection, startFake } from '../support/hosts.js';
 
 const HELLO = { from: 'ada', text: 'hello' };
@@ -8,8 +7,7 @@ function sentence(assertion: () => void): string {
   try {
     assertion();
   } catch (error) {
-    expect(error).toBeInstanceOf(AssertionError);
-    return (error as AssertionError).message;
+    return (error as Error).message;
   }
   throw new Error('The assertion held');
 }
@@ -84,9 +82,12 @@ describe('captured', () => {
   test('returns what was relayed meanwhile, by a handler nobody awaits too', async () => {
     const { fake, service } = await startFake();
     await service.broadcast('ANNOUNCED', { message: 'before' });
-    const captured = await fake.captured(() => {
-      void Promise.resolve().then(() => service.relayToMember('alice', 'MEMBER_MESSAGED', HELLO));
-    });
+    const handler = async () => {
+      // Handlers have a long way to go, like through a repository or two.
+      for (let step = 0; step < 100; step++) await Promise.resolve();
+      await service.relayToMember('alice', 'MEMBER_MESSAGED', HELLO);
+    };
+    const captured = await fake.captured(() => void handler().catch(() => undefined));
     await service.broadcast('ANNOUNCED', { message: 'after' });
     expect(captured).toEqual([{ kind: 'member', to: 'alice', event: 'MEMBER_MESSAGED', payload: HELLO }]);
   });

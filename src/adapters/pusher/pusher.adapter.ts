@@ -2,10 +2,11 @@ import { ContainerModule } from 'inversify';
 import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { SOCKET_CLIENT, type ISocketClient } from '../../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
-import type { ClientOptions, SocketAdapter } from '../adapter.js';
+import { type ClientOptions, SERVER_ATTACHMENT, type SocketAdapter } from '../adapter.js';
 import { DEFAULT_CLUSTER, PusherHttpApi } from './pusher-http-api.js';
 import { loadPusherSdk } from './pusher-sdk.js';
 import { PusherSocketClient } from './pusher-socket-client.js';
+import { WebhookReceiver } from './webhook-receiver.js';
 
 /**
  * Hosted Pusher, or any server with the same HTTP API. Loading the module imports the `pusher` package, so it takes
@@ -14,6 +15,8 @@ import { PusherSocketClient } from './pusher-socket-client.js';
 export const pusherAdapter: SocketAdapter = {
   module: new ContainerModule(async ({ bind }) => {
     const Pusher = await loadPusherSdk();
+    bind(WebhookReceiver).toSelf().inSingletonScope();
+    bind(SERVER_ATTACHMENT).toService(WebhookReceiver);
     bind<ISocketClient>(SOCKET_CLIENT)
       .toDynamicValue((context) => {
         const config = context.get<SocketConfig>(SOCKET_CONFIG);

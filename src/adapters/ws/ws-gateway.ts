@@ -11,6 +11,7 @@ import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../server-router.js';
 import { GatewayWsAdapter } from './gateway-ws-adapter.js';
+import { HttpApi } from './http-api/http-api.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
@@ -28,6 +29,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   constructor(
     @inject(ChannelEngine) private readonly engine: ChannelEngine,
     @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
+    @inject(HttpApi) private readonly httpApi: HttpApi,
   ) {
     this.#gate = new UpgradeGate(config.gateway);
   }
@@ -40,11 +42,13 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   attach(server: Server): void {
     this.#sockets = new GatewayWsAdapter(server).createServer(this.config.gateway.limits.frameBytes);
     this.#detach = ServerRouter.add(server, this);
+    this.httpApi.attach(server);
   }
 
   /** Refuses new connections, lets the engine send the clients away, and resolves when the last socket is gone. */
   async close(): Promise<void> {
     this.#detach();
+    await this.httpApi.close();
     this.engine.close();
     const sockets = this.#sockets;
     if (sockets === undefined) return;

@@ -2,6 +2,7 @@ import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../channels/channel-engine.js';
 import { EngineSocketClient } from '../../channels/engine-socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import { Webhooks } from './webhooks/webhooks.js';
 import { WsGateway } from './ws-gateway.js';
 
 /** The port over the native gateway. */
@@ -11,6 +12,7 @@ export class WsSocketClient extends EngineSocketClient {
     @inject(ChannelEngine) engine: ChannelEngine,
     @inject(SOCKET_CONFIG) config: SocketConfig,
     @inject(WsGateway) private readonly gateway: WsGateway,
+    @inject(Webhooks) private readonly webhooks: Webhooks,
   ) {
     super(engine, config);
   }
@@ -18,5 +20,7 @@ export class WsSocketClient extends EngineSocketClient {
   override async close(): Promise<void> {
     await super.close();
     await this.gateway.close();
+    // Last, so that what happens on the way out is posted too.
+    await this.webhooks.close();
   }
 }

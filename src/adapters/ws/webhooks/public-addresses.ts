@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /** Everything of IPv4 that IANA's registry of special-purpose addresses calls not globally reachable. */
@@ -41,28 +41,35 @@ export function isPublicAddress(address: string): boolean {
   return version === 6 && global6.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }
 
+/** The part of `dns.lookup` in use. */
+export type Resolve = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 /**
- * Resolves a name to its public addresses only. Handed to `request` as `lookup`, what it answers is what is connected to,
+ * Resolves names to their public addresses only. Handed to `request` as `lookup`, what it answers is what is connected to,
  * so a name that points elsewhere the second time gains nothing. An address in place of the name is never looked up:
  * that needs {@link isPublicAddress}.
  */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error !== null) {
-      callback(error, []);
-      return;
-    }
-    const addresses = found.filter(({ address }) => isPublicAddress(address));
-    const [first] = addresses;
-    if (first === undefined) callback(new PrivateTargetError(hostname), []);
-    else if (options.all === true) callback(null, addresses);
-    else callback(null, first.address, first.family);
-  });
-};
+export function publicLookup(resolve: Resolve = lookup): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, found) => {
+      if (error !== null) {
+        callback(error, []);
+        return;
+      }
+      const addresses = found.filter(({ address }) => isPublicAddress(address));
+      const [first] = addresses;
+      if (first === undefined) callback(new Error(notPublic(hostname)), []);
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
 
-/** A webhook's host is not on the public internet. */
-export class PrivateTargetError extends Error {
-  constructor(host: string) {
-    super(`${host} is no public address, and SOCKET_WEBHOOK_PRIVATE_TARGETS does not allow others`);
-  }
+/** Says that a host is refused. */
+export function notPublic(host: string): string {
+  return `${host} is not a public address (SOCKET_WEBHOOK_PRIVATE_TARGETS allows others)`;
 }

@@ -22,8 +22,11 @@ export interface WebhookLimits {
   readonly closeMs: number;
 }
 
-/** What is in force. */
-export const WEBHOOK_LIMITS: WebhookLimits = {
+/** The inversify token of the {@link WebhookLimits}. */
+export const WEBHOOK_LIMITS = Symbol.for('nestjs-switchboard.WebhookLimits');
+
+/** What is in force unless a test binds something else. */
+export const DEFAULT_WEBHOOK_LIMITS: WebhookLimits = {
   gatherMs: 50,
   batchEvents: 100,
   // Express and many others refuse JSON above 100 kB unless told otherwise.

@@ -3,13 +3,13 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { AppCredentials } from '../../../ports/socket-config.js';
 import { WEBHOOK_KEY_HEADER, WEBHOOK_SIGNATURE_HEADER, webhookSignature } from '../../../protocol/webhook.js';
-import { isPublicAddress, PrivateTargetError, publicLookup } from './public-addresses.js';
+import { isPublicAddress, notPublic, publicLookup } from './public-addresses.js';
 
 /** What posting needs to know besides the URL. */
 export interface WebhookPosting {
   readonly app: AppCredentials;
   readonly privateTargets: boolean;
-  /** Until a request must have been answered. */
+  /** Milliseconds until a request must have been answered. */
   readonly requestMs: number;
 }
 
@@ -32,17 +32,15 @@ export class WebhookPoster {
   /**
    * Posts a signed body once.
    *
-   * @throws Error unless the answer is 2xx; its message names the reason, and neither the URL nor a secret
+   * @returns what went wrong, without the URL or a secret in it; `undefined` when the answer is 2xx
    */
-  async post(text: string): Promise<void> {
-    if (this.#isClosed) throw new Error('the gateway is closing');
-    const { hostname } = this.url;
-    const address = hostname.replace(/^\[|\]$/g, '');
-    if (!this.posting.privateTargets && isIP(address) !== 0 && !isPublicAddress(address)) {
-      throw new PrivateTargetError(hostname);
-    }
-    const problem = await this.#send(Buffer.from(text));
-    if (problem !== undefined) throw new Error(problem);
+  async post(text: string): Promise<string | undefined> {
+    if (this.#isClosed) return 'the gateway is closing';
+    const host = this.url.hostname.replace(/^\[|\]$/g, '');
+    // An address is never looked up.
+    const isPrivate = isIP(host) !== 0 && !isPublicAddress(host);
+    if (isPrivate && !this.posting.privateTargets) return notPublic(host);
+    return this.#send(Buffer.from(text));
   }
 
   /** Ends every connection, and with it the request that is on its way. */
@@ -51,7 +49,6 @@ export class WebhookPoster {
     this.#agent.destroy();
   }
 
-  /** Resolves when the request is over, with what went wrong. */
   #send(body: Buffer): Promise<string | undefined> {
     const { app, privateTargets, requestMs } = this.posting;
     const send = this.url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -66,7 +63,7 @@ export class WebhookPoster {
           [WEBHOOK_KEY_HEADER]: app.key,
           [WEBHOOK_SIGNATURE_HEADER]: webhookSignature(app, body),
         },
-        ...(!privateTargets && { lookup: publicLookup }),
+        ...(!privateTargets && { lookup: publicLookup() }),
       });
       const timer = setTimeout(() => {
         request.destroy(new Error(`no answer within ${requestMs} ms`));

@@ -34,7 +34,11 @@ export class WebhookQueue {
     this.#bytes += event.bytes;
     const dropped: QueuedEvent[] = [];
     while (this.size > this.limits.queuedEvents || this.#bytes > this.limits.queuedBytes) {
-      dropped.push(...this.#remove(1));
+      // shift costs nothing on a long array, where splice moves all of it: a full queue must not slow the engine down.
+      const oldest = this.#events.shift();
+      if (oldest === undefined) break;
+      this.#bytes -= oldest.bytes;
+      dropped.push(oldest);
     }
     return dropped;
   }

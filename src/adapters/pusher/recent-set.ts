@@ -1,0 +1,15 @@
+/** Remembers so many values, the latest. */
+export class RecentSet {
+  readonly #values = new Set<string>();
+
+  constructor(private readonly capacity: number) {}
+
+  /** @returns whether the value was not remembered */
+  add(value: string): boolean {
+    if (this.#values.has(value)) return false;
+    this.#values.add(value);
+    const [oldest] = this.#values;
+    if (this.#values.size > this.capacity && oldest !== undefined) this.#values.delete(oldest);
+    return true;
+  }
+}

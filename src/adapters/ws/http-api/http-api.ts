@@ -1,0 +1,128 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { inject, injectable } from 'inversify';
+import { ChannelEngine } from '../../../channels/channel-engine.js';
+import { CLOCK, type Clock } from '../../../ports/clock.js';
+import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
+import { bodyProblem, requestProblem } from '../../../protocol/request-signature.js';
+import type { ServerAttachment } from '../../adapter.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../../server-router.js';
+import { ApiError } from './api-error.js';
+import { OwnServer } from './own-server.js';
+import { EVENT_BODY_BYTES } from './publishing.js';
+import { RequestBodies } from './request-bodies.js';
+import { requestTarget } from './request-target.js';
+import { checkParameters, findRoute } from './routes.js';
+
+/**
+ * The Pusher HTTP API, so that any Pusher server SDK can publish through the gateway: `<path>/apps/<app id>/…` on the
+ * application's own server, or on a port of its own, where the gateway's path may be left out. Protocol sections 3.13
+ * and 3.14. It is off unless it is asked for.
+ */
+@injectable()
+export class HttpApi implements ServerAttachment, ServerRoute {
+  readonly #bodies: RequestBodies;
+  /** What may stand before `/apps/`. */
+  readonly #prefixes: readonly string[];
+  #detach: () => void = () => undefined;
+  #ownServer: OwnServer | undefined;
+
+  constructor(
+    @inject(ChannelEngine) private readonly engine: ChannelEngine,
+    @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
+    @inject(CLOCK) private readonly clock: Clock,
+    @inject(LOGGER) private readonly logger: SocketLogger,
+  ) {
+    const { gateway, httpApi } = config;
+    this.#bodies = new RequestBodies(clock);
+    this.#prefixes = httpApi.port === undefined ? [gateway.path] : [gateway.path, ''];
+  }
+
+  /** Starts to listen where the configuration says: on the application's server, on a port of its own, or not at all. */
+  attach(server: Server): void {
+    const { enabled, port } = this.config.httpApi;
+    if (!enabled) return;
+    if (port === undefined) this.#detach = ServerRouter.add(server, this);
+    else {
+      this.#ownServer = new OwnServer(port, this.logger, (request, response) => {
+        this.takeRequest(request, response);
+      });
+    }
+  }
+
+  /** Stops to listen, answers what is still arriving with 503, and resolves when nothing is left. */
+  async close(): Promise<void> {
+    this.#detach();
+    this.#bodies.giveUp();
+    await this.#ownServer?.close();
+  }
+
+  claimsRequest({ url = '' }: IncomingMessage): Claim {
+    const prefix = this.#prefixOf(url);
+    if (prefix === undefined) return 'no';
+    if (url.startsWith(`${prefix}/apps/${this.config.app.id}/`)) return 'best';
+    // Another app's id is worth an answer when the request is signed as Pusher's are; else it may be a page of the host's.
+    return /[?&]auth_signature=/i.test(url) ? 'yes' : 'no';
+  }
+
+  takeRequest(request: IncomingMessage, response: ServerResponse): void {
+    this.#answer(request).then(
+      (answer) => {
+        response.setHeader('Content-Type', 'application/json');
+        response.end(JSON.stringify(answer));
+      },
+      (error: unknown) => {
+        this.#refuse(request, response, error);
+      },
+    );
+  }
+
+  async #answer(request: IncomingMessage): Promise<object> {
+    const { method = '', url = '' } = request;
+    const prefix = this.#prefixOf(url);
+    if (prefix === undefined) throw new ApiError(404, 'Nothing is here; the API is at /apps/<app id>/');
+    const target = requestTarget(url, prefix);
+    const { app } = this.config;
+    if (target.appId !== app.id) throw new ApiError(404, `No app has the id ${JSON.stringify(target.appId)}`);
+    const route = findRoute(target, method);
+    // The signature covers the body's MD5, so strangers are refused before anything of their body is read.
+    const { path, resource, parameters } = target;
+    const signed = { method, path, parameters };
+    believe(requestProblem(app, signed, this.clock.now(), path.slice(prefix.length)));
+    checkParameters(route, parameters);
+    const body = await this.#bodies.read(request, route.bodyBytes);
+    believe(bodyProblem(parameters, body));
+    return route.answer({ engine: this.engine, now: this.clock.now(), resource, parameters, body });
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    if (!(error instanceof ApiError)) {
+      this.logger.error(
+        `Unexpected error while answering a request to the Pusher HTTP API: ${String(error)}`,
+      );
+    }
+    const refusal =
+      error instanceof ApiError ? error : new ApiError(500, 'The request could not be answered');
+    response.statusCode = refusal.status;
+    for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value ?? '');
+    if (hasMuchToRead(request)) response.setHeader('Connection', 'close');
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    response.end(`${refusal.message}\n`);
+  }
+
+  #prefixOf(url: string): string | undefined {
+    return this.#prefixes.find((prefix) => url.startsWith(`${prefix}/apps/`));
+  }
+}
+
+function believe(problem: string | undefined): void {
+  if (problem !== undefined) throw new ApiError(401, problem);
+}
+
+/** Node reads the rest of a refused body away, to get to the connection's next request. That is only worth it for little. */
+function hasMuchToRead({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  return (
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > EVENT_BODY_BYTES
+  );
+}

@@ -1,0 +1,121 @@
+import { LIMITS } from '../../../ports/limits.js';
+import {
+  channelNameProblem,
+  channelType,
+  memberIdProblem,
+  USER_CHANNEL_PREFIX,
+} from '../../../protocol/channel-name.js';
+import { CLIENT_EVENT_PREFIX, eventNameProblem } from '../../../protocol/event-name.js';
+import { isSocketId } from '../../../protocol/socket-id.js';
+import { ApiError, badRequest } from './api-error.js';
+import { type Attribute, parseInfo } from './attributes.js';
+
+/** How many channels one event may go to. Protocol section 3.12. */
+export const CHANNELS_PER_EVENT = 100;
+
+/** An event that was checked and can be published. */
+export interface PublishedEvent {
+  readonly name: string;
+  /** As it was sent: usually JSON, encrypted already where the channel is. */
+  readonly data: string;
+  /** Each once. */
+  readonly channels: readonly string[];
+  readonly exceptSocketId: string | undefined;
+  /** The attributes to answer with; `undefined` where none were asked for. */
+  readonly info: ReadonlySet<Attribute> | undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads an event that goes to `channel` or to `channels`.
+ *
+ * @throws ApiError 400, or 413 for too much data
+ */
+export function readEvent(fields: Fields): PublishedEvent {
+  const { channel, channels } = fields;
+  if (isAbsent(channels)) return readBatchedEvent(fields, '');
+  if (!isAbsent(channel)) throw badRequest('Send "channel" or "channels", not both');
+  if (!Array.isArray(channels) || channels.length === 0)
+    throw badRequest('"channels": it is not a list of names');
+  if (channels.length > CHANNELS_PER_EVENT) {
+    throw badRequest(`"channels": it has ${channels.length} names, ${CHANNELS_PER_EVENT} are allowed`);
+  }
+  const names = new Set(channels.map((name: unknown, index) => readChannel(name, `channels[${index}]`)));
+  const [encrypted] = [...names].filter((name) => channelType(name).encrypted);
+  if (encrypted !== undefined && names.size > 1) {
+    throw badRequest(
+      `"channels": "${encrypted}" is encrypted with a key of its own, so it must be the only one`,
+    );
+  }
+  return readFields(fields, '', [...names]);
+}
+
+/**
+ * Reads an event that goes to one `channel`.
+ *
+ * @param where stands before the names of fields in errors: `batch[3].`
+ * @throws ApiError 400, or 413 for too much data
+ */
+export function readBatchedEvent(fields: Fields, where: string): PublishedEvent {
+  if (!isAbsent(fields['channels'])) throw badRequest(`"${where}channels": send one "channel"`);
+  return readFields(fields, where, [readChannel(fields['channel'], `${where}channel`)]);
+}
+
+/** Says what is wrong with the name of a channel that a backend speaks of, or nothing. Users' own channels are such. */
+export function backendChannelProblem(name: unknown): string | undefined {
+  return typeof name === 'string' && name.startsWith(USER_CHANNEL_PREFIX)
+    ? memberIdProblem(name.slice(USER_CHANNEL_PREFIX.length))
+    : channelNameProblem(name);
+}
+
+function readFields(fields: Fields, where: string, channels: readonly string[]): PublishedEvent {
+  const { name, data, socket_id: socketId, info } = fields;
+  const problem = nameProblem(name);
+  if (typeof name !== 'string' || problem !== undefined) throw badRequest(`"${where}name": ${problem ?? ''}`);
+  if (typeof data !== 'string') {
+    const found = data === undefined ? 'missing' : 'not a text';
+    throw badRequest(
+      `"${where}data": it is ${found}: send the event's JSON as text, or "" where there is none`,
+    );
+  }
+  const bytes = Buffer.byteLength(data);
+  if (bytes > LIMITS.payloadBytes) {
+    const which = where === '' ? '' : `"${where}data": `;
+    throw new ApiError(
+      413,
+      `${which}The data content of this event exceeds the allowed maximum (${LIMITS.payloadBytes} bytes): it has ${bytes}`,
+    );
+  }
+  if (!isAbsent(socketId) && !isSocketId(socketId)) {
+    throw badRequest(`"${where}socket_id": it is not a socket id like 123.456`);
+  }
+  if (!isAbsent(info) && typeof info !== 'string') {
+    throw badRequest(`"${where}info": it is not a text of comma-separated attributes`);
+  }
+  return {
+    name,
+    data,
+    channels,
+    exceptSocketId: socketId ?? undefined,
+    info: isAbsent(info) ? undefined : parseInfo(info, ['user_count', 'subscription_count']),
+  };
+}
+
+/** A backend may speak as clients do: it holds the secret, and Pusher documents no refusal. */
+function nameProblem(name: unknown): string | undefined {
+  const isClientEvent =
+    typeof name === 'string' && name.startsWith(CLIENT_EVENT_PREFIX) && name.length <= LIMITS.eventNameLength;
+  return isClientEvent ? undefined : eventNameProblem(name);
+}
+
+function readChannel(name: unknown, where: string): string {
+  const problem = backendChannelProblem(name);
+  if (typeof name === 'string' && problem === undefined) return name;
+  throw badRequest(`"${where}": ${problem ?? ''}`);
+}
+
+/** Clients in languages without `undefined` write `null`. */
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}

@@ -1,0 +1,75 @@
+import { isUtf8 } from 'node:buffer';
+import { LIMITS } from '../../../ports/limits.js';
+import { parseJsonObject } from '../../../protocol/client-frame.js';
+import { badRequest } from './api-error.js';
+import { type Attributes, attributesOf } from './attributes.js';
+import type { Call } from './call.js';
+import { CHANNELS_PER_EVENT, type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
+
+/** How many events one batch may have. Protocol section 3.12. */
+const EVENTS_PER_BATCH = 10;
+
+/** A character of JSON text may be written as six: `\u0000`. */
+const ESCAPED = 6;
+/** What else an event has: field names, a socket id, `info`, and white space from whoever likes to indent. */
+const FRAMING_BYTES = 1_024;
+const CHANNEL_BYTES = LIMITS.channelNameLength + 16;
+const EVENT_BYTES = ESCAPED * (LIMITS.payloadBytes + LIMITS.eventNameLength) + FRAMING_BYTES;
+
+/** The most that the body of one event can have, when it keeps every limit. */
+export const EVENT_BODY_BYTES = EVENT_BYTES + CHANNELS_PER_EVENT * CHANNEL_BYTES;
+/** The most that the body of a batch can have. */
+export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES);
+
+/** `POST /events`: one event to one or more channels. */
+export function postEvent(call: Call): { readonly channels?: Readonly<Record<string, Attributes>> } {
+  const event = readEvent(readJson(call.body));
+  publish(call, event);
+  const { channels, info } = event;
+  // fromEntries defines properties where assignment would call a setter: "__proto__" is a channel like any other.
+  return info === undefined
+    ? {}
+    : { channels: Object.fromEntries(channels.map((name) => [name, attributes(call, name, info)])) };
+}
+
+/** `POST /batch_events`: up to ten events, all of them checked before the first is sent. */
+export function postBatch(call: Call): { readonly batch?: readonly Attributes[] } {
+  const { batch } = readJson(call.body);
+  if (!Array.isArray(batch)) throw badRequest('"batch": it is not a list of events');
+  if (batch.length > EVENTS_PER_BATCH) {
+    throw badRequest(`"batch": it has ${batch.length} events, ${EVENTS_PER_BATCH} are allowed`);
+  }
+  const events = batch.map((fields: unknown, index) => {
+    if (!isRecord(fields)) throw badRequest(`"batch[${index}]": it is not an event`);
+    return readBatchedEvent(fields, `batch[${index}].`);
+  });
+  for (const event of events) publish(call, event);
+  if (events.every(({ info }) => info === undefined)) return {};
+  const answers = events.map(({ channels: [name = ''], info }) =>
+    info === undefined ? {} : attributes(call, name, info),
+  );
+  return { batch: answers };
+}
+
+function publish({ engine }: Call, { name, data, channels, exceptSocketId }: PublishedEvent): void {
+  for (const channel of channels) engine.publish(channel, name, data, exceptSocketId);
+}
+
+function attributes(
+  { engine, now }: Call,
+  name: string,
+  info: NonNullable<PublishedEvent['info']>,
+): Attributes {
+  return attributesOf(engine.channelInfo(name), info, now);
+}
+
+function readJson(body: Buffer): Readonly<Record<string, unknown>> {
+  if (!isUtf8(body)) throw badRequest('The body is not UTF-8');
+  const fields = parseJsonObject(body.toString());
+  if (fields === undefined) throw badRequest('The body is not a JSON object');
+  return fields;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,68 @@
+import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
+import { ApiError, badRequest } from './api-error.js';
+import type { Call } from './call.js';
+import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, postBatch, postEvent } from './publishing.js';
+import { getChannel, getChannels, getUsers, terminateConnections } from './queries.js';
+import type { RequestTarget } from './request-target.js';
+
+/** One thing that the API does. */
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** The segments behind the app's id; `*` is any. */
+  readonly resource: readonly string[];
+  /** The query parameters it takes, besides those of the signature. */
+  readonly parameters: readonly string[];
+  /** The most bytes its body can have. */
+  readonly bodyBytes: number;
+  /** @returns what the answer's JSON says; throws an ApiError for what is refused */
+  answer(call: Call): object;
+}
+
+/** For requests that say it all in their URL; SDKs send `{}` all the same. */
+const NO_BODY_BYTES = 1_024;
+
+const ROUTES: readonly Route[] = [
+  post('events', EVENT_BODY_BYTES, postEvent),
+  post('batch_events', BATCH_BODY_BYTES, postBatch),
+  post('users/*/terminate_connections', NO_BODY_BYTES, terminateConnections),
+  get('channels', ['filter_by_prefix', 'info'], getChannels),
+  get('channels/*', ['info'], getChannel),
+  get('channels/*/users', [], getUsers),
+];
+
+/**
+ * Finds what a request asks for.
+ *
+ * @throws ApiError 404, or 405 with the method that is allowed
+ */
+export function findRoute({ resource }: RequestTarget, method: string | undefined): Route {
+  const route = ROUTES.find(
+    (candidate) =>
+      candidate.resource.length === resource.length &&
+      candidate.resource.every((segment, index) => segment === '*' || segment === resource[index]),
+  );
+  if (route === undefined) {
+    const known = ROUTES.map((candidate) => candidate.resource.join('/')).join(', ');
+    throw new ApiError(404, `Nothing is here; below /apps/<app id>/ there are ${known}`);
+  }
+  if (route.method === method) return route;
+  throw new ApiError(405, `The method must be ${route.method}`, { Allow: route.method });
+}
+
+/** @throws ApiError 400 for query parameters that would be ignored: a misspelt one is better told */
+export function checkParameters({ parameters, method }: Route, given: RequestTarget['parameters']): void {
+  const extraneous = [...given.keys()].filter(
+    (name) => !SIGNATURE_PARAMETERS.has(name) && !parameters.includes(name),
+  );
+  if (extraneous.length === 0) return;
+  const hint = method === 'POST' ? '; send them in the JSON body' : '';
+  throw badRequest(`The following query parameters are extraneous: ${extraneous.join(', ')}${hint}`);
+}
+
+function post(resource: string, bodyBytes: number, answer: Route['answer']): Route {
+  return { method: 'POST', resource: resource.split('/'), parameters: [], bodyBytes, answer };
+}
+
+function get(resource: string, parameters: readonly string[], answer: Route['answer']): Route {
+  return { method: 'GET', resource: resource.split('/'), parameters, bodyBytes: NO_BODY_BYTES, answer };
+}
