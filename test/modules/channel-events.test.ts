@@ -1,4 +1,4 @@
-import { type Channel, type PresenceChannel } from 'pusher-js';
+import type { PresenceChannel } from 'pusher-js';
 import {
   AuthorizeChannel,
   type ChannelAuthorizer,
@@ -29,7 +29,7 @@ const OPTIONS: SocketModuleOptions = { gateway: { clientEvents: true, subscripti
 function hearing(service: SocketService) {
   const all: object[] = [];
   const queue = new EventQueue();
-  const listen = <N extends ChannelEventName>(name: N) =>
+  const listen = (name: ChannelEventName) =>
     service.onChannelEvent(name, (event) => {
       if (event.channel === 'broadcast') return;
       all.push(event);
@@ -53,7 +53,7 @@ describe('on ws, with pusher-js', () => {
     await subscribed(room);
     expect(await heard.next()).toEqual({ name: 'channel_occupied', channel: ROOM });
     expect(await heard.next()).toEqual({ name: 'member_added', channel: ROOM, user_id: 'ann' });
-    await subscribed(bob.channel(ROOM) as Channel);
+    await subscribed(bob.channel(ROOM));
     expect(await heard.next()).toEqual({ name: 'member_added', channel: ROOM, user_id: 'bob' });
     room.trigger('client-typing', { on: true });
     expect(await heard.next()).toEqual({
@@ -74,8 +74,8 @@ describe('on ws, with pusher-js', () => {
   test('a cache channel that remembers nothing is told once, and its subscriptions are counted', async () => {
     const { host, heard } = await start();
     const [ann, bob] = [await host.browser('ann'), await host.browser('bob')];
-    await subscribed(ann.channel('cache-news') as Channel);
-    await subscribed(bob.channel('cache-news') as Channel);
+    await subscribed(ann.channel('cache-news'));
+    await subscribed(bob.channel('cache-news'));
     ann.pusher.unsubscribe('cache-news');
     const events = [];
     while (events.length < 5) events.push(await heard.next());

@@ -20,7 +20,8 @@ import { SocketService } from './socket.service.js';
  * @Module({ imports: [SocketModule.forRoot({ identify: (request) => whoIs(request) })] })
  * ```
  *
- * It is global, serves `/socket/config`, `/socket/auth` and `/socket/user-auth`, and releases everything on `app.close()`.
+ * It is global, serves `/socket/config`, `/socket/auth` and `/socket/user-auth`, on `pusher` also `/socket/webhook`, and
+ * releases everything on `app.close()`.
  */
 @Global()
 @Module({})

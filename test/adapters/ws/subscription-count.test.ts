@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Channel } from 'pusher-js';
 import { Host, type HostOptions } from '../../support/host.js';
 import { plainPusher } from '../../support/plain-pusher.js';
-import { Pusher, subscribed } from '../../support/pusher-browser.js';
+import { type Pusher, subscribed } from '../../support/pusher-browser.js';
 import { hearing } from '../../support/pusher-events.js';
 import { channelAuth } from '../../support/signing.js';
 
