@@ -120,10 +120,11 @@ describe('an answer that is a failure', () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
-    const error = await failureOf(client.relayToChannel('private-encrypted-room', 'E', 'secret plans'));
-
-    expect(error).toBeInstanceOf(SocketRejectedError);
-    expect(error.message).toContain('encryptionMasterKey');
+    await expect(client.relayToChannel('private-encrypted-room', 'E', 'secret plans')).rejects.toMatchObject({
+      name: 'SocketUsageError',
+      code: 'INVALID_CHANNEL_NAME',
+      message: expect.stringContaining('SOCKET_ENCRYPTION_MASTER_KEY') as string,
+    });
     expect(api.received).toEqual([]);
   });
 });
