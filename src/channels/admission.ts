@@ -81,7 +81,7 @@ function presenceMember(session: Session, channelData: string | undefined): User
     if (session.user === undefined) {
       throw refused('A presence channel needs channel_data, or a signin before the subscription');
     }
-    checkPresenceSize(JSON.stringify({ user_id: session.user.id, user_info: session.user.info }));
+    checkPresenceSize(presenceData(session.user));
     return session.user;
   }
   checkPresenceSize(channelData);
@@ -100,6 +100,16 @@ function presenceMember(session: Session, channelData: string | undefined): User
     );
   }
   return { id: userId, info: data['user_info'] };
+}
+
+/** What a user who comes by signin would have sent as channel_data. */
+function presenceData({ id, info }: User): string {
+  try {
+    return JSON.stringify({ user_id: id, user_info: info });
+  } catch {
+    // JSON.parse reads any depth that a frame can have; JSON.stringify is recursive and gives up.
+    throw refused('Invalid user_data: "user_info" is nested too deeply');
+  }
 }
 
 function checkPresenceSize(data: string): void {

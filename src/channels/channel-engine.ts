@@ -133,6 +133,7 @@ export class ChannelEngine {
       this.#end(session, CODES.RECONNECT, 'The server is going away', false);
     this.#liveness.stop();
     this.#channels.dispose();
+    this.events.flush();
   }
 
   /** Sends an event to everybody subscribed to a channel. The frame is built once. */

@@ -35,10 +35,4 @@ export class Channel {
       if (subscriber.id !== exceptSocketId) subscriber.connection.send(frame);
     }
   }
-
-  /** Stops every timer. */
-  dispose(): void {
-    this.vacating?.cancel();
-    this.roster?.dispose();
-  }
 }

@@ -102,9 +102,12 @@ export class Channels {
       });
   }
 
-  /** Stops every timer and forgets every channel. */
+  /** Tells of everybody who would have been told of after the grace period, stops every timer, forgets every channel. */
   dispose(): void {
-    for (const channel of this.#channels.values()) channel.dispose();
+    for (const channel of [...this.#channels.values()]) {
+      channel.roster?.endGrace();
+      if (this.#channels.has(channel.name) && channel.isVacant) this.#forget(channel);
+    }
     this.#channels.clear();
     this.#cache.dispose();
     this.#counts?.dispose();
@@ -136,7 +139,8 @@ export class Channels {
 
   #forget(channel: Channel): void {
     this.#channels.delete(channel.name);
-    channel.dispose();
+    channel.vacating?.cancel();
+    this.#counts?.forget(channel);
     this.#tell(channel, { name: 'channel_vacated', channel: channel.name });
   }
 

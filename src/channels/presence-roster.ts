@@ -8,7 +8,7 @@ interface Member {
   user: User;
   readonly sessions: Set<Subscriber>;
   /** Runs while the member has no connection left but may be reloading the page. */
-  leaving: Timer | undefined;
+  leaving: { readonly timer: Timer; readonly remove: () => void } | undefined;
 }
 
 /**
@@ -53,7 +53,7 @@ export class PresenceRoster {
       );
     }
     const member = present ?? { user, sessions: new Set(), leaving: undefined };
-    member.leaving?.cancel();
+    member.leaving?.timer.cancel();
     member.leaving = undefined;
     member.user = user;
     member.sessions.add(session);
@@ -78,7 +78,15 @@ export class PresenceRoster {
       left(userId);
     };
     if (deliberate || this.settings.presenceGraceMs === 0) remove();
-    else member.leaving = this.clock.after(this.settings.presenceGraceMs, remove);
+    else member.leaving = { timer: this.clock.after(this.settings.presenceGraceMs, remove), remove };
+  }
+
+  /** Lets everybody go at once who may have come back. */
+  endGrace(): void {
+    for (const { leaving } of [...this.#members.values()]) {
+      leaving?.timer.cancel();
+      leaving?.remove();
+    }
   }
 
   /** The roster as `subscription_succeeded` carries it. */
@@ -87,10 +95,5 @@ export class PresenceRoster {
     // fromEntries defines properties where assignment would call a setter: "__proto__" is an id like any other.
     const hash = Object.fromEntries([...this.#members].map(([id, { user }]) => [id, user.info ?? null]));
     return JSON.stringify({ presence: { ids, hash, count: ids.length } });
-  }
-
-  /** Stops every timer. */
-  dispose(): void {
-    for (const member of this.#members.values()) member.leaving?.cancel();
   }
 }

@@ -11,11 +11,7 @@ export class RateLimit {
   allows(perSecond: number, now: number): boolean {
     if (perSecond === 0) return true;
     const times = this.#times;
-    if (times.length >= perSecond) {
-      if (now - (times[0] ?? now) < 1_000) return false;
-      times.shift();
-    }
-    times.push(now);
-    return true;
+    while (now - (times[0] ?? now) >= 1_000) times.shift();
+    return times.length < perSecond && times.push(now) > 0;
   }
 }

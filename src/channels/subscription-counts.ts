@@ -25,6 +25,12 @@ export class SubscriptionCounts {
     if (channel.subscribers.size > CROWD) this.#rest(channel);
   }
 
+  /** The channel is gone; another of its name is another one. */
+  forget(channel: Channel): void {
+    this.#told.get(channel)?.cancel();
+    this.#told.delete(channel);
+  }
+
   dispose(): void {
     for (const timer of this.#told.values()) timer.cancel();
     this.#told.clear();

@@ -20,7 +20,8 @@ export interface ChannelEvents {
     /** Only on presence channels. */
     readonly user_id?: string;
   };
-  /** Somebody subscribed to a cache channel that remembers nothing. Told once until it remembers something again. */
+  /** Somebody subscribed to a cache channel that remembers nothing. Told once while the channel stays occupied and empty:
+   * remembering it for longer would let strangers fill the memory. */
   cache_miss: { readonly channel: string };
   /** How many subscriptions a channel has now. Presence channels have none of these. */
   subscription_count: { readonly channel: string; readonly subscription_count: number };

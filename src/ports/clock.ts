@@ -5,8 +5,10 @@ export interface Timer {
 
 /** Time, as the engine sees it: the system's in production, a hand-moved one in tests. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since some moment, never going back: for measuring, not for telling the time. */
   now(): number;
+  /** The time: milliseconds since the epoch. It may be set back. */
+  time(): number;
   /** Calls once after so many milliseconds. A pending call never keeps the process alive. */
   after(milliseconds: number, call: () => void): Timer;
 }
@@ -16,7 +18,8 @@ export const CLOCK = Symbol.for('nestjs-switchboard.Clock');
 
 /** The system's clock. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.now(),
+  time: () => Date.now(),
   after(milliseconds, call) {
     const handle = setTimeout(call, milliseconds);
     handle.unref();

@@ -1,5 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { AppCredentials } from '../ports/socket-config.js';
+import { hmacHex, isEqualDigest } from './hmac.js';
 
 /** How many seconds a request's timestamp may differ from the server's clock, either way. Protocol section 3.14. */
 export const SIGNATURE_WINDOW_S = 600;
@@ -33,7 +34,7 @@ export function requestStringToSign({ method, path, parameters }: SignableReques
 
 /** A request's `auth_signature`: the hex HMAC-SHA256 of its string to sign. */
 export function signRequest(secret: string, request: SignableRequest): string {
-  return createHmac('sha256', secret).update(requestStringToSign(request)).digest('hex');
+  return hmacHex(secret, requestStringToSign(request));
 }
 
 /** The hex MD5 of a raw body, as `body_md5` carries it. */
@@ -69,9 +70,9 @@ export function requestProblem(
     return `Timestamp expired: the given timestamp (${timestamp}) is not within ${SIGNATURE_WINDOW_S}s of the server's time (${time})`;
   }
   const signature = parameters.get('auth_signature') ?? '';
-  if (isEqual(signature, signRequest(app.secret, request))) return undefined;
+  if (isEqualDigest(signature, signRequest(app.secret, request))) return undefined;
   const withoutPrefix = { ...request, path: signedPath };
-  if (signedPath !== request.path && isEqual(signature, signRequest(app.secret, withoutPrefix)))
+  if (signedPath !== request.path && isEqualDigest(signature, signRequest(app.secret, withoutPrefix)))
     return undefined;
   return `Invalid signature: it must be the hex HMAC-SHA256 by the app's secret of ${JSON.stringify(requestStringToSign(request))}`;
 }
@@ -82,10 +83,7 @@ export function bodyProblem(parameters: ReadonlyMap<string, string>, body: Buffe
   if (md5 === undefined) {
     return body.length === 0 ? undefined : 'Missing parameter: body_md5, for the request has a body';
   }
-  return isEqual(md5, bodyMd5(body)) ? undefined : 'Invalid body_md5: it is not the hex MD5 of the raw body';
-}
-
-function isEqual(received: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(received), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
+  return isEqualDigest(md5, bodyMd5(body))
+    ? undefined
+    : 'Invalid body_md5: it is not the hex MD5 of the raw body';
 }

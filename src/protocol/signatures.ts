@@ -1,5 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { AppCredentials } from '../ports/socket-config.js';
+import { hmacHex, isEqualDigest } from './hmac.js';
 
 /** What a channel's signature is made of. Presence channels, and private ones that have it, sign `channelData` too. */
 export function channelStringToSign(socketId: string, channel: string, channelData?: string): string {
@@ -13,16 +13,10 @@ export function userStringToSign(socketId: string, userData: string): string {
 
 /** The auth string `<key>:<hex HMAC-SHA256>` that clients hand on to the gateway. Protocol section 3.5. */
 export function sign(app: AppCredentials, stringToSign: string): string {
-  return `${app.key}:${hmac(app.secret, stringToSign)}`;
+  return `${app.key}:${hmacHex(app.secret, stringToSign)}`;
 }
 
 /** Checks an auth string, key part included, in constant time. */
 export function isSignedBy(app: AppCredentials, auth: string, stringToSign: string): boolean {
-  const expected = Buffer.from(sign(app, stringToSign));
-  const received = Buffer.from(auth);
-  return received.length === expected.length && timingSafeEqual(received, expected);
-}
-
-function hmac(secret: string, text: string): string {
-  return createHmac('sha256', secret).update(text).digest('hex');
+  return isEqualDigest(auth, sign(app, stringToSign));
 }

@@ -122,14 +122,24 @@ export class FakeMember {
     if (event === 'pusher:ping') this.connection.write('pusher:pong', {});
     if (event.startsWith('pusher:') || event.startsWith('pusher_internal:')) return;
     const secret = this.#secrets.get(channel ?? '');
-    const payload = decode(secret === undefined ? data : readable(secret, data));
-    this.received.push({ event, payload, channel, userId });
+    if (secret === undefined) this.received.push({ event, payload: decode(data), channel, userId });
+    else {
+      const text = readable(secret, data);
+      // pusher-js drops what it cannot decrypt, a client event in the clear for one.
+      if (text !== undefined) this.received.push({ event, payload: decode(text), channel, userId });
+    }
   }
 }
 
 /** What an encrypted event says. */
 function readable(secret: Buffer, data: unknown): string | undefined {
-  return decrypt(secret, decode(data) as { nonce: string; ciphertext: string });
+  const sealed = decode(data);
+  return isSealed(sealed) ? decrypt(secret, sealed) : undefined;
+}
+
+function isSealed(data: unknown): data is { nonce: string; ciphertext: string } {
+  const { nonce, ciphertext } = Object(data) as Record<string, unknown>;
+  return typeof nonce === 'string' && typeof ciphertext === 'string';
 }
 
 /** Reads data as `pusher-js` does: JSON where it is JSON, else the text itself. */

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
+import { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { ChannelAuthorization } from '../modules/socket/channel-authorization.js';
 import type { SocketRuntime } from '../modules/socket/socket-runtime.js';
 import type { Identity } from '../ports/authorization.js';
@@ -34,6 +35,8 @@ export class SocketFake {
   /** Moves the engine's clock on: grace periods end, silent peers are pinged. */
   advance(milliseconds: number): void {
     this.#client.clock.advance(milliseconds);
+    // What the clock has brought about is told before the test goes on.
+    this.runtime.container.get(ChannelEventSource).flush();
   }
 
   /** Orders failures: the next call fails, is refused, times out, or everything fails until told. */

@@ -49,6 +49,7 @@ export class EngineSession {
   /** What the engine logged as an error: nothing a client sends should get there. */
   readonly errors: string[] = [];
   readonly engine: ChannelEngine;
+  readonly events: ChannelEventSource;
   #opened = 0;
 
   constructor(gateway: SocketSettings['gateway'] = {}) {
@@ -61,7 +62,8 @@ export class EngineSession {
       warn: () => undefined,
       error: (message: string) => this.errors.push(message),
     };
-    this.engine = new ChannelEngine(config, this.clock, logger, new ChannelEventSource(logger));
+    this.events = new ChannelEventSource(logger);
+    this.engine = new ChannelEngine(config, this.clock, logger, this.events);
   }
 
   /** A client that has been greeted; the greeting is in `greeting`, not in `hears()`. */

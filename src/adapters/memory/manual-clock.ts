@@ -9,6 +9,10 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  time(): number {
+    return this.#now;
+  }
+
   after(milliseconds: number, call: () => void): Timer {
     const entry = { at: this.#now + milliseconds, call };
     this.#pending.add(entry);

@@ -12,6 +12,9 @@ export const CONCURRENT_REQUESTS = 8;
 /** Refusals that say nothing about the number of channels: credentials, quota, time, size. */
 const NOT_ABOUT_THE_CHANNELS: ReadonlySet<number> = new Set([401, 403, 408, 413, 429]);
 
+/** What becomes of members whose own requests could not begin in time. */
+const OUT_OF_TIME = new RequestFailure('there was no time left for a request', { retryable: true });
+
 interface Loss {
   readonly memberId: string;
   readonly failure: unknown;
@@ -38,7 +41,7 @@ export class MemberFanout {
 
   /**
    * Sends the event to each member once, however often the id is given. Every request is tried, whatever becomes of the
-   * others.
+   * others, as long as it can begin in time.
    *
    * @throws SocketDeliveryError whose `lost` are exactly the members missed; see {@link deliveryError} for its kind
    */
@@ -49,9 +52,14 @@ export class MemberFanout {
       group,
       turn: this.#order.take(group.map(userChannel)),
     }));
-    const losses = await pMap(groups, ({ group, turn }) => turn(() => this.#sendTogether(group, event)), {
-      concurrency: CONCURRENT_REQUESTS,
-    });
+    const losses = await pMap(
+      groups,
+      ({ group, turn }) =>
+        turn((isLate) => this.#sendTogether(group, event, isLate)).catch((failure: unknown) =>
+          lossesOf(group, failure),
+        ),
+      { concurrency: CONCURRENT_REQUESTS },
+    );
     const lost = losses.flat();
     if (lost.length === 0) return;
     const whom =
@@ -63,14 +71,20 @@ export class MemberFanout {
     );
   }
 
-  async #sendTogether(group: readonly string[], event: OutgoingEvent): Promise<readonly Loss[]> {
+  async #sendTogether(
+    group: readonly string[],
+    event: OutgoingEvent,
+    isLate: () => boolean,
+  ): Promise<readonly Loss[]> {
     const losses = await this.#attempt(group, event);
     const failure = losses[0]?.failure;
     if (group.length === 1 || !mayBeAboutTheChannels(failure)) return losses;
 
-    const stillLost = await pMap(group, (memberId) => this.#attempt([memberId], event), {
-      concurrency: CONCURRENT_REQUESTS,
-    });
+    const stillLost = await pMap(
+      group,
+      (memberId) => (isLate() ? lossesOf([memberId], OUT_OF_TIME) : this.#attempt([memberId], event)),
+      { concurrency: CONCURRENT_REQUESTS },
+    );
     if (stillLost.flat().length === 0) this.#sendSinglyFromNowOn(failure);
     return stillLost.flat();
   }
@@ -89,9 +103,13 @@ export class MemberFanout {
       await this.#api.publish(group.map(userChannel), event);
       return [];
     } catch (failure) {
-      return group.map((memberId) => ({ memberId, failure }));
+      return lossesOf(group, failure);
     }
   }
+}
+
+function lossesOf(group: readonly string[], failure: unknown): Loss[] {
+  return group.map((memberId) => ({ memberId, failure }));
 }
 
 function mayBeAboutTheChannels(failure: unknown): failure is RequestFailure {

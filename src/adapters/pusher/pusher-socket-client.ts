@@ -16,7 +16,9 @@ import type { OutgoingEvent, PusherHttpApi } from './pusher-http-api.js';
  * The port over hosted Pusher, or any server with the same HTTP API, through the official SDK.
  *
  * HTTP requests may overtake each other, so calls for one member or one channel are sent one after another, in the order
- * they were made, a `disconnectMember` among them; calls for different ones run side by side. Nothing is retried here.
+ * they were made, a `disconnectMember` among them; calls for different ones run side by side. Nothing is retried here. A request that has
+ * not begun within the configured timeout of its call is not made any more, so each of these calls settles within twice
+ * that time, whatever waits in front of it.
  *
  * The one difference to the port's promises: the HTTP API insists on `data`, so a call without payload arrives with the
  * payload `''` instead of none.
@@ -24,13 +26,14 @@ import type { OutgoingEvent, PusherHttpApi } from './pusher-http-api.js';
 export class PusherSocketClient implements ISocketClient {
   readonly #api: PusherHttpApi;
   readonly #config: SocketConfig;
-  readonly #order = new OrderedDelivery();
+  readonly #order: OrderedDelivery;
   readonly #fanout: MemberFanout;
   #closed = false;
 
   constructor(api: PusherHttpApi, config: SocketConfig, logger: SocketLogger) {
     this.#api = api;
     this.#config = config;
+    this.#order = new OrderedDelivery(config.pusher.timeoutMs);
     this.#fanout = new MemberFanout(api, this.#order, logger);
   }
 

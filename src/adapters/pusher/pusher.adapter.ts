@@ -1,4 +1,5 @@
 import { ContainerModule } from 'inversify';
+import { CLOCK, systemClock } from '../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { SOCKET_CLIENT, type ISocketClient } from '../../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
@@ -15,6 +16,7 @@ import { WebhookReceiver } from './webhook-receiver.js';
 export const pusherAdapter: SocketAdapter = {
   module: new ContainerModule(async ({ bind }) => {
     const Pusher = await loadPusherSdk();
+    bind(CLOCK).toConstantValue(systemClock);
     bind(WebhookReceiver).toSelf().inSingletonScope();
     bind(SERVER_ATTACHMENT).toService(WebhookReceiver);
     bind<ISocketClient>(SOCKET_CLIENT)

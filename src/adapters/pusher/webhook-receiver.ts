@@ -1,10 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { inject, injectable } from 'inversify';
 import { ChannelEventSource } from '../../channels/channel-event-source.js';
+import { CLOCK, type Clock } from '../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { isWebhookSignedBy, WEBHOOK_KEY_HEADER, WEBHOOK_SIGNATURE_HEADER } from '../../protocol/webhook.js';
 import type { ServerAttachment } from '../adapter.js';
+import { ApiError } from '../api-error.js';
+import { hasMuchToRead, RequestBodies } from '../request-bodies.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../server-router.js';
 import { RecentSet } from './recent-set.js';
 import { parseWebhookBody } from './webhook-body.js';
@@ -19,12 +22,14 @@ const REMEMBERED_NAMES = 100;
 /**
  * Takes in hosted Pusher's webhooks at `POST <path>/webhook` and hands what they tell to whoever listens to channel
  * events. The signature is over the body's very bytes, which a framework's body parser does not keep; so the request is
- * answered in front of the application, whose `main.ts` needs no `rawBody` for it.
+ * answered in front of the application, whose `main.ts` needs no `rawBody` for it. Hence the path is always
+ * `/<global prefix>/<path>/webhook`: the global prefix's `exclude` and the application's versioning have no part in it.
  *
  * The body counts as JSON whatever its content type says: what is signed is nobody else's.
  */
 @injectable()
 export class WebhookReceiver implements ServerAttachment, ServerRoute {
+  readonly #bodies: RequestBodies;
   readonly #seen = new RecentSet(REMEMBERED_WEBHOOKS);
   readonly #strangers = new RecentSet(REMEMBERED_NAMES);
   #path = '';
@@ -34,15 +39,20 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
     @inject(ChannelEventSource) private readonly source: ChannelEventSource,
     @inject(LOGGER) private readonly logger: SocketLogger,
-  ) {}
+    @inject(CLOCK) clock: Clock,
+  ) {
+    this.#bodies = new RequestBodies(clock);
+  }
 
   attach(server: Server, path = '/socket'): void {
     this.#path = `${path}/webhook`;
     this.#detach = ServerRouter.add(server, this);
   }
 
+  /** Stops to listen, and answers what is still arriving with 503. */
   detach(): void {
     this.#detach();
+    this.#bodies.giveUp();
   }
 
   claimsRequest({ method, url = '', headers }: IncomingMessage): Claim {
@@ -52,31 +62,30 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
   }
 
   takeRequest(request: IncomingMessage, response: ServerResponse): void {
-    const answer = ([status, message]: Verdict) => {
-      response.writeHead(status, { 'Content-Type': 'application/json' });
-      response.end(JSON.stringify(status === 200 ? {} : { statusCode: status, message }));
-    };
-    // A request that breaks off can be answered to nobody.
-    bodyOf(request).then(
-      (body) => {
-        answer(this.#receive(request, body));
+    this.#receive(request).then(
+      () => {
+        response.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
       },
-      () => response.destroy(),
+      (error: unknown) => {
+        this.#refuse(request, response, error);
+      },
     );
   }
 
-  #receive({ headers }: IncomingMessage, body: Buffer | undefined): Verdict {
-    if (body === undefined) return [413, `The body is over ${MAX_BODY_BYTES} bytes`];
-    const { [KEY]: key, [SIGNATURE]: signature } = headers;
-    if (typeof key !== 'string' || typeof signature !== 'string') {
-      return [401, `${WEBHOOK_KEY_HEADER} and ${WEBHOOK_SIGNATURE_HEADER} are required`];
-    }
+  /** @throws ApiError for what is not taken; of a stranger's body nothing is read */
+  async #receive(request: IncomingMessage): Promise<void> {
     const { app } = this.config;
-    if (key !== app.key || !isWebhookSignedBy(app, signature, body)) return [401, 'The signature is wrong'];
+    const { [KEY]: key, [SIGNATURE]: signature } = request.headers;
+    if (typeof key !== 'string' || typeof signature !== 'string' || signature === '') {
+      throw new ApiError(401, `${WEBHOOK_KEY_HEADER} and ${WEBHOOK_SIGNATURE_HEADER} are required`);
+    }
+    if (key !== app.key) throw new ApiError(401, `${WEBHOOK_KEY_HEADER} is not this application's`);
+    const body = await this.#bodies.read(request, MAX_BODY_BYTES);
+    if (!isWebhookSignedBy(app, signature, body)) throw new ApiError(401, 'The signature is wrong');
     const webhook = parseWebhookBody(body);
-    if (webhook === undefined) return [400, 'The body is not a webhook'];
+    if (webhook === undefined) throw new ApiError(400, 'The body is not a webhook');
     if (Math.abs(Date.now() - webhook.timeMs) > TOLERANCE_MS) {
-      return [401, 'The webhook is more than ten minutes away from now'];
+      throw new ApiError(401, 'The webhook is more than ten minutes away from now');
     }
     // A webhook is posted again when its answer was lost, with the same bytes.
     if (this.#seen.add(signature)) {
@@ -85,7 +94,20 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
         this.#ignore(name);
       });
     }
-    return OK;
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    if (!(error instanceof ApiError)) {
+      this.logger.error(`Unexpected error while taking a webhook in: ${String(error)}`);
+    }
+    const { status, message, headers } =
+      error instanceof ApiError ? error : new ApiError(500, 'The webhook could not be taken in');
+    response.writeHead(status, {
+      'Content-Type': 'application/json',
+      ...(hasMuchToRead(request, MAX_BODY_BYTES) && { Connection: 'close' }),
+      ...headers,
+    });
+    response.end(JSON.stringify({ statusCode: status, message }));
   }
 
   #ignore(name: string): void {
@@ -96,24 +118,3 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
 
 const KEY = WEBHOOK_KEY_HEADER.toLowerCase();
 const SIGNATURE = WEBHOOK_SIGNATURE_HEADER.toLowerCase();
-
-/** The answer's status, and what is wrong. */
-type Verdict = readonly [status: number, message: string];
-const OK: Verdict = [200, ''];
-
-/** The whole body; `undefined` when it is too long. Then it is read to its end, so that the answer is heard, but not kept. */
-function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-      else chunks.length = 0;
-    });
-    request.on('end', () => {
-      resolve(bytes <= MAX_BODY_BYTES ? Buffer.concat(chunks) : undefined);
-    });
-    request.on('error', reject);
-  });
-}

@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayConfig } from '../../ports/socket-config.js';
 
+/** How long a refused client may take to read why. */
+const ANSWER_WAIT_MS = 1_000;
+
 /** Why an upgrade is refused, before it becomes a WebSocket. */
 interface Refusal {
   readonly status: string;
@@ -83,7 +86,16 @@ function originPattern(origin: string): RegExp {
 
 /** A proper answer and a polite end: a proxy in between would make a 5xx of a socket that is just destroyed. */
 function answer(socket: Duplex, { status, reason }: Refusal): void {
-  socket.on('error', () => socket.destroy());
+  const destroy = () => {
+    socket.destroy();
+  };
+  socket.on('error', destroy);
+  // The server lets clients keep their half open; one that never closes it must not hold the socket, nor the shutdown.
+  socket.once('finish', destroy);
+  const timer = setTimeout(destroy, ANSWER_WAIT_MS);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length}\r\n\r\n${reason}`,
   );

@@ -8,7 +8,11 @@ export class AfterMemberDeactivated implements IEventHandler<MemberDeactivated> 
   constructor(private readonly socketService: SocketService) {}
 
   async handle({ memberId, occurredAt }: MemberDeactivated): Promise<void> {
-    await this.socketService.relayToMember(memberId, 'MEMBER_DEACTIVATED', { memberId, occurredAt });
-    await this.socketService.disconnectMember(memberId);
+    try {
+      await this.socketService.relayToMember(memberId, 'MEMBER_DEACTIVATED', { memberId, occurredAt });
+    } finally {
+      // Whether or not they could be told, they must not stay connected.
+      await this.socketService.disconnectMember(memberId);
+    }
   }
 }

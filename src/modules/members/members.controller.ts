@@ -20,7 +20,10 @@ import { type ListedMember, MembersService } from './members.service.js';
 /** What a relay's sender is told. */
 type Relayed = Pick<Receipt, 'id' | 'status'>;
 
-/** The reference backend's routes. */
+/**
+ * The reference backend's routes. Only a message's sender has to be signed in: this is an example to copy from, and a real
+ * backend guards every one of them.
+ */
 @Controller()
 export class MembersController {
   constructor(
@@ -63,7 +66,7 @@ export class MembersController {
   ): Promise<Relayed> {
     const sender = this.sessions.identify(request);
     if (sender === null) throw new UnauthorizedException('Send the bearer token of POST /session');
-    if (socketId !== undefined && !/^\d+\.\d+$/.test(socketId)) {
+    if (socketId !== undefined && !/^\d{1,20}\.\d{1,20}$/.test(socketId)) {
       throw new BadRequestException('X-Socket-ID: must look like 123.456');
     }
     const { id: to } = await this.members.get(id);

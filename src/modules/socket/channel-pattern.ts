@@ -5,7 +5,7 @@ const PLACEHOLDER = /\{(\w+)\}/g;
 
 /**
  * The channels that one authorizer covers: a name with `{placeholders}`, each standing for one or more characters other
- * than a dot. `private-orders.{orderId}` covers `private-orders.7` and neither `private-orders.7.items` nor
+ * than a dot and than the character that follows the placeholder. `private-orders.{orderId}` covers `private-orders.7` and neither `private-orders.7.items` nor
  * `xprivate-orders.7`.
  */
 export class ChannelPattern {
@@ -18,6 +18,9 @@ export class ChannelPattern {
         `Invalid channel pattern "${text}": a channel name with {placeholders} is expected`,
       );
     }
+    if (text.includes('}{')) {
+      throw new TypeError(`Invalid channel pattern "${text}": two placeholders need something between them`);
+    }
     const names = [...text.matchAll(PLACEHOLDER)].map(([, name]) => name);
     if (new Set(names).size < names.length) {
       throw new TypeError(`Invalid channel pattern "${text}": a placeholder stands in it twice`);
@@ -28,7 +31,9 @@ export class ChannelPattern {
     }
     const source = text
       .split(PLACEHOLDER)
-      .map((part, index) => (index % 2 === 0 ? part.replace(/[.]/g, '\\.') : `(?<${part}>[^.]+)`))
+      .map((part, index, parts) =>
+        index % 2 === 0 ? escaped(part) : `(?<${part}>${untilNext(parts[index + 1])})`,
+      )
       .join('');
     this.#expression = new RegExp(`^${source}$`);
   }
@@ -48,4 +53,14 @@ export class ChannelPattern {
   static bySpecificity(a: ChannelPattern, b: ChannelPattern): number {
     return b.shape.replaceAll('{}', '').length - a.shape.replaceAll('{}', '').length;
   }
+}
+
+function escaped(text: string): string {
+  return text.replace(/\./g, '\\.');
+}
+
+/** A placeholder ends where what follows it begins, so that there is one way to read a name, found without going back. */
+function untilNext(following = ''): string {
+  const [end = ''] = following;
+  return end === '-' ? '[^.\\-]+' : `[^.${end}]+`;
 }

@@ -16,7 +16,7 @@ import {
 } from '../../adapters/adapter.js';
 import { loadAdapter } from '../../adapters/index.js';
 import { createSocketContainer } from '../../adapters/socket-container.js';
-import { socketConfig } from '../../config/socket-config.js';
+import { DEVELOPMENT_APP, socketConfig } from '../../config/socket-config.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
 import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js';
@@ -48,6 +48,9 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
   ): Promise<SocketRuntime> {
     const settings = override === undefined ? options : { ...options, provider: override };
     const config = socketConfig(options.env ?? process.env, settings, gatewayPath);
+    if (config.provider === 'ws' && config.app.secret === DEVELOPMENT_APP.secret) {
+      new Logger('SocketModule').warn('SOCKET_APP_SECRET is the development secret, which everybody knows');
+    }
     const adapter = await loadAdapter(config.provider);
     const container = await createSocketContainer(config, adapter, new Logger('SocketModule'));
     const endpoints = () => absolutePath(application.getGlobalPrefix(), path);

@@ -180,6 +180,18 @@ describe('A connection that proves nothing in time (3.8)', () => {
   });
 });
 
+describe('A binary message (3.1)', () => {
+  it('is answered with an error of the code null, is not read, and leaves the connection (raw)', async () => {
+    const host = await Host.start();
+    const client = host.raw();
+    await client.greeted();
+    client.socket.send(Buffer.from('{"event":"pusher:subscribe","data":{"channel":"orders"}}'));
+    expect(await client.next()).toMatchObject({ event: 'pusher:error', data: { code: null } });
+    await client.isAnswered();
+    expect(host.runtime.container.get(ChannelEngine).channelInfo('orders').isOccupied).toBe(false);
+  });
+});
+
 describe('The frames of one connection (3.2, 3.17)', () => {
   it('are handled strictly in order, whatever each costs (raw)', async () => {
     const host = await Host.start({ gateway: { limits: { subscribesPerSecond: 0 } } });

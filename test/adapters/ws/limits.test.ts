@@ -202,3 +202,19 @@ describe('one connection', () => {
     expect(code).toBe(4009);
   });
 });
+
+test('a refused client that keeps its half of the connection open holds neither the socket nor the shutdown', async () => {
+  const host = await startSocketApp({
+    provider: 'ws',
+    gateway: { allowedOrigins: ['https://app.example.com'] },
+  });
+  const stubborn = connectTcp({ port: host.port, host: '127.0.0.1', allowHalfOpen: true });
+  teardown.push(() => stubborn.destroy());
+  stubborn.write(
+    'GET /app/switchboard-key?protocol=7 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Origin: https://evil.example\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  const [answer] = (await once(stubborn, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1.1 403 /);
+  await host.close();
+});

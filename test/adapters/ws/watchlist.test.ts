@@ -100,8 +100,8 @@ describe('A watchlist with pusher-js (3.8)', () => {
     for (const { news } of tabs) expect(await news.next()).toEqual(online('bob'));
   });
 
-  it('hears of a member whose connection broke without a word, and of one who was terminated', async () => {
-    const host = await Host.start();
+  it('hears at once of a member whose connection broke without a word, and of one who was terminated', async () => {
+    const host = await Host.start({ gateway: { presenceGraceMs: 600_000 } });
     const bob = await rawSignin(host, { id: 'bob' });
     await signedIn(host, 'cy');
     const { news } = watcher(host, 'ann', ['bob', 'cy']);
@@ -170,6 +170,34 @@ describe('A watchlist of more than 100 (3.8, 3.12)', () => {
     expect(event).toBe('pusher_internal:watchlist_events');
     expect(JSON.parse(data as string)).toEqual({ events: [offline(...ids.slice(0, 100))] });
     await client.isAnswered();
+  });
+});
+
+describe('A watchlist that the application’s identify names (3.8)', () => {
+  const hostOf = (watchlist: readonly string[]) =>
+    Host.start({
+      identify: ({ headers }) => ({
+        id: String(headers['x-member']),
+        ...(headers['x-member'] === 'ann' && { watchlist }),
+      }),
+    });
+
+  it('is signed by /socket/user-auth and told to the member’s browser', async () => {
+    const host = await hostOf(['bob']);
+    const ann = await host.browser('ann');
+    const news = new Heard<News>();
+    ann.pusher.user.watchlist.bind('online', (event: News) => {
+      news.push(event);
+    });
+    await host.browser('bob');
+    expect(await news.next()).toEqual(online('bob'));
+  });
+
+  it('keeps the browser helper from nothing when it is too long', async () => {
+    const host = await hostOf(Array.from({ length: 101 }, (_, index) => `user-${index}`));
+    const ann = await host.browser('ann');
+    expect(ann.pusher.user.user_data).toMatchObject({ id: 'ann' });
+    expect(ann.pusher.connection.state).toBe('connected');
   });
 });
 

@@ -49,10 +49,18 @@ export class Log implements SocketLogger {
   }
 }
 
+/** A source that tells at once what it is told, not after the turn. */
+class PromptSource extends ChannelEventSource {
+  override emit(event: ChannelEvent): void {
+    super.emit(event);
+    this.flush();
+  }
+}
+
 /** The sender of webhooks with a source to emit into, closed after the test. */
 export function startWebhooks(webhooks: Partial<WebhookConfig>, limits: Partial<WebhookLimits> = {}) {
   const log = new Log();
-  const source = new ChannelEventSource(log);
+  const source = new PromptSource(log);
   const config = socketConfig(
     {},
     { provider: 'ws', app: APP, webhooks: { privateTargets: true, ...webhooks } },

@@ -6,11 +6,11 @@ import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
 import { bodyProblem, requestProblem } from '../../../protocol/request-signature.js';
 import type { ServerAttachment } from '../../adapter.js';
+import { ApiError } from '../../api-error.js';
+import { hasMuchToRead, RequestBodies } from '../../request-bodies.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../../server-router.js';
-import { ApiError } from './api-error.js';
 import { OwnServer } from './own-server.js';
 import { EVENT_BODY_BYTES } from './publishing.js';
-import { RequestBodies } from './request-bodies.js';
 import { requestTarget } from './request-target.js';
 import { checkParameters, findRoute } from './routes.js';
 
@@ -88,13 +88,14 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     // The signature covers the body's MD5, so strangers are refused before anything of their body is read.
     const { path, resource, parameters } = target;
     const signed = { method, path, parameters };
-    believe(requestProblem(app, signed, this.clock.now(), path.slice(prefix.length)));
+    believe(requestProblem(app, signed, this.clock.time(), path.slice(prefix.length)));
     checkParameters(route, parameters);
     const body = await this.#bodies.read(request, route.bodyBytes);
     believe(bodyProblem(parameters, body));
     return route.answer({ engine: this.engine, now: this.clock.now(), resource, parameters, body });
   }
 
+  /** Says it as hosted Pusher does, in one line of plain text. Protocol section 3.13. */
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     if (!(error instanceof ApiError)) {
       this.logger.error(
@@ -105,7 +106,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
       error instanceof ApiError ? error : new ApiError(500, 'The request could not be answered');
     response.statusCode = refusal.status;
     for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value ?? '');
-    if (hasMuchToRead(request)) response.setHeader('Connection', 'close');
+    if (hasMuchToRead(request, EVENT_BODY_BYTES)) response.setHeader('Connection', 'close');
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.end(`${refusal.message}\n`);
   }
@@ -117,12 +118,4 @@ export class HttpApi implements ServerAttachment, ServerRoute {
 
 function believe(problem: string | undefined): void {
   if (problem !== undefined) throw new ApiError(401, problem);
-}
-
-/** Node reads the rest of a refused body away, to get to the connection's next request. That is only worth it for little. */
-function hasMuchToRead({ complete, headers }: IncomingMessage): boolean {
-  if (complete) return false;
-  return (
-    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > EVENT_BODY_BYTES
-  );
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../../ports/limits.js';
 import { parseJsonObject } from '../../../protocol/client-frame.js';
-import { badRequest } from './api-error.js';
+import { badRequest } from '../../api-error.js';
 import { type Attributes, attributesOf } from './attributes.js';
 import type { Call } from './call.js';
 import { CHANNELS_PER_EVENT, type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';

@@ -4,7 +4,7 @@ import {
   memberIdProblem,
   USER_CHANNEL_PREFIX,
 } from '../../../protocol/channel-name.js';
-import { badRequest } from './api-error.js';
+import { badRequest } from '../../api-error.js';
 import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
 import type { Call } from './call.js';
 import { backendChannelProblem } from './published-event.js';

@@ -1,5 +1,5 @@
 import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
-import { ApiError, badRequest } from './api-error.js';
+import { ApiError, badRequest } from '../../api-error.js';
 import type { Call } from './call.js';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, postBatch, postEvent } from './publishing.js';
 import { getChannel, getChannels, getUsers, terminateConnections } from './queries.js';

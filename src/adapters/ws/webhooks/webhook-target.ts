@@ -72,7 +72,7 @@ export class WebhookTarget {
   /** Tries a batch until it arrives or its time is over, and resolves with what was wrong then. */
   async #deliver(batch: readonly QueuedEvent[]): Promise<string | undefined> {
     const events = batch.map(({ json }) => json).join(',');
-    const body = `{"time_ms":${this.clock.now()},"events":[${events}]}`;
+    const body = `{"time_ms":${this.clock.time()},"events":[${events}]}`;
     let problem = 'not tried' as string | undefined;
     const attempt = async () => {
       problem = await this.poster.post(body);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../../../ports/clock.js';
+import type { Clock } from '../ports/clock.js';
 import { ApiError } from './api-error.js';
 
 /** How long a body may take to arrive: the largest one that is allowed needs 64 kB/s. */
@@ -68,6 +68,15 @@ export class RequestBodies {
     this.#givenUp = true;
     for (const fail of this.#pending) fail(goingAway());
   }
+}
+
+/**
+ * Whether the rest of a refused body is more than this. Node reads it away, to get to the connection's next request, and
+ * that is only worth it for little: otherwise the connection is better closed.
+ */
+export function hasMuchToRead({ complete, headers }: IncomingMessage, little: number): boolean {
+  if (complete) return false;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > little;
 }
 
 function goingAway(): ApiError {

@@ -1,9 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
-/**
- * A refusal that knows its wire form: a status and, as hosted Pusher does it, one line of plain text. Protocol
- * section 3.13.
- */
+/** A refusal of a request, which knows its wire form: a status, one line of text, and headers. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
