@@ -24,9 +24,12 @@ export type {
   AppCredentials,
   FailurePolicy,
   GatewayConfig,
+  GatewayLimits,
+  HttpApiConfig,
   Provider,
   PusherConfig,
   SocketConfig,
+  WebhookConfig,
 } from './ports/socket-config.js';
 export type { SocketLogger } from './ports/logger.js';
 export type { Environment, SocketSettings } from './config/settings.js';

@@ -40,8 +40,9 @@ export interface ServerAttachment {
    * Starts to listen. Leaves every path but its own to the server's other listeners.
    *
    * @param path where the module's endpoints are; `/socket` unless the host says otherwise
+   * @throws SocketConfigurationError when it cannot, now or by rejecting
    */
-  attach(server: Server, path?: string): void;
+  attach(server: Server, path?: string): void | Promise<void>;
   /** Stops to listen, unless closing the client does. */
   detach?(): void;
 }

@@ -32,8 +32,8 @@ export function passOnClientEvent(
     throw refused(`its name is over ${LIMITS.eventNameLength} characters`);
   }
   const data = asText(event.data);
-  if (data !== undefined && Buffer.byteLength(data) > LIMITS.payloadBytes) {
-    throw refused(`its data is over ${LIMITS.payloadBytes} bytes`);
+  if (data !== undefined && limits.eventBytes !== 0 && Buffer.byteLength(data) > limits.eventBytes) {
+    throw refused(`its data is over ${limits.eventBytes} bytes`);
   }
   if (!session.clientEventRate.allows(limits.clientEventsPerSecond, now)) {
     throw refused(`more than ${limits.clientEventsPerSecond} in a second`, CODES.RATE_EXCEEDED);

@@ -63,6 +63,7 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('SOCKET_MAX_CHANNELS_PER_CONNECTION', limits?.channelsPerConnection),
     ...defined('SOCKET_MAX_SUBSCRIBES_PER_SECOND', limits?.subscribesPerSecond),
     ...defined('SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', limits?.clientEventsPerSecond),
+    ...defined('SOCKET_MAX_EVENT_BYTES', limits?.eventBytes),
     ...defined('SOCKET_MAX_FRAME_BYTES', limits?.frameBytes),
     ...defined('SOCKET_MAX_BUFFERED_BYTES', limits?.bufferedBytes),
     ...defined('SOCKET_MAX_PRESENCE_MEMBERS', limits?.presenceMembers),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { SocketConfigurationError } from '../ports/errors.js';
 import type { AppCredentials, Provider, SocketConfig } from '../ports/socket-config.js';
+import { isPrivateHost } from '../protocol/public-address.js';
 import { type Environment, settingsAsVariables, type SocketSettings } from './settings.js';
 import { SECRET_VARIABLES, variables } from './variables.js';
 
@@ -81,6 +82,7 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
         channelsPerConnection: values.SOCKET_MAX_CHANNELS_PER_CONNECTION,
         subscribesPerSecond: values.SOCKET_MAX_SUBSCRIBES_PER_SECOND,
         clientEventsPerSecond: values.SOCKET_MAX_CLIENT_EVENTS_PER_SECOND,
+        eventBytes: values.SOCKET_MAX_EVENT_BYTES,
         frameBytes: values.SOCKET_MAX_FRAME_BYTES,
         bufferedBytes: values.SOCKET_MAX_BUFFERED_BYTES,
         presenceMembers: values.SOCKET_MAX_PRESENCE_MEMBERS,
@@ -126,7 +128,22 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
       'PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server',
     );
   }
+  if (given['SOCKET_HTTP_API_PORT'] !== undefined && (given['SOCKET_HTTP_API'] ?? 'false') === 'false') {
+    problems.push('SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true');
+  }
+  if ((given['SOCKET_WEBHOOK_PRIVATE_TARGETS'] ?? 'false') === 'false') {
+    const hosts = hostsOf(given['SOCKET_WEBHOOK_URLS'] ?? '').filter(isPrivateHost);
+    const remedy = 'SOCKET_WEBHOOK_PRIVATE_TARGETS=true allows it';
+    for (const host of new Set(hosts)) {
+      problems.push(`SOCKET_WEBHOOK_URLS: ${host} is not a public address; ${remedy}`);
+    }
+  }
   return problems;
+}
+
+/** The hosts of the URLs in a list, as far as they are any. */
+function hostsOf(urls: string): string[] {
+  return urls.split(',').flatMap((url) => (URL.canParse(url) ? new URL(url).hostname : []));
 }
 
 function describe(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknown>>): string {
@@ -134,11 +151,11 @@ function describe(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknow
   const value = given[name];
   const shown = SECRET_VARIABLES.has(name)
     ? `${String(value).length} characters`
-    : JSON.stringify(withoutPasswords(String(value)));
+    : JSON.stringify(withoutSecrets(String(value)));
   return `${name}: ${issue.message}; it is ${shown}`;
 }
 
-/** An address may carry a user and a password: `https://user:password@host`. */
-function withoutPasswords(text: string): string {
-  return text.replace(/\/\/[^/@\s,]*@/g, '//…@');
+/** An address may carry a user and a password, and a token in what follows its path: `https://user:password@host?token`. */
+function withoutSecrets(text: string): string {
+  return text.replace(/\/\/[^/@\s,]*@/g, '//…@').replace(/(\/\/[^?#]*)[?#].*?(?=,\s*\w+:\/\/|$)/gs, '$1?…');
 }

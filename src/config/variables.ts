@@ -108,6 +108,7 @@ export const variables = z.object({
   SOCKET_MAX_CHANNELS_PER_CONNECTION: limit.default(500),
   SOCKET_MAX_SUBSCRIBES_PER_SECOND: limit.default(500),
   SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: limit.default(10),
+  SOCKET_MAX_EVENT_BYTES: limit.default(10_240),
   SOCKET_MAX_FRAME_BYTES: limit.default(65_536),
   SOCKET_MAX_BUFFERED_BYTES: limit.default(1_048_576),
   SOCKET_MAX_PRESENCE_MEMBERS: limit.default(100),

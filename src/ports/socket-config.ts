@@ -58,6 +58,8 @@ export interface GatewayLimits {
   readonly subscribesPerSecond: number;
   /** Client events of one connection in any second. */
   readonly clientEventsPerSecond: number;
+  /** Bytes of one event's data as JSON, from the application, the HTTP API or a client. Hosted Pusher takes 10 240. */
+  readonly eventBytes: number;
   /** Bytes of one message from a client; a longer one closes the connection with 1009. */
   readonly frameBytes: number;
   /** Bytes waiting for a client that reads slowly; beyond it the connection is closed with 4100. */

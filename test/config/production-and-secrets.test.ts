@@ -107,6 +107,18 @@ describe("a secret's value", () => {
     expect(everythingAbout(read)).not.toContain('hunter2');
   });
 
+  test.each([
+    'ftp://hooks.example.com/hook?token=hunter2',
+    'ftp://hooks.example.com/hook#hunter2',
+    'https://hooks.example.com/hook?token=a,hunter2',
+    'https://a.example.com?x=hunter2, ftp://user:hunter2@b.example.com?y=hunter2',
+  ])('never appears in the error when it is in the query of a webhook’s address: %s', (urls) => {
+    const read = () => socketConfig({ SOCKET_WEBHOOK_URLS: urls });
+    expect(named(problemsOf(read))).toEqual(['SOCKET_WEBHOOK_URLS']);
+    expect(everythingAbout(read)).not.toContain('hunter2');
+    for (const host of urls.match(/\w+\.example\.com/g) ?? []) expect(problemsOf(read)[0]).toContain(host);
+  });
+
   test('is what it was, when it is a master key of 32 bytes', () => {
     const bytes = Buffer.from([...Array(32).keys()]);
     const config = socketConfig({ SOCKET_ENCRYPTION_MASTER_KEY: bytes.toString('base64') });
@@ -150,6 +162,7 @@ describe('settings in code', () => {
       SOCKET_MAX_CHANNELS_PER_CONNECTION: '1',
       SOCKET_MAX_SUBSCRIBES_PER_SECOND: '1',
       SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: '1',
+      SOCKET_MAX_EVENT_BYTES: '1',
       SOCKET_MAX_FRAME_BYTES: '1',
       SOCKET_MAX_BUFFERED_BYTES: '1',
       SOCKET_MAX_PRESENCE_MEMBERS: '1',
@@ -185,6 +198,7 @@ describe('settings in code', () => {
           channelsPerConnection: 2,
           subscribesPerSecond: 2,
           clientEventsPerSecond: 2,
+          eventBytes: 2,
           frameBytes: 2,
           bufferedBytes: 2,
           presenceMembers: 2,

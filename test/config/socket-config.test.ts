@@ -18,7 +18,7 @@ test('every variable there is has a row here', () => {
   expect(tested.sort()).toEqual(Object.keys(variables.shape).sort());
 });
 
-describe.each(VARIABLES)('$variable', ({ variable, read, byDefault, good, bad, allowed }) => {
+describe.each(VARIABLES)('$variable', ({ variable, read, byDefault, good, bad, allowed, alongside }) => {
   test('has its default without a value', () => {
     expect(read(socketConfig({}))).toEqual(byDefault);
   });
@@ -29,12 +29,12 @@ describe.each(VARIABLES)('$variable', ({ variable, read, byDefault, good, bad, a
   });
 
   test.each(good)('takes %j', (text, value) => {
-    expect(read(socketConfig({ [variable]: text }))).toEqual(value);
-    expect(read(socketConfig({ [variable]: ` ${text} ` }))).toEqual(value);
+    expect(read(socketConfig({ ...alongside, [variable]: text }))).toEqual(value);
+    expect(read(socketConfig({ ...alongside, [variable]: ` ${text} ` }))).toEqual(value);
   });
 
   test.each(bad)('refuses %j in one line that has the name, the value and what is allowed', (text) => {
-    const found = problems({ [variable]: text });
+    const found = problems({ ...alongside, [variable]: text });
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(new RegExp(`^${variable}: `));
     expect(found[0]).toContain(JSON.stringify(text));
@@ -106,6 +106,53 @@ describe('the configuration', () => {
     const found = problemsOf(() => socketConfig({}, {}, path));
     expect(found).toEqual([expect.stringMatching(/^gatewayPath: .*like \/ws/)]);
     expect(found[0]).toContain(`"${path}"`);
+  });
+});
+
+describe('the HTTP API', () => {
+  test.each([{}, { SOCKET_HTTP_API: 'false' }])('has no port of its own while it is off: %j', (off) => {
+    expect(problems({ SOCKET_HTTP_API_PORT: '6001', ...off })).toEqual([
+      'SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true',
+    ]);
+    expect(problems({ ...off }, { httpApi: { port: 6001 } })).toHaveLength(1);
+  });
+
+  test('may have one when it is on, whichever way', () => {
+    expect(problems({ SOCKET_HTTP_API_PORT: '6001', SOCKET_HTTP_API: 'true' })).toEqual([]);
+    expect(problems({ SOCKET_HTTP_API_PORT: '6001' }, { httpApi: { enabled: true } })).toEqual([]);
+  });
+});
+
+describe('a webhook target that is this machine or in its network', () => {
+  test.each([
+    ['http://127.0.0.1/hook', '127.0.0.1'],
+    ['https://2130706433', '127.0.0.1'],
+    ['http://user:hunter2@10.0.0.7:8080/hook?token=hunter2', '10.0.0.7'],
+    ['http://169.254.169.254/', '169.254.169.254'],
+    ['http://[::1]:3000/hook', '[::1]'],
+    ['http://[::ffff:127.0.0.1]/', '[::ffff:7f00:1]'],
+    ['http://localhost:3000/hook', 'localhost'],
+    ['http://LOCALHOST.:3000/hook', 'localhost.'],
+    ['http://app.localhost/hook', 'app.localhost'],
+  ])('is refused: %s', (url, shown) => {
+    const message = `SOCKET_WEBHOOK_URLS: ${shown} is not a public address; SOCKET_WEBHOOK_PRIVATE_TARGETS=true allows it`;
+    expect(problems({ SOCKET_WEBHOOK_URLS: url })).toEqual([message]);
+    const among = `https://a.example.com/hook, ${url}`;
+    expect(problems({ SOCKET_WEBHOOK_URLS: among, SOCKET_WEBHOOK_PRIVATE_TARGETS: 'false' })).toEqual([
+      message,
+    ]);
+    expect(problems({}, { webhooks: { urls: [url] } })).toEqual([message]);
+  });
+
+  test('is taken where the configuration allows it', () => {
+    const urls = 'http://127.0.0.1/hook,http://localhost/hook';
+    const given = { SOCKET_WEBHOOK_URLS: urls, SOCKET_WEBHOOK_PRIVATE_TARGETS: 'true' };
+    expect(socketConfig(given).webhooks.urls).toEqual(urls.split(','));
+  });
+
+  test('is not suspected of a public address, or of a name', () => {
+    const urls = 'https://8.8.8.8/hook,https://[2606:4700::1111]/,http://worker/hook,http://mylocalhost/hook';
+    expect(problems({ SOCKET_WEBHOOK_URLS: urls })).toEqual([]);
   });
 });
 

@@ -8,6 +8,8 @@ export interface VariableRow {
   readonly byDefault: unknown;
   readonly good: readonly (readonly [text: string, value: unknown])[];
   readonly bad: readonly string[];
+  /** What else has to be given for it to mean anything. */
+  readonly alongside?: Readonly<Record<string, string>>;
   /** What the message about a bad value says is allowed. */
   readonly allowed: RegExp;
 }
@@ -175,7 +177,12 @@ export const VARIABLES: readonly VariableRow[] = [
     ...yesOrNo,
   },
   { variable: 'SOCKET_HTTP_API', read: ({ httpApi }) => httpApi.enabled, ...yesOrNo },
-  { variable: 'SOCKET_HTTP_API_PORT', read: ({ httpApi }) => httpApi.port, ...port },
+  {
+    variable: 'SOCKET_HTTP_API_PORT',
+    read: ({ httpApi }) => httpApi.port,
+    alongside: { SOCKET_HTTP_API: 'true' },
+    ...port,
+  },
   {
     variable: 'SOCKET_WEBHOOK_URLS',
     read: ({ webhooks }) => webhooks.urls,
@@ -218,6 +225,7 @@ export const VARIABLES: readonly VariableRow[] = [
       ['SOCKET_MAX_CHANNELS_PER_CONNECTION', 'channelsPerConnection', 500],
       ['SOCKET_MAX_SUBSCRIBES_PER_SECOND', 'subscribesPerSecond', 500],
       ['SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', 'clientEventsPerSecond', 10],
+      ['SOCKET_MAX_EVENT_BYTES', 'eventBytes', 10_240],
       ['SOCKET_MAX_FRAME_BYTES', 'frameBytes', 65_536],
       ['SOCKET_MAX_BUFFERED_BYTES', 'bufferedBytes', 1_048_576],
       ['SOCKET_MAX_PRESENCE_MEMBERS', 'presenceMembers', 100],

@@ -4,6 +4,7 @@ import type { INestApplication, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import { onTeardown } from '../support/teardown.js';
 import { usePage } from './support/page.js';
 
 const page = usePage('docs/authorization.md');
@@ -47,6 +48,21 @@ describe('the authorizers of the page', () => {
   });
 });
 
+test('a watchlist is signed with the signin', async () => {
+  const { WatchingModule } = await page.run<{ WatchingModule: Type }>('watching.module.ts');
+  const app = await NestFactory.create(WatchingModule, { logger: false });
+  onTeardown(() => app.close());
+  await app.listen(0, '127.0.0.1');
+  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+  const response = await fetch(`http://127.0.0.1:${port}/socket/user-auth`, {
+    method: 'POST',
+    body: new URLSearchParams({ socket_id: '1.2' }),
+    headers: { authorization: 'Bearer ada' },
+  });
+  const { user_data } = (await response.json()) as { user_data: string };
+  expect(JSON.parse(user_data)).toEqual({ id: 'ada', watchlist: ['alan', 'grace'] });
+});
+
 describe('the endpoints', () => {
   let app: INestApplication;
   let url: string;
@@ -61,6 +77,7 @@ describe('the endpoints', () => {
   it.each([
     ['a signin', 'user-auth', { socket_id: '1.2' }, 'ada', 200],
     ['a signin without a session', 'user-auth', { socket_id: '1.2' }, undefined, 403],
+    ['a signin as nobody may be called', 'user-auth', { socket_id: '1.2' }, 'x'.repeat(129), 403],
     ['a signin with a bad socket id', 'user-auth', { socket_id: 'x' }, 'ada', 400],
     ['a channel', 'auth', { socket_id: '1.2', channel_name: 'private-orders.7' }, 'ada', 200],
     ['the broadcast channel', 'auth', { socket_id: '1.2', channel_name: 'private-everybody' }, 'alan', 200],
@@ -69,6 +86,13 @@ describe('the endpoints', () => {
       'auth',
       { socket_id: '1.2', channel_name: 'private-orders.7' },
       'alan',
+      403,
+    ],
+    [
+      'a presence channel with too much about the member',
+      'auth',
+      { socket_id: '1.2', channel_name: 'presence-rooms.blue' },
+      'a'.repeat(600),
       403,
     ],
     ['a channel that nobody covers', 'auth', { socket_id: '1.2', channel_name: 'private-x' }, 'ada', 403],

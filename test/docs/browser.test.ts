@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { SwitchboardSocket } from 'nestjs-switchboard/browser';
+import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Channel } from 'pusher-js';
 import { AuthorizeChannel } from 'nestjs-switchboard';
 import { EventQueue } from '../support/event-queue.js';
@@ -37,7 +37,7 @@ beforeAll(async () => {
     providers: [RoomChannel],
     identify: ({ headers }) => {
       const id = /^Bearer (\w+)\.\d+$/.exec(headers.authorization ?? '')?.[1];
-      return id === undefined ? null : { id };
+      return id === undefined ? null : { id, watchlist: id === 'ada' ? ['alan'] : [] };
     },
   });
   state.backend = host.url;
@@ -67,8 +67,16 @@ test('the blocks of the page work together against a running backend', async () 
   await page.run('room.browser.ts');
   expect(await shown()).toBe('1 in the room');
 
+  await page.run('friends.browser.ts');
+  const alan = await connect(Pusher, { url: host.url, headers: { Authorization: 'Bearer alan.1' } });
+  expect(await shown()).toBe('alan came online');
+
   const { pusher, broadcasts } = await page.run<{ pusher: Pusher; broadcasts: Channel }>('plain.browser.ts');
+  const online = new Promise((resolve) => pusher.user.watchlist.bind('online', resolve));
   await subscribed(broadcasts);
+  expect(await online).toEqual({ name: 'online', user_ids: ['alan'] });
+  alan.disconnect();
+  expect(await shown()).toBe('alan went offline');
   const room = pusher.subscribe('presence-room');
   await subscribed(room);
   room.trigger('client-typing', {});
@@ -84,7 +92,8 @@ test('the blocks of the page work together against a running backend', async () 
   const tokens = state.tokens;
   dropConnectionOf(socket.pusher);
   expect(await shown()).toBe('(reloaded)');
-  expect(await shown()).toBe('1 in the room');
+  // The signin and the subscription are two requests.
+  expect([await shown(), await shown()].sort()).toEqual(['1 in the room', 'alan went offline']);
   expect(state.tokens).toBeGreaterThan(tokens);
 
   await host.client.disconnectMember('ada');

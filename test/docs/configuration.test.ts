@@ -2,8 +2,11 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { type INestApplication, Logger, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { type Receipt, type SocketConfig, socketConfig } from 'nestjs-switchboard';
+import { type ISocketClient, type Receipt, type SocketConfig, socketConfig } from 'nestjs-switchboard';
+import { SocketTestingModule } from 'nestjs-switchboard/testing';
+import { Test } from '@nestjs/testing';
 import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
+import { logged } from '../support/hosts.js';
 import { onTeardown } from '../support/teardown.js';
 import { usePage } from './support/page.js';
 
@@ -60,9 +63,21 @@ test('the problems are listed in the very words of the page', async () => {
   expect(page.text).toContain(`The configuration has 4 problem(s):\n${lines.join('')}\`\`\``);
 });
 
-test('a worker without HTTP starts, relays and ends', async () => {
+test('a worker without HTTP starts, is warned, relays and ends', async () => {
+  const { lines } = logged('warn');
   const { runJob } = await page.run<{ runJob: () => Promise<Receipt> }>('worker.ts');
   expect(await runJob()).toMatchObject({ status: 'sent' });
+  expect(lines).toContain('There is no HTTP server to listen on: relays of this process reach nobody');
+});
+
+test('the module exports the port', async () => {
+  const { PortService } = await page.run<{ PortService: Type<{ client: ISocketClient }> }>('port.service.ts');
+  const app = await Test.createTestingModule({
+    imports: [SocketTestingModule.forRoot({ env: {} })],
+    providers: [PortService],
+  }).compile();
+  onTeardown(() => app.close());
+  expect(app.get(PortService).client).toBe(app.get(SocketRuntime).client);
 });
 
 test('without Nest the container gives the port', async () => {

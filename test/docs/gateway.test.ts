@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { WebSocket } from 'ws';
+import { Host } from '../support/host.js';
 import { openBrowser, subscribed } from '../support/pusher-browser.js';
 import { onTeardown } from '../support/teardown.js';
 import { usePage } from './support/page.js';
@@ -9,6 +10,13 @@ import { usePage } from './support/page.js';
 const page = usePage('docs/gateway.md');
 
 Logger.overrideLogger(false);
+
+test('a path that nobody serves is told 4005, and closed with it', async () => {
+  const host = await Host.start();
+  const client = host.raw('/nowhere');
+  expect(await client.next()).toMatchObject({ event: 'pusher:error', data: { code: 4005 } });
+  expect(await client.closed).toMatchObject({ code: 4005 });
+});
 
 test('the gateway and an application’s own gateway work beside each other', async () => {
   await page.run('app.module.ts');

@@ -2,10 +2,15 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { MAX_WAITING } from '../../src/adapters/pusher/ordered-delivery.js';
 import { onTeardown } from '../support/teardown.js';
 import { usePage } from './support/page.js';
 
 const page = usePage('docs/pusher.md');
+
+test('as many calls may wait as the page says', () => {
+  expect(page.text).toContain(`when ${MAX_WAITING.toLocaleString('en')} are waiting`);
+});
 
 test('browsers are told what the page says they are', async () => {
   const { AppModule } = await page.run<{ AppModule: Type }>('app.module.ts');

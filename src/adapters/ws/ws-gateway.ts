@@ -39,10 +39,11 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     return this.#slowReaders;
   }
 
-  attach(server: Server): void {
+  /** @throws SocketConfigurationError when the HTTP API cannot listen; nothing is attached then */
+  async attach(server: Server): Promise<void> {
+    await this.httpApi.attach(server);
     this.#sockets = new GatewayWsAdapter(server).createServer(this.config.gateway.limits.frameBytes);
     this.#detach = ServerRouter.add(server, this);
-    this.httpApi.attach(server);
   }
 
   /** Refuses new connections, lets the engine send the clients away, and resolves when the last socket is gone. */

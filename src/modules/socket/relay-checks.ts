@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
 import { SocketUsageError } from '../../ports/errors.js';
-import { LIMITS } from '../../ports/limits.js';
 import { Payload } from '../../ports/payload.js';
 import type { RelayOptions } from '../../ports/socket-client.js';
 import { channelNameProblem, channelType, memberIdProblem } from '../../protocol/channel-name.js';
@@ -32,7 +31,12 @@ export function checkChannel(name: string, hasMasterKey: boolean): void {
  * @returns the payload, read once
  * @throws SocketUsageError for the event's name, the payload or the socket id to leave out
  */
-export function checkRelay(event: unknown, payload: unknown, options: RelayOptions | undefined): Payload {
+export function checkRelay(
+  event: unknown,
+  payload: unknown,
+  options: RelayOptions | undefined,
+  maximumBytes: number,
+): Payload {
   const problem = eventNameProblem(event);
   if (problem !== undefined)
     throw new SocketUsageError('INVALID_EVENT_NAME', `Invalid event name ${shown(event)}: ${problem}`);
@@ -44,20 +48,26 @@ export function checkRelay(event: unknown, payload: unknown, options: RelayOptio
     );
   }
   const read = Payload.of(payload);
-  checkSize(read.bytes, 'as JSON', event);
+  checkSize(read.bytes, 'as JSON', event, maximumBytes);
   return read;
 }
 
 /** @throws SocketUsageError `PAYLOAD_TOO_LARGE`; what is encrypted counts as what it becomes */
-export function checkEncryptedSize(channel: string, payload: Payload, event: string): void {
-  if (channelType(channel).encrypted) checkSize(encryptedBytes(payload.bytes), 'once encrypted', event);
+export function checkEncryptedSize(
+  channel: string,
+  payload: Payload,
+  event: string,
+  maximumBytes: number,
+): void {
+  if (channelType(channel).encrypted)
+    checkSize(encryptedBytes(payload.bytes), 'once encrypted', event, maximumBytes);
 }
 
-function checkSize(bytes: number, how: string, event: unknown): void {
-  if (bytes <= LIMITS.payloadBytes) return;
+function checkSize(bytes: number, how: string, event: unknown, maximum: number): void {
+  if (maximum === 0 || bytes <= maximum) return;
   throw new SocketUsageError(
     'PAYLOAD_TOO_LARGE',
-    `The payload of ${shown(event)} has ${bytes} bytes ${how}, ${LIMITS.payloadBytes} are allowed`,
+    `The payload of ${shown(event)} has ${bytes} bytes ${how}, ${maximum} are allowed`,
   );
 }
 

@@ -30,7 +30,7 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     /** The inside: `container.get(token)`. */
     readonly container: Container,
     private readonly host: HttpAdapterHost,
-    /** Where the endpoints are, once the application is complete. */
+    /** Where the endpoints are, once the application is complete; whatever a prefix's `exclude` or versioning say. */
     private readonly endpoints: () => string,
   ) {}
 
@@ -66,12 +66,16 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     return this.adapter.clientOptions(this.config, origin);
   }
 
-  /** Starts to listen, where the provider listens and the application has an HTTP server. */
-  onApplicationBootstrap(): void {
+  /**
+   * Starts to listen, where the provider listens and the application has an HTTP server.
+   *
+   * @throws SocketConfigurationError when a port of its own cannot be listened on, which fails the application's start
+   */
+  async onApplicationBootstrap(): Promise<void> {
     // A worker or a command-line tool has no HTTP adapter, whatever the type says.
     const server = (this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined)?.getHttpServer() as
       Server | undefined;
-    if (server !== undefined) this.#attachment?.attach(server, this.endpoints());
+    if (server !== undefined) await this.#attachment?.attach(server, this.endpoints());
     else if (this.config.provider === 'ws') {
       new Logger('SocketModule').warn(
         'There is no HTTP server to listen on: relays of this process reach nobody',

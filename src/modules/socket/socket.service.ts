@@ -62,7 +62,7 @@ export class SocketService implements OnApplicationShutdown {
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
     checkMemberId(memberId);
-    const checked = checkRelay(event, payload, options);
+    const checked = checkRelay(event, payload, options, this.#maximumBytes);
     return this.#attempt(event, () => this.client.relayToMember(memberId, event, checked, options));
   }
 
@@ -73,7 +73,7 @@ export class SocketService implements OnApplicationShutdown {
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
     memberIds.forEach(checkMemberId);
-    const checked = checkRelay(event, payload, options);
+    const checked = checkRelay(event, payload, options, this.#maximumBytes);
     return this.#attempt(event, () => this.client.relayToMembers(memberIds, event, checked, options));
   }
 
@@ -84,14 +84,14 @@ export class SocketService implements OnApplicationShutdown {
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
     checkChannel(channel, this.runtime.config.encryptionMasterKey !== undefined);
-    const checked = checkRelay(event, payload, options);
-    checkEncryptedSize(channel, checked, event);
+    const checked = checkRelay(event, payload, options, this.#maximumBytes);
+    checkEncryptedSize(channel, checked, event, this.#maximumBytes);
     return this.#attempt(event, () => this.client.relayToChannel(channel, event, checked, options));
   }
 
   /** Sends an event to everybody on the broadcast channel. */
   async broadcast<E extends EventName>(event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
-    const checked = checkRelay(event, payload, options);
+    const checked = checkRelay(event, payload, options, this.#maximumBytes);
     return this.#attempt(event, () => this.client.broadcast(event, checked, options));
   }
 
@@ -134,6 +134,10 @@ export class SocketService implements OnApplicationShutdown {
   /** How the provider is doing, asked now. Never rejects. */
   health(): Promise<ProviderHealth> {
     return this.client.health();
+  }
+
+  get #maximumBytes(): number {
+    return this.runtime.config.gateway.limits.eventBytes;
   }
 
   async #attempt(event: string | undefined, send: () => Promise<void>): Promise<Receipt> {

@@ -1,4 +1,5 @@
-import { OrderedDelivery } from '../../../src/adapters/pusher/ordered-delivery.js';
+import { MAX_WAITING, OrderedDelivery } from '../../../src/adapters/pusher/ordered-delivery.js';
+import { SocketUnavailableError } from '../../../src/ports/errors.js';
 import { failureOf, gate, HttpApi, members, startClient } from './support.js';
 
 describe('the order of what the pusher adapter sends', () => {
@@ -119,9 +120,128 @@ describe('the order of what the pusher adapter sends', () => {
   });
 });
 
+describe('what waits too long for its turn', () => {
+  const timeoutMs = 200;
+  /** Twice the timeout, and a little for a busy machine. */
+  const SETTLED_MS = 2 * timeoutMs + 400;
+
+  it('fails within two timeouts, however long the queue is, and is not sent later', async () => {
+    const api = await HttpApi.start(() => 'nothing');
+    const { client } = await startClient(api.port, { timeoutMs });
+    const started = performance.now();
+
+    const errors = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => failureOf(client.broadcast(`E${index}`))),
+    );
+    expect(performance.now() - started).toBeLessThan(SETTLED_MS);
+
+    for (const error of errors) expect(error).toBeInstanceOf(SocketUnavailableError);
+    expect(errors.at(-1)).toMatchObject({ lost: ['everybody'] });
+    expect(errors.at(-1)?.message).toBe(
+      'The provider "pusher" did not take "E39" on channel "everybody": ' +
+        'its turn behind earlier calls did not come within 200 ms',
+    );
+    const sent = api.received.length;
+    expect(sent).toBeLessThanOrEqual(2);
+    await client.relayToChannel('room', 'LATER').catch(() => undefined);
+    expect(api.received).toHaveLength(sent + 1);
+  });
+
+  it('leaves the order of what is sent as it was', async () => {
+    let answers = false;
+    const api = await HttpApi.start(() => (answers ? undefined : 'nothing'));
+    const { client } = await startClient(api.port, { timeoutMs });
+    const lost = [client.broadcast('FIRST'), client.broadcast('SECOND'), client.broadcast('THIRD')].map(
+      failureOf,
+    );
+
+    await Promise.all(lost);
+    answers = true;
+    await Promise.all([client.broadcast('FOURTH'), client.broadcast('FIFTH')]);
+
+    const names = api.bodies.map(({ name }) => name);
+    expect(names[0]).toBe('FIRST');
+    expect(names.slice(-2)).toEqual(['FOURTH', 'FIFTH']);
+  });
+
+  it('counts for each group of a relay to many members, which settles within two timeouts too', async () => {
+    const api = await HttpApi.start(() => 'nothing');
+    const { client } = await startClient(api.port, { timeoutMs });
+    const started = performance.now();
+
+    const error = await failureOf(client.relayToMembers(members(5_000), 'E'));
+
+    expect(performance.now() - started).toBeLessThan(SETTLED_MS);
+    expect(error).toBeInstanceOf(SocketUnavailableError);
+    expect(error.lost).toEqual(members(5_000));
+    expect(api.received.length).toBeLessThanOrEqual(16);
+  });
+
+  it('counts for members who get a request of their own because the server refuses groups', async () => {
+    const api = await HttpApi.start(({ channels }) => (channels.length > 1 ? { status: 400 } : 'nothing'));
+    const { client } = await startClient(api.port, { timeoutMs });
+    const started = performance.now();
+
+    const error = await failureOf(client.relayToMembers(members(100), 'E'));
+
+    expect(performance.now() - started).toBeLessThan(SETTLED_MS);
+    expect(error).toBeInstanceOf(SocketUnavailableError);
+    expect(error.lost).toEqual(members(100));
+  });
+});
+
+/** Longer than any test takes. */
+const LONG_MS = 60_000;
+
 describe('OrderedDelivery', () => {
+  it('does not let what comes after a place that was given up overtake what came before it', async () => {
+    const order = new OrderedDelivery(20);
+    const { opened, open } = gate();
+    const seen: string[] = [];
+    const first = order.take(['a'])(async () => {
+      await opened;
+      seen.push('first');
+    });
+    await expect(order.take(['a'])(() => Promise.resolve(seen.push('given up')))).rejects.toThrow(
+      'its turn behind earlier calls did not come within 20 ms',
+    );
+    const last = order.take(['a'])(() => Promise.resolve(seen.push('last')));
+    open();
+    await Promise.all([first, last]);
+
+    expect(seen).toEqual(['first', 'last']);
+    expect(order['tails'].size).toBe(0);
+  });
+
+  it('gives up a place whose work is started too late', async () => {
+    const order = new OrderedDelivery(20);
+    const turn = order.take(['a']);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+
+    await expect(turn(() => Promise.resolve())).rejects.toThrow('did not come within 20 ms');
+    expect(order['tails'].size).toBe(0);
+  });
+
+  it('refuses at once what would be one too many to wait, and takes more when there is room again', async () => {
+    const order = new OrderedDelivery(LONG_MS);
+    const { opened, open } = gate();
+    const taken = [order.take(['a'])(() => opened)];
+    for (let count = 0; count < MAX_WAITING; count++) taken.push(order.take(['a'])(() => Promise.resolve()));
+
+    await expect(order.take(['a'])(() => Promise.resolve())).rejects.toThrow(
+      `${MAX_WAITING} calls are waiting for their turn already`,
+    );
+    await order.take(['b'])(() => Promise.resolve());
+    open();
+    await Promise.all(taken);
+
+    const [first, second] = [order.take(['a']), order.take(['a'])];
+    await Promise.all([first(() => Promise.resolve()), second(() => Promise.resolve())]);
+    expect(order['tails'].size).toBe(0);
+  });
+
   it('forgets a key as soon as nothing waits for it, failures included', async () => {
-    const order = new OrderedDelivery();
+    const order = new OrderedDelivery(LONG_MS);
     const done = [
       order.take(['a', 'b'])(() => Promise.resolve()),
       order.take(['b', 'c'])(() => Promise.reject(new Error('lost'))),
@@ -135,7 +255,7 @@ describe('OrderedDelivery', () => {
   });
 
   it('makes the third wait for the second when the first is already through', async () => {
-    const order = new OrderedDelivery();
+    const order = new OrderedDelivery(LONG_MS);
     const second = gate();
     const seen: string[] = [];
     const first = order.take(['a'])(() => Promise.resolve());
@@ -153,7 +273,7 @@ describe('OrderedDelivery', () => {
   });
 
   it('keeps a place whose work starts late', async () => {
-    const order = new OrderedDelivery();
+    const order = new OrderedDelivery(LONG_MS);
     const seen: string[] = [];
     const early = order.take(['a']);
     const later = order.take(['a'])(() => Promise.resolve(seen.push('later')));
@@ -165,14 +285,14 @@ describe('OrderedDelivery', () => {
   });
 
   it('hands on what the work comes to', async () => {
-    const order = new OrderedDelivery();
+    const order = new OrderedDelivery(LONG_MS);
 
     await expect(order.take(['a'])(() => Promise.resolve(5))).resolves.toBe(5);
     await expect(order.take(['a'])(() => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
   });
 
   it('tells when it is idle', async () => {
-    const order = new OrderedDelivery();
+    const order = new OrderedDelivery(LONG_MS);
     const { opened, open } = gate();
     let through = false;
     const work = order.take(['a'])(async () => {

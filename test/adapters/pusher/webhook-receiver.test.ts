@@ -1,10 +1,18 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { Server } from 'node:http';
+import { createServer, type OutgoingHttpHeaders, Server } from 'node:http';
 import { connect } from 'node:net';
 import { type ChannelEventName, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
+import { ManualClock } from '../../../src/adapters/memory/manual-clock.js';
+import { WebhookReceiver } from '../../../src/adapters/pusher/webhook-receiver.js';
+import { BODY_TIMEOUT_MS } from '../../../src/adapters/request-bodies.js';
+import { ChannelEventSource } from '../../../src/channels/channel-event-source.js';
+import { socketConfig } from '../../../src/config/socket-config.js';
 import { CHANNEL_EVENT_NAMES, type ChannelEvent } from '../../../src/ports/channel-events.js';
+import { portOf } from '../../support/host.js';
 import { FRAMEWORKS, type HostParts, logged, startHost } from '../../support/hosts.js';
+import { onTeardown } from '../../support/teardown.js';
+import { OpenRequest } from '../ws/http-api/support.js';
 
 const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };
 const PUSHER: SocketModuleOptions = { provider: 'pusher', app: APP, pusher: { host: '127.0.0.1', port: 1 } };
@@ -172,12 +180,88 @@ test('events it does not know are ignored, and named once in the log', async () 
   );
 });
 
+describe('what is not to be believed, or too large, or too slow, is refused before its end:', () => {
+  const { 'X-Pusher-Key': key, 'X-Pusher-Signature': signature } = signed('{}');
+
+  /** A receiver whose clock stands still, and a request to it whose body has not come. */
+  async function startOpen(headers: OutgoingHttpHeaders) {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
+    const clock = new ManualClock();
+    const config = socketConfig({}, { app: APP });
+    const receiver = new WebhookReceiver(config, new ChannelEventSource(logger), logger, clock);
+    receiver.attach(server);
+    onTeardown(() => {
+      receiver.detach();
+      server.closeAllConnections();
+      server.close();
+    });
+    const open = new OpenRequest(portOf(server), '/socket/webhook', { headers });
+    open.request.flushHeaders();
+    return { open, receiver, clock, arriving: () => once(open.request, 'continue') };
+  }
+
+  const ofStrangers: [string, OutgoingHttpHeaders][] = [
+    ['without a key', { 'X-Pusher-Signature': signature }],
+    ['with the key of another application', { 'X-Pusher-Key': 'another', 'X-Pusher-Signature': signature }],
+    ['without a signature', { 'X-Pusher-Key': key }],
+    ['with an empty signature', { 'X-Pusher-Key': key, 'X-Pusher-Signature': '' }],
+  ];
+  test.each(ofStrangers)('a webhook %s, of which nothing is read', async (_name, headers) => {
+    const { open } = await startOpen({ ...headers, 'Transfer-Encoding': 'chunked' });
+    const { response, text } = await open.answered;
+    expect([response.statusCode, response.headers.connection]).toEqual([401, 'close']);
+    expect(JSON.parse(text)).toMatchObject({ statusCode: 401 });
+    await open.closed;
+  });
+
+  test('a body that is announced as too large', async () => {
+    const { open } = await startOpen(signed('{}', { 'Content-Length': String(256 * 1024 + 1) }));
+    const { response, text } = await open.answered;
+    expect([response.statusCode, response.headers.connection]).toEqual([413, 'close']);
+    expect(JSON.parse(text)).toMatchObject({
+      statusCode: 413,
+      message: expect.stringContaining('262144') as string,
+    });
+    await open.closed;
+  });
+
+  test('a body that turns out too large', async () => {
+    const { open } = await startOpen(signed('{}', { 'Transfer-Encoding': 'chunked' }));
+    open.request.write('x'.repeat(256 * 1024));
+    open.request.write('x');
+    const { response } = await open.answered;
+    expect([response.statusCode, response.headers.connection]).toEqual([413, 'close']);
+    await open.closed;
+  });
+
+  test('a body that does not arrive', async () => {
+    const { open, clock, arriving } = await startOpen(signed('{}', { Expect: '100-continue' }));
+    await arriving();
+    clock.advance(BODY_TIMEOUT_MS);
+    const { response } = await open.answered;
+    expect([response.statusCode, response.headers.connection]).toEqual([408, 'close']);
+    await open.closed;
+  });
+
+  test('a body that is still arriving when the application closes', async () => {
+    const { open, receiver, arriving } = await startOpen(signed('{}', { Expect: '100-continue' }));
+    await arriving();
+    receiver.detach();
+    expect((await open.answered).response.statusCode).toBe(503);
+    await open.closed;
+  });
+});
+
 test('a request that breaks off harms nobody', async () => {
   const { url, webhook } = await startReceiver();
   const { port } = new URL(url);
   const socket = connect(Number(port), '127.0.0.1');
   await once(socket, 'connect');
-  socket.write('POST /socket/webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{"time');
+  const headers = Object.entries({ Host: 'a', 'Content-Length': '1000', ...signed('') });
+  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.write(`POST /socket/webhook HTTP/1.1\r\n${head}\r\n{"time`);
   socket.resetAndDestroy();
   await once(socket, 'close');
   expect(await webhook(bodyOf([]))).toEqual([200, {}]);

@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { ChannelEngine } from '../../../src/channels/channel-engine.js';
+import { SocketService } from 'nestjs-switchboard';
 import type { SocketSettings } from '../../../src/config/settings.js';
 import { WsGateway } from '../../../src/adapters/ws/ws-gateway.js';
 import { type SocketApp, startSocketApp } from '../../support/socket-app.js';
@@ -217,4 +218,27 @@ test('a refused client that keeps its half of the connection open holds neither 
   const [answer] = (await once(stubborn, 'data')) as [Buffer];
   expect(answer.toString()).toMatch(/^HTTP\/1.1 403 /);
   await host.close();
+});
+
+describe('the bytes of one event', () => {
+  const relay = async (limits: { eventBytes?: number }, bytes: number) => {
+    const host = await startSocketApp({ provider: 'ws', failure: 'throw', gateway: { limits } });
+    teardown.push(() => host.close());
+    const call = host.app.get(SocketService).broadcast('TEST_TICKED', 'x'.repeat(bytes - 2) as never);
+    return call.then(
+      ({ status }) => status,
+      ({ code }: { code: string }) => code,
+    );
+  };
+
+  test('are 10 240 by default, as hosted Pusher takes them', async () => {
+    expect(await relay({}, 10_240)).toBe('sent');
+    expect(await relay({}, 10_241)).toBe('PAYLOAD_TOO_LARGE');
+  });
+
+  test('may be more or fewer, and 0 switches the limit off', async () => {
+    expect(await relay({ eventBytes: 20_000 }, 20_000)).toBe('sent');
+    expect(await relay({ eventBytes: 100 }, 101)).toBe('PAYLOAD_TOO_LARGE');
+    expect(await relay({ eventBytes: 0 }, 500_000)).toBe('sent');
+  });
 });

@@ -86,7 +86,7 @@ async function plainServer() {
       path,
     );
     const container = await createSocketContainer(config, wsAdapter, logger);
-    container.get<ServerAttachment>(SERVER_ATTACHMENT).attach(server);
+    await container.get<ServerAttachment>(SERVER_ATTACHMENT).attach(server);
     const client = container.get<ISocketClient>(SOCKET_CLIENT);
     onTeardown(() => client.close());
     return client;

@@ -63,9 +63,17 @@ export function startWebhooks(webhooks: Partial<WebhookConfig>, limits: Partial<
   const source = new PromptSource(log);
   const config = socketConfig(
     {},
-    { provider: 'ws', app: APP, webhooks: { privateTargets: true, ...webhooks } },
+    { provider: 'ws', app: APP, webhooks: { ...webhooks, privateTargets: true } },
   );
-  const sender = new Webhooks(config, source, log, systemClock, { ...SOON, ...limits });
+  // Also what no configuration would let pass.
+  const privateTargets = webhooks.privateTargets ?? true;
+  const sender = new Webhooks(
+    { ...config, webhooks: { ...config.webhooks, privateTargets } },
+    source,
+    log,
+    systemClock,
+    { ...SOON, ...limits },
+  );
   onTeardown(() => sender.close());
   return { source, sender, log };
 }

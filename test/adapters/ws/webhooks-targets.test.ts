@@ -1,10 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { createServer } from 'node:https';
-import {
-  isPublicAddress,
-  publicLookup,
-  type Resolve,
-} from '../../../src/adapters/ws/webhooks/public-addresses.js';
+import { publicLookup, type Resolve } from '../../../src/adapters/ws/webhooks/public-addresses.js';
+import { isPublicAddress } from '../../../src/protocol/public-address.js';
 import { portOf } from '../../support/host.js';
 import { onTeardown } from '../../support/teardown.js';
 import { WebhookEndpoint } from '../../support/webhook-endpoint.js';
@@ -48,7 +45,26 @@ describe('a public address', () => {
     ...['224.0.0.1', '239.255.255.250', '240.0.0.1', '255.255.255.255'],
     ...['::', '::1', '::ffff:127.0.0.1', '::ffff:8.8.8.8', '::127.0.0.1', '64:ff9b::7f00:1', '100::1'],
     ...['fc00::1', 'fd12::1', 'fe80::1', 'fe80::1%eth0', 'fec0::1', 'ff02::1'],
-    ...['2001::1', '2001:db8::1', '2002:7f00:1::', 'localhost', ''],
+    ...[
+      '2001::1',
+      '2001:1ff::1',
+      '2001:db8:ffff::1',
+      '2001:db8::1',
+      '2002:7f00:1::',
+      '3fff:fff::1',
+      '4000::1',
+    ],
+    ...[
+      'localhost',
+      '',
+      '8.8.8',
+      '08.8.8.8',
+      '134744072',
+      '8.8.8.8.',
+      '8.8.8.256',
+      'a@8.8.8.8',
+      '2606:4700:::1',
+    ],
   ])('is not %s', (address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
@@ -56,7 +72,8 @@ describe('a public address', () => {
   test.each([
     ...['1.1.1.1', '8.8.8.8', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.0.0.1'],
     ...['169.253.0.1', '172.15.255.255', '172.32.0.0', '192.167.0.1', '192.169.0.1', '223.255.255.255'],
-    ...['2606:4700::1111', '2a00:1450:4001::5', '2001:4860:4860::8888'],
+    ...['2606:4700::1111', '2a00:1450:4001::5', '2001:4860:4860::8888', '2001:200::', '2001:db7::1'],
+    ...['2000::1', '2003::1', '3ffe::1', '3fff:1000::1', '172.32.0.1', '198.20.0.1', '192.0.1.1'],
   ])('is %s', (address) => {
     expect(isPublicAddress(address)).toBe(true);
   });

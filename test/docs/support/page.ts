@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -13,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 // How a page's code becomes files:
 // - A ```ts block whose first line is a comment with a path is that file; the page's other blocks may import it. Any
@@ -68,6 +70,8 @@ export interface ExtractedPage {
   readonly blocks: readonly Block[];
   /** Imports a block, and so runs it. */
   run<T = Record<string, unknown>>(file: string): Promise<T>;
+  /** Runs a block that is JavaScript too in a process of its own, and resolves with what it prints. */
+  runApart(file: string, env: Readonly<Record<string, string>>): Promise<string>;
   /** The blocks that should have been run by now, and were not. */
   readonly notRun: readonly string[];
   remove(): void;
@@ -92,6 +96,17 @@ export function extract(page: string): ExtractedPage {
     run: async <T>(file: string) => {
       hasRun.add(file);
       return (await import(join(directory, file))) as T;
+    },
+    runApart: async (file, env) => {
+      hasRun.add(file);
+      const script = file.replace(/\.ts$/, '.mjs');
+      cpSync(join(directory, file), join(directory, script));
+      const { stdout } = await promisify(execFile)(process.execPath, [script], {
+        cwd: directory,
+        env: { PATH: process.env['PATH'], ...env },
+        timeout: 20_000,
+      });
+      return stdout;
     },
     get notRun() {
       return blocks.filter(({ file, isRun }) => isRun && !hasRun.has(file)).map(({ file }) => file);

@@ -93,13 +93,13 @@ export function listens(socket: SwitchboardSocket<PusherLike>): void {
 const typesInUse = `
 export type {
   Admission, AppCredentials, ChannelAuthorizer, ClientConfig, ClientOptions, ClientOrigin, DeliveryFailure,
-  Environment, EventName, FailurePolicy, GatewayConfig, HttpRequest, Identity, ISocketClient, LostRelay, PayloadOf,
+  Environment, EventName, FailurePolicy, GatewayConfig, GatewayLimits, HttpApiConfig, HttpRequest, Identity, ISocketClient, LostRelay, PayloadOf,
   PresenceMember, Provider, ProviderHealth, PusherConfig, Receipt, RelayOptions, SocketAdapter, SocketConfig,
   SocketErrorCode, SocketEvents, SocketLogger, SocketModuleAsyncOptions, SocketModuleOptions, SocketModulePaths,
-  SocketSettings,
+  ChannelEventName, ChannelEvents, ChannelListener, SocketSettings, WebhookConfig,
 } from 'nestjs-switchboard';
 export type {
-  ContractBrowser, ContractEvent, ContractHarness, ReceivedEvent, Relayed, SocketMatchers,
+  ContractBrowser, ContractDifferences, ContractEvent, Faults, ContractHarness, ReceivedEvent, Relayed, SocketMatchers,
 } from 'nestjs-switchboard/testing';
 export type {
   ConnectOptions, EventName as BrowserEventName, HeadersSource, PayloadOf as BrowserPayloadOf, PusherClass, PusherLike,

@@ -6,5 +6,7 @@ export interface Call extends Pick<RequestTarget, 'resource' | 'parameters'> {
   readonly engine: ChannelEngine;
   /** The engine's time, in milliseconds. */
   readonly now: number;
+  /** The most bytes that one event's data may have; 0 allows any number. */
+  readonly eventBytes: number;
   readonly body: Buffer;
 }

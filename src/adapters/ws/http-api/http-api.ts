@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../../channels/channel-engine.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
+import { LIMITS } from '../../../ports/limits.js';
 import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
 import { bodyProblem, requestProblem } from '../../../protocol/request-signature.js';
@@ -38,13 +39,17 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     this.#prefixes = httpApi.port === undefined ? [gateway.path] : [gateway.path, ''];
   }
 
-  /** Starts to listen where the configuration says: on the application's server, on a port of its own, or not at all. */
-  attach(server: Server): void {
+  /**
+   * Starts to listen where the configuration says: on the application's server, on a port of its own, or not at all.
+   *
+   * @throws SocketConfigurationError when the port of its own cannot be listened on
+   */
+  async attach(server: Server): Promise<void> {
     const { enabled, port } = this.config.httpApi;
     if (!enabled) return;
     if (port === undefined) this.#detach = ServerRouter.add(server, this);
     else {
-      this.#ownServer = new OwnServer(port, this.logger, (request, response) => {
+      this.#ownServer = await OwnServer.listen(port, this.logger, (request, response) => {
         this.takeRequest(request, response);
       });
     }
@@ -90,9 +95,17 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     const signed = { method, path, parameters };
     believe(requestProblem(app, signed, this.clock.time(), path.slice(prefix.length)));
     checkParameters(route, parameters);
-    const body = await this.#bodies.read(request, route.bodyBytes);
+    const { eventBytes } = this.config.gateway.limits;
+    const body = await this.#bodies.read(request, route.bodyBytes * bodyFactor(eventBytes));
     believe(bodyProblem(parameters, body));
-    return route.answer({ engine: this.engine, now: this.clock.now(), resource, parameters, body });
+    return route.answer({
+      engine: this.engine,
+      now: this.clock.now(),
+      eventBytes,
+      resource,
+      parameters,
+      body,
+    });
   }
 
   /** Says it as hosted Pusher does, in one line of plain text. Protocol section 3.13. */
@@ -118,4 +131,9 @@ export class HttpApi implements ServerAttachment, ServerRoute {
 
 function believe(problem: string | undefined): void {
   if (problem !== undefined) throw new ApiError(401, problem);
+}
+
+/** How much larger bodies may be than by default. They stay bounded also where one event's data is not: to a megabyte of it. */
+function bodyFactor(eventBytes: number): number {
+  return eventBytes === 0 ? 100 : Math.max(1, Math.ceil(eventBytes / LIMITS.payloadBytes));
 }

@@ -32,9 +32,9 @@ type Fields = Readonly<Record<string, unknown>>;
  *
  * @throws ApiError 400, or 413 for too much data
  */
-export function readEvent(fields: Fields): PublishedEvent {
+export function readEvent(fields: Fields, eventBytes: number): PublishedEvent {
   const { channel, channels } = fields;
-  if (isAbsent(channels)) return readBatchedEvent(fields, '');
+  if (isAbsent(channels)) return readBatchedEvent(fields, '', eventBytes);
   if (!isAbsent(channel)) throw badRequest('Send "channel" or "channels", not both');
   if (!Array.isArray(channels) || channels.length === 0)
     throw badRequest('"channels": it is not a list of names');
@@ -48,7 +48,7 @@ export function readEvent(fields: Fields): PublishedEvent {
       `"channels": "${encrypted}" is encrypted with a key of its own, so it must be the only one`,
     );
   }
-  return readFields(fields, '', [...names]);
+  return readFields(fields, '', [...names], eventBytes);
 }
 
 /**
@@ -57,9 +57,9 @@ export function readEvent(fields: Fields): PublishedEvent {
  * @param where stands before the names of fields in errors: `batch[3].`
  * @throws ApiError 400, or 413 for too much data
  */
-export function readBatchedEvent(fields: Fields, where: string): PublishedEvent {
+export function readBatchedEvent(fields: Fields, where: string, eventBytes: number): PublishedEvent {
   if (!isAbsent(fields['channels'])) throw badRequest(`"${where}channels": send one "channel"`);
-  return readFields(fields, where, [readChannel(fields['channel'], `${where}channel`)]);
+  return readFields(fields, where, [readChannel(fields['channel'], `${where}channel`)], eventBytes);
 }
 
 /** Says what is wrong with the name of a channel that a backend speaks of, or nothing. Users' own channels are such. */
@@ -69,7 +69,12 @@ export function backendChannelProblem(name: unknown): string | undefined {
     : channelNameProblem(name);
 }
 
-function readFields(fields: Fields, where: string, channels: readonly string[]): PublishedEvent {
+function readFields(
+  fields: Fields,
+  where: string,
+  channels: readonly string[],
+  eventBytes: number,
+): PublishedEvent {
   const { name, data, socket_id: socketId, info } = fields;
   const problem = nameProblem(name);
   if (typeof name !== 'string' || problem !== undefined) throw badRequest(`"${where}name": ${problem ?? ''}`);
@@ -80,11 +85,11 @@ function readFields(fields: Fields, where: string, channels: readonly string[]):
     );
   }
   const bytes = Buffer.byteLength(data);
-  if (bytes > LIMITS.payloadBytes) {
+  if (eventBytes !== 0 && bytes > eventBytes) {
     const which = where === '' ? '' : `"${where}data": `;
     throw new ApiError(
       413,
-      `${which}The data content of this event exceeds the allowed maximum (${LIMITS.payloadBytes} bytes): it has ${bytes}`,
+      `${which}The data content of this event exceeds the allowed maximum (${eventBytes} bytes): it has ${bytes}`,
     );
   }
   if (!isAbsent(socketId) && !isSocketId(socketId)) {

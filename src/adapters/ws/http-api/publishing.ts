@@ -16,14 +16,14 @@ const FRAMING_BYTES = 1_024;
 const CHANNEL_BYTES = LIMITS.channelNameLength + 16;
 const EVENT_BYTES = ESCAPED * (LIMITS.payloadBytes + LIMITS.eventNameLength) + FRAMING_BYTES;
 
-/** The most that the body of one event can have, when it keeps every limit. */
+/** The most that the body of one event can have, when it keeps every limit as it is by default. */
 export const EVENT_BODY_BYTES = EVENT_BYTES + CHANNELS_PER_EVENT * CHANNEL_BYTES;
 /** The most that the body of a batch can have. */
 export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES);
 
 /** `POST /events`: one event to one or more channels. */
 export function postEvent(call: Call): { readonly channels?: Readonly<Record<string, Attributes>> } {
-  const event = readEvent(readJson(call.body));
+  const event = readEvent(readJson(call.body), call.eventBytes);
   publish(call, event);
   const { channels, info } = event;
   // fromEntries defines properties where assignment would call a setter: "__proto__" is a channel like any other.
@@ -41,7 +41,7 @@ export function postBatch(call: Call): { readonly batch?: readonly Attributes[] 
   }
   const events = batch.map((fields: unknown, index) => {
     if (!isRecord(fields)) throw badRequest(`"batch[${index}]": it is not an event`);
-    return readBatchedEvent(fields, `batch[${index}].`);
+    return readBatchedEvent(fields, `batch[${index}].`, call.eventBytes);
   });
   for (const event of events) publish(call, event);
   if (events.every(({ info }) => info === undefined)) return {};

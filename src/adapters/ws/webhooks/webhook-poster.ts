@@ -1,9 +1,9 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { isIP } from 'node:net';
 import type { AppCredentials } from '../../../ports/socket-config.js';
+import { isPrivateHost } from '../../../protocol/public-address.js';
 import { WEBHOOK_KEY_HEADER, WEBHOOK_SIGNATURE_HEADER, webhookSignature } from '../../../protocol/webhook.js';
-import { isPublicAddress, notPublic, publicLookup } from './public-addresses.js';
+import { notPublic, publicLookup } from './public-addresses.js';
 
 /** What posting needs to know besides the URL. */
 export interface WebhookPosting {
@@ -36,10 +36,11 @@ export class WebhookPoster {
    */
   async post(text: string): Promise<string | undefined> {
     if (this.#isClosed) return 'the gateway is closing';
-    const host = this.url.hostname.replace(/^\[|\]$/g, '');
     // An address is never looked up.
-    const isPrivate = isIP(host) !== 0 && !isPublicAddress(host);
-    if (isPrivate && !this.posting.privateTargets) return notPublic(host);
+    const { hostname } = this.url;
+    if (!this.posting.privateTargets && isPrivateHost(hostname)) {
+      return notPublic(hostname.replace(/^\[|\]$/g, ''));
+    }
     return this.#send(Buffer.from(text));
   }
 

@@ -93,7 +93,7 @@ export class Api {
       response.writeHead(418).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    api.attach(server);
+    await api.attach(server);
     onTeardown(async () => {
       expect(session.errors).toEqual([]);
       await api.close();
