@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { ChannelEngine } from '../../../src/channels/channel-engine.js';
-import { SocketService } from 'nestjs-switchboard';
+import { SocketService, type SocketUsageError } from 'nestjs-switchboard';
 import type { SocketSettings } from '../../../src/config/settings.js';
 import { WsGateway } from '../../../src/adapters/ws/ws-gateway.js';
 import { type SocketApp, startSocketApp } from '../../support/socket-app.js';
@@ -227,7 +227,7 @@ describe('the bytes of one event', () => {
     const call = host.app.get(SocketService).broadcast('TEST_TICKED', 'x'.repeat(bytes - 2) as never);
     return call.then(
       ({ status }) => status,
-      ({ code }: { code: string }) => code,
+      (error: unknown) => (error as SocketUsageError).code,
     );
   };
 
