@@ -25,7 +25,11 @@ if (problems.length > 0) {
 
 const app = await NestFactory.create(AppModule.forRoot(environment));
 app.enableShutdownHooks();
-await app.listen(listeningPort(environment));
+const port = listeningPort(environment);
+await app.listen(port).catch((error: unknown) => {
+  process.stderr.write(`PORT: cannot listen on port ${port}: ${String(error)}\n`);
+  process.exit(1);
+});
 new Logger('Switchboard').log(`The live page is at ${(await app.getUrl()).replace('[::1]', 'localhost')}`);
 
 function problemsOf(read: () => unknown): readonly string[] {

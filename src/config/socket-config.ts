@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { SocketConfigurationError } from '../ports/errors.js';
+import { LIMITS } from '../ports/limits.js';
 import type { AppCredentials, Provider, SocketConfig } from '../ports/socket-config.js';
 import { isPrivateHost } from '../protocol/public-address.js';
 import { type Environment, settingsAsVariables, type SocketSettings } from './settings.js';
@@ -121,6 +122,12 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
   ) {
     problems.push(
       'SOCKET_APP_SECRET: the development secret is public knowledge; production needs one of its own',
+    );
+  }
+  const eventBytes = Number(given['SOCKET_MAX_EVENT_BYTES'] ?? LIMITS.payloadBytes);
+  if (provider === 'pusher' && (eventBytes === 0 || eventBytes > LIMITS.payloadBytes)) {
+    problems.push(
+      `SOCKET_MAX_EVENT_BYTES: hosted Pusher takes at most ${LIMITS.payloadBytes}; it is ${eventBytes}`,
     );
   }
   if (provider === 'pusher' && given['PUSHER_CLUSTER'] === undefined && given['PUSHER_HOST'] === undefined) {

@@ -247,3 +247,19 @@ function everythingAbout(read: () => unknown): string {
     return `${String(error)}\n${inspect(error, { depth: 9, showHidden: true })}\n${JSON.stringify(error)}`;
   }
 }
+
+test.each(['0', '10241'])(
+  'an event of %s bytes is more than hosted Pusher takes, and is told at the start',
+  (bytes) => {
+    const environment = {
+      SOCKET_APP_ID: '1',
+      SOCKET_APP_KEY: 'key',
+      SOCKET_APP_SECRET: 'secret',
+      PUSHER_CLUSTER: 'eu',
+      SOCKET_MAX_EVENT_BYTES: bytes,
+    };
+    const found = problems({ ...environment, SOCKET_PROVIDER: 'pusher' });
+    expect(found).toEqual([`SOCKET_MAX_EVENT_BYTES: hosted Pusher takes at most 10240; it is ${bytes}`]);
+    expect(problems({ ...environment, SOCKET_PROVIDER: 'ws' })).toEqual([]);
+  },
+);

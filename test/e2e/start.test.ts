@@ -72,3 +72,12 @@ test('production refuses to start without a provider and credentials of its own'
   expect(code).toBe(1);
   expect(backend.output()).toContain('- SOCKET_PROVIDER: is required in production');
 });
+
+test('a port that is taken is told in a sentence, and the exit code is 1', async () => {
+  const first = start({ PORT: '0' });
+  const port = new URL(await first.listening).port;
+  const second = start({ PORT: port });
+  const [code] = await second.exit;
+  expect(code).toBe(1);
+  expect(second.output()).toContain(`PORT: cannot listen on port ${port}: `);
+});
