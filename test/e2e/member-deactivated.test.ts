@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
-import type PusherModule from 'pusher-js';
 import { connect } from 'nestjs-switchboard/browser';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { EventQueue } from '../support/event-queue.js';
+import { Pusher } from '../support/pusher-browser.js';
 import { type ReferenceBackend, startReferenceBackend } from '../support/reference-backend.js';
 
 /** A member's browser, however it is connected. */
@@ -10,8 +9,6 @@ interface Browser {
   next(): Promise<{ event: string; payload: unknown }>;
   ended(): Promise<void>;
 }
-
-const Pusher = createRequire(import.meta.url)('pusher-js') as typeof PusherModule.default;
 
 /** The two ways to run one scenario; nothing but the environment differs for the application. */
 const ways = {
