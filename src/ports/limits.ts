@@ -5,6 +5,8 @@
 export const LIMITS = Object.freeze({
   /** One event's payload as JSON. Pusher answers 413 above this. */
   payloadBytes: 10_240,
+  /** Channels that one event may go to at once. Protocol section 3.12. */
+  channelsPerEvent: 100,
   /** An event's name, as Pusher limits it. */
   eventNameLength: 200,
   /** A channel's name with its prefix: the documented 164, although the SDK would let 200 pass. */

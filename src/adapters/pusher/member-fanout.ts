@@ -1,9 +1,10 @@
 import pMap from 'p-map';
+import { LIMITS } from '../../ports/limits.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { userChannel } from '../../protocol/channel-name.js';
 import { deliveryError } from './delivery-error.js';
 import type { OrderedDelivery } from './ordered-delivery.js';
-import { CHANNELS_PER_EVENT, type OutgoingEvent, type PusherHttpApi } from './pusher-http-api.js';
+import type { OutgoingEvent, PusherHttpApi } from './pusher-http-api.js';
 import { RequestFailure } from './request-failure.js';
 
 /** How many requests one call has under way at a time. */
@@ -31,7 +32,7 @@ export class MemberFanout {
   readonly #api: PusherHttpApi;
   readonly #order: OrderedDelivery;
   readonly #logger: SocketLogger;
-  #membersPerRequest = CHANNELS_PER_EVENT;
+  #membersPerRequest: number = LIMITS.channelsPerEvent;
 
   constructor(api: PusherHttpApi, order: OrderedDelivery, logger: SocketLogger) {
     this.#api = api;

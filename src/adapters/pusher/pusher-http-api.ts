@@ -17,9 +17,6 @@ export interface OutgoingEvent {
 /** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
 export const DEFAULT_CLUSTER = 'mt1';
 
-/** How many channels one event may go to, as Pusher limits it. */
-export const CHANNELS_PER_EVENT = 100;
-
 /** Nobody names a channel like this, so the answer to the probe is short. */
 const PROBE_PREFIX = 'private-switchboard-health-probe';
 

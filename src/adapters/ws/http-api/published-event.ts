@@ -10,9 +10,6 @@ import { isSocketId } from '../../../protocol/socket-id.js';
 import { ApiError, badRequest } from '../../api-error.js';
 import { type Attribute, parseInfo } from './attributes.js';
 
-/** How many channels one event may go to. Protocol section 3.12. */
-export const CHANNELS_PER_EVENT = 100;
-
 /** An event that was checked and can be published. */
 export interface PublishedEvent {
   readonly name: string;
@@ -38,8 +35,8 @@ export function readEvent(fields: Fields, eventBytes: number): PublishedEvent {
   if (!isAbsent(channel)) throw badRequest('Send "channel" or "channels", not both');
   if (!Array.isArray(channels) || channels.length === 0)
     throw badRequest('"channels": it is not a list of names');
-  if (channels.length > CHANNELS_PER_EVENT) {
-    throw badRequest(`"channels": it has ${channels.length} names, ${CHANNELS_PER_EVENT} are allowed`);
+  if (channels.length > LIMITS.channelsPerEvent) {
+    throw badRequest(`"channels": it has ${channels.length} names, ${LIMITS.channelsPerEvent} are allowed`);
   }
   const names = new Set(channels.map((name: unknown, index) => readChannel(name, `channels[${index}]`)));
   const [encrypted] = [...names].filter((name) => channelType(name).encrypted);

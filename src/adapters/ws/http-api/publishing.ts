@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../../ports/limits.js';
-import { parseJsonObject } from '../../../protocol/client-frame.js';
+import { isRecord, parseJsonObject } from '../../../protocol/client-frame.js';
 import { badRequest } from '../../api-error.js';
 import { type Attributes, attributesOf } from './attributes.js';
 import type { Call } from './call.js';
-import { CHANNELS_PER_EVENT, type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
+import { type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
 
 /** How many events one batch may have. Protocol section 3.12. */
 const EVENTS_PER_BATCH = 10;
@@ -17,7 +17,7 @@ const CHANNEL_BYTES = LIMITS.channelNameLength + 16;
 const EVENT_BYTES = ESCAPED * (LIMITS.payloadBytes + LIMITS.eventNameLength) + FRAMING_BYTES;
 
 /** The most that the body of one event can have, when it keeps every limit as it is by default. */
-export const EVENT_BODY_BYTES = EVENT_BYTES + CHANNELS_PER_EVENT * CHANNEL_BYTES;
+export const EVENT_BODY_BYTES = EVENT_BYTES + LIMITS.channelsPerEvent * CHANNEL_BYTES;
 /** The most that the body of a batch can have. */
 export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES);
 
@@ -68,8 +68,4 @@ function readJson(body: Buffer): Readonly<Record<string, unknown>> {
   const fields = parseJsonObject(body.toString());
   if (fields === undefined) throw badRequest('The body is not a JSON object');
   return fields;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
