@@ -1,8 +1,7 @@
-/** @type {import('jest').Config} */
-export default {
+/** What both projects have in common. */
+const common = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
@@ -11,4 +10,39 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   errorOnDeprecated: true,
+};
+
+/** Every suite in which a real client meets a real host application on `ws`. */
+const END_TO_END = [
+  'adapters/ws/**/*.test.ts',
+  'browser-helper/**/*.test.ts',
+  'contract/{ws,pusher}.test.ts',
+  'e2e/member-deactivated.test.ts',
+  'modules/{authorize-channel,channel-events,socket-*-endpoint}.test.ts',
+  'support/topology.test.ts',
+];
+
+/** Those of them that two nodes would tell nothing about, each with the reason. Parts of a file are left out by `onOneNode`. */
+const ON_ONE_NODE = {
+  'adapters/ws/upgrades.test.ts': 'it is about one HTTP server, and who else listens to its upgrades',
+  'adapters/ws/two-gateways.test.ts': 'it is about one HTTP server without an application',
+  'adapters/ws/http-api/(events|hostile-requests|queries|signing).test.ts':
+    'they drive one engine by hand, behind a server without an application',
+  'adapters/ws/webhooks(-bounds|-retry|-targets)?.test.ts':
+    'they drive what posts the webhooks, without an application',
+};
+
+/** @type {import('jest').Config} */
+export default {
+  projects: [
+    { ...common, displayName: 'one node', testMatch: ['<rootDir>/test/**/*.test.ts'] },
+    {
+      ...common,
+      displayName: { name: 'two nodes', color: 'magenta' },
+      testMatch: END_TO_END.map((glob) => `<rootDir>/test/${glob}`),
+      testPathIgnorePatterns: Object.keys(ON_ONE_NODE).map((path) => `/test/${path}$`),
+      // test/support/topology.ts starts so many, on a Redis, with a balancer in front of them.
+      globals: { SWITCHBOARD_TEST_NODES: 2 },
+    },
+  ],
 };

@@ -28,8 +28,10 @@ export interface ClientOptions {
  * `adapters/index.ts` is the one place that lists them.
  */
 export interface SocketAdapter {
-  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG`, `LOGGER` and `ChannelEventSource`. */
+  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG`, `LOGGER` and `ChannelEventSource`, and on `CLUSTER` where `isClustered`. */
   readonly module: ContainerModule;
+  /** Whether it serves connections of its own, which the other nodes of a cluster have to know of. */
+  readonly isClustered?: true;
   /** Where `pusher-js` connects to. */
   clientOptions(config: SocketConfig, origin: ClientOrigin): ClientOptions;
 }

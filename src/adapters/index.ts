@@ -1,6 +1,6 @@
 import type { Provider } from '../ports/socket-config.js';
 import type { SocketAdapter } from './adapter.js';
-import { missingPackage } from './missing-package.js';
+import { missingPackage } from '../ports/missing-package.js';
 
 /** What only one provider needs, and therefore nobody has to install for the others. */
 const OPTIONAL_PACKAGES: Readonly<Record<Provider, readonly string[]>> = {

@@ -1,11 +1,11 @@
 import { LIMITS } from '../ports/limits.js';
 import type { AppCredentials } from '../ports/socket-config.js';
+import type { User } from '../ports/user.js';
 import { channelNameProblem, channelType, memberIdProblem, userChannel } from '../protocol/channel-name.js';
 import { parseJsonObject } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import { channelStringToSign, isSignedBy, userStringToSign } from '../protocol/signatures.js';
 import type { Session } from './session.js';
-import type { User } from './user.js';
 
 /** A request to subscribe, as the client sent it. Absent texts are empty or `undefined`. */
 export interface SubscribeRequest {

@@ -1,8 +1,18 @@
 import { inject, injectable } from 'inversify';
 import { CLOCK, type Clock } from '../ports/clock.js';
+import {
+  type ChannelInfo,
+  type ChannelMessage,
+  CLUSTER,
+  type Cluster,
+  type ClusterNode,
+  type ClusterStatistics,
+} from '../ports/cluster.js';
+import type { ChannelEvent } from '../ports/channel-events.js';
 import { LIMITS } from '../ports/limits.js';
 import { LOGGER, type SocketLogger } from '../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
+import type { User } from '../ports/user.js';
 import { channelType, userChannel } from '../protocol/channel-name.js';
 import { type ClientFrame, dataFields, parseClientFrame, textField } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
@@ -11,24 +21,12 @@ import { connectionEstablished, errorFrame, frame, PONG, subscriptionSucceeded }
 import { admitToChannel, admitUser } from './admission.js';
 import { ChannelEventSource } from './channel-event-source.js';
 import { Channels } from './channels.js';
-import { passOnClientEvent } from './client-events.js';
+import { type ClientEvent, clientEvent } from './client-events.js';
 import type { Connection } from './connection.js';
-import type { CachedEvent } from './event-cache.js';
 import { Liveness } from './liveness.js';
 import { Session } from './session.js';
 import { Users } from './users.js';
 import { Watchlists } from './watchlists.js';
-
-/** What the engine tells of a channel. */
-export interface ChannelInfo {
-  readonly name: string;
-  readonly isOccupied: boolean;
-  readonly subscriptionCount: number;
-  /** Who is present; empty on channels without presence. */
-  readonly userIds: readonly string[];
-  /** What a cache channel remembers. */
-  readonly cached: CachedEvent | undefined;
-}
 
 /**
  * The channel engine: who is connected, signed in and subscribed, and who therefore hears what. It speaks the Pusher
@@ -37,10 +35,10 @@ export interface ChannelInfo {
  * Everything happens at once and in call order; nothing a client sends makes a method throw.
  */
 @injectable()
-export class ChannelEngine {
+export class ChannelEngine implements ClusterNode {
   readonly #sessions = new Set<Session>();
   readonly #users = new Users();
-  readonly #watchlists = new Watchlists();
+  readonly #watchlists: Watchlists;
   readonly #channels: Channels;
   readonly #liveness: Liveness;
 
@@ -49,46 +47,63 @@ export class ChannelEngine {
     @inject(CLOCK) private readonly clock: Clock,
     @inject(LOGGER) private readonly logger: SocketLogger,
     @inject(ChannelEventSource) private readonly events: ChannelEventSource,
+    @inject(CLUSTER) private readonly cluster: Cluster,
   ) {
-    const { presenceGraceMs, subscriptionCount, limits } = config.gateway;
-    const settings = { presenceGraceMs, subscriptionCount, presenceMembers: limits.presenceMembers };
-    this.#channels = new Channels(clock, settings, events);
+    this.#watchlists = new Watchlists(cluster);
+    this.#channels = new Channels(cluster);
     this.#liveness = new Liveness(clock, config.gateway, this.#sessions, (session, code, reason) => {
       this.#end(session, code, reason, false);
     });
+    cluster.connect(this);
   }
 
-  /** How many connections are open. */
+  /** How many connections of this node are open. */
   get connections(): number {
     return this.#sessions.size;
   }
 
-  /** How many channels are occupied, or kept for a member who may come back. */
+  /** How many channels are occupied on this node, or kept for a member who may come back. */
   get channels(): number {
-    return this.#channels.size;
+    return this.cluster.size;
   }
 
-  /** The occupied channels whose names begin with a prefix. A user's own channel is nobody else's business. */
-  occupiedChannels(prefix = ''): readonly ChannelInfo[] {
-    const occupied: ChannelInfo[] = [];
-    for (const channel of this.#channels.all()) {
-      if (channel.name.startsWith(prefix) && channel.type.access !== 'user' && !channel.isVacant) {
-        occupied.push(this.channelInfo(channel.name));
-      }
-    }
-    return occupied;
+  /** This node's name in its cluster; `undefined` where there is one node only. */
+  get node(): string | undefined {
+    return this.cluster.node;
   }
 
-  /** What is known of a channel, occupied or not. */
-  channelInfo(name: string): ChannelInfo {
-    const channel = this.#channels.get(name);
-    return {
-      name,
-      isOccupied: channel !== undefined && !channel.isVacant,
-      subscriptionCount: channel?.subscribers.size ?? 0,
-      userIds: channel?.roster?.userIds() ?? [],
-      cached: this.#channels.cached(name),
-    };
+  /** What did not arrive between the nodes; `undefined` where there is one node only. */
+  get statistics(): ClusterStatistics | undefined {
+    return this.cluster.statistics;
+  }
+
+  /** Why the other nodes cannot be reached now; nothing while they can, and where there are none. */
+  get problem(): string | undefined {
+    return this.cluster.problem();
+  }
+
+  /**
+   * The occupied channels whose names begin with a prefix, on all nodes. A user's own channel is nobody else's business.
+   *
+   * Rejects, as every question about all nodes, when the others cannot be reached.
+   */
+  occupiedChannels(prefix = ''): Promise<readonly ChannelInfo[]> {
+    return this.cluster.channels(prefix);
+  }
+
+  /** What is known of a channel on all nodes, occupied or not. */
+  channelInfo(name: string): Promise<ChannelInfo> {
+    return this.cluster.channel(name);
+  }
+
+  /** Which of these users are signed in on at least one connection, on any node. */
+  online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.cluster.online(userIds);
+  }
+
+  /** Expects connections from now on. A process that only publishes never does. */
+  attend(): void {
+    this.cluster.attend();
   }
 
   /** Takes a new connection in and greets it. */
@@ -128,20 +143,39 @@ export class ChannelEngine {
   }
 
   /** Ends every connection for a restart: clients come back at once, wherever they are led then. */
-  close(): void {
+  async close(): Promise<void> {
     for (const session of this.#sessions)
       this.#end(session, CODES.RECONNECT, 'The server is going away', false);
     this.#liveness.stop();
-    this.#channels.dispose();
+    await this.cluster.close();
     this.events.flush();
   }
 
-  /** Sends an event to everybody subscribed to a channel. The frame is built once. */
-  publish(channel: string, event: string, json: string | undefined, exceptSocketId?: string): void {
-    this.#channels.publish(channel, event, json, exceptSocketId);
+  /**
+   * Sends an event to everybody subscribed to a channel: to this node's subscribers within the call.
+   *
+   * @returns rejects when the other nodes could not be reached; nothing where there is nothing to wait for
+   */
+  publish(
+    channel: string,
+    event: string,
+    data: string | undefined,
+    exceptSocketId?: string,
+  ): Promise<void> | undefined {
+    return this.#publish(channel, { event, data, exceptSocketId });
   }
 
-  /** Ends every connection that is signed in as the user, for good: clients do not come back by themselves after 4009. */
+  /**
+   * Ends every connection that is signed in as the user, for good: clients do not come back by themselves after 4009.
+   *
+   * @returns rejects when the other nodes could not be reached; nothing where there is nothing to wait for
+   */
+  terminateEverywhere(userId: string): Promise<void> | undefined {
+    this.terminate(userId);
+    return this.cluster.terminate(userId);
+  }
+
+  /** Ends the user's connections to this node. */
   terminate(userId: string): void {
     for (const session of this.#users.sessionsOf(userId)) {
       const reason = 'Connection terminated by the application';
@@ -150,9 +184,28 @@ export class ChannelEngine {
     }
   }
 
-  /** Whether the user is signed in on at least one connection. */
-  isOnline(userId: string): boolean {
-    return this.#users.isOnline(userId);
+  deliver(channel: string, message: ChannelMessage): void {
+    this.#channels.deliver(channel, message);
+  }
+
+  memberAdded(channel: string, user: User): void {
+    this.#channels.memberAdded(channel, user);
+  }
+
+  memberRemoved(channel: string, userId: string): void {
+    this.#channels.memberRemoved(channel, userId);
+  }
+
+  counted(channel: string, count: number): void {
+    this.#channels.counted(channel, count);
+  }
+
+  statusChanged(userId: string, isOnline: boolean): void {
+    this.#watchlists.changed(userId, isOnline);
+  }
+
+  happened(event: ChannelEvent): void {
+    this.events.emit(event);
   }
 
   #handle(session: Session, received: ClientFrame): void {
@@ -166,8 +219,8 @@ export class ChannelEngine {
         this.#subscribe(session, received);
         return;
       case 'pusher:unsubscribe': {
-        const channel = session.subscriptions.get(textField(dataFields(received), 'channel'));
-        if (channel !== undefined) this.#channels.leave(session, channel, true);
+        const subscription = session.subscriptions.get(textField(dataFields(received), 'channel'));
+        if (subscription !== undefined) this.#channels.leave(session, subscription, true);
         return;
       }
       case 'pusher:signin':
@@ -180,7 +233,28 @@ export class ChannelEngine {
         'Unknown event: clients may send "pusher:…" protocol events and "client-…" events',
       );
     }
-    this.events.emit(passOnClientEvent(this.config.gateway, session, received, this.clock.now()));
+    this.#passOn(clientEvent(this.config.gateway, session, received, this.clock.now()), session.id);
+  }
+
+  #passOn(event: ClientEvent, socketId: string): void {
+    const { channel, event: name, data, user_id: userId } = event;
+    const sender = userId === undefined ? {} : { userId };
+    this.#publish(channel, {
+      event: name,
+      data,
+      exceptSocketId: socketId,
+      isClientEvent: true,
+      ...sender,
+    })?.catch(() => {
+      // Who sends client events is told nothing of what becomes of them; the cluster has counted it.
+    });
+    this.events.emit(event);
+  }
+
+  /** This node's subscribers first: they wait for nobody. */
+  #publish(channel: string, message: ChannelMessage): Promise<void> | undefined {
+    this.#channels.deliver(channel, message);
+    return this.cluster.publish(channel, message);
   }
 
   #subscribe(session: Session, received: ClientFrame): void {
@@ -189,14 +263,19 @@ export class ChannelEngine {
     const channelData = textField(fields, 'channel_data');
     const request = { channel: name, auth: textField(fields, 'auth'), channelData: channelData || undefined };
     const existing = session.subscriptions.get(name);
-    if (existing?.type.access === 'user') {
+    if (existing?.channel.type.access === 'user') {
       // The signin has subscribed it already; pusher-js asks all the same and waits for the answer.
       session.connection.send(subscriptionSucceeded(name));
       return;
     }
     if (existing !== undefined) throw new ProtocolError(null, `Existing subscription to channel ${name}`);
     this.#limitSubscriptions(session);
-    this.#channels.join(session, name, admitToChannel(this.config.app, session, request));
+    const user = admitToChannel(this.config.app, session, request);
+    this.#channels.join(session, name, user, () => {
+      const { presenceMembers } = this.config.gateway.limits;
+      const reason = `The presence channel is full: ${presenceMembers} members are allowed`;
+      this.refuse(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
+    });
     if (channelType(name).access !== 'public') session.isAuthorized = true;
   }
 
@@ -223,17 +302,17 @@ export class ChannelEngine {
     const { user, watchlist, isWatchlistCut } = admitUser(this.config.app, session, auth, userData);
     session.user = user;
     session.isAuthorized = true;
+    this.#users.add(session, user.id);
     // At once, so that a relay between the signin and the client's own subscription is not missed.
-    this.#channels.joinSilently(session, userChannel(user.id));
-    session.connection.send(
-      frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }),
-    );
-    if (this.#users.add(session, user.id)) this.#watchlists.changed(user.id, true);
-    this.#watchlists.watch(session, watchlist, (userId) => this.#users.isOnline(userId));
-    if (isWatchlistCut) {
+    this.#channels.joinSilently(session, userChannel(user.id), () => {
+      session.connection.send(
+        frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }),
+      );
+      this.#watchlists.watch(session, watchlist);
+      if (!isWatchlistCut) return;
       const message = `The watchlist is too long: its first ${LIMITS.watchlist} users are watched`;
-      throw new ProtocolError(CODES.WATCHLIST_TOO_LONG, message);
-    }
+      this.refuse(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message));
+    });
   }
 
   #end(session: Session, code: number, reason: string, deliberate: boolean): void {
@@ -246,9 +325,9 @@ export class ChannelEngine {
     session.closed = true;
     this.#sessions.delete(session);
     this.#watchlists.unwatch(session);
-    if (session.user !== undefined && this.#users.remove(session, session.user.id)) {
-      this.#watchlists.changed(session.user.id, false);
+    if (session.user !== undefined) this.#users.remove(session, session.user.id);
+    for (const subscription of session.subscriptions.values()) {
+      this.#channels.leave(session, subscription, deliberate);
     }
-    for (const channel of session.subscriptions.values()) this.#channels.leave(session, channel, deliberate);
   }
 }

@@ -1,32 +1,35 @@
-import type { Clock, Timer } from '../ports/clock.js';
 import { type ChannelType, channelType } from '../protocol/channel-name.js';
 import type { Frame } from '../protocol/frame.js';
-import type { ChannelSettings } from './channel-settings.js';
 import type { Subscriber } from './connection.js';
-import { PresenceRoster } from './presence-roster.js';
 
-/** One occupied channel: its subscribers and, on presence channels, its roster. */
+/** One channel with subscriptions on this node. */
 export class Channel {
   readonly type: ChannelType;
+  /** Whoever hears it. */
   readonly subscribers = new Set<Subscriber>();
-  readonly roster: PresenceRoster | undefined;
-  /** Runs while the last subscriber is gone but may be reloading the page. */
-  vacating: Timer | undefined;
-  /** Whether it was told already that a cache channel remembers nothing. */
-  cacheMissTold = false;
+  /** The subscriptions, of which the latest may not hear it yet. */
+  subscriptions = 0;
+  /** On presence channels, through how many connections of this node each user is present. */
+  readonly #presences = new Map<string, number>();
 
-  constructor(
-    readonly name: string,
-    clock: Clock,
-    settings: ChannelSettings,
-  ) {
+  constructor(readonly name: string) {
     this.type = channelType(name);
-    if (this.type.access === 'presence') this.roster = new PresenceRoster(clock, settings);
   }
 
-  /** Whether nobody is subscribed and nobody is kept on the roster. */
-  get isVacant(): boolean {
-    return this.subscribers.size === 0 && (this.roster?.size ?? 0) === 0;
+  /** Counts a subscription in. */
+  enter(userId: string | undefined): void {
+    this.subscriptions++;
+    if (userId !== undefined) this.#presences.set(userId, (this.#presences.get(userId) ?? 0) + 1);
+  }
+
+  /** @returns whether the user is now present through no connection of this node */
+  exit(userId: string | undefined): boolean {
+    this.subscriptions--;
+    if (userId === undefined) return false;
+    const left = (this.#presences.get(userId) ?? 0) - 1;
+    if (left > 0) this.#presences.set(userId, left);
+    else this.#presences.delete(userId);
+    return left <= 0;
   }
 
   /** Writes one frame to every subscriber but one. The hot path: nothing is built here per subscriber. */

@@ -1,151 +1,111 @@
-import type { Clock } from '../ports/clock.js';
-import type { ChannelEvent } from '../ports/channel-events.js';
-import { channelType } from '../protocol/channel-name.js';
-import { frame, subscriptionSucceeded } from '../protocol/frame.js';
+import type { ChannelMessage, Cluster } from '../ports/cluster.js';
+import type { User } from '../ports/user.js';
+import { type Frame, frame, subscriptionSucceeded } from '../protocol/frame.js';
 import { Channel } from './channel.js';
-import type { ChannelSettings } from './channel-settings.js';
-import type { ChannelEventSource } from './channel-event-source.js';
-import { type CachedEvent, EventCache } from './event-cache.js';
-import type { Session } from './session.js';
-import { SubscriptionCounts } from './subscription-counts.js';
-import type { User } from './user.js';
+import type { Session, Subscription } from './session.js';
 
-/** Every occupied channel, and the moves in and out of it. Whether a session may join is decided before. */
+/** Every channel with subscriptions on this node, and the moves in and out. Whether a session may join is decided before. */
 export class Channels {
   readonly #channels = new Map<string, Channel>();
-  readonly #cache: EventCache;
-  readonly #counts: SubscriptionCounts | undefined;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly settings: ChannelSettings & { readonly subscriptionCount: boolean },
-    private readonly events: ChannelEventSource,
-  ) {
-    this.#cache = new EventCache(clock);
-    if (settings.subscriptionCount) this.#counts = new SubscriptionCounts(clock, events);
-  }
-
-  get(name: string): Channel | undefined {
-    return this.#channels.get(name);
-  }
-
-  /** What a cache channel remembers. */
-  cached(name: string): CachedEvent | undefined {
-    return this.#cache.get(name);
-  }
-
-  all(): IterableIterator<Channel> {
-    return this.#channels.values();
-  }
-
-  /** How many channels are kept. */
-  get size(): number {
-    return this.#channels.size;
-  }
-
-  /** Sends an event of the application's to everybody subscribed, and remembers it on cache channels. */
-  publish(name: string, event: string, data: string | undefined, exceptSocketId: string | undefined): void {
-    const channel = this.#channels.get(name);
-    channel?.deliver(frame(event, { channel: name, data }), exceptSocketId);
-    if ((channel?.type ?? channelType(name)).cached) {
-      this.#cache.set(name, event, data);
-      if (channel !== undefined) channel.cacheMissTold = false;
-    }
-  }
+  constructor(private readonly cluster: Cluster) {}
 
   /**
-   * Subscribes a session, on presence channels as the given member, and answers it with `subscription_succeeded`.
+   * Subscribes a session, on presence channels as the given user, and answers it with `subscription_succeeded` once it
+   * hears the channel. Nothing of the channel's reaches it before.
    *
-   * @throws ProtocolError when a presence channel is full
+   * @param refused called when the presence channel is full
    */
-  join(session: Session, name: string, member: User | undefined): void {
-    const known = this.#channels.get(name);
-    const channel = known ?? new Channel(name, this.clock, this.settings);
-    const isNewMember = member !== undefined && channel.roster?.join(session, member) === true;
-    this.#keep(channel);
-    if (known === undefined) this.#tell(channel, { name: 'channel_occupied', channel: name });
-    if (isNewMember) {
-      const data = JSON.stringify({ user_id: member.id, user_info: member.info });
-      channel.deliver(frame('pusher_internal:member_added', { channel: name, data }));
-      this.events.emit({ name: 'member_added', channel: name, user_id: member.id });
-    }
-    this.#add(session, channel);
-    session.connection.send(subscriptionSucceeded(name, channel.roster?.toJson()));
-    if (channel.type.cached) this.#sendCached(session, channel);
-    this.#counts?.changed(channel);
+  join(session: Session, name: string, user: User | undefined, refused: () => void): void {
+    this.#enter(session, name, user, (channel, isFull) => {
+      if (isFull) {
+        refused();
+        return;
+      }
+      const roster = channel.type.access === 'presence' ? rosterJson(this.cluster.roster(name)) : undefined;
+      session.connection.send(subscriptionSucceeded(name, roster));
+      if (channel.type.cached) this.#sendCached(session, name);
+    });
   }
 
   /** Subscribes a session without telling it: to its user's own channel, which a signin implies. */
-  joinSilently(session: Session, name: string): void {
-    const channel = this.#channels.get(name) ?? new Channel(name, this.clock, this.settings);
-    this.#keep(channel);
-    this.#add(session, channel);
+  joinSilently(session: Session, name: string, joined: () => void): void {
+    const known = session.subscriptions.get(name);
+    if (known === undefined) this.#enter(session, name, undefined, joined);
+    else this.cluster.join(name, known.channel.subscriptions, undefined, joined);
   }
 
   /** Unsubscribes a session. A deliberate leave is told at once, another after the grace period. */
-  leave(session: Session, channel: Channel, deliberate: boolean): void {
+  leave(session: Session, { channel, user }: Subscription, isDeliberate: boolean): void {
     session.subscriptions.delete(channel.name);
     channel.subscribers.delete(session);
-    channel.roster?.leave(session, deliberate, (userId) => {
-      const data = JSON.stringify({ user_id: userId });
-      channel.deliver(frame('pusher_internal:member_removed', { channel: channel.name, data }));
-      this.events.emit({ name: 'member_removed', channel: channel.name, user_id: userId });
-      if (channel.isVacant) this.#forget(channel);
+    const isGone = channel.exit(user?.id);
+    if (channel.subscriptions === 0) this.#channels.delete(channel.name);
+    this.cluster.leave(channel.name, channel.subscriptions, isGone ? user?.id : undefined, isDeliberate);
+  }
+
+  /** Sends a message to this node's subscribers. The frame is built once, and only for somebody. */
+  deliver(name: string, { event, data, exceptSocketId, userId }: ChannelMessage): void {
+    const fields = userId === undefined ? { channel: name, data } : { channel: name, data, userId };
+    this.#tell(name, () => frame(event, fields), exceptSocketId);
+  }
+
+  memberAdded(name: string, { id, info }: User): void {
+    const data = () => JSON.stringify({ user_id: id, user_info: info });
+    this.#tell(name, () => frame('pusher_internal:member_added', { channel: name, data: data() }));
+  }
+
+  memberRemoved(name: string, userId: string): void {
+    const data = JSON.stringify({ user_id: userId });
+    this.#tell(name, () => frame('pusher_internal:member_removed', { channel: name, data }));
+  }
+
+  counted(name: string, count: number): void {
+    const data = JSON.stringify({ subscription_count: count });
+    this.#tell(name, () => frame('pusher_internal:subscription_count', { channel: name, data }));
+  }
+
+  #tell(name: string, build: () => Frame, exceptSocketId?: string): void {
+    const channel = this.#channels.get(name);
+    if (channel !== undefined && channel.subscribers.size > 0) channel.deliver(build(), exceptSocketId);
+  }
+
+  #enter(
+    session: Session,
+    name: string,
+    user: User | undefined,
+    entered: (channel: Channel, isFull: boolean) => void,
+  ): void {
+    const channel = this.#channels.get(name) ?? new Channel(name);
+    this.#channels.set(name, channel);
+    const subscription: Subscription = { channel, user };
+    session.subscriptions.set(name, subscription);
+    channel.enter(user?.id);
+    this.cluster.join(name, channel.subscriptions, user, (refusal) => {
+      // It may have left meanwhile, and even come back, which is another subscription.
+      if (session.subscriptions.get(name) !== subscription) return;
+      if (refusal === undefined) channel.subscribers.add(session);
+      else this.leave(session, subscription, true);
+      entered(channel, refusal === 'full');
     });
-    this.#counts?.changed(channel);
-    if (!channel.isVacant || !this.#channels.has(channel.name)) return;
-    if (deliberate || this.settings.presenceGraceMs === 0 || channel.type.access === 'user')
-      this.#forget(channel);
-    else
-      channel.vacating ??= this.clock.after(this.settings.presenceGraceMs, () => {
-        this.#forget(channel);
-      });
-  }
-
-  /** Tells of everybody who would have been told of after the grace period, stops every timer, forgets every channel. */
-  dispose(): void {
-    for (const channel of [...this.#channels.values()]) {
-      channel.roster?.endGrace();
-      if (this.#channels.has(channel.name) && channel.isVacant) this.#forget(channel);
-    }
-    this.#channels.clear();
-    this.#cache.dispose();
-    this.#counts?.dispose();
-  }
-
-  #keep(channel: Channel): void {
-    this.#channels.set(channel.name, channel);
-    channel.vacating?.cancel();
-    channel.vacating = undefined;
-  }
-
-  #add(session: Session, channel: Channel): void {
-    channel.subscribers.add(session);
-    session.subscriptions.set(channel.name, channel);
   }
 
   /** Right after the subscription, so that nothing newer can have come before it. */
-  #sendCached(session: Session, channel: Channel): void {
-    const cached = this.#cache.get(channel.name);
+  #sendCached(session: Session, name: string): void {
+    const cached = this.cluster.cached(name);
     if (cached !== undefined) {
-      session.connection.send(frame(cached.event, { channel: channel.name, data: cached.data }));
+      session.connection.send(frame(cached.event, { channel: name, data: cached.data }));
       return;
     }
-    session.connection.send(frame('pusher:cache_miss', { channel: channel.name }));
-    if (channel.cacheMissTold) return;
-    channel.cacheMissTold = true;
-    this.events.emit({ name: 'cache_miss', channel: channel.name });
+    session.connection.send(frame('pusher:cache_miss', { channel: name }));
+    this.cluster.missed(name);
   }
+}
 
-  #forget(channel: Channel): void {
-    this.#channels.delete(channel.name);
-    channel.vacating?.cancel();
-    this.#counts?.forget(channel);
-    this.#tell(channel, { name: 'channel_vacated', channel: channel.name });
-  }
-
-  /** A user's own channel is nobody else's business. */
-  #tell(channel: Channel, event: ChannelEvent): void {
-    if (channel.type.access !== 'user') this.events.emit(event);
-  }
+/** The roster as `subscription_succeeded` carries it. */
+function rosterJson(roster: ReadonlyMap<string, User>): string {
+  const ids = [...roster.keys()];
+  // fromEntries defines properties where assignment would call a setter: "__proto__" is an id like any other.
+  const hash = Object.fromEntries([...roster].map(([id, { info }]) => [id, info ?? null]));
+  return JSON.stringify({ presence: { ids, hash, count: ids.length } });
 }

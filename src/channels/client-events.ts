@@ -3,28 +3,32 @@ import { LIMITS } from '../ports/limits.js';
 import type { GatewayConfig } from '../ports/socket-config.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
-import { frame } from '../protocol/frame.js';
 import type { Session } from './session.js';
 
+/** A client event, as whoever listens in process is told of it. */
+export type ClientEvent = Extract<ChannelEvent, { name: 'client_event' }>;
+
 /**
- * Passes a client event on to the channel's other subscribers. Protocol section 3.7: the frame is built anew, and the
- * `user_id` comes from the sender's own subscription, never from what it sent.
+ * Reads what a client sends to a channel's other subscribers. Protocol section 3.7: it is written anew, and the `user_id`
+ * comes from the sender's own subscription, never from what it sent.
  *
- * @returns what happened, for whoever listens in process
  * @throws ProtocolError when the event is refused; the connection goes on
  */
-export function passOnClientEvent(
+export function clientEvent(
   { clientEvents: allowed, limits }: GatewayConfig,
   session: Session,
   event: ClientFrame,
   now: number,
-): ChannelEvent {
+): ClientEvent {
   const name = event.channel ?? '';
-  const channel = session.subscriptions.get(name);
+  const subscription = session.subscriptions.get(name);
   if (allowed === false || (allowed !== true && !allowed.includes(name))) {
     throw refused('client events are not enabled (SOCKET_CLIENT_EVENTS)');
   }
-  if (channel === undefined) throw refused(`not subscribed to "${name.slice(0, LIMITS.channelNameLength)}"`);
+  if (subscription?.channel.subscribers.has(session) !== true) {
+    throw refused(`not subscribed to "${name.slice(0, LIMITS.channelNameLength)}"`);
+  }
+  const { channel, user } = subscription;
   if (channel.type.access !== 'private' && channel.type.access !== 'presence') {
     throw refused('only private and presence channels carry them');
   }
@@ -38,18 +42,13 @@ export function passOnClientEvent(
   if (!session.clientEventRate.allows(limits.clientEventsPerSecond, now)) {
     throw refused(`more than ${limits.clientEventsPerSecond} in a second`, CODES.RATE_EXCEEDED);
   }
-  const userId = channel.roster?.userOf(session);
-  channel.deliver(
-    frame(event.event, { channel: name, data, ...(userId !== undefined && { userId }) }),
-    session.id,
-  );
   return {
     name: 'client_event',
     channel: name,
     event: event.event,
     ...(data !== undefined && { data }),
     socket_id: session.id,
-    ...(userId !== undefined && { user_id: userId }),
+    ...(user !== undefined && { user_id: user.id }),
   };
 }
 

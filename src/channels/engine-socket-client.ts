@@ -46,7 +46,7 @@ export class EngineSocketClient implements ISocketClient {
     options?: RelayOptions,
   ): Promise<void> {
     const to = [...new Set(memberIds)];
-    this.#deliver(to.map(userChannel), { kind: 'members', to, relay: encode(event, payload, options) });
+    await this.#deliver(to.map(userChannel), { kind: 'members', to, relay: encode(event, payload, options) });
   }
 
   async relayToChannel(
@@ -55,33 +55,48 @@ export class EngineSocketClient implements ISocketClient {
     payload?: unknown,
     options?: RelayOptions,
   ): Promise<void> {
-    this.#deliver([channel], { kind: 'channel', to: [channel], relay: encode(event, payload, options) });
+    await this.#deliver([channel], {
+      kind: 'channel',
+      to: [channel],
+      relay: encode(event, payload, options),
+    });
   }
 
   async broadcast(event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
     const { broadcastChannel } = this.config;
     const relay = encode(event, payload, options);
-    this.#deliver([broadcastChannel], { kind: 'broadcast', to: [broadcastChannel], relay });
+    await this.#deliver([broadcastChannel], { kind: 'broadcast', to: [broadcastChannel], relay });
   }
 
   async disconnectMember(memberId: string): Promise<void> {
     this.accept({ kind: 'disconnect', to: [memberId] });
-    this.engine.terminate(memberId);
+    await this.#reached([memberId], [this.engine.terminateEverywhere(memberId)]);
   }
 
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>> {
     this.accept({ kind: 'query', to: memberIds });
-    return new Set(memberIds.filter((id) => this.engine.isOnline(id)));
+    try {
+      return await this.engine.online(memberIds);
+    } catch (cause) {
+      throw this.#unavailable('Other nodes cannot be asked', memberIds, cause);
+    }
   }
 
   async health(): Promise<ProviderHealth> {
     if (this.#closed) return { status: 'down', connections: 0, reason: 'closed' };
-    return { status: 'up', connections: this.engine.connections };
+    const { connections, node, statistics, problem } = this.engine;
+    return {
+      status: problem === undefined ? 'up' : 'degraded',
+      connections,
+      ...(node !== undefined && { node }),
+      ...(statistics !== undefined && { cluster: statistics }),
+      ...(problem !== undefined && { reason: problem }),
+    };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.engine.close();
+    await this.engine.close();
   }
 
   /**
@@ -90,19 +105,36 @@ export class EngineSocketClient implements ISocketClient {
    * @throws SocketUnavailableError once the client is closed
    */
   protected accept(call: PortCall): void {
-    if (!this.#closed) return;
-    const { provider } = this.config;
-    const message = `The provider "${provider}" is closed; not delivered to ${call.to.join(', ')}`;
-    throw new SocketUnavailableError(message, { provider, lost: call.to });
+    if (this.#closed) throw this.#unavailable('It is closed', call.to);
   }
 
-  #deliver(channels: readonly string[], call: Extract<PortCall, { relay: EncodedRelay }>): void {
+  async #deliver(
+    channels: readonly string[],
+    call: Extract<PortCall, { relay: EncodedRelay }>,
+  ): Promise<void> {
     this.accept(call);
     const { event, json, exceptSocketId } = call.relay;
     const { encryptionMasterKey } = this.config;
-    for (const channel of channels) {
-      this.engine.publish(channel, event, dataFor(channel, encryptionMasterKey, json), exceptSocketId);
-    }
+    const published = channels.map((channel) =>
+      this.engine.publish(channel, event, dataFor(channel, encryptionMasterKey, json), exceptSocketId),
+    );
+    await this.#reached(call.to, published);
+  }
+
+  /** @throws SocketUnavailableError that names those whose connections to other nodes were missed */
+  async #reached(to: readonly string[], sent: readonly (Promise<void> | undefined)[]): Promise<void> {
+    if (sent.every((sending) => sending === undefined)) return;
+    const results = await Promise.allSettled(sent.map(async (sending) => sending));
+    const missed = to.filter((_, index) => results[index]?.status === 'rejected');
+    if (missed.length === 0) return;
+    const failure = results.find((result) => result.status === 'rejected');
+    throw this.#unavailable('Other nodes cannot be reached', missed, failure?.reason);
+  }
+
+  #unavailable(problem: string, lost: readonly string[], cause?: unknown): SocketUnavailableError {
+    const { provider } = this.config;
+    const message = `The provider "${provider}" did not deliver to ${lost.join(', ')}: ${problem}`;
+    return new SocketUnavailableError(message, { provider, lost, cause });
   }
 }
 

@@ -1,11 +1,19 @@
+import type { User } from '../ports/user.js';
 import type { Channel } from './channel.js';
 import type { Connection, Subscriber } from './connection.js';
 import { RateLimit } from './rate-limit.js';
-import type { User } from './user.js';
+
+/** What a session has to do with one channel. */
+export interface Subscription {
+  readonly channel: Channel;
+  /** As whom it is present, on presence channels. */
+  readonly user: User | undefined;
+}
 
 /** What the engine remembers of one connection for as long as it is open. */
 export class Session implements Subscriber {
-  readonly subscriptions = new Map<string, Channel>();
+  /** What it has asked for and was not refused; it may not hear the latest yet. */
+  readonly subscriptions = new Map<string, Subscription>();
   user: User | undefined;
   /** When it last sent anything, in the clock's milliseconds. */
   lastActivity: number;

@@ -1,3 +1,4 @@
+import type { Cluster } from '../ports/cluster.js';
 import { frame, type Frame } from '../protocol/frame.js';
 import type { Session } from './session.js';
 
@@ -5,8 +6,10 @@ import type { Session } from './session.js';
 export class Watchlists {
   readonly #watchers = new Map<string, Set<Session>>();
 
+  constructor(private readonly cluster: Cluster) {}
+
   /** Starts to watch, in place of what the session watched before, and tells who is online and who is not. */
-  watch(session: Session, userIds: readonly string[], isOnline: (userId: string) => boolean): void {
+  watch(session: Session, userIds: readonly string[]): void {
     this.unwatch(session);
     session.watchlist = userIds;
     if (userIds.length === 0) return;
@@ -15,18 +18,26 @@ export class Watchlists {
       if (watchers === undefined) this.#watchers.set(userId, new Set([session]));
       else watchers.add(session);
     }
-    const online = userIds.filter(isOnline);
-    const offline = userIds.filter((userId) => !isOnline(userId));
-    session.connection.send(watchlistEvents(online, offline));
+    this.cluster.watch(userIds, (online) => {
+      // It may have gone meanwhile, or watch others.
+      if (session.watchlist !== userIds) return;
+      const offline = userIds.filter((userId) => !online.has(userId));
+      session.connection.send(watchlistEvents([...online], offline));
+    });
   }
 
   unwatch(session: Session): void {
+    const forgotten: string[] = [];
     for (const userId of session.watchlist) {
       const watchers = this.#watchers.get(userId);
       watchers?.delete(session);
-      if (watchers?.size === 0) this.#watchers.delete(userId);
+      if (watchers?.size === 0) {
+        this.#watchers.delete(userId);
+        forgotten.push(userId);
+      }
     }
     session.watchlist = [];
+    if (forgotten.length > 0) this.cluster.unwatch(forgotten);
   }
 
   /** Tells whoever watches the user. */

@@ -4,6 +4,7 @@ import type {
   GatewayLimits,
   HttpApiConfig,
   PusherConfig,
+  RedisConfig,
   SocketConfig,
   WebhookConfig,
 } from '../ports/socket-config.js';
@@ -26,11 +27,13 @@ export interface SocketSettings {
   };
   readonly httpApi?: Partial<HttpApiConfig>;
   readonly webhooks?: Partial<WebhookConfig>;
+  readonly cluster?: SocketConfig['cluster'];
+  readonly redis?: Partial<RedisConfig>;
 }
 
 /** Writes settings as the variables they stand for, so that both go through one validation. */
 export function settingsAsVariables(settings: SocketSettings): Environment {
-  const { app, pusher, gateway, httpApi, webhooks } = settings;
+  const { app, pusher, gateway, httpApi, webhooks, redis } = settings;
   const limits = gateway?.limits;
   const variables: Partial<Record<Variable, string | number | boolean | readonly string[]>> = {
     ...defined('SOCKET_PROVIDER', settings.provider),
@@ -68,6 +71,9 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('SOCKET_MAX_BUFFERED_BYTES', limits?.bufferedBytes),
     ...defined('SOCKET_MAX_PRESENCE_MEMBERS', limits?.presenceMembers),
     ...defined('SOCKET_UNAUTHORIZED_TIMEOUT_S', limits?.unauthorizedS),
+    ...defined('SOCKET_CLUSTER', settings.cluster),
+    ...defined('SOCKET_REDIS_URL', redis?.url),
+    ...defined('SOCKET_REDIS_PREFIX', redis?.prefix),
   };
   return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, String(value)]));
 }

@@ -99,6 +99,11 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
       events: values.SOCKET_WEBHOOK_EVENTS,
       privateTargets: values.SOCKET_WEBHOOK_PRIVATE_TARGETS,
     },
+    cluster: values.SOCKET_CLUSTER,
+    redis: {
+      prefix: values.SOCKET_REDIS_PREFIX,
+      ...(values.SOCKET_REDIS_URL !== undefined && { url: values.SOCKET_REDIS_URL }),
+    },
   };
 }
 
@@ -137,6 +142,9 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
   }
   if (given['SOCKET_HTTP_API_PORT'] !== undefined && (given['SOCKET_HTTP_API'] ?? 'false') === 'false') {
     problems.push('SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true');
+  }
+  if (given['SOCKET_CLUSTER'] === 'redis' && given['SOCKET_REDIS_URL'] === undefined) {
+    problems.push('SOCKET_REDIS_URL: is required by SOCKET_CLUSTER=redis; like redis://host:6379');
   }
   if ((given['SOCKET_WEBHOOK_PRIVATE_TARGETS'] ?? 'false') === 'false') {
     const hosts = hostsOf(given['SOCKET_WEBHOOK_URLS'] ?? '').filter(isPrivateHost);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
-import { PROVIDERS } from '../ports/socket-config.js';
+import { CLUSTERS, PROVIDERS } from '../ports/socket-config.js';
 
 const integer = (minimum: number, maximum: number) => {
   const allowed = `must be a whole number from ${minimum} to ${maximum}`;
@@ -72,6 +72,15 @@ const clientEvents = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+/** What the URL means is read where it is used; here it is only told apart from nonsense. */
+const redisUrl = z
+  .string()
+  .regex(
+    /^(?:rediss?:\/\/[^\s/]+(?:\/\d+)?|rediss?-sentinel:\/\/[^\s/]+(?:\/\d+)?#[^\s#]+)$/,
+    'must be like redis://host:6379, rediss://:password@host:6379/0, redis://one:6379,two:6379 (a Redis Cluster) or ' +
+      'redis-sentinel://one:26379,two:26379/0#primary',
+  );
+
 /** Every variable of the library, its shape and its default. The order is the README's. */
 export const variables = z.object({
   NODE_ENV: z.string().optional(),
@@ -113,6 +122,12 @@ export const variables = z.object({
   SOCKET_MAX_BUFFERED_BYTES: limit.default(1_048_576),
   SOCKET_MAX_PRESENCE_MEMBERS: limit.default(100),
   SOCKET_UNAUTHORIZED_TIMEOUT_S: limit.default(0),
+  SOCKET_CLUSTER: oneOf(CLUSTERS).default('local'),
+  SOCKET_REDIS_URL: redisUrl.optional(),
+  SOCKET_REDIS_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]{1,64}$/, 'must be 1 to 64 letters, digits and . _ : -')
+    .default('switchboard'),
 });
 
 /** A variable's name. */

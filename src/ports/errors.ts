@@ -81,7 +81,7 @@ export class SocketConfigurationError extends SocketError {
   }
 }
 
-/** The chosen provider needs an npm package that is not installed. The message has the command that installs it. */
+/** The chosen provider, or the cluster `redis`, needs an npm package that is not installed. The message has the command that installs it. */
 export class MissingPackageError extends SocketError {
   readonly code = 'MISSING_PACKAGE';
   readonly retryable = false;
@@ -90,9 +90,10 @@ export class MissingPackageError extends SocketError {
     readonly provider: string,
     readonly packages: readonly string[],
     options?: ErrorOptions,
+    kind: 'provider' | 'cluster' = 'provider',
   ) {
     super(
-      `The provider "${provider}" needs ${packages.map((name) => `"${name}"`).join(', ')}, which cannot be loaded. ` +
+      `The ${kind} "${provider}" needs ${packages.map((name) => `"${name}"`).join(', ')}, which cannot be loaded. ` +
         `Install with: npm install ${packages.join(' ')}`,
       options,
     );

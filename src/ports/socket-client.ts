@@ -1,3 +1,5 @@
+import type { ClusterStatistics } from './cluster.js';
+
 /** What one relay may say besides its payload. */
 export interface RelayOptions {
   /** Leave out the connection with this Pusher socket id (`123.456`), on every node: usually the sender's own. */
@@ -6,10 +8,15 @@ export interface RelayOptions {
 
 /** How a provider is doing. */
 export interface ProviderHealth {
-  readonly status: 'up' | 'down';
+  /** `degraded`: this process serves its own connections, and cannot reach the other nodes. */
+  readonly status: 'up' | 'degraded' | 'down';
   /** Open connections that this process knows of; `null` where the provider does not tell. */
   readonly connections: number | null;
-  /** Why it is down, without secrets. */
+  /** This process among the nodes of its cluster; absent where there is one node only. */
+  readonly node?: string;
+  /** What did not arrive between the nodes since the process started. */
+  readonly cluster?: ClusterStatistics;
+  /** Why it is not up, without secrets. */
   readonly reason?: string;
 }
 

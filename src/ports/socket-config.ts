@@ -86,6 +86,22 @@ export interface WebhookConfig {
   readonly privateTargets: boolean;
 }
 
+/** How several processes become one: not at all (`local`), or over Redis. */
+export const CLUSTERS = ['local', 'redis'] as const;
+/** One of {@link CLUSTERS}. */
+export type ClusterKind = (typeof CLUSTERS)[number];
+
+/** The Redis that the nodes of a cluster share. */
+export interface RedisConfig {
+  /**
+   * `redis://`, or `rediss://` for TLS; several hosts separated by commas are seeds of a Redis Cluster.
+   * `redis-sentinel://` (or `rediss-sentinel://`) names sentinels, and the primary's name behind `#`. May have a password.
+   */
+  readonly url?: string;
+  /** What every key and every channel in Redis begins with: two applications on one Redis have two prefixes. */
+  readonly prefix: string;
+}
+
 /** What a relay's failure does: `report` resolves with a failed receipt, `throw` rejects. */
 export type FailurePolicy = 'report' | 'throw';
 
@@ -102,6 +118,8 @@ export interface SocketConfig {
   readonly gateway: GatewayConfig;
   readonly httpApi: HttpApiConfig;
   readonly webhooks: WebhookConfig;
+  readonly cluster: ClusterKind;
+  readonly redis: RedisConfig;
 }
 
 /** The inversify token of the configuration. */

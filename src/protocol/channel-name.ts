@@ -35,6 +35,11 @@ export function userChannel(userId: string): string {
   return USER_CHANNEL_PREFIX + userId;
 }
 
+/** The user whose own channel this is; `undefined` for every other channel. */
+export function userOfChannel(channel: string): string | undefined {
+  return channel.startsWith(USER_CHANNEL_PREFIX) ? channel.slice(USER_CHANNEL_PREFIX.length) : undefined;
+}
+
 const ALLOWED_CHARACTERS = /^[A-Za-z0-9_\-=@,.;]+$/;
 const ALLOWED = 'A-Z a-z 0-9 _ - = @ , . ;';
 

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { connect, type ConnectOptions, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Host } from '../support/hosts.js';
 import { Pusher } from '../support/pusher-browser.js';
@@ -70,13 +70,12 @@ export async function closedPort(): Promise<number> {
 }
 
 /** Watches a backend's connections. The returned function waits until not one of them is a WebSocket any more. */
-export function watchSockets({ app }: Host): () => Promise<void> {
-  const server = app.getHttpServer() as Server;
+export function watchSockets({ topology }: Host): () => Promise<void> {
   const closes: Promise<unknown>[] = [];
-  server.on('connection', (socket: Socket) => closes.push(once(socket, 'close')));
+  topology.onConnection((socket) => closes.push(once(socket, 'close')));
   return async () => {
     // What `fetch` keeps for later is not what is asked about here.
-    server.closeIdleConnections();
+    for (const server of topology.servers) server.closeIdleConnections();
     await Promise.all(closes);
   };
 }

@@ -55,7 +55,7 @@ describe('a backend that refuses', () => {
     const allClosed = watchSockets(host);
     expect(await failure(host.url, {})).toMatch(/^The signin was refused: .*403/);
     await allClosed();
-    expect(await host.app.get(SocketService).health()).toEqual({ status: 'up', connections: 0 });
+    expect(await host.app.get(SocketService).health()).toMatchObject({ status: 'up', connections: 0 });
   });
 
   test('the broadcast channel is told with its name, and no connection is left', async () => {

@@ -135,6 +135,6 @@ describe('disconnect', () => {
     socket.disconnect();
     await allClosed();
     expect(socket.pusher.connection.state).toBe('disconnected');
-    expect(await serviceOf(host).health()).toEqual({ status: 'up', connections: 0 });
+    expect(await serviceOf(host).health()).toMatchObject({ status: 'up', connections: 0 });
   });
 });

@@ -187,6 +187,29 @@ test(
 );
 
 test(
+  'the page shows which node a tab is on, and nothing where there is one only',
+  async () => {
+    const page = await open();
+    await page.getByText('Provider ws').waitFor();
+    const node = page.getByText(/^Node /);
+    await choice(page, 'Ada Lovelace').click();
+    await state(page, 'Connected').waitFor();
+    expect(await node.isVisible()).toBe(false);
+
+    let name = 'ab12cd';
+    await page.route('**/health', (route) => route.fulfill({ json: { status: 'degraded', node: name } }));
+    await page.reload();
+    await page.getByText('Node ab12cd').waitFor();
+
+    name = 'ef34gh';
+    await button(page, 'Disconnect').click();
+    await button(page, 'Connect').click();
+    await page.getByText('Node ef34gh').waitFor();
+  },
+  TEST_MS,
+);
+
+test(
   'a message reaches the member it is for, and nobody else',
   async () => {
     const [ada, alan, grace] = [

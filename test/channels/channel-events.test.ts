@@ -5,7 +5,7 @@ import { EngineSession } from '../support/engine-session.js';
 const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
 
 describe('what happens on channels (3.15)', () => {
-  test('is told after the engine is done, so that a listener may disconnect whom it hears of', () => {
+  test('is told after the engine is done, so that a listener may disconnect whom it hears of', async () => {
     const session = new EngineSession();
     session.events.listen((event) => {
       if (event.name === 'member_added' && event.user_id === 'banned') session.engine.terminate('banned');
@@ -14,7 +14,7 @@ describe('what happens on channels (3.15)', () => {
     banned.subscribes('presence-room');
     session.events.flush();
     expect(session.engine.connections).toBe(0);
-    expect(session.engine.channelInfo('presence-room')).toMatchObject({ isOccupied: false, userIds: [] });
+    expect(await session.engine.channelInfo('presence-room')).toMatchObject({ isOccupied: false, userIds: [] });
     expect(session.engine.channels).toBe(0);
   });
 

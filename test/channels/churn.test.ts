@@ -98,7 +98,7 @@ describe('Connections that come, subscribe and leave (3.17)', () => {
     [25_000, 3_000],
   ])(
     '%d times, leave no channel, no member and no memory, with a grace period of %d ms',
-    (times, presenceGraceMs) => {
+    async (times, presenceGraceMs) => {
       const session = new EngineSession({ presenceGraceMs, subscriptionCount: true });
       const { engine, clock } = session;
       const visitTo = (from: number, to: number) => {
@@ -114,7 +114,7 @@ describe('Connections that come, subscribe and leave (3.17)', () => {
       const before = heapBytes();
       visitTo(5_000, 5_000 + times);
       expect([engine.connections, engine.channels]).toEqual([0, 0]);
-      expect(engine.occupiedChannels()).toEqual([]);
+      expect(await engine.occupiedChannels()).toEqual([]);
       expect(heapBytes() - before).toBeLessThan(HEAP_NOISE_BYTES);
       expect(session.errors).toEqual([]);
       const after = jest.spyOn(clock, 'after');
@@ -145,7 +145,7 @@ describe('Connections that come, subscribe and leave (3.17)', () => {
 describe('One connection that subscribes and unsubscribes 100,000 times (3.3)', () => {
   it.each(['orders-', 'cache-', 'private-encrypted-cache-', 'presence-cache-'])(
     'to channels %s… that are all new keeps no channel and no memory, and is still served',
-    (prefix) => {
+    async (prefix) => {
       const session = new EngineSession({ limits: LIMITLESS, subscriptionCount: true });
       const { engine } = session;
       const visitor = new Visitor(engine, '1.1');
@@ -162,14 +162,14 @@ describe('One connection that subscribes and unsubscribes 100,000 times (3.3)', 
       expect([engine.connections, engine.channels]).toEqual([1, 0]);
       expect(heapBytes() - before).toBeLessThan(HEAP_NOISE_BYTES);
       visitor.subscribes('orders');
-      expect(engine.channelInfo('orders').subscriptionCount).toBe(1);
+      expect((await engine.channelInfo('orders')).subscriptionCount).toBe(1);
     },
     60_000,
   );
 });
 
 describe('100,000 events to cache channels, each of its own (3.9)', () => {
-  it('are forgotten after 30 minutes, and so is their memory', () => {
+  it('are forgotten after 30 minutes, and so is their memory', async () => {
     const { engine, clock } = new EngineSession();
     const publish = (from: number, to: number) => {
       for (let number = from; number < to; number++)
@@ -179,9 +179,9 @@ describe('100,000 events to cache channels, each of its own (3.9)', () => {
     clock.advance(32 * 60_000);
     const before = heapBytes();
     publish(5_000, 105_000);
-    expect(engine.channelInfo('cache-104999').cached?.data).toBe('"104999"');
+    expect((await engine.channelInfo('cache-104999')).cached?.data).toBe('"104999"');
     clock.advance(32 * 60_000);
-    expect(engine.channelInfo('cache-104999').cached).toBeUndefined();
+    expect((await engine.channelInfo('cache-104999')).cached).toBeUndefined();
     expect(heapBytes() - before).toBeLessThan(HEAP_NOISE_BYTES);
     expect(engine.channels).toBe(0);
   }, 60_000);
@@ -244,7 +244,7 @@ async function visitOverNetwork(host: Host, number: number, sockets: Set<WebSock
   const pong = once(socket, 'pong');
   socket.ping();
   await pong;
-  expect(host.runtime.container.get(ChannelEngine).channelInfo(`presence-room-${number}`).userIds).toEqual([
+  expect((await host.runtime.container.get(ChannelEngine).channelInfo(`presence-room-${number}`)).userIds).toEqual([
     `user-${number}`,
   ]);
   if (number % 3 === 0) socket.close(1000);

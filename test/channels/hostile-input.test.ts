@@ -164,7 +164,7 @@ describe('Hostile input (3, 3.2)', () => {
     expect(said).not.toMatch(/[0-9a-f]{64}/);
   });
 
-  it('of one client leaves the rate, the signin and the subscriptions of another alone', () => {
+  it('of one client leaves the rate, the signin and the subscriptions of another alone', async () => {
     const session = new EngineSession();
     const victim = session.signsIn('ann');
     victim.subscribes('private-x');
@@ -178,6 +178,6 @@ describe('Hostile input (3, 3.2)', () => {
     session.engine.publish('#server-to-user-ann', 'created', '{}');
     session.engine.publish('private-x', 'created', '{}');
     expect(victim.hears()).toHaveLength(2);
-    expect(session.engine.isOnline('ann')).toBe(true);
+    expect(await session.isOnline('ann')).toBe(true);
   });
 });

@@ -13,31 +13,31 @@ describe('A signin (3.8)', () => {
     ]);
   });
 
-  it('makes the user online, for as long as one connection is signed in', () => {
+  it('makes the user online, for as long as one connection is signed in', async () => {
     const session = new EngineSession();
-    expect(session.engine.isOnline('ann')).toBe(false);
+    expect(await session.isOnline('ann')).toBe(false);
     const tabs = [session.signsIn('ann'), session.signsIn('ann')];
     tabs[0]?.isLost();
-    expect(session.engine.isOnline('ann')).toBe(true);
+    expect(await session.isOnline('ann')).toBe(true);
     tabs[1]?.isLost();
-    expect(session.engine.isOnline('ann')).toBe(false);
+    expect(await session.isOnline('ann')).toBe(false);
   });
 
-  it('may be repeated for the same user', () => {
+  it('may be repeated for the same user', async () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     ann.signsIn({ id: 'ann', user_info: { name: 'Ann' } });
     expect(ann.hears()).toMatchObject([{ event: 'pusher:signin_success' }]);
     ann.isLost();
-    expect(session.engine.isOnline('ann')).toBe(false);
+    expect(await session.isOnline('ann')).toBe(false);
   });
 
-  it('of a connection that is signed in as another user is refused, and the first stays', () => {
+  it('of a connection that is signed in as another user is refused, and the first stays', async () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     ann.signsIn({ id: 'bob' });
     expect(ann.hears()).toEqual([anError(4009)]);
-    expect([session.engine.isOnline('ann'), session.engine.isOnline('bob')]).toEqual([true, false]);
+    expect([await session.isOnline('ann'), await session.isOnline('bob')]).toEqual([true, false]);
     session.engine.publish('#server-to-user-bob', 'created', '{}');
     expect(ann.hears()).toEqual([]);
   });
@@ -54,12 +54,12 @@ describe('A signin (3.8)', () => {
       (id) => ({ auth: authFor(APP, `${id}:{"id":"ann"}`), user_data: '{"id":"ann"}' }),
     ],
     ['nothing at all', () => ({})],
-  ])('with %s is refused and the connection stays', (_, data) => {
+  ])('with %s is refused and the connection stays', async (_, data) => {
     const session = new EngineSession();
     const ann = session.connects();
     ann.says('pusher:signin', data(ann.id));
     expect(ann.hears()).toEqual([anError(4009)]);
-    expect(session.engine.isOnline('ann')).toBe(false);
+    expect(await session.isOnline('ann')).toBe(false);
     expect(ann.closes).toEqual([]);
     ann.signsIn({ id: 'ann' });
     expect(ann.hears()).toMatchObject([{ event: 'pusher:signin_success' }]);
@@ -101,13 +101,13 @@ describe('A signin (3.8)', () => {
     expect(ann.hears()).toEqual([anError(null)]);
   });
 
-  it('may use the id of a property every object has', () => {
+  it('may use the id of a property every object has', async () => {
     const session = new EngineSession();
     for (const id of ['__proto__', 'constructor', 'hasOwnProperty']) {
       session.signsIn(id);
-      expect(session.engine.isOnline(id)).toBe(true);
+      expect(await session.isOnline(id)).toBe(true);
     }
-    expect(session.engine.isOnline('toString')).toBe(false);
+    expect(await session.isOnline('toString')).toBe(false);
   });
 });
 
@@ -154,12 +154,12 @@ describe('The channel of a user (3.8)', () => {
     expect(bob.hears()).toEqual([anError(4009), anError(4009)]);
   });
 
-  it('is not opened by being present somewhere under the same id', () => {
+  it('is not opened by being present somewhere under the same id', async () => {
     const session = new EngineSession();
     const ann = session.joins('presence-room', { user_id: 'ann' });
     ann.subscribes(MINE);
     expect(ann.hears()).toEqual([anError(4009)]);
-    expect(session.engine.isOnline('ann')).toBe(false);
+    expect(await session.isOnline('ann')).toBe(false);
   });
 
   it('is silent after it was unsubscribed, until it is subscribed again', () => {
@@ -185,7 +185,7 @@ describe('The channel of a user (3.8)', () => {
 });
 
 describe('Terminating a user (3.8)', () => {
-  it('says pusher:error 4009 and then closes with 4009, on every connection of the user and no other', () => {
+  it('says pusher:error 4009 and then closes with 4009, on every connection of the user and no other', async () => {
     const session = new EngineSession();
     const tabs = [session.signsIn('ann'), session.signsIn('ann')];
     const others = [
@@ -202,7 +202,7 @@ describe('Terminating a user (3.8)', () => {
       expect(other.hears()).toEqual([]);
       expect(other.closes).toEqual([]);
     }
-    expect([session.engine.isOnline('ann'), session.engine.isOnline('bob')]).toEqual([false, true]);
+    expect([await session.isOnline('ann'), await session.isOnline('bob')]).toEqual([false, true]);
   });
 
   it('takes the user off every channel at once, told to those who stay', () => {
@@ -223,7 +223,7 @@ describe('Terminating a user (3.8)', () => {
     expect(ann.hears()).toEqual([]);
   });
 
-  it('is deaf to what the user still sends', () => {
+  it('is deaf to what the user still sends', async () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     session.engine.terminate('ann');
@@ -232,16 +232,16 @@ describe('Terminating a user (3.8)', () => {
     ann.signsIn({ id: 'ann' });
     ann.isLost();
     expect(ann.hears()).toEqual([]);
-    expect([session.engine.isOnline('ann'), session.engine.channels]).toEqual([false, 0]);
+    expect([await session.isOnline('ann'), session.engine.channels]).toEqual([false, 0]);
     expect(ann.closes).toEqual([4009]);
   });
 
-  it('lets the user come back on a new connection', () => {
+  it('lets the user come back on a new connection', async () => {
     const session = new EngineSession();
     session.signsIn('ann');
     session.engine.terminate('ann');
     session.signsIn('ann');
-    expect(session.engine.isOnline('ann')).toBe(true);
+    expect(await session.isOnline('ann')).toBe(true);
   });
 
   it('who is not there does nothing', () => {

@@ -68,7 +68,7 @@ describe.each(['memory', 'ws'] as const)('over %s', (provider) => {
 
   beforeEach(async () => {
     ({ backend, open } = await ways[provider]());
-    onTestEnd.push(() => backend.app.close());
+    onTestEnd.push(() => backend.close());
   });
 
   test('a deactivated member is told in every tab, disconnected, and cannot sign in again; others are not', async () => {

@@ -25,25 +25,28 @@ class RoomChannel implements ChannelAuthorizer {
 const ROOM = 'presence-room.1';
 const OPTIONS: SocketModuleOptions = { gateway: { clientEvents: true, subscriptionCount: true } };
 
-/** Hears every channel event but those about the broadcast channel, on which everybody is. */
-function hearing(service: SocketService) {
+/**
+ * Hears every channel event but those about the broadcast channel, on which everybody is. With several nodes each event is
+ * heard on one of them.
+ */
+function hearing(...services: SocketService[]) {
   const all: object[] = [];
   const queue = new EventQueue();
-  const listen = (name: ChannelEventName) =>
+  const listen = (service: SocketService, name: ChannelEventName) =>
     service.onChannelEvent(name, (event) => {
       if (event.channel === 'broadcast') return;
       all.push(event);
       queue.push(event);
     });
-  CHANNEL_EVENT_NAMES.forEach(listen);
+  for (const service of services) CHANNEL_EVENT_NAMES.forEach((name) => listen(service, name));
   return { all, next: () => queue.next() };
 }
 
 describe('on ws, with pusher-js', () => {
   async function start() {
     const host = await Host.start({ ...OPTIONS, providers: [RoomChannel] });
-    const service = host.nest.get(SocketService);
-    return { host, service, heard: hearing(service) };
+    const services = host.topology.apps.map((app) => app.get(SocketService));
+    return { host, heard: hearing(...services) };
   }
 
   test('a room is occupied, entered, talked in, left and vacated', async () => {
@@ -203,12 +206,12 @@ test.each(['ws', 'memory', 'pusher'] as const)(
   'on %s listeners are released when the application is closed',
   async (provider) => {
     const app = { id: '1', key: 'k', secret: 's' };
-    const { app: nest } = await startHost({ provider, app, pusher: { host: '127.0.0.1', port: 1 } });
-    const source = nest.get(SocketRuntime).container.get(ChannelEventSource);
+    const host = await startHost({ provider, app, pusher: { host: '127.0.0.1', port: 1 } });
+    const source = host.app.get(SocketRuntime).container.get(ChannelEventSource);
     const heard: ChannelEvents['channel_vacated'][] = [];
-    nest.get(SocketService).onChannelEvent('channel_vacated', (event) => heard.push(event));
+    host.app.get(SocketService).onChannelEvent('channel_vacated', (event) => heard.push(event));
     source.emit({ name: 'channel_vacated', channel: 'a' });
-    await nest.close();
+    await host.close();
     source.emit({ name: 'channel_vacated', channel: 'b' });
     expect(heard).toEqual([{ name: 'channel_vacated', channel: 'a' }]);
   },

@@ -42,7 +42,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
   'closing an application over %s',
   (framework) => {
     test('on ws ends every socket and takes every listener off the HTTP server', async () => {
-      const { app, url } = await startHost({ provider: 'ws' }, { httpAdapter: FRAMEWORKS[framework]() });
+      const { app, url } = await startHost({ provider: 'ws' }, { httpAdapter: FRAMEWORKS[framework] });
       const server = app.getHttpServer() as Server;
       const runtime = app.get(SocketRuntime);
       const sockets = [await openSocket(url), await openSocket(url)];

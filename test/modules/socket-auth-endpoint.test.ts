@@ -31,7 +31,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('over %s',
   const start = (options: SocketModuleOptions = {}, parts: HostParts = {}): Promise<Host> =>
     startHost(
       { app: APP, provider: 'ws', ...options },
-      { providers: [OrdersChannel, RoomChannel], httpAdapter: FRAMEWORKS[framework](), ...parts },
+      { providers: [OrdersChannel, RoomChannel], httpAdapter: FRAMEWORKS[framework], ...parts },
     );
 
   describe.each(ENCODINGS)('POST /socket/auth with %s', (_, send) => {

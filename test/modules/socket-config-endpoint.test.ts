@@ -39,12 +39,12 @@ function understoodByPusher({ key, options }: ClientConfig) {
 describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
   'GET /socket/config over %s',
   (name) => {
-    const httpAdapter = () => FRAMEWORKS[name]();
+    const httpAdapter = FRAMEWORKS[name];
 
     test.each(Object.entries(PROVIDERS))(
       'says for %s where to ask and what to connect with',
       async (_, options) => {
-        const { url } = await startHost(options, { httpAdapter: httpAdapter() });
+        const { url } = await startHost(options, { httpAdapter });
         const response = await fetch(`${url}/socket/config`);
         const text = await response.text();
         expect(response.status).toBe(200);
@@ -66,7 +66,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
     );
 
     test('leads pusher-js on ws to the very address that was asked', async () => {
-      const { url } = await startHost({ provider: 'ws', app }, { httpAdapter: httpAdapter() });
+      const { url } = await startHost({ provider: 'ws', app }, { httpAdapter });
       const port = Number(new URL(url).port);
       expect(understoodByPusher(await read(`${url}/socket/config`))).toMatchObject({
         key: 'the-key',
@@ -79,16 +79,13 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
     });
 
     test('has the gateway’s own path', async () => {
-      const { url } = await startHost(
-        { provider: 'ws', gatewayPath: '/live' },
-        { httpAdapter: httpAdapter() },
-      );
+      const { url } = await startHost({ provider: 'ws', gatewayPath: '/live' }, { httpAdapter });
       expect(understoodByPusher(await read(`${url}/socket/config`)).wsPath).toBe('/live');
     });
 
     test('leads pusher-js to the hosted cluster, always encrypted', async () => {
       const options = { provider: 'pusher', app, pusher: { cluster: 'eu' } } as const;
-      const { url } = await startHost(options, { httpAdapter: httpAdapter() });
+      const { url } = await startHost(options, { httpAdapter });
       expect(understoodByPusher(await read(`${url}/socket/config`))).toMatchObject({
         wsHost: 'ws-eu.pusher.com',
         wssPort: 443,
@@ -101,7 +98,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
       ['where its HTTP API is, when it has no other', {}, 'api.example.com', 8080],
     ])('leads pusher-js to a compatible server: %s', async (_, ends, wsHost, port) => {
       const pusher = { host: 'api.example.com', port: 8080, scheme: 'http', ...ends } as const;
-      const { url } = await startHost({ provider: 'pusher', app, pusher }, { httpAdapter: httpAdapter() });
+      const { url } = await startHost({ provider: 'pusher', app, pusher }, { httpAdapter });
       expect(understoodByPusher(await read(`${url}/socket/config`))).toMatchObject({
         wsHost,
         wsPort: port,
@@ -110,12 +107,12 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
     });
 
     test('names the broadcast channel that is configured', async () => {
-      const { url } = await startHost({ broadcastChannel: 'private-all' }, { httpAdapter: httpAdapter() });
+      const { url } = await startHost({ broadcastChannel: 'private-all' }, { httpAdapter });
       expect((await read(`${url}/socket/config`)).broadcastChannel).toBe('private-all');
     });
 
     test('stands where the option path says, and so do the other two', async () => {
-      const { url } = await startHost({ path: 'realtime/v2' }, { httpAdapter: httpAdapter() });
+      const { url } = await startHost({ path: 'realtime/v2' }, { httpAdapter });
       const { options } = await read(`${url}/realtime/v2/config?nocache=1`);
       expect(options.channelAuthorization.endpoint).toBe('/realtime/v2/auth');
       expect(options.userAuthentication.endpoint).toBe('/realtime/v2/user-auth');
@@ -125,7 +122,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
     test('stands below a global prefix, and says so', async () => {
       const { url } = await startHost(
         { path: 'live' },
-        { httpAdapter: httpAdapter(), prepare: (host) => void host.setGlobalPrefix('api/v1') },
+        { httpAdapter, prepare: (host) => void host.setGlobalPrefix('api/v1') },
       );
       const { options } = await read(`${url}/api/v1/live/config`);
       for (const { endpoint } of [options.channelAuthorization, options.userAuthentication]) {
@@ -139,7 +136,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
     });
 
     test('does not take a stranger’s word for the host', async () => {
-      const { url } = await startHost({ provider: 'ws' }, { httpAdapter: httpAdapter() });
+      const { url } = await startHost({ provider: 'ws' }, { httpAdapter });
       const { options } = await read(`${url}/socket/config`, {
         'X-Forwarded-Host': 'evil.example.com',
         'X-Forwarded-Proto': 'https',
@@ -148,7 +145,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])(
     });
 
     test('answers a Host header that is none without an error of its own', async () => {
-      const { url } = await startHost({ provider: 'ws' }, { httpAdapter: httpAdapter() });
+      const { url } = await startHost({ provider: 'ws' }, { httpAdapter });
       const request = httpRequest(`${url}/socket/config`, { headers: { Host: 'not a host' } });
       onTeardown(() => request.destroy());
       const answered = once(request, 'response') as Promise<[{ statusCode: number }]>;
@@ -162,10 +159,10 @@ describe('behind a proxy that ends TLS', () => {
   const FORWARDED = { 'X-Forwarded-Host': 'api.example.com', 'X-Forwarded-Proto': 'https' };
   const TRUSTING = {
     express: {
-      httpAdapter: FRAMEWORKS.express(),
+      httpAdapter: FRAMEWORKS.express,
       prepare: (host: unknown) => void (host as NestExpressApplication).set('trust proxy', true),
     },
-    fastify: { httpAdapter: new FastifyAdapter({ trustProxy: true }) as AbstractHttpAdapter },
+    fastify: { httpAdapter: () => new FastifyAdapter({ trustProxy: true }) as AbstractHttpAdapter },
   };
 
   test.each(Object.entries(TRUSTING))(

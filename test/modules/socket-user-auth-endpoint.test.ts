@@ -6,7 +6,7 @@ import { authFor } from '../support/signing.js';
 
 describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('over %s', (framework) => {
   const start = (options: SocketModuleOptions = {}): Promise<Host> =>
-    startHost({ app: APP, provider: 'ws', ...options }, { httpAdapter: FRAMEWORKS[framework]() });
+    startHost({ app: APP, provider: 'ws', ...options }, { httpAdapter: FRAMEWORKS[framework] });
 
   describe.each(ENCODINGS)('POST /socket/user-auth with %s', (_, send) => {
     test('signs the member in, with what others may know', async () => {

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
 import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import { ChannelEngine } from '../../src/channels/channel-engine.js';
+import { LocalCluster } from '../../src/cluster/local/local-cluster.js';
 import type { Timer } from '../../src/ports/clock.js';
 import type { Connection } from '../../src/channels/connection.js';
 import type { Session } from '../../src/channels/session.js';
@@ -63,7 +64,13 @@ export class EngineSession {
       error: (message: string) => this.errors.push(message),
     };
     this.events = new ChannelEventSource(logger);
-    this.engine = new ChannelEngine(config, this.clock, logger, this.events);
+    const cluster = new LocalCluster(config, this.clock);
+    this.engine = new ChannelEngine(config, this.clock, logger, this.events, cluster);
+  }
+
+  /** Whether a user is signed in on at least one connection. */
+  async isOnline(userId: string): Promise<boolean> {
+    return (await this.engine.online([userId])).has(userId);
   }
 
   /** A client that has been greeted; the greeting is in `greeting`, not in `hears()`. */

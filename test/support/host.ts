@@ -1,74 +1,65 @@
-import 'reflect-metadata';
 import type { AddressInfo, Server } from 'node:net';
 import type { Server as HttpServer } from 'node:http';
-import { Module, type INestApplication, type Provider } from '@nestjs/common';
-import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
-import { SocketModule, type SocketModuleOptions, type SocketModulePaths } from 'nestjs-switchboard';
+import type { INestApplication } from '@nestjs/common';
+import type { SocketModuleOptions, SocketModulePaths } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import { DEVELOPMENT_APP } from '../../src/config/socket-config.js';
 import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
 import { Pusher } from './pusher-browser.js';
 import { RawClient } from './raw-client.js';
 import { onTeardown } from './teardown.js';
+import { type HostParts, startTopology } from './topology-node.js';
+import { Engines, type Topology } from './topology.js';
 
-/** What a test's host application has besides `SocketModule`. */
-export interface HostOptions extends SocketModuleOptions, SocketModulePaths {
-  readonly providers?: Provider[];
-  readonly httpAdapter?: AbstractHttpAdapter;
-  /** What its `main.ts` does before it listens. */
-  readonly prepare?: (app: INestApplication) => void;
-}
+/** What a test's host application has besides `SocketModule`, and what that is told. */
+export interface HostOptions extends SocketModuleOptions, SocketModulePaths, HostParts {}
 
 /** A host application on the native gateway, closed after the test. Its callers say who they are in a header. */
 export class Host {
   readonly app = DEVELOPMENT_APP;
+  readonly engines: Engines;
 
-  private constructor(
-    readonly nest: INestApplication,
-    readonly server: HttpServer,
-    readonly port: number,
-  ) {}
-
-  static async start({ providers = [], httpAdapter, prepare, ...options }: HostOptions = {}): Promise<Host> {
-    @Module({
-      imports: [
-        SocketModule.forRoot({
-          env: {},
-          provider: 'ws',
-          identify: ({ headers }) => {
-            const id = headers['x-member'];
-            return typeof id === 'string' ? { id, info: { name: id.toUpperCase() } } : null;
-          },
-          ...options,
-        }),
-      ],
-      providers,
-    })
-    class HostModule {}
-
-    const settings = { logger: false, abortOnError: false } as const;
-    const nest =
-      httpAdapter === undefined
-        ? await NestFactory.create(HostModule, settings)
-        : await NestFactory.create(HostModule, httpAdapter, settings);
-    onTeardown(() => nest.close());
-    prepare?.(nest);
-    await nest.listen(0, '127.0.0.1');
-    const server = nest.getHttpServer() as HttpServer;
-    return new Host(nest, server, portOf(server));
+  private constructor(readonly topology: Topology) {
+    this.engines = new Engines(topology);
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+  static async start({
+    imports,
+    providers,
+    httpAdapter,
+    prepare,
+    ...options
+  }: HostOptions = {}): Promise<Host> {
+    const parts = { imports, providers, httpAdapter, prepare };
+    return new Host(await startTopology({ provider: 'ws', ...options }, parts, onTeardown));
   }
 
+  /** The application; with several nodes, the first of them. */
+  get nest(): INestApplication {
+    return this.topology.first;
+  }
+
+  /** The first node's. */
+  get server(): HttpServer {
+    return this.nest.getHttpServer() as HttpServer;
+  }
+
+  /** The first node's. */
   get runtime(): SocketRuntime {
     return this.nest.get(SocketRuntime);
   }
 
+  get port(): number {
+    return this.topology.port;
+  }
+
+  get url(): string {
+    return this.topology.url;
+  }
+
   /** Stops it before the test ends. */
   close(): Promise<void> {
-    return this.nest.close();
+    return this.topology.close();
   }
 
   /** A plain WebSocket to any path; the gateway's own with everything a client has to say, unless told otherwise. */

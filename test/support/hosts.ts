@@ -1,30 +1,19 @@
 import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
-import { type INestApplication, Logger, Module, type ModuleMetadata } from '@nestjs/common';
-import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
+import { type INestApplication, Logger, Module } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { jest } from '@jest/globals';
-import {
-  type HttpRequest,
-  type Identity,
-  SocketModule,
-  type SocketModuleOptions,
-  type SocketModulePaths,
-  SocketService,
-} from 'nestjs-switchboard';
+import { type SocketModuleOptions, type SocketModulePaths, SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { onTeardown } from './teardown.js';
+import { type HostParts, identify, startTopology } from './topology-node.js';
+import type { Topology } from './topology.js';
 
-type Imports = NonNullable<ModuleMetadata['imports']>;
+export { type HostParts, identify };
+
 type Options = SocketModuleOptions & SocketModulePaths;
-
-/** Who calls, in these tests: what the header `x-member` says. */
-export function identify({ headers }: HttpRequest): Identity | null {
-  const id = headers['x-member'];
-  return typeof id === 'string' ? { id, info: { name: id.toUpperCase() } } : null;
-}
 
 /** The HTTP frameworks that the module has to work over. */
 export const FRAMEWORKS = {
@@ -33,38 +22,22 @@ export const FRAMEWORKS = {
 };
 
 export interface Host {
+  /** The application; with several nodes, the first of them. */
   readonly app: INestApplication;
+  readonly topology: Topology;
   /** Where it listens, without a slash at the end. */
   readonly url: string;
-}
-
-export interface HostParts {
-  readonly imports?: Imports;
-  readonly providers?: ModuleMetadata['providers'];
-  readonly httpAdapter?: AbstractHttpAdapter;
-  /** Runs before the application is started. */
-  readonly prepare?: (app: INestApplication) => void;
+  /** Stops it before the test ends. */
+  close(): Promise<void>;
 }
 
 /** Starts an application that has `SocketModule` with these options, and closes it after the test. */
-export function startHost(options: Options, parts: HostParts = {}): Promise<Host> {
-  const socketModule = SocketModule.forRoot({ env: {}, identify, ...options });
-  return startHostOf({ ...parts, imports: [socketModule, ...(parts.imports ?? [])] });
+export async function startHost(options: Options, parts: HostParts = {}): Promise<Host> {
+  const topology = await startTopology(options, parts, onTeardown);
+  return { app: topology.first, topology, url: topology.url, close: () => topology.close() };
 }
 
-/** Starts an application of these modules, and closes it after the test. */
-export async function startHostOf(parts: HostParts): Promise<Host> {
-  const { httpAdapter = FRAMEWORKS.express(), prepare } = parts;
-  const app = await NestFactory.create(hostModule(parts), httpAdapter, {
-    logger: false,
-    abortOnError: false,
-  });
-  onTeardown(() => app.close());
-  prepare?.(app);
-  await app.listen(0, '127.0.0.1');
-  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-  return { app, url: `http://127.0.0.1:${port}` };
-}
+type FakeParts = Pick<HostParts, 'imports' | 'providers'>;
 
 export interface FakeHost {
   readonly app: INestApplication;
@@ -73,14 +46,14 @@ export interface FakeHost {
 }
 
 /** Starts an application over the fake, without a port, and closes it after the test. */
-export function startFake(options: Options = {}, parts: HostParts = {}): Promise<FakeHost> {
+export function startFake(options: Options = {}, parts: FakeParts = {}): Promise<FakeHost> {
   const socketModule = SocketTestingModule.forRoot({ env: {}, identify, ...options });
   return startFakeOf({ ...parts, imports: [socketModule, ...(parts.imports ?? [])] });
 }
 
 /** The same for an application that brings its own modules. */
 export async function startFakeOf(
-  parts: HostParts,
+  parts: FakeParts,
   change: (builder: TestingModuleBuilder) => TestingModuleBuilder = (builder) => builder,
 ): Promise<FakeHost> {
   const module = await change(Test.createTestingModule({ imports: [hostModule(parts)] })).compile();
@@ -90,7 +63,7 @@ export async function startFakeOf(
   return { app, fake: app.get(SocketFake), service: app.get(SocketService) };
 }
 
-function hostModule({ imports = [], providers = [] }: HostParts) {
+function hostModule({ imports = [], providers = [] }: FakeParts) {
   @Module({ imports, providers })
   class HostModule {}
   return HostModule;

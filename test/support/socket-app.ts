@@ -1,62 +1,38 @@
-import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
-import { Module, type INestApplication, type ModuleMetadata } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import type { AbstractHttpAdapter } from '@nestjs/core';
-import {
-  type ISocketClient,
-  SocketModule,
-  type SocketModuleOptions,
-  type SocketModulePaths,
-} from 'nestjs-switchboard';
+import type { INestApplication, ModuleMetadata } from '@nestjs/common';
+import type { ISocketClient, SocketModuleOptions, SocketModulePaths } from 'nestjs-switchboard';
 import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
+import { startTopology } from './topology-node.js';
+import { Engines, type Topology } from './topology.js';
 
 /** A host application that is nothing but `SocketModule`. Its callers say who they are in a header. */
 export interface SocketApp {
+  /** The application; with several nodes, the first of them. So are its client and its runtime. */
   readonly app: INestApplication;
   readonly client: ISocketClient;
   readonly runtime: SocketRuntime;
+  readonly topology: Topology;
+  readonly engines: Engines;
   readonly port: number;
   readonly url: string;
   close(): Promise<void>;
 }
 
+/** Starts it; whoever does closes it. */
 export async function startSocketApp(
-  options: SocketModuleOptions &
-    SocketModulePaths & { imports?: ModuleMetadata['imports']; providers?: ModuleMetadata['providers'] } = {},
-  httpAdapter?: AbstractHttpAdapter,
+  options: SocketModuleOptions & SocketModulePaths & Pick<ModuleMetadata, 'imports' | 'providers'> = {},
 ): Promise<SocketApp> {
-  const { imports = [], providers = [], ...socketOptions } = options;
-
-  @Module({
-    imports: [
-      SocketModule.forRoot({
-        env: {},
-        identify: ({ headers }) => {
-          const id = headers['x-member'];
-          return typeof id === 'string' ? { id, info: { name: id.toUpperCase() } } : null;
-        },
-        ...socketOptions,
-      }),
-      ...imports,
-    ],
-    providers,
-  })
-  class HostModule {}
-
-  const app =
-    httpAdapter === undefined
-      ? await NestFactory.create(HostModule, { logger: false, abortOnError: false })
-      : await NestFactory.create(HostModule, httpAdapter, { logger: false, abortOnError: false });
-  await app.listen(0, '127.0.0.1');
-  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+  const { imports, providers, ...socketOptions } = options;
+  const topology = await startTopology(socketOptions, { imports, providers });
+  const { first: app, port, url } = topology;
   const runtime = app.get(SocketRuntime);
   return {
     app,
     client: runtime.client,
     runtime,
+    topology,
+    engines: new Engines(topology),
     port,
-    url: `http://127.0.0.1:${String(port)}`,
-    close: () => app.close(),
+    url,
+    close: () => topology.close(),
   };
 }

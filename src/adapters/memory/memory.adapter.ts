@@ -1,6 +1,8 @@
 import { ContainerModule } from 'inversify';
 import { ChannelEngine } from '../../channels/channel-engine.js';
+import { LocalCluster } from '../../cluster/local/local-cluster.js';
 import { CLOCK } from '../../ports/clock.js';
+import { CLUSTER } from '../../ports/cluster.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import type { SocketAdapter } from '../adapter.js';
 import { ManualClock } from './manual-clock.js';
@@ -12,6 +14,7 @@ export const memoryAdapter: SocketAdapter = {
     bind(ManualClock).toSelf().inSingletonScope();
     // The engine lives on the test's time.
     bind(CLOCK).toService(ManualClock);
+    bind(CLUSTER).to(LocalCluster).inSingletonScope();
     bind(ChannelEngine).toSelf().inSingletonScope();
     bind(MemorySocketClient).toSelf().inSingletonScope();
     bind(SOCKET_CLIENT).toService(MemorySocketClient);

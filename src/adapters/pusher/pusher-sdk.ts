@@ -1,5 +1,5 @@
 import type Pusher from 'pusher';
-import { missingPackage } from '../missing-package.js';
+import { missingPackage } from '../../ports/missing-package.js';
 
 /** What the SDK answers: the part in use of `node-fetch`'s response. */
 export interface SdkResponse {

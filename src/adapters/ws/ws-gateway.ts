@@ -44,13 +44,13 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     await this.httpApi.attach(server);
     this.#sockets = new GatewayWsAdapter(server).createServer(this.config.gateway.limits.frameBytes);
     this.#detach = ServerRouter.add(server, this);
+    this.engine.attend();
   }
 
-  /** Refuses new connections, lets the engine send the clients away, and resolves when the last socket is gone. */
+  /** Refuses new connections and requests, and resolves when the last socket is gone: the engine sends them away. */
   async close(): Promise<void> {
     this.#detach();
     await this.httpApi.close();
-    this.engine.close();
     const sockets = this.#sockets;
     if (sockets === undefined) return;
     await Promise.all(

@@ -18,8 +18,9 @@ export class WsSocketClient extends EngineSocketClient {
   }
 
   override async close(): Promise<void> {
+    const gone = this.gateway.close();
     await super.close();
-    await this.gateway.close();
+    await gone;
     // Last, so that what happens on the way out is posted too.
     await this.webhooks.close();
   }

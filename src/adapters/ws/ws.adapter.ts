@@ -21,6 +21,7 @@ export const wsAdapter: SocketAdapter = {
     bind(Webhooks).toSelf().inSingletonScope();
     bind(SOCKET_CLIENT).to(WsSocketClient).inSingletonScope();
   }),
+  isClustered: true,
   // The gateway listens where the browser has just asked, so that is where it connects.
   clientOptions: ({ gateway }, { hostname, port, secure }) => ({
     cluster: 'switchboard',

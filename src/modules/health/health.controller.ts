@@ -4,7 +4,10 @@ import { type ProviderHealth, SocketService } from 'nestjs-switchboard';
 /** What `GET /health` answers. */
 type Health = ProviderHealth & Pick<SocketService, 'provider' | 'relays'>;
 
-/** Whether this backend can relay: 200, or 503 with the same body. */
+/**
+ * Whether this backend can relay: 200, or 503 with the same body. A node of a cluster that is `degraded` answers 200 too:
+ * it still serves whoever is connected to it, which is better than nobody.
+ */
 @Controller('health')
 export class HealthController {
   constructor(private readonly socketService: SocketService) {}

@@ -18,6 +18,7 @@ const STATES = {
 /** Who is signed in, in this tab: `{ member, token, socket, refusal, deactivatedAt }`. */
 let session;
 let members = [];
+let provider;
 let broadcastChannel;
 
 // Signing in and out
@@ -162,7 +163,18 @@ function showState(state) {
   $('socket').textContent = connected ? `socket ${session.socket.pusher.connection.socket_id}` : 'no socket';
   if (!connected) hideLobby(isOff(state) ? 'Connect to see who is here.' : 'Waiting for the connection…');
   if (connected) showTrouble('');
+  // Whoever is connected again may be on another node.
+  if (connected) void showNode();
   if (state === 'unavailable') showTrouble('The connection is lost. This tab keeps trying to get it back.');
+}
+
+/** Shows which of several nodes answers this tab. One that is alone has no name, and other providers have no nodes. */
+async function showNode() {
+  if (provider !== 'ws') return;
+  // Whoever cannot be asked now is told about elsewhere; what was shown stays.
+  const { node } = await call('GET', '/health').catch(() => ({ node: $('node').textContent }));
+  $('node').textContent = node ?? '';
+  $('node-line').hidden = !node;
 }
 
 const showTrouble = (text) => ($('trouble').textContent = text);
@@ -300,8 +312,9 @@ $('clear').addEventListener('click', clear);
 
 call('GET', '/socket/config').then(
   (config) => {
-    broadcastChannel = config.broadcastChannel;
-    $('provider').textContent = config.provider;
+    ({ provider, broadcastChannel } = config);
+    $('provider').textContent = provider;
+    void showNode();
   },
   () => ($('provider').textContent = 'unknown'),
 );

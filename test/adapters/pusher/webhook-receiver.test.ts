@@ -64,7 +64,7 @@ async function startReceiver(options: Parameters<typeof startHost>[0] = {}, part
 
 describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('a webhook over %s', (framework) => {
   const start = (options = {}, parts: HostParts = {}) =>
-    startReceiver(options, { httpAdapter: FRAMEWORKS[framework](), ...parts });
+    startReceiver(options, { httpAdapter: FRAMEWORKS[framework], ...parts });
 
   test('is verified and heard, in order, with no change to how the application is started', async () => {
     const { heard, webhook } = await start();

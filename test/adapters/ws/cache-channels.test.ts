@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
-import { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import { Host } from '../../support/host.js';
 import { subscribed } from '../../support/pusher-browser.js';
 import { hearing } from '../../support/pusher-events.js';
@@ -81,14 +80,13 @@ describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
 
   it('keeps the event after everybody has left', async () => {
     const host = await start();
-    const engine = host.runtime.container.get(ChannelEngine);
     const ann = await onChannel(host, 'ann', name);
     await subscribed(ann.channel);
     await host.runtime.client.relayToChannel(name, 'LAST', 7);
     ann.socket.pusher.unsubscribe(name);
     const bystander = ann.socket.channel('bystanders');
     await subscribed(bystander);
-    expect(engine.channelInfo(name).isOccupied).toBe(false);
+    expect(await host.engines.isOccupied(name)).toBe(false);
     const bob = await onChannel(host, 'bob', name);
     expect(await bob.next()).toBe(SUCCEEDED);
     expect(await bob.heard.next()).toEqual({ event: 'LAST', data: 7 });

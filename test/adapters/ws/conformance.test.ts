@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { PresenceChannel } from 'pusher-js';
-import { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import { Host } from '../../support/host.js';
 import { connected, plainPusher } from '../../support/plain-pusher.js';
 import { type Pusher, subscribed } from '../../support/pusher-browser.js';
@@ -163,7 +162,7 @@ describe('A connection that proves nothing in time (3.8)', () => {
   it('is closed with 4009: pusher-js stops for good, and whoever has signed in stays', async () => {
     const host = await Host.start({ gateway: { limits: { unauthorizedS: 1 } } });
     let connections = 0;
-    host.server.on('connection', () => connections++);
+    host.topology.onConnection(() => connections++);
     const member = plainPusher(host, { userData: { id: 'ann' } });
     await member.user.signinDonePromise;
     const subscriber = plainPusher(host);
@@ -188,7 +187,7 @@ describe('A binary message (3.1)', () => {
     client.socket.send(Buffer.from('{"event":"pusher:subscribe","data":{"channel":"orders"}}'));
     expect(await client.next()).toMatchObject({ event: 'pusher:error', data: { code: null } });
     await client.isAnswered();
-    expect(host.runtime.container.get(ChannelEngine).channelInfo('orders').isOccupied).toBe(false);
+    expect(await host.engines.isOccupied('orders')).toBe(false);
   });
 });
 
@@ -216,9 +215,8 @@ describe('The frames of one connection (3.2, 3.17)', () => {
     }
     expect(answers).toEqual(expected);
     await client.isAnswered();
-    const engine = host.runtime.container.get(ChannelEngine);
-    expect(engine.occupiedChannels('orders-')).toEqual([]);
-    expect(engine.occupiedChannels('private-')).toHaveLength(100);
+    expect(await host.engines.occupied('orders-')).toEqual([]);
+    expect(await host.engines.occupied('private-')).toHaveLength(100);
   });
 
   it('may come in pieces with a ping between them (raw)', async () => {
@@ -276,13 +274,8 @@ describe('After a reconnect pusher-js is where it was (3.18 item 27)', () => {
     'presence-cache-room',
   ];
 
-  it.each<[string, (host: Host, sockets: ReadonlySet<Socket>) => void]>([
-    [
-      'after a restart, by 4200 (3.11)',
-      ({ runtime }) => {
-        runtime.container.get(ChannelEngine).close();
-      },
-    ],
+  it.each<[string, (host: Host, sockets: ReadonlySet<Socket>) => unknown]>([
+    ['after a restart, by 4200 (3.11)', ({ topology }) => topology.sendEverybodyAway()],
     [
       'after a connection that broke without a word (3.11)',
       (_, sockets) => {
@@ -295,7 +288,7 @@ describe('After a reconnect pusher-js is where it was (3.18 item 27)', () => {
       const masterKey = randomBytes(32);
       const host = await Host.start({ encryptionMasterKey: masterKey.toString('base64') });
       const sockets = new Set<Socket>();
-      host.server.on('connection', (socket: Socket) => sockets.add(socket));
+      host.topology.onConnection((socket) => sockets.add(socket));
       const ann = everything(host, masterKey);
       const before = await connected(ann);
       await ann.user.signinDonePromise;
@@ -304,7 +297,7 @@ describe('After a reconnect pusher-js is where it was (3.18 item 27)', () => {
         hearing(ann.channel(name), 'pusher:subscription_succeeded', 'created'),
       );
       const toMember = hearing(ann.user, 'created');
-      breakOff(host, sockets);
+      await breakOff(host, sockets);
       for (const each of again) {
         expect(await each.next()).toMatchObject({ event: 'pusher:subscription_succeeded' });
       }

@@ -4,7 +4,6 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
-import { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import { Host } from '../../support/host.js';
 import { logged } from '../../support/hosts.js';
 import { plainPusher } from '../../support/plain-pusher.js';
@@ -37,21 +36,22 @@ describe('A gateway under hostile traffic (3, 3.17)', () => {
     const errors = logged('error');
     const host = await start();
     const bystanders = await bystandersOn(host);
-    const engine = host.runtime.container.get(ChannelEngine);
-    const before = { connections: engine.connections, channels: channelNames(engine) };
-    const tcpBefore = new Set<Socket>();
-    host.server.on('connection', (socket: Socket) => {
-      tcpBefore.add(socket);
-      socket.on('close', () => tcpBefore.delete(socket));
+    const { engines } = host;
+    const { connections, channels } = engines;
+    const names = await engines.occupied();
+    const sockets = new Set<Socket>();
+    host.topology.onConnection((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
     });
 
     await attack(host, bystanders.areServed);
 
     // Everything of the attack has been let go of.
-    while (engine.connections > before.connections || tcpBefore.size > 0) await nextTurn();
-    expect(engine.connections).toBe(before.connections);
-    expect(channelNames(engine)).toEqual(before.channels);
-    expect(engine.channels).toBe(before.channels.length + 1);
+    while (engines.connections > connections || sockets.size > 0) await nextTurn();
+    expect(engines.connections).toBe(connections);
+    expect(await engines.occupied()).toEqual(names);
+    expect(engines.channels).toBe(channels);
     await bystanders.areServed();
     bystanders.haveHeardNothingElse();
     // Nothing a client sends is an error of the server's.
@@ -77,13 +77,15 @@ describe('A gateway under hostile traffic (3, 3.17)', () => {
 
   it('lets go of a refused upgrade although its client never ends its own side of the connection', async () => {
     const host = await start();
-    const accepted = once(host.server, 'connection') as Promise<[Socket]>;
+    const accepted = new Promise<Socket>((resolve) => {
+      host.topology.onConnection(resolve);
+    });
     const client = connectTcp({ port: host.port, host: '127.0.0.1', allowHalfOpen: true });
     onTeardown(() => client.destroy());
     client.write(upgrade('/app/switchboard-key?protocol=7', ['Origin: https://evil.example']));
     const [answer] = (await once(client, 'data')) as [Buffer];
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
-    const [socket] = await accepted;
+    const socket = await accepted;
     if (!socket.destroyed) await once(socket, 'close');
     expect(await openSockets(host)).toBe(0);
   });
@@ -104,20 +106,18 @@ const start = () =>
     providers: [RoomChannel],
   });
 
-const openSockets = (host: Host) =>
-  new Promise<number>((resolve, reject) => {
-    host.server.getConnections((error, count) => {
-      if (error) reject(error);
-      else resolve(count);
-    });
-  });
-
-/** Every occupied channel but those of users, whose names the engine does not list. */
-const channelNames = (engine: ChannelEngine) =>
-  engine
-    .occupiedChannels()
-    .map(({ name }) => name)
-    .sort();
+const openSockets = async (host: Host) => {
+  const counts = host.topology.servers.map(
+    (server) =>
+      new Promise<number>((resolve, reject) => {
+        server.getConnections((error, count) => {
+          if (error) reject(error);
+          else resolve(count);
+        });
+      }),
+  );
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+};
 
 /** Members who want nothing but to be served, and to hear what is meant for them. */
 async function bystandersOn(host: Host) {

@@ -1,6 +1,5 @@
 import type { PresenceChannel } from 'pusher-js';
 import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
-import { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import { Host, type HostOptions } from '../../support/host.js';
 import { Pusher, subscribed } from '../../support/pusher-browser.js';
 import { hearing, statesOf } from '../../support/pusher-events.js';
@@ -154,7 +153,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
   it('is stopped for good by 4001: it does not connect again by itself', async () => {
     const host = await start();
     let attempts = 0;
-    host.server.on('connection', () => attempts++);
+    host.topology.onConnection(() => attempts++);
     const pusher = connectTo(host, 'nobody');
     const errors = hearing(pusher.connection, 'error');
     const states = statesOf(pusher);
@@ -184,7 +183,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
     const before = socket.pusher.connection.socket_id;
     const again = hearing(channel, 'pusher:subscription_succeeded', 'created');
     const toMember = hearing(socket.pusher.user, 'created');
-    host.runtime.container.get(ChannelEngine).close();
+    await host.topology.sendEverybodyAway();
     expect(await again.next()).toMatchObject({ event: 'pusher:subscription_succeeded' });
     expect(socket.pusher.connection.socket_id).not.toBe(before);
     await host.runtime.client.relayToChannel(ROOM, 'created', 1);
@@ -240,7 +239,7 @@ describe('The channel of a member with pusher-js (3.8)', () => {
     ann.socket.disconnect();
     expect(await bob.moves.next()).toMatchObject({ event: 'pusher:member_removed' });
     expect(await online()).toEqual(['bob']);
-    expect(host.runtime.container.get(ChannelEngine).connections).toBe(1);
+    expect(host.engines.connections).toBe(1);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
 import { Host, type HostOptions } from '../../support/host.js';
@@ -11,14 +12,13 @@ class RoomChannel implements ChannelAuthorizer {
   }
 }
 
+const fastify = () => new FastifyAdapter() as AbstractHttpAdapter;
+
 const hosts: [name: string, options: () => HostOptions & { socketPath?: string }][] = [
   ['Express', () => ({})],
-  ['Fastify', () => ({ httpAdapter: new FastifyAdapter() })],
+  ['Fastify', () => ({ httpAdapter: fastify })],
   ['Express, the gateway below /ws', () => ({ gatewayPath: '/ws' })],
-  [
-    'Fastify, the gateway below /realtime/v1',
-    () => ({ httpAdapter: new FastifyAdapter(), gatewayPath: '/realtime/v1' }),
-  ],
+  ['Fastify, the gateway below /realtime/v1', () => ({ httpAdapter: fastify, gatewayPath: '/realtime/v1' })],
   [
     'Express with a global prefix',
     () => ({ prepare: (app) => app.setGlobalPrefix('api'), socketPath: '/api/socket' }),
@@ -26,7 +26,7 @@ const hosts: [name: string, options: () => HostOptions & { socketPath?: string }
   [
     'Fastify with a global prefix',
     () => ({
-      httpAdapter: new FastifyAdapter(),
+      httpAdapter: fastify,
       prepare: (app) => app.setGlobalPrefix('api'),
       socketPath: '/api/socket',
     }),

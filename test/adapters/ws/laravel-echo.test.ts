@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import Echo, { type EchoOptions } from 'laravel-echo';
 import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
-import { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import { Host, type HostOptions } from '../../support/host.js';
 import { Pusher } from '../../support/pusher-browser.js';
 import { Heard } from '../../support/pusher-events.js';
@@ -278,13 +277,11 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
           subscription,
         ),
       );
-      const engine = host.runtime.container.get(ChannelEngine);
-      const occupied = () => names.filter((name) => engine.channelInfo(name).isOccupied);
-      expect(occupied()).toEqual(names);
+      expect(await host.engines.occupied()).toEqual([...names].sort());
       echo.leave('desk.ann');
       // What is asked after it is answered after it.
       await subscription(echo.channel('others'));
-      expect(occupied()).toEqual([]);
+      expect(await host.engines.occupied()).toEqual(['others']);
       await host.runtime.client.relayToChannel('desk.ann', 'created');
       await subscription(echo.channel('yet-others'));
       expect(heard.untaken).toEqual([]);
@@ -328,7 +325,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       subscriptions.push({});
     });
     await subscriptions.next();
-    host.runtime.container.get(ChannelEngine).close();
+    await host.topology.sendEverybodyAway();
     await subscriptions.next();
     expect(echo.connectionStatus()).toBe('connected');
     echo.connector.signin();

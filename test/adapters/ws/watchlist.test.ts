@@ -1,7 +1,7 @@
 import { Host } from '../../support/host.js';
 import { plainPusher } from '../../support/plain-pusher.js';
 import type { Pusher } from '../../support/pusher-browser.js';
-import { Heard, hearing } from '../../support/pusher-events.js';
+import { Heard, hearing, statesOf } from '../../support/pusher-events.js';
 import type { RawClient } from '../../support/raw-client.js';
 import { userAuth } from '../../support/signing.js';
 import { titled } from '../../support/titled.js';
@@ -125,11 +125,12 @@ describe('A watchlist with pusher-js (3.8)', () => {
 
   it('is told anew after a reconnect, of what has changed meanwhile', async () => {
     const host = await Host.start();
-    await signedIn(host, 'bob');
+    const bob = statesOf(await signedIn(host, 'bob'));
     const { pusher, news } = watcher(host, 'ann', ['bob']);
     expect(await news.next()).toEqual(online('bob'));
     pusher.disconnect();
     await host.runtime.client.disconnectMember('bob');
+    expect(await bob.next()).toBe('disconnected');
     pusher.connect();
     expect(await news.next()).toEqual(offline('bob'));
   });

@@ -1,4 +1,4 @@
-import type { ChannelInfo } from '../../../channels/channel-engine.js';
+import type { ChannelInfo } from '../../../ports/cluster.js';
 import { channelType } from '../../../protocol/channel-name.js';
 import { badRequest } from '../../api-error.js';
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../../channels/channel-engine.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
+import { ClusterUnreachableError } from '../../../ports/cluster.js';
 import { LIMITS } from '../../../ports/limits.js';
 import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
@@ -110,18 +111,22 @@ export class HttpApi implements ServerAttachment, ServerRoute {
 
   /** Says it as hosted Pusher does, in one line of plain text. Protocol section 3.13. */
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    if (!(error instanceof ApiError)) {
-      this.logger.error(
-        `Unexpected error while answering a request to the Pusher HTTP API: ${String(error)}`,
-      );
-    }
-    const refusal =
-      error instanceof ApiError ? error : new ApiError(500, 'The request could not be answered');
+    const refusal = this.#refusal(error);
     response.statusCode = refusal.status;
     for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value ?? '');
     if (hasMuchToRead(request, EVENT_BODY_BYTES)) response.setHeader('Connection', 'close');
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.end(`${refusal.message}\n`);
+  }
+
+  #refusal(error: unknown): ApiError {
+    if (error instanceof ApiError) return error;
+    if (error instanceof ClusterUnreachableError) {
+      // Half an answer would be a wrong one. What was published has reached this node's own subscribers.
+      return new ApiError(503, 'The other nodes of the cluster cannot be reached; try again');
+    }
+    this.logger.error(`Unexpected error while answering a request to the Pusher HTTP API: ${String(error)}`);
+    return new ApiError(500, 'The request could not be answered');
   }
 
   #prefixOf(url: string): string | undefined {

@@ -22,18 +22,20 @@ export const EVENT_BODY_BYTES = EVENT_BYTES + LIMITS.channelsPerEvent * CHANNEL_
 export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES);
 
 /** `POST /events`: one event to one or more channels. */
-export function postEvent(call: Call): { readonly channels?: Readonly<Record<string, Attributes>> } {
+export async function postEvent(
+  call: Call,
+): Promise<{ readonly channels?: Readonly<Record<string, Attributes>> }> {
   const event = readEvent(readJson(call.body), call.eventBytes);
-  publish(call, event);
+  await Promise.all(publish(call, event));
   const { channels, info } = event;
+  if (info === undefined) return {};
+  const answers = channels.map(async (name) => [name, await attributes(call, name, info)] as const);
   // fromEntries defines properties where assignment would call a setter: "__proto__" is a channel like any other.
-  return info === undefined
-    ? {}
-    : { channels: Object.fromEntries(channels.map((name) => [name, attributes(call, name, info)])) };
+  return { channels: Object.fromEntries(await Promise.all(answers)) };
 }
 
 /** `POST /batch_events`: up to ten events, all of them checked before the first is sent. */
-export function postBatch(call: Call): { readonly batch?: readonly Attributes[] } {
+export async function postBatch(call: Call): Promise<{ readonly batch?: readonly Attributes[] }> {
   const { batch } = readJson(call.body);
   if (!Array.isArray(batch)) throw badRequest('"batch": it is not a list of events');
   if (batch.length > EVENTS_PER_BATCH) {
@@ -43,24 +45,30 @@ export function postBatch(call: Call): { readonly batch?: readonly Attributes[] 
     if (!isRecord(fields)) throw badRequest(`"batch[${index}]": it is not an event`);
     return readBatchedEvent(fields, `batch[${index}].`, call.eventBytes);
   });
-  for (const event of events) publish(call, event);
+  await Promise.all(events.flatMap((event) => publish(call, event)));
   if (events.every(({ info }) => info === undefined)) return {};
-  const answers = events.map(({ channels: [name = ''], info }) =>
+  const answers = events.map(async ({ channels: [name = ''], info }) =>
     info === undefined ? {} : attributes(call, name, info),
   );
-  return { batch: answers };
+  return { batch: await Promise.all(answers) };
 }
 
-function publish({ engine }: Call, { name, data, channels, exceptSocketId }: PublishedEvent): void {
-  for (const channel of channels) engine.publish(channel, name, data, exceptSocketId);
+/** Sends it to everybody at once; what is returned is only about the other nodes. */
+function publish(
+  { engine }: Call,
+  { name, data, channels, exceptSocketId }: PublishedEvent,
+): Promise<void>[] {
+  return channels
+    .map((channel) => engine.publish(channel, name, data, exceptSocketId))
+    .filter((sending) => sending !== undefined);
 }
 
-function attributes(
+async function attributes(
   { engine, now }: Call,
   name: string,
   info: NonNullable<PublishedEvent['info']>,
-): Attributes {
-  return attributesOf(engine.channelInfo(name), info, now);
+): Promise<Attributes> {
+  return attributesOf(await engine.channelInfo(name), info, now);
 }
 
 function readJson(body: Buffer): Readonly<Record<string, unknown>> {

@@ -1,18 +1,13 @@
-import {
-  channelNameProblem,
-  channelType,
-  memberIdProblem,
-  USER_CHANNEL_PREFIX,
-} from '../../../protocol/channel-name.js';
+import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
 import { badRequest } from '../../api-error.js';
 import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
 import type { Call } from './call.js';
 import { backendChannelProblem } from './published-event.js';
 
 /** `GET /channels`: the occupied channels. Users' own channels are never among them. */
-export function getChannels({ engine, parameters, now }: Call): {
+export async function getChannels({ engine, parameters, now }: Call): Promise<{
   readonly channels: Readonly<Record<string, Attributes>>;
-} {
+}> {
   const prefix = parameters.get('filter_by_prefix') ?? '';
   const info = parseInfo(parameters.get('info') ?? '', ['user_count']);
   if (info.has('user_count') && !prefix.startsWith('presence-')) {
@@ -20,16 +15,18 @@ export function getChannels({ engine, parameters, now }: Call): {
       'user_count may only be requested for presence channels - please supply filter_by_prefix beginning with presence-',
     );
   }
-  const channels = engine
-    .occupiedChannels(prefix)
-    .map((channel) => [channel.name, attributesOf(channel, info, now)] as const);
+  const occupied = await engine.occupiedChannels(prefix);
+  const channels = occupied.map((channel) => [channel.name, attributesOf(channel, info, now)] as const);
   return { channels: Object.fromEntries(channels) };
 }
 
 /** `GET /channels/:name`: one channel, occupied or not. */
-export function getChannel({ engine, resource: [, name = ''], parameters, now }: Call): Attributes & {
-  readonly occupied: boolean;
-} {
+export async function getChannel({
+  engine,
+  resource: [, name = ''],
+  parameters,
+  now,
+}: Call): Promise<Attributes & { readonly occupied: boolean }> {
   const problem = backendChannelProblem(name);
   if (problem !== undefined) throw badRequest(`Invalid channel name: ${problem}`);
   const info = parseInfo(parameters.get('info') ?? '', ['user_count', 'subscription_count', 'cache']);
@@ -37,29 +34,29 @@ export function getChannel({ engine, resource: [, name = ''], parameters, now }:
     const missing = attributeProblem(name, attribute);
     if (missing !== undefined) throw badRequest(missing);
   }
-  const channel = engine.channelInfo(name);
-  // A user is there while signed in, whatever the client thinks of the subscription that comes with it.
-  const occupied = name.startsWith(USER_CHANNEL_PREFIX)
-    ? engine.isOnline(name.slice(USER_CHANNEL_PREFIX.length))
-    : channel.isOccupied;
-  return { occupied, ...attributesOf(channel, info, now) };
+  const channel = await engine.channelInfo(name);
+  return { occupied: channel.isOccupied, ...attributesOf(channel, info, now) };
 }
 
 /** `GET /channels/:name/users`: who is on a presence channel. */
-export function getUsers({ engine, resource: [, name = ''] }: Call): {
+export async function getUsers({ engine, resource: [, name = ''] }: Call): Promise<{
   readonly users: readonly { readonly id: string }[];
-} {
+}> {
   const problem = channelNameProblem(name);
   if (channelType(name).access !== 'presence')
     throw badRequest('Users can only be retrieved for presence channels');
   if (problem !== undefined) throw badRequest(`Invalid channel name: ${problem}`);
-  return { users: engine.channelInfo(name).userIds.map((id) => ({ id })) };
+  const { userIds } = await engine.channelInfo(name);
+  return { users: userIds.map((id) => ({ id })) };
 }
 
 /** `POST /users/:user_id/terminate_connections`: ends every connection that is signed in as the user. */
-export function terminateConnections({ engine, resource: [, userId = ''] }: Call): Record<string, never> {
+export async function terminateConnections({
+  engine,
+  resource: [, userId = ''],
+}: Call): Promise<Record<string, never>> {
   const problem = memberIdProblem(userId);
   if (problem !== undefined) throw badRequest(`Invalid user id: ${problem}`);
-  engine.terminate(userId);
+  await engine.terminateEverywhere(userId);
   return {};
 }

@@ -13,6 +13,7 @@ import { type ISocketClient, SOCKET_CLIENT } from '../../../../src/ports/socket-
 import { Host, portOf } from '../../../support/host.js';
 import type { Credentials } from '../../../support/signing.js';
 import { onTeardown } from '../../../support/teardown.js';
+import { onOneNode } from '../../../support/topology.js';
 import { hasItsOwnEmit } from '../../../support/upgrades.js';
 import { ask, OpenRequest, signedUrl } from './support.js';
 
@@ -34,7 +35,7 @@ describe('The HTTP API is only where it is asked for', () => {
   ])('which is the application’s own server, over %s', async (_, adapter) => {
     const host = await Host.start({
       httpApi: { enabled: true },
-      ...(adapter !== undefined && { httpAdapter: adapter() }),
+      ...(adapter !== undefined && { httpAdapter: adapter }),
     });
     expect(await terminate(host.app, host.url)).toMatchObject({ status: 200, body: {} });
     await host.close();
@@ -47,36 +48,38 @@ describe('The HTTP API is only where it is asked for', () => {
     expect((await terminate(host.app, host.url)).status).toBe(404);
   });
 
-  it('or a port of its own, with the gateway’s path and without it, and then not the public one', async () => {
-    const port = await freePort();
-    const host = await Host.start({ httpApi: { enabled: true, port }, gatewayPath: '/ws' });
-    const origin = `http://127.0.0.1:${port}`;
-    expect((await terminate(host.app, origin)).status).toBe(200);
-    expect((await terminate(host.app, origin, '/ws')).status).toBe(200);
-    expect((await terminate(host.app, host.url)).status).toBe(404);
-    expect((await terminate(host.app, host.url, '/ws')).status).toBe(404);
-    expect(await ask(`${origin}/`, 'GET')).toMatchObject({ status: 404 });
-    expect(await ask(`${origin}/socket/config`, 'GET')).toMatchObject({ status: 404 });
-    await host.close();
-    await expect(terminate(host.app, origin)).rejects.toThrow();
-  });
-
-  it('and what is under way on a port of its own does not hold up the close', async () => {
-    const port = await freePort();
-    const host = await Host.start({ httpApi: { enabled: true, port } });
-    const silent = connect(port, '127.0.0.1');
-    const silentEnded = once(silent, 'close');
-    await once(silent, 'connect');
-    const path = `/apps/${host.app.id}/events`;
-    const half = new OpenRequest(port, signedUrl(host.app, 'POST', path, { body: BODY }), {
-      headers: { Expect: '100-continue' },
+  onOneNode('two nodes on one machine cannot have the same port of their own', () => {
+    it('or a port of its own, with the gateway’s path and without it, and then not the public one', async () => {
+      const port = await freePort();
+      const host = await Host.start({ httpApi: { enabled: true, port }, gatewayPath: '/ws' });
+      const origin = `http://127.0.0.1:${port}`;
+      expect((await terminate(host.app, origin)).status).toBe(200);
+      expect((await terminate(host.app, origin, '/ws')).status).toBe(200);
+      expect((await terminate(host.app, host.url)).status).toBe(404);
+      expect((await terminate(host.app, host.url, '/ws')).status).toBe(404);
+      expect(await ask(`${origin}/`, 'GET')).toMatchObject({ status: 404 });
+      expect(await ask(`${origin}/socket/config`, 'GET')).toMatchObject({ status: 404 });
+      await host.close();
+      await expect(terminate(host.app, origin)).rejects.toThrow();
     });
-    half.request.flushHeaders();
-    await once(half.request, 'continue');
-    await terminate(host.app, `http://127.0.0.1:${port}`);
-    await host.close();
-    expect((await half.answered).response.statusCode).toBe(503);
-    await silentEnded;
+
+    it('and what is under way on a port of its own does not hold up the close', async () => {
+      const port = await freePort();
+      const host = await Host.start({ httpApi: { enabled: true, port } });
+      const silent = connect(port, '127.0.0.1');
+      const silentEnded = once(silent, 'close');
+      await once(silent, 'connect');
+      const path = `/apps/${host.app.id}/events`;
+      const half = new OpenRequest(port, signedUrl(host.app, 'POST', path, { body: BODY }), {
+        headers: { Expect: '100-continue' },
+      });
+      half.request.flushHeaders();
+      await once(half.request, 'continue');
+      await terminate(host.app, `http://127.0.0.1:${port}`);
+      await host.close();
+      expect((await half.answered).response.statusCode).toBe(503);
+      await silentEnded;
+    });
   });
 
   it('and a port that is taken fails the start, and leaves nothing behind', async () => {
@@ -105,50 +108,52 @@ describe('The HTTP API is only where it is asked for', () => {
   });
 });
 
-describe('The application’s own traffic is not touched', () => {
-  it.each([
-    '/',
-    '/apps',
-    '/apps/',
-    '/apps/switchboard',
-    '/apps/switchboards/events',
-    '/apps/other/events',
-    '/apps/other/users/7?key=auth_signature=',
-    '/ws/apps/switchboard/events',
-    '/application/apps/switchboard/events',
-    '//apps/switchboard/events',
-  ])('by an API on its server: %s reaches it with its body unread', async (path) => {
-    const { port, attach } = await plainServer((method, url, body) => `${method} ${url} ${body}`);
-    await attach({ id: 'switchboard', key: 'key', secret: 'secret' });
-    const answer = await ask(`http://127.0.0.1:${port}${path}`, 'POST', 'a body');
-    expect(answer.body).toBe(`POST ${path} a body`);
-  });
+onOneNode('there is one HTTP server, without an application', () => {
+  describe('The application’s own traffic is not touched', () => {
+    it.each([
+      '/',
+      '/apps',
+      '/apps/',
+      '/apps/switchboard',
+      '/apps/switchboards/events',
+      '/apps/other/events',
+      '/apps/other/users/7?key=auth_signature=',
+      '/ws/apps/switchboard/events',
+      '/application/apps/switchboard/events',
+      '//apps/switchboard/events',
+    ])('by an API on its server: %s reaches it with its body unread', async (path) => {
+      const { port, attach } = await plainServer((method, url, body) => `${method} ${url} ${body}`);
+      await attach({ id: 'switchboard', key: 'key', secret: 'secret' });
+      const answer = await ask(`http://127.0.0.1:${port}${path}`, 'POST', 'a body');
+      expect(answer.body).toBe(`POST ${path} a body`);
+    });
 
-  it('and what is signed for an app that is not there is answered with 404', async () => {
-    const { port, attach } = await plainServer(() => 'the host');
-    await attach({ id: 'switchboard', key: 'key', secret: 'secret' });
-    const other = { id: 'other', key: 'key', secret: 'secret' };
-    expect(await terminate(other, `http://127.0.0.1:${port}`)).toMatchObject({
-      status: 404,
-      body: 'No app has the id "other"\n',
+    it('and what is signed for an app that is not there is answered with 404', async () => {
+      const { port, attach } = await plainServer(() => 'the host');
+      await attach({ id: 'switchboard', key: 'key', secret: 'secret' });
+      const other = { id: 'other', key: 'key', secret: 'secret' };
+      expect(await terminate(other, `http://127.0.0.1:${port}`)).toMatchObject({
+        status: 404,
+        body: 'No app has the id "other"\n',
+      });
     });
   });
-});
 
-describe('Two gateways on one server', () => {
-  const one = { id: 'one', key: 'key-one', secret: 'secret one' };
-  const two = { id: 'two', key: 'key-two', secret: 'secret two' };
+  describe('Two gateways on one server', () => {
+    const one = { id: 'one', key: 'key-one', secret: 'secret one' };
+    const two = { id: 'two', key: 'key-two', secret: 'secret two' };
 
-  it('answer each for its own app, and one goes on when the other has closed', async () => {
-    const { port, attach } = await plainServer(() => 'the host');
-    const origin = `http://127.0.0.1:${port}`;
-    const first = await attach(one);
-    await attach(two);
-    for (const app of [one, two]) expect((await terminate(app, origin)).status).toBe(200);
-    expect((await terminate({ ...two, id: 'one' }, origin)).status).toBe(401);
-    await first.close();
-    expect((await terminate(one, origin)).status).toBe(404);
-    expect((await terminate(two, origin)).status).toBe(200);
+    it('answer each for its own app, and one goes on when the other has closed', async () => {
+      const { port, attach } = await plainServer(() => 'the host');
+      const origin = `http://127.0.0.1:${port}`;
+      const first = await attach(one);
+      await attach(two);
+      for (const app of [one, two]) expect((await terminate(app, origin)).status).toBe(200);
+      expect((await terminate({ ...two, id: 'one' }, origin)).status).toBe(401);
+      await first.close();
+      expect((await terminate(one, origin)).status).toBe(404);
+      expect((await terminate(two, origin)).status).toBe(200);
+    });
   });
 });
 

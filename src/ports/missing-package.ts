@@ -1,12 +1,17 @@
-import { MissingPackageError } from '../ports/errors.js';
+import { MissingPackageError } from './errors.js';
 
 /**
  * Turns the failure of an import into words, when it is one of these optional packages that is missing; any other failure
  * is handed back as it is.
  */
-export function missingPackage(provider: string, packages: readonly string[], cause: unknown): unknown {
+export function missingPackage(
+  neededBy: string,
+  packages: readonly string[],
+  cause: unknown,
+  kind?: 'provider' | 'cluster',
+): unknown {
   const isOneMissing = packages.some((name) => isAbout(cause, name));
-  return isOneMissing ? new MissingPackageError(provider, packages, { cause }) : cause;
+  return isOneMissing ? new MissingPackageError(neededBy, packages, { cause }, kind) : cause;
 }
 
 function isAbout(cause: unknown, name: string): boolean {

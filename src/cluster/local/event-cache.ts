@@ -1,17 +1,7 @@
-import type { Clock, Timer } from '../ports/clock.js';
+import type { Clock, Timer } from '../../ports/clock.js';
+import { CACHE_TTL_MS, type CachedEvent } from '../../ports/cluster.js';
 
-/** How long a cache channel remembers its last event. Protocol section 3.9. */
-export const CACHE_TTL_MS = 30 * 60 * 1_000;
 const SWEEP_MS = 60_000;
-
-/** The last event that the application sent to a cache channel. */
-export interface CachedEvent {
-  readonly event: string;
-  /** The data's JSON text, as it was sent; `undefined` where there was none. */
-  readonly data: string | undefined;
-  /** When it is forgotten, in the clock's milliseconds. */
-  readonly expiresAt: number;
-}
 
 /** What cache channels remember, whether anybody is subscribed or not. */
 export class EventCache {

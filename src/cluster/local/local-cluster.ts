@@ -1,0 +1,221 @@
+import { inject, injectable } from 'inversify';
+import { CLOCK, type Clock } from '../../ports/clock.js';
+import type {
+  CachedEvent,
+  ChannelInfo,
+  ChannelMessage,
+  Cluster,
+  ClusterNode,
+  JoinRefusal,
+} from '../../ports/cluster.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import type { User } from '../../ports/user.js';
+import { channelType, userChannel, userOfChannel } from '../../protocol/channel-name.js';
+import { EventCache } from './event-cache.js';
+import { Occupancy } from './occupancy.js';
+import { SubscriptionCounts } from './subscription-counts.js';
+
+const NOBODY: ReadonlyMap<string, User> = new Map();
+
+/** The cluster of one node: there is nobody else to ask, so every answer is given within the call. */
+@injectable()
+export class LocalCluster implements Cluster {
+  readonly node = undefined;
+  readonly statistics = undefined;
+  readonly #channels = new Map<string, Occupancy>();
+  readonly #cache: EventCache;
+  readonly #counts: SubscriptionCounts | undefined;
+  readonly #graceMs: number;
+  readonly #maximumMembers: number;
+  #self: ClusterNode | undefined;
+
+  constructor(
+    @inject(SOCKET_CONFIG) { gateway }: SocketConfig,
+    @inject(CLOCK) private readonly clock: Clock,
+  ) {
+    this.#graceMs = gateway.presenceGraceMs;
+    this.#maximumMembers = gateway.limits.presenceMembers;
+    this.#cache = new EventCache(clock);
+    if (gateway.subscriptionCount) {
+      this.#counts = new SubscriptionCounts(clock, (channel, count) => {
+        this.#self?.counted(channel, count);
+        this.#self?.happened({ name: 'subscription_count', channel, subscription_count: count });
+      });
+    }
+  }
+
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  connect(node: ClusterNode): void {
+    this.#self = node;
+  }
+
+  attend(): void {
+    // There is nobody whose remains would have to be cleared away.
+  }
+
+  join(
+    channel: string,
+    subscriptions: number,
+    user: User | undefined,
+    done: (refusal?: JoinRefusal) => void,
+  ): void {
+    const known = this.#channels.get(channel);
+    const occupancy = known ?? new Occupancy();
+    if (user !== undefined && this.#isFull(occupancy) && !occupancy.roster.has(user.id)) {
+      done('full');
+      return;
+    }
+    occupancy.subscriptions = subscriptions;
+    occupancy.vacating?.cancel();
+    occupancy.vacating = undefined;
+    this.#channels.set(channel, occupancy);
+    if (known === undefined) this.#occupied(channel);
+    if (user !== undefined) this.#addMember(channel, occupancy, user);
+    done();
+    this.#counts?.changed(channel, occupancy.subscriptions);
+  }
+
+  leave(channel: string, subscriptions: number, userId: string | undefined, isDeliberate: boolean): void {
+    const occupancy = this.#channels.get(channel);
+    if (occupancy === undefined) return;
+    occupancy.subscriptions = subscriptions;
+    const isAtOnce = isDeliberate || this.#graceMs === 0;
+    if (userId !== undefined && occupancy.roster.has(userId)) {
+      const remove = () => {
+        this.#removeMember(channel, occupancy, userId);
+      };
+      if (isAtOnce) remove();
+      else occupancy.leaving.set(userId, { timer: this.clock.after(this.#graceMs, remove), end: remove });
+    }
+    this.#counts?.changed(channel, subscriptions);
+    if (!occupancy.isVacant || !this.#channels.has(channel)) return;
+    if (isAtOnce || userOfChannel(channel) !== undefined) this.#vacated(channel, occupancy);
+    else {
+      occupancy.vacating ??= this.clock.after(this.#graceMs, () => {
+        this.#vacated(channel, occupancy);
+      });
+    }
+  }
+
+  roster(channel: string): ReadonlyMap<string, User> {
+    return this.#channels.get(channel)?.roster ?? NOBODY;
+  }
+
+  cached(channel: string): CachedEvent | undefined {
+    return this.#cache.get(channel);
+  }
+
+  missed(channel: string): void {
+    const occupancy = this.#channels.get(channel);
+    if (occupancy === undefined || occupancy.isMissTold) return;
+    occupancy.isMissTold = true;
+    this.#self?.happened({ name: 'cache_miss', channel });
+  }
+
+  publish(channel: string, { event, data, isClientEvent }: ChannelMessage): undefined {
+    if (isClientEvent || !channelType(channel).cached) return;
+    this.#cache.set(channel, event, data);
+    const occupancy = this.#channels.get(channel);
+    if (occupancy !== undefined) occupancy.isMissTold = false;
+  }
+
+  terminate(): undefined {
+    // There is no other node.
+  }
+
+  watch(userIds: readonly string[], done: (online: ReadonlySet<string>) => void): void {
+    done(this.#online(userIds));
+  }
+
+  unwatch(): void {
+    // Every change is told anyway; whoever is not watched is known by whom it is told to.
+  }
+
+  async channels(prefix: string): Promise<readonly ChannelInfo[]> {
+    return [...this.#channels]
+      .filter(([name, { isVacant }]) => {
+        return name.startsWith(prefix) && userOfChannel(name) === undefined && !isVacant;
+      })
+      .map(([name]) => this.#info(name));
+  }
+
+  async channel(name: string): Promise<ChannelInfo> {
+    return this.#info(name);
+  }
+
+  async online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#online(userIds);
+  }
+
+  problem(): undefined {
+    // Nothing can come between one node and itself.
+  }
+
+  /** Tells of everybody who would have been told of after the grace period, stops every timer, forgets every channel. */
+  async close(): Promise<void> {
+    for (const [channel, occupancy] of [...this.#channels]) {
+      for (const { end } of [...occupancy.leaving.values()]) end();
+      if (this.#channels.has(channel) && occupancy.isVacant) this.#vacated(channel, occupancy);
+    }
+    this.#channels.clear();
+    this.#cache.dispose();
+    this.#counts?.dispose();
+  }
+
+  #isFull({ roster }: Occupancy): boolean {
+    return this.#maximumMembers !== 0 && roster.size >= this.#maximumMembers;
+  }
+
+  #addMember(channel: string, { roster, leaving }: Occupancy, user: User): void {
+    leaving.get(user.id)?.timer.cancel();
+    leaving.delete(user.id);
+    const isNew = !roster.has(user.id);
+    roster.set(user.id, user);
+    if (!isNew) return;
+    this.#self?.memberAdded(channel, user);
+    this.#self?.happened({ name: 'member_added', channel, user_id: user.id });
+  }
+
+  #removeMember(channel: string, occupancy: Occupancy, userId: string): void {
+    occupancy.leaving.get(userId)?.timer.cancel();
+    occupancy.leaving.delete(userId);
+    occupancy.roster.delete(userId);
+    this.#self?.memberRemoved(channel, userId);
+    this.#self?.happened({ name: 'member_removed', channel, user_id: userId });
+    if (occupancy.isVacant) this.#vacated(channel, occupancy);
+  }
+
+  /** A user's own channel is nobody else's business; that it is occupied means that the user is online. */
+  #occupied(channel: string): void {
+    const userId = userOfChannel(channel);
+    if (userId === undefined) this.#self?.happened({ name: 'channel_occupied', channel });
+    else this.#self?.statusChanged(userId, true);
+  }
+
+  #vacated(channel: string, occupancy: Occupancy): void {
+    this.#channels.delete(channel);
+    occupancy.vacating?.cancel();
+    this.#counts?.forget(channel);
+    const userId = userOfChannel(channel);
+    if (userId === undefined) this.#self?.happened({ name: 'channel_vacated', channel });
+    else this.#self?.statusChanged(userId, false);
+  }
+
+  #online(userIds: readonly string[]): ReadonlySet<string> {
+    return new Set(userIds.filter((id) => this.#channels.has(userChannel(id))));
+  }
+
+  #info(name: string): ChannelInfo {
+    const occupancy = this.#channels.get(name);
+    return {
+      name,
+      isOccupied: occupancy !== undefined && !occupancy.isVacant,
+      subscriptionCount: occupancy?.subscriptions ?? 0,
+      userIds: [...(occupancy?.roster.keys() ?? [])],
+      cached: this.#cache.get(name),
+    };
+  }
+}

@@ -1,0 +1,172 @@
+import {
+  CACHE_TTL_MS,
+  type ChannelMessage,
+  type ClusterNode,
+  type ClusterStatistics,
+} from '../../ports/cluster.js';
+import type { SocketLogger } from '../../ports/logger.js';
+import { channelType, userOfChannel } from '../../protocol/channel-name.js';
+import { type BusMessage, eventMessage, readBusMessage, terminateMessage } from './bus-message.js';
+import type { RedisKeys } from './redis-keys.js';
+import type { RedisLink } from './redis-link.js';
+import { run, script } from './redis-scripts.js';
+import { type RememberedEvents, storedText } from './remembered-events.js';
+import { REMEMBER_SCRIPT } from './scripts.js';
+
+const REMEMBER = script(REMEMBER_SCRIPT);
+
+/** What the bus brings that is not for the node itself. */
+export interface BusEvents {
+  readonly rosterChanged: (
+    channel: string,
+    message: Extract<BusMessage, { kind: 'added' | 'removed' }>,
+  ) => void;
+  readonly statusChanged: (userId: string, version: number, isOnline: boolean) => void;
+}
+
+/** What a bus needs to know of the node it belongs to. */
+export interface BusNode {
+  /** Its name. */
+  readonly node: string;
+  /** Whether another name is one of its own. */
+  isOwn(name: string): boolean;
+}
+
+/** What nodes tell each other, over the pub/sub of Redis: each hears only of channels that it has subscribers of. */
+export class Bus {
+  #undelivered = 0;
+  #malformed = 0;
+  /** What this turn wants to hear, and what no more; it leaves together. */
+  #wishes = new Map<string, boolean>();
+  #granting: Promise<void> | undefined;
+
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: RedisKeys,
+    private readonly self: ClusterNode,
+    private readonly owner: BusNode,
+    private readonly remembered: RememberedEvents,
+    private readonly logger: SocketLogger,
+    private readonly events: BusEvents,
+    /** Longer messages are none of ours; 0 allows any length. */
+    private readonly maximumLength: number,
+  ) {}
+
+  get statistics(): ClusterStatistics {
+    return { undelivered: this.#undelivered, malformed: this.#malformed };
+  }
+
+  /** Sends an event to the nodes that have subscribers of the channel. */
+  async publish(channel: string, message: ChannelMessage): Promise<void> {
+    const text = eventMessage(this.owner.node, message);
+    if (message.isClientEvent === true || !channelType(channel).cached) {
+      await this.#send((redis) => redis.publish(this.keys.bus(channel), text));
+      return;
+    }
+    this.remembered.sending(channel, message);
+    const stamp = await this.#send((redis) =>
+      run(
+        redis,
+        REMEMBER,
+        [this.keys.of(channel, 'cache'), this.keys.of(channel, 'missed'), this.keys.bus(channel)],
+        [storedText(message), CACHE_TTL_MS, text.slice(0, -1), redis.isSharded ? '1' : '0'],
+      ),
+    );
+    this.remembered.sent(channel, message, Number(stamp));
+  }
+
+  /** Tells the nodes where a user is signed in to end those connections. */
+  async terminate(userChannel: string): Promise<void> {
+    const text = terminateMessage(this.owner.node);
+    await this.#send((redis) => redis.publish(this.keys.bus(userChannel), text));
+  }
+
+  /** Hears a Redis channel from when this resolves. */
+  subscribe(redisChannel: string): Promise<void> {
+    return this.#wish(redisChannel, true);
+  }
+
+  /** Hears it no more. */
+  unsubscribe(redisChannel: string): Promise<void> {
+    return this.#wish(redisChannel, false);
+  }
+
+  /** What came from Redis. Whatever it is, it does no harm. */
+  receive(redisChannel: string, text: string): void {
+    const about = this.keys.read(redisChannel);
+    const isTooLong = this.maximumLength !== 0 && text.length > this.maximumLength;
+    const message = isTooLong ? undefined : readBusMessage(text);
+    try {
+      if (about === undefined || message === undefined || !this.#pass(about, message))
+        this.#drop(redisChannel);
+    } catch {
+      // A value nested too deeply to be written again, say.
+      this.#drop(redisChannel);
+    }
+  }
+
+  /** @returns whether it belonged there */
+  #pass({ channel, isStatus }: { channel: string; isStatus: boolean }, message: BusMessage): boolean {
+    const userId = userOfChannel(channel);
+    if (isStatus !== (message.kind === 'status')) return false;
+    switch (message.kind) {
+      case 'event':
+        if (message.node === this.owner.node) return true;
+        if (message.stamp !== undefined) this.remembered.sent(channel, message.message, message.stamp);
+        this.self.deliver(channel, message.message);
+        return true;
+      case 'terminate':
+        if (userId === undefined) return false;
+        if (message.node !== this.owner.node) this.self.terminate(userId);
+        return true;
+      case 'added':
+      case 'removed':
+        this.events.rosterChanged(channel, message);
+        return true;
+      case 'count':
+        if (!this.owner.isOwn(message.node)) this.self.counted(channel, message.count);
+        return true;
+      case 'status':
+        if (userId === undefined) return false;
+        this.events.statusChanged(userId, message.version, message.isOnline);
+        return true;
+    }
+  }
+
+  #drop(redisChannel: string): void {
+    this.#malformed++;
+    if (this.#malformed === 1) {
+      const name = JSON.stringify(redisChannel.slice(0, 200));
+      this.logger.warn(`A message on the Redis channel ${name} was dropped: no node of this cluster sent it`);
+    }
+  }
+
+  async #send<T>(command: Parameters<typeof this.link.use<T>>[0]): Promise<T> {
+    try {
+      return await this.link.use(command);
+    } catch (error) {
+      this.#undelivered++;
+      throw error;
+    }
+  }
+
+  #wish(redisChannel: string, isHeard: boolean): Promise<void> {
+    this.#wishes.set(redisChannel, isHeard);
+    this.#granting ??= Promise.resolve().then(() => this.#grant());
+    return this.#granting;
+  }
+
+  async #grant(): Promise<void> {
+    const wishes = [...this.#wishes];
+    this.#wishes = new Map();
+    this.#granting = undefined;
+    const heard = wishes.filter(([, isHeard]) => isHeard).map(([name]) => name);
+    const unheard = wishes.filter(([, isHeard]) => !isHeard).map(([name]) => name);
+    await this.link.use((redis) =>
+      Promise.all([
+        heard.length === 0 ? undefined : redis.subscribe(heard),
+        unheard.length === 0 ? undefined : redis.unsubscribe(unheard),
+      ]),
+    );
+  }
+}

@@ -1,0 +1,212 @@
+import pMap from 'p-map';
+import type { Clock } from '../../ports/clock.js';
+import type { ClusterNode } from '../../ports/cluster.js';
+import type { SocketLogger } from '../../ports/logger.js';
+import type { SocketConfig } from '../../ports/socket-config.js';
+import { channelType, userOfChannel } from '../../protocol/channel-name.js';
+import type { Bus } from './bus.js';
+import type { BusMessage } from './bus-message.js';
+import { ChannelLink, type ChannelRequest, type LinkHost } from './channel-link.js';
+import type { Leases } from './leases.js';
+import { OCCUPANCY_SCRIPT, type OccupancyReply, readOccupancyReply } from './occupancy-script.js';
+import type { RedisKeys } from './redis-keys.js';
+import type { RedisLink } from './redis-link.js';
+import { run, script } from './redis-scripts.js';
+import type { RememberedEvents } from './remembered-events.js';
+import type { WatchedUsers } from './watched-users.js';
+
+const OCCUPANCY = script(OCCUPANCY_SCRIPT);
+/** So many channels are restored at a time when Redis is back: fast, and no storm. */
+const RESTORE_CONCURRENCY = 256;
+/** By when after that every node is back, and whoever is on no list is gone. */
+const SETTLED_MS = 2_500;
+const FAILURE_LOG_MS = 10_000;
+
+/** What the links share. */
+export interface LinkParts {
+  readonly config: SocketConfig;
+  readonly clock: Clock;
+  readonly logger: SocketLogger;
+  readonly self: ClusterNode;
+  readonly link: RedisLink;
+  readonly keys: RedisKeys;
+  readonly leases: Leases;
+  readonly bus: Bus;
+  readonly remembered: RememberedEvents;
+  readonly watched: WatchedUsers;
+}
+
+/** Every channel that this node has a part in. */
+export class ChannelLinks implements LinkHost {
+  readonly #links = new Map<string, ChannelLink>();
+  #toldFailureAt = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly parts: LinkParts) {}
+
+  get size(): number {
+    return this.#links.size;
+  }
+
+  get clock(): Clock {
+    return this.parts.clock;
+  }
+
+  get self(): ClusterNode {
+    return this.parts.self;
+  }
+
+  get isUp(): boolean {
+    return this.parts.link.isUp;
+  }
+
+  get graceMs(): number {
+    return this.parts.config.gateway.presenceGraceMs;
+  }
+
+  get maximumMembers(): number {
+    return this.parts.config.gateway.limits.presenceMembers;
+  }
+
+  find(channel: string): ChannelLink | undefined {
+    return this.#links.get(channel);
+  }
+
+  of(channel: string): ChannelLink {
+    const known = this.#links.get(channel);
+    if (known !== undefined) return known;
+    const link = new ChannelLink(channel, this);
+    this.#links.set(channel, link);
+    return link;
+  }
+
+  /** Somebody's roster changed, on whichever node. */
+  changed(channel: string, message: Extract<BusMessage, { kind: 'added' | 'removed' }>): void {
+    this.#links.get(channel)?.changed(message);
+  }
+
+  /** Tells Redis everything anew. */
+  async restore(isFresh: boolean): Promise<void> {
+    const links = [...this.#links.values()];
+    for (const link of links) link.reset(isFresh);
+    await pMap(links, (link) => link.refresh(), { concurrency: RESTORE_CONCURRENCY });
+    if (!isFresh) return;
+    this.clock.after(SETTLED_MS, () => {
+      void pMap([...this.#links.values()], (link) => link.settle(), { concurrency: RESTORE_CONCURRENCY });
+    });
+  }
+
+  /** Redis is gone. */
+  goAlone(): void {
+    for (const link of this.#links.values()) link.goAlone();
+  }
+
+  /** Clears away what a node that is gone had on a channel. */
+  async reap(channel: string, node: string, since: number, isLast: boolean): Promise<void> {
+    const gone: ChannelRequest = {
+      mode: 'reap',
+      kind: kindOf(channel),
+      count: 0,
+      full: false,
+      base: [],
+      quiet: false,
+      joins: [],
+      leaves: [],
+      deliberate: false,
+      known: '0',
+      since,
+      all: isLast,
+    };
+    const reply = await this.#run(channel, node, gone);
+    if (reply.unknown === true) return;
+    for (const event of reply.events) this.self.happened({ ...event, channel });
+    if (reply.graceMs === undefined) return;
+    await this.#note(channel);
+    this.of(channel).expect(reply.graceMs);
+  }
+
+  /** Resolves when nothing is under way any more, to the links of channels somebody may come back to. */
+  async idle(): Promise<readonly ChannelLink[]> {
+    await Promise.all([...this.#links.values()].map((link) => link.idle()));
+    return [...this.#links.values()].filter((link) => link.isExpecting);
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  async occupy(channel: string, request: ChannelRequest): Promise<OccupancyReply> {
+    const { remembered, leases } = this.parts;
+    const isCached = channelType(channel).cached && request.full && request.count > 0;
+    const cache = isCached ? { cache: remembered.toStore(channel) } : {};
+    const reply = await this.#run(channel, leases.name, { ...request, ...cache });
+    if (reply.unknown !== true && reply.cache !== undefined) {
+      remembered.stored(channel, reply.cache.text, reply.cache.ttlMs);
+    }
+    return reply;
+  }
+
+  async enlist(channel: string): Promise<void> {
+    const { bus, keys } = this.parts;
+    await Promise.all([bus.subscribe(keys.bus(channel)), this.#note(channel)]);
+  }
+
+  async mute(channel: string): Promise<void> {
+    const { bus, keys, remembered } = this.parts;
+    remembered.forget(channel);
+    await bus.unsubscribe(keys.bus(channel));
+  }
+
+  async strike(channel: string): Promise<void> {
+    const { link, keys, leases } = this.parts;
+    await link.use(({ client }) => client.srem(keys.channelsOf(leases.name), channel));
+  }
+
+  forget(channel: string): void {
+    this.#links.get(channel)?.close();
+    this.#links.delete(channel);
+  }
+
+  statusChanged(channel: string, version: number, isOnline: boolean): void {
+    const userId = userOfChannel(channel);
+    if (userId !== undefined) this.parts.watched.learn(userId, isOnline, version);
+  }
+
+  doubt(): Promise<void> {
+    return this.parts.leases.renew();
+  }
+
+  failed(channel: string, error: unknown): void {
+    const now = this.clock.now();
+    if (now - this.#toldFailureAt < FAILURE_LOG_MS) return;
+    this.#toldFailureAt = now;
+    this.parts.logger.warn(`Redis was not told of the channel ${channel}, and will be: ${String(error)}`);
+  }
+
+  async #note(channel: string): Promise<void> {
+    const { link, keys, leases } = this.parts;
+    await link.use(({ client }) => client.sadd(keys.channelsOf(leases.name), channel));
+  }
+
+  async #run(channel: string, node: string, request: ChannelRequest): Promise<OccupancyReply> {
+    const { config, keys, link } = this.parts;
+    const answer = await link.use((redis) => {
+      const values = {
+        ...request,
+        node,
+        graceMs: this.graceMs,
+        max: this.maximumMembers,
+        counts: config.gateway.subscriptionCount,
+        sharded: redis.isSharded,
+      };
+      return run(redis, OCCUPANCY, keys.occupancy(channel, node), [JSON.stringify(values)]);
+    });
+    return readOccupancyReply(answer);
+  }
+}
+
+/** What the script has to know of a channel's type. */
+export function kindOf(channel: string): ChannelRequest['kind'] {
+  const { access } = channelType(channel);
+  return access === 'presence' || access === 'user' ? access : 'plain';
+}

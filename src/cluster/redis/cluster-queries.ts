@@ -1,0 +1,73 @@
+import pMap from 'p-map';
+import { z } from 'zod';
+import type { Clock } from '../../ports/clock.js';
+import type { ChannelInfo } from '../../ports/cluster.js';
+import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
+import type { RedisKeys } from './redis-keys.js';
+import type { RedisLink } from './redis-link.js';
+import { run, script } from './redis-scripts.js';
+import { readStored } from './remembered-events.js';
+import { LOOK_SCRIPT } from './scripts.js';
+
+const LOOK = script(LOOK_SCRIPT);
+const look = z.tuple([z.array(z.string()), z.array(z.string()), z.string(), z.number(), z.string()]);
+
+/** So many channels are asked about at a time. */
+const CONCURRENCY = 256;
+
+/** Questions about all nodes together. Redis has the one answer to them, so they reject when it is not there. */
+export class ClusterQueries {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: RedisKeys,
+    private readonly clock: Clock,
+  ) {}
+
+  /** What is known of a channel. */
+  async channel(name: string): Promise<ChannelInfo> {
+    const [counts, userIds, stored, ttlMs] = await this.#look(name);
+    const cached = stored === '' ? undefined : readStored(stored);
+    return {
+      name,
+      isOccupied: counts.length > 0 || userIds.length > 0,
+      subscriptionCount: counts.reduce((sum, count) => sum + Number(count), 0),
+      userIds,
+      cached: cached && { event: cached.event, data: cached.data, expiresAt: this.clock.now() + ttlMs },
+    };
+  }
+
+  /** The occupied channels whose names begin with a prefix, without users' own. */
+  async channels(prefix: string): Promise<readonly ChannelInfo[]> {
+    const nodes = await this.link.use(({ client }) => client.zrange(this.keys.nodes, 0, '-1'));
+    const lists = await pMap(nodes, (node) =>
+      this.link.use(({ client }) => client.smembers(this.keys.channelsOf(node))),
+    );
+    const names = new Set(lists.flat());
+    const wanted = [...names].filter((name) => name.startsWith(prefix) && userOfChannel(name) === undefined);
+    const channels = await pMap(wanted, (name) => this.channel(name), { concurrency: CONCURRENCY });
+    return channels.filter(({ isOccupied }) => isOccupied);
+  }
+
+  /** Which of these users are signed in anywhere. */
+  async online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = await pMap(
+      userIds,
+      (id) => this.link.use(({ client }) => client.exists(this.keys.of(userChannel(id), 'nodes'))),
+      { concurrency: CONCURRENCY },
+    );
+    return new Set(userIds.filter((_, index) => found[index] === 1));
+  }
+
+  /** Whether a user is signed in anywhere, and which of the user's changes that is. */
+  async status(userId: string): Promise<{ readonly isOnline: boolean; readonly version: number }> {
+    const [counts, , , , version] = await this.#look(userChannel(userId));
+    return { isOnline: counts.length > 0, version: Number(version) };
+  }
+
+  async #look(channel: string): Promise<z.output<typeof look>> {
+    const keys = (['nodes', 'members', 'cache', 'version'] as const).map((what) =>
+      this.keys.of(channel, what),
+    );
+    return look.parse(await this.link.use((redis) => run(redis, LOOK, keys, [])));
+  }
+}

@@ -1,0 +1,244 @@
+import { z } from 'zod';
+import { CROWD, CROWD_INTERVAL_MS } from '../crowd.js';
+import { BUS_VERSION } from './bus-message.js';
+
+/** What one node wants changed, or known, about who is on a channel. */
+export interface OccupancyRequest {
+  /**
+   * `sync` brings what Redis knows of this node up to date. `settle` only ends grace periods that are over. `reap` takes
+   * away everything that a node held which is gone.
+   */
+  readonly mode: 'sync' | 'settle' | 'reap';
+  readonly node: string;
+  readonly kind: 'presence' | 'user' | 'plain';
+  /** How many subscriptions the node has. */
+  readonly count: number;
+  /** Whether Redis may know nothing of this node, or something that is not so: `base` and `changes` say it all. */
+  readonly full: boolean;
+  /** The users that the node has told Redis of before. */
+  readonly base: readonly (readonly [id: string, info: string])[];
+  /** Whether everybody knows of those already: Redis has lost its data, the nodes have not. */
+  readonly quiet: boolean;
+  readonly joins: readonly (readonly [id: string, info: string])[];
+  readonly leaves: readonly (readonly [id: string, isDeliberate: boolean])[];
+  /** Whether the channel's last subscriber left deliberately. */
+  readonly deliberate: boolean;
+  readonly graceMs: number;
+  /** When the node was last heard of, where it is reaped: in milliseconds, by Redis's clock. */
+  readonly since?: number;
+  /** Whether grace periods are over that are not. */
+  readonly all?: boolean;
+  /** The most members; 0 allows any number. */
+  readonly max: number;
+  readonly counts: boolean;
+  /** The version of the roster that the node has. */
+  readonly known: string;
+  /** What the node remembers of a cache channel, and for how many milliseconds; absent on other channels. */
+  readonly cache?: { readonly text: string; readonly ttlMs: number };
+  readonly sharded: boolean;
+}
+
+// Lua does not tell an empty list from an empty table.
+const list = <T extends z.ZodType>(item: T) =>
+  z.union([z.array(item), z.strictObject({}).transform((): z.output<T>[] => [])]);
+
+const occupancyReply = z.union([
+  z.object({ unknown: z.literal(true) }),
+  z.object({
+    unknown: z.undefined().optional(),
+    version: z.string(),
+    changes: list(z.object({ version: z.string(), id: z.string(), info: z.string().optional() })),
+    events: list(
+      z.union([
+        z.object({ name: z.enum(['channel_occupied', 'channel_vacated']) }),
+        z.object({ name: z.enum(['member_added', 'member_removed']), user_id: z.string() }),
+        z.object({ name: z.literal('subscription_count'), subscription_count: z.number() }),
+      ]),
+    ),
+    refused: list(z.string()),
+    roster: list(z.string()).optional(),
+    status: z.object({ version: z.string(), online: z.boolean() }).optional(),
+    /** The subscriptions on all nodes, where they are to be told. */
+    count: z.number().optional(),
+    /** Milliseconds until they may be told. */
+    recountMs: z.number().optional(),
+    /** Milliseconds until a grace period is over. */
+    graceMs: z.number().optional(),
+    cache: z.object({ text: z.string(), ttlMs: z.number() }).optional(),
+  }),
+]);
+
+/** What the script did. `unknown`: nothing, because Redis knows nothing of this node on the channel. */
+export type OccupancyReply = z.output<typeof occupancyReply>;
+
+/** Reads what the script answered. */
+export function readOccupancyReply(text: unknown): OccupancyReply {
+  return occupancyReply.parse(JSON.parse(z.string().parse(text)));
+}
+
+/**
+ * Everything that changes who is on a channel, in one step that nothing can come between. Members are counted per user
+ * over all nodes: a user joins with the first node and leaves after the last. What happened is told on the bus by whoever
+ * made it happen, within the same step, so that every node hears it in the same order.
+ */
+export const OCCUPANCY_SCRIPT = `
+local nodes, members, holds, held, leaving, versions, told, missed, cache, bus, status = unpack(KEYS)
+local r = cjson.decode(ARGV[1])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local reply = { changes = {}, events = {}, refused = {} }
+
+local function isOccupied()
+  return redis.call('HLEN', nodes) > 0 or redis.call('HLEN', members) > 0 or redis.call('ZSCORE', leaving, '') ~= false
+end
+
+-- A version begins with the time, so that it grows also where its predecessor was forgotten.
+local function nextVersion()
+  redis.call('SET', versions, string.format('%.0f', clock[1] * 1000000 + clock[2]), 'NX')
+  return string.format('%.0f', redis.call('INCR', versions))
+end
+
+local function happened(event)
+  if r.kind ~= 'user' then table.insert(reply.events, event) end
+end
+
+local function publish(channel, message)
+  redis.call(r.sharded and 'SPUBLISH' or 'PUBLISH', channel, '{"v":${BUS_VERSION},' .. message .. '}')
+end
+
+local function add(id, info, isQuiet)
+  redis.call('HSET', members, id, info)
+  local version = nextVersion()
+  if isQuiet then return end
+  table.insert(reply.changes, { version = version, id = id, info = info })
+  happened({ name = 'member_added', user_id = id })
+  publish(bus, '"k":"added","r":"' .. version .. '","id":' .. cjson.encode(id) .. ',"info":' .. cjson.encode(info))
+end
+
+local function remove(id)
+  redis.call('HDEL', members, id)
+  redis.call('ZREM', leaving, id)
+  local version = nextVersion()
+  table.insert(reply.changes, { version = version, id = id })
+  happened({ name = 'member_removed', user_id = id })
+  publish(bus, '"k":"removed","r":"' .. version .. '","id":' .. cjson.encode(id))
+end
+
+local function join(id, info, isQuiet)
+  local known = redis.call('HGET', members, id)
+  if not known and not isQuiet and r.max > 0 and redis.call('HLEN', members) >= r.max then
+    table.insert(reply.refused, id)
+    return
+  end
+  if redis.call('SADD', held, id) == 1 then redis.call('HINCRBY', holds, id, 1) end
+  redis.call('ZREM', leaving, id)
+  if not known then add(id, info, isQuiet) elseif known ~= info then redis.call('HSET', members, id, info) end
+end
+
+local function leave(id, isDeliberate)
+  if redis.call('SREM', held, id) == 0 then return end
+  if redis.call('HINCRBY', holds, id, -1) > 0 then return end
+  redis.call('HDEL', holds, id)
+  local deadline = (r.since or now) + r.graceMs
+  if isDeliberate or deadline <= now then remove(id) else redis.call('ZADD', leaving, deadline, id) end
+end
+
+local function vacate()
+  happened({ name = 'channel_vacated' })
+  redis.call('DEL', nodes, members, holds, leaving, versions, told, missed)
+end
+
+if r.mode == 'sync' and not r.full and redis.call('HEXISTS', nodes, r.node) == 0 then
+  return cjson.encode({ unknown = true })
+end
+
+local wasOccupied, wasOnline = isOccupied(), redis.call('HLEN', nodes) > 0
+local versionBefore = redis.call('GET', versions) or '0'
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', leaving, '-inf', r.all and '+inf' or now)) do
+  if id == '' then redis.call('ZREM', leaving, id) else remove(id) end
+end
+if wasOccupied and not isOccupied() then
+  vacate()
+  wasOccupied = false
+end
+if r.mode == 'sync' and r.count > 0 and not wasOccupied then
+  if not r.quiet then happened({ name = 'channel_occupied' }) end
+  wasOccupied = true
+end
+
+if r.mode == 'reap' then
+  for _, id in ipairs(redis.call('SMEMBERS', held)) do leave(id, false) end
+end
+if r.mode == 'sync' then
+  if r.full then
+    local isKept = {}
+    for _, user in ipairs(r.base) do isKept[user[1]] = true end
+    for _, user in ipairs(r.joins) do isKept[user[1]] = true end
+    for _, user in ipairs(r.leaves) do isKept[user[1]] = true end
+    for _, id in ipairs(redis.call('SMEMBERS', held)) do
+      if not isKept[id] then leave(id, false) end
+    end
+    for _, user in ipairs(r.base) do join(user[1], user[2], r.quiet) end
+  end
+  for _, user in ipairs(r.joins) do join(user[1], user[2], false) end
+  for _, user in ipairs(r.leaves) do leave(user[1], user[2]) end
+end
+
+local hadNodes = redis.call('HLEN', nodes) > 0
+if r.mode == 'sync' and r.count > 0 then
+  redis.call('HSET', nodes, r.node, r.count)
+  redis.call('ZREM', leaving, '')
+elseif r.mode ~= 'settle' then
+  redis.call('HDEL', nodes, r.node)
+end
+local isOnline = redis.call('HLEN', nodes) > 0
+
+if r.kind == 'user' and wasOnline ~= isOnline then
+  local version = nextVersion()
+  reply.status = { version = version, online = isOnline }
+  publish(status, '"k":"status","r":"' .. version .. '","online":' .. tostring(isOnline))
+end
+
+if r.counts and r.kind == 'plain' and r.mode ~= 'settle' then
+  local total = 0
+  for _, count in ipairs(redis.call('HVALS', nodes)) do total = total + count end
+  local last, at = string.match(redis.call('GET', told) or '0 0', '(%d+) (%d+)')
+  if total ~= tonumber(last) then
+    local waitMs = tonumber(last) > ${CROWD} and ${CROWD_INTERVAL_MS} - (now - at) or 0
+    if waitMs > 0 then
+      reply.recountMs = waitMs
+    else
+      redis.call('SET', told, string.format('%d %.0f', total, now))
+      reply.count = total
+      happened({ name = 'subscription_count', subscription_count = total })
+      publish(bus, '"k":"count","n":' .. cjson.encode(r.node) .. ',"count":' .. total)
+    end
+  end
+end
+
+if wasOccupied and not isOccupied() then
+  local deadline = (r.since or now) + r.graceMs
+  if r.kind == 'plain' and hadNodes and not r.deliberate and deadline > now then
+    redis.call('ZADD', leaving, deadline, '')
+  else
+    vacate()
+  end
+end
+
+reply.version = redis.call('GET', versions) or '0'
+if r.kind == 'presence' and r.mode == 'sync' and r.count > 0 and (r.full or r.known ~= versionBefore) then
+  reply.roster = redis.call('HGETALL', members)
+end
+if r.cache and r.mode == 'sync' then
+  local text, ttlMs = redis.call('GET', cache), redis.call('PTTL', cache)
+  if not text and r.cache.ttlMs > 0 then
+    text, ttlMs = r.cache.text, r.cache.ttlMs
+    redis.call('SET', cache, text, 'PX', string.format('%.0f', ttlMs))
+  end
+  if text then reply.cache = { text = text, ttlMs = ttlMs } end
+end
+local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')[2]
+if first then reply.graceMs = math.max(0, first - now) end
+return cjson.encode(reply)
+`;

@@ -1,0 +1,277 @@
+import { inject, injectable } from 'inversify';
+import pMap from 'p-map';
+import { CLOCK, type Clock } from '../../ports/clock.js';
+import type {
+  CachedEvent,
+  ChannelInfo,
+  ChannelMessage,
+  Cluster,
+  ClusterNode,
+  ClusterStatistics,
+  JoinRefusal,
+} from '../../ports/cluster.js';
+import { LOGGER, type SocketLogger } from '../../ports/logger.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import type { User } from '../../ports/user.js';
+import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
+import { Bus } from './bus.js';
+import { ChannelLinks } from './channel-links.js';
+import { ClusterQueries } from './cluster-queries.js';
+import { Leases } from './leases.js';
+import { redisAddress } from './redis-address.js';
+import { RedisKeys } from './redis-keys.js';
+import { RedisLink } from './redis-link.js';
+import { RememberedEvents } from './remembered-events.js';
+import { WatchedUsers } from './watched-users.js';
+
+const NOBODY: ReadonlyMap<string, User> = new Map();
+const STATUS_CONCURRENCY = 256;
+/** A message is JSON in JSON in JSON: so much longer than the event's data it can be. */
+const ESCAPED = 8;
+const FRAMING = 8_192;
+
+/** Everything that exists once the engine is there. */
+interface Parts {
+  readonly self: ClusterNode;
+  readonly links: ChannelLinks;
+  readonly bus: Bus;
+  readonly watched: WatchedUsers;
+}
+
+/**
+ * Several nodes as one, over Redis: who is where is written there, in steps that nothing can come between, and what a
+ * node has to tell travels by pub/sub to those nodes that have somebody to hear it.
+ *
+ * While Redis is away the node goes on alone: whoever is connected to it is served, and what cannot be known or told is
+ * refused at once. When Redis is back, with its data or without, it is told what the nodes hold.
+ */
+@injectable()
+export class RedisCluster implements Cluster {
+  readonly #keys: RedisKeys;
+  readonly #remembered: RememberedEvents;
+  readonly #leases: Leases;
+  readonly #link: RedisLink;
+  readonly #queries: ClusterQueries;
+  #parts: Parts | undefined;
+  #isEntering = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
+    @inject(CLOCK) private readonly clock: Clock,
+    @inject(LOGGER) private readonly logger: SocketLogger,
+  ) {
+    const { prefix, url = '' } = config.redis;
+    this.#keys = new RedisKeys(prefix);
+    this.#remembered = new RememberedEvents(clock);
+    this.#link = new RedisLink(redisAddress(url), logger, {
+      message: (redisChannel, text) => this.#parts?.bus.receive(redisChannel, text),
+      up: () => void this.#up(),
+      down: () => this.#parts?.links.goAlone(),
+    });
+    this.#leases = new Leases(this.#link, this.#keys, clock, {
+      lapsed: (isFresh) => {
+        // Else whoever made it enter restores everything anyway.
+        if (!this.#isEntering) void this.#restore(isFresh);
+      },
+      reap: async (channel, node, since, isLast) => this.#parts?.links.reap(channel, node, since, isLast),
+      failed: (error) => {
+        logger.warn(`The lease of this node was not renewed, and will be: ${String(error)}`);
+      },
+    });
+    this.#queries = new ClusterQueries(this.#link, this.#keys, clock);
+  }
+
+  get node(): string {
+    return this.#leases.node;
+  }
+
+  get size(): number {
+    return this.#parts?.links.size ?? 0;
+  }
+
+  get statistics(): ClusterStatistics {
+    return this.#parts?.bus.statistics ?? { undelivered: 0, malformed: 0 };
+  }
+
+  connect(self: ClusterNode): void {
+    const { config, clock, logger } = this;
+    const [keys, link, leases, remembered] = [this.#keys, this.#link, this.#leases, this.#remembered];
+    const watched = new WatchedUsers((userId, isOnline) => {
+      self.statusChanged(userId, isOnline);
+    });
+    const events = {
+      rosterChanged: (channel: string, message: Parameters<Parts['links']['changed']>[1]) => {
+        links.changed(channel, message);
+      },
+      statusChanged: (userId: string, version: number, isOnline: boolean) => {
+        watched.learn(userId, isOnline, version);
+      },
+    };
+    const { eventBytes } = config.gateway.limits;
+    const maximumLength = eventBytes === 0 ? 0 : ESCAPED * eventBytes + FRAMING;
+    const bus = new Bus(link, keys, self, leases, remembered, logger, events, maximumLength);
+    const links = new ChannelLinks({
+      config,
+      clock,
+      logger,
+      self,
+      link,
+      keys,
+      leases,
+      bus,
+      remembered,
+      watched,
+    });
+    this.#parts = { self, links, bus, watched };
+    link.open();
+  }
+
+  attend(): void {
+    this.#leases.attend();
+  }
+
+  join(
+    channel: string,
+    subscriptions: number,
+    user: User | undefined,
+    done: (refusal?: JoinRefusal) => void,
+  ): void {
+    this.attend();
+    this.#parts?.links.of(channel).join(subscriptions, user, done);
+    if (!this.#link.isUp) this.#guess(channel, true);
+  }
+
+  leave(channel: string, subscriptions: number, userId: string | undefined, isDeliberate: boolean): void {
+    this.#parts?.links.find(channel)?.leave(subscriptions, userId, isDeliberate);
+    if (!this.#link.isUp) this.#guess(channel, subscriptions > 0);
+  }
+
+  roster(channel: string): ReadonlyMap<string, User> {
+    return this.#parts?.links.find(channel)?.roster.users ?? NOBODY;
+  }
+
+  cached(channel: string): CachedEvent | undefined {
+    return this.#remembered.get(channel);
+  }
+
+  missed(channel: string): void {
+    this.#link
+      .use(({ client }) => client.set(this.#keys.of(channel, 'missed'), '1', 'NX'))
+      .then(
+        (isFirst) => {
+          if (isFirst === 'OK') this.#parts?.self.happened({ name: 'cache_miss', channel });
+        },
+        () => {
+          // Redis is away, and with it the one place where it is told once.
+        },
+      );
+  }
+
+  async publish(channel: string, message: ChannelMessage): Promise<void> {
+    await this.#parts?.bus.publish(channel, message);
+  }
+
+  async terminate(userId: string): Promise<void> {
+    await this.#parts?.bus.terminate(userChannel(userId));
+  }
+
+  watch(userIds: readonly string[], done: (online: ReadonlySet<string>) => void): void {
+    const watched = this.#parts?.watched;
+    if (watched === undefined) return;
+    watched.add(userIds);
+    void this.#learn(userIds.filter((id) => !watched.isKnown(id))).then(() => {
+      done(watched.online(userIds));
+    });
+  }
+
+  unwatch(userIds: readonly string[]): void {
+    this.#parts?.watched.delete(userIds);
+    for (const id of userIds) {
+      this.#parts?.bus.unsubscribe(this.#keys.status(userChannel(id))).catch(() => {
+        // Then it is not heard either.
+      });
+    }
+  }
+
+  channels(prefix: string): Promise<readonly ChannelInfo[]> {
+    return this.#queries.channels(prefix);
+  }
+
+  channel(name: string): Promise<ChannelInfo> {
+    return this.#queries.channel(name);
+  }
+
+  online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#queries.online(userIds);
+  }
+
+  problem(): string | undefined {
+    const { problem } = this.#link;
+    return problem === undefined ? undefined : `Redis cannot be reached: ${problem}`;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #up(): Promise<void> {
+    this.#isEntering = true;
+    const isFresh = await this.#leases.enter();
+    this.#isEntering = false;
+    await this.#restore(isFresh);
+  }
+
+  async #restore(isFresh: boolean): Promise<void> {
+    await this.#parts?.links.restore(isFresh);
+    await this.#learn(this.#parts?.watched.ids ?? []);
+  }
+
+  /** Hears of these users from now on, and asks how they are. Where Redis is away, as far as is known here. */
+  async #learn(userIds: readonly string[]): Promise<void> {
+    const { watched, bus, links } = this.#parts ?? {};
+    if (watched === undefined || bus === undefined || links === undefined) return;
+    const look = async (id: string) => {
+      try {
+        await bus.subscribe(this.#keys.status(userChannel(id)));
+        const { isOnline, version } = await this.#queries.status(id);
+        watched.learn(id, isOnline, version);
+      } catch {
+        const isHere = (links.find(userChannel(id))?.subscriptions ?? 0) > 0;
+        if (!watched.isKnown(id)) watched.learn(id, isHere, 0);
+      }
+    };
+    await pMap(userIds, look, { concurrency: STATUS_CONCURRENCY });
+  }
+
+  /** Redis cannot say whether a user is online now; this node can say whether it is so here. */
+  #guess(channel: string, isHere: boolean): void {
+    const userId = userOfChannel(channel);
+    if (userId !== undefined) this.#parts?.watched.guess(userId, isHere);
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#link.isUp) await this.#resign();
+    } catch (error) {
+      this.logger.warn(`Redis was not told that this node is gone; the others will see: ${String(error)}`);
+    } finally {
+      this.#leases.stop();
+      this.#parts?.links.close();
+      this.#remembered.clear();
+      this.#link.close();
+    }
+  }
+
+  /**
+   * Members who left with this node may come back on another, so their grace period goes on without it. Where there is
+   * no other it ends now.
+   */
+  async #resign(): Promise<void> {
+    const expecting = (await this.#parts?.links.idle()) ?? [];
+    const areOthers = await this.#leases.resign(this.config.gateway.presenceGraceMs);
+    if (!areOthers) await this.#leases.sweep();
+    else if (expecting.length === 0) await this.#leases.strike();
+  }
+}

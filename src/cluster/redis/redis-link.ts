@@ -1,0 +1,142 @@
+import pRetry from 'p-retry';
+import { ClusterUnreachableError } from '../../ports/cluster.js';
+import type { SocketLogger } from '../../ports/logger.js';
+import type { RedisAddress } from './redis-address.js';
+import { connect, type MessageListener, type RedisConnection } from './redis-connection.js';
+
+/** So many commands may wait for their answers; more of them means that Redis does not keep up. */
+const MAX_UNANSWERED = 20_000;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 1_000;
+
+/** What the link tells. */
+export interface LinkEvents {
+  readonly message: MessageListener;
+  /** There is a connection, and a new one: nothing is subscribed on it. */
+  readonly up: () => void;
+  /** There is none any more. */
+  readonly down: () => void;
+}
+
+/**
+ * The way to Redis, for as long as the process lives: lost connections are replaced. While there is none every call
+ * rejects at once, so that nobody waits and nothing piles up.
+ */
+export class RedisLink {
+  readonly #closing = new AbortController();
+  #connection: RedisConnection | undefined;
+  #problem: string | undefined = 'not connected yet';
+  #unanswered = 0;
+
+  constructor(
+    private readonly address: RedisAddress,
+    private readonly logger: SocketLogger,
+    private readonly events: LinkEvents,
+  ) {}
+
+  get isUp(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** Why there is no connection; nothing while there is one. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get isSharded(): boolean {
+    return this.#connection?.isSharded ?? false;
+  }
+
+  /** Starts to connect. */
+  open(): void {
+    void this.#connect();
+  }
+
+  /**
+   * Does something with Redis. Where it does not answer the connection is given up.
+   *
+   * @throws ClusterUnreachableError when Redis is not there, does not answer or fails
+   */
+  async use<T>(command: (connection: RedisConnection) => Promise<T>): Promise<T> {
+    const connection = this.#connection;
+    if (connection === undefined) {
+      throw new ClusterUnreachableError(`Redis cannot be reached: ${this.#problem ?? 'closed'}`);
+    }
+    if (this.#unanswered >= MAX_UNANSWERED) throw new ClusterUnreachableError('Redis does not keep up');
+    this.#unanswered++;
+    try {
+      return await command(connection);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      if (reason === 'Command timed out') this.#lost(connection, 'it does not answer');
+      throw new ClusterUnreachableError(`Redis failed: ${reason}`, { cause });
+    } finally {
+      this.#unanswered--;
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#problem = 'closed';
+  }
+
+  async #connect(): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      await pRetry(() => this.#attempt(), {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: FIRST_RETRY_MS,
+        maxTimeout: LAST_RETRY_MS,
+        // Nodes that lost it in the same moment do not come back in the same moment.
+        randomize: true,
+        unref: true,
+        signal,
+        onFailedAttempt: ({ error }) => {
+          this.#failed(error.message);
+        },
+      });
+    } catch (error) {
+      if (!signal.aborted) this.logger.error(`Unexpected error while connecting to Redis: ${String(error)}`);
+      return;
+    }
+    this.#problem = undefined;
+    this.logger.log('Redis is connected');
+    this.events.up();
+  }
+
+  async #attempt(): Promise<void> {
+    const connection: { current?: RedisConnection } = {};
+    let lostEarly: string | undefined;
+    connection.current = await connect(this.address, {
+      message: this.events.message,
+      lost: (reason) => {
+        if (connection.current === undefined) lostEarly = reason;
+        else this.#lost(connection.current, reason);
+      },
+    });
+    if (this.#closing.signal.aborted || lostEarly !== undefined) {
+      connection.current.close();
+      throw new Error(lostEarly ?? 'closed');
+    }
+    this.#connection = connection.current;
+  }
+
+  #failed(reason: string): void {
+    if (this.#closing.signal.aborted) return;
+    // Said once for each time that it goes away, and not for each attempt.
+    if (this.#problem !== reason)
+      this.logger.warn(`Redis cannot be reached: ${reason}; this node goes on alone`);
+    this.#problem = reason;
+  }
+
+  #lost(connection: RedisConnection, reason: string): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    connection.close();
+    this.#failed(reason);
+    this.events.down();
+    void this.#connect();
+  }
+}

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { RedisConnection } from './redis-connection.js';
+
+/** A script and the name by which Redis remembers it. */
+interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+/** Makes a script ready to be run. */
+export function script(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+/** Runs a script by its name, and by its text where Redis does not know it yet. What it answers is read by the caller. */
+export async function run(
+  { client }: RedisConnection,
+  { text, sha }: Script,
+  keys: readonly string[],
+  values: readonly (string | number)[],
+): Promise<unknown> {
+  try {
+    return await client.evalsha(sha, keys.length, ...keys, ...values);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    return client.eval(text, keys.length, ...keys, ...values);
+  }
+}

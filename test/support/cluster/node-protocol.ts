@@ -1,0 +1,48 @@
+import type { ProviderHealth, RelayOptions } from 'nestjs-switchboard';
+import type { ChannelEvent } from '../../../src/ports/channel-events.js';
+
+// What is said between a test and a node's process (./node-process.js), as JSON.
+
+/** A receipt, and how long the caller waited for it. */
+export interface TimedReceipt {
+  readonly status: 'sent' | 'queued' | 'failed';
+  readonly ms: number;
+  readonly code?: string;
+}
+
+/** What a node does when it is told to. */
+export interface NodeCommands {
+  relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): TimedReceipt;
+  relayToMembers(memberIds: string[], event: string, payload?: unknown, options?: RelayOptions): TimedReceipt;
+  relayToChannel(channel: string, event: string, payload?: unknown, options?: RelayOptions): TimedReceipt;
+  broadcast(event: string, payload?: unknown, options?: RelayOptions): TimedReceipt;
+  disconnectMember(memberId: string): TimedReceipt;
+  /** In the order of their names. */
+  onlineMembers(memberIds: readonly string[]): string[];
+  health(): NodeHealth;
+  relays(): { sent: number; failed: number };
+  /** So many relays of so many bytes, without waiting for one before the next. */
+  flood(channel: string, count: number, bytes: number): { failed: number; slowestMs: number };
+  heapBytes(): number;
+  /** What keeps the process alive, by Node's own names. */
+  resources(): string[];
+  close(): null;
+}
+
+/** A node's health, which says more in a cluster than the port's own type does. */
+export interface NodeHealth extends Omit<ProviderHealth, 'status'> {
+  readonly status: string;
+  readonly node?: string;
+}
+
+export interface NodeRequest {
+  readonly id: number;
+  readonly command: keyof NodeCommands;
+  readonly args: readonly unknown[];
+}
+
+export type NodeMessage =
+  | { readonly port: number }
+  | { readonly heard: ChannelEvent }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string };

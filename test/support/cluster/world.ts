@@ -1,0 +1,199 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expectNoContradictions, expectRosterInBrowsers, expectRosterOnNodes } from './agreement.js';
+import { Api } from './api.js';
+import { Cluster } from './cluster.js';
+import { Member } from './member.js';
+import type { ClusterNode } from './nodes.js';
+import {
+  BROWSERS,
+  type Disaster,
+  memberOf,
+  NODES,
+  NOTES,
+  ROOMS,
+  type Scenario,
+  type Step,
+} from './scenario.js';
+import { eventually } from './waiting.js';
+
+/** A killed node is reaped within 15 seconds, and whoever was on it is back long before. */
+const SETTLED_MS = 20_000;
+const GRACE_MS = 300;
+
+/** A browser that is open, where, and what it wants to be subscribed to. */
+interface Tab {
+  readonly member: Member;
+  node: number;
+  readonly wants: Set<string>;
+}
+
+/**
+ * Three nodes and some browsers, beside the simplest model of them: who is connected, and wants what. Once everything is
+ * quiet, the model and everybody's view have to be the same.
+ */
+export class World {
+  readonly #tabs = new Map<number, Tab>();
+  /** All that ever were, for what they were told. */
+  readonly #members: Member[] = [];
+  /** Whether webhooks must add up. Those that a killed node still held are lost with it. */
+  #isExact = true;
+
+  private constructor(
+    private readonly cluster: Cluster,
+    private readonly nodes: ClusterNode[],
+  ) {}
+
+  static async start(): Promise<World> {
+    const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: String(GRACE_MS) });
+    const nodes = await Promise.all(Array.from({ length: NODES }, () => cluster.node()));
+    return new World(cluster, nodes);
+  }
+
+  /** Plays a story, and checks after each of its chapters that everybody agrees on how it ended. */
+  async play({ before, chapters }: Scenario): Promise<void> {
+    await this.#do(before);
+    if (chapters.length === 0) await this.#settles();
+    for (const { disaster, after } of chapters) {
+      await this.#suffer(disaster);
+      await this.#do(after);
+      await this.#settles();
+    }
+    expectNoContradictions(this.#members);
+  }
+
+  /** Ends everything, so that the next one has the machine to itself. */
+  async close(): Promise<void> {
+    for (const { pusher } of this.#members) pusher.disconnect();
+    await Promise.all(this.nodes.map((node) => node.kill()));
+    await this.cluster.redis.stop();
+    await this.cluster.webhooks.stop();
+  }
+
+  async #do(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
+      if (step.do === 'wait') await delay(step.ms);
+      else if (step.do === 'subscribe') {
+        const { member, wants } = await this.#tab(step.browser);
+        wants.add(step.channel);
+        member.join(step.channel);
+      } else this.#change(step);
+    }
+  }
+
+  #change(step: Exclude<Step, { do: 'wait' | 'subscribe' }>): void {
+    const tab = this.#tabs.get(step.browser);
+    if (tab === undefined) return;
+    if (step.do === 'leave') {
+      tab.wants.delete(step.channel);
+      tab.member.leave(step.channel);
+    } else if (step.do === 'drop') {
+      tab.node = step.node;
+      tab.member.drop(this.#node(step.node));
+    } else {
+      tab.member.vanish();
+      this.#tabs.delete(step.browser);
+    }
+  }
+
+  async #suffer(disaster: Disaster): Promise<void> {
+    if (disaster.do === 'lose-redis') {
+      await this.cluster.redis.stop();
+      await this.#do(disaster.meanwhile);
+      await this.cluster.redis.restart();
+      return;
+    }
+    if (disaster.isQuiet) await this.#settles();
+    else this.#isExact = false;
+    // Whoever is on it goes elsewhere: the load balancer knows that it is dead.
+    for (const [browser, tab] of this.#tabs) {
+      if (tab.node !== disaster.node) continue;
+      tab.node = (disaster.node + 1 + (browser % (NODES - 1))) % NODES;
+      tab.member.line.leadTo(this.#node(tab.node));
+    }
+    await this.#node(disaster.node).kill();
+    this.nodes[disaster.node] = await this.cluster.node();
+  }
+
+  async #tab(browser: number): Promise<Tab> {
+    const open = this.#tabs.get(browser);
+    if (open !== undefined) return open;
+    const node = browser % NODES;
+    const member = await Member.open(memberOf(browser), this.#node(node));
+    const tab = { member, node, wants: new Set<string>() };
+    this.#tabs.set(browser, tab);
+    this.#members.push(member);
+    return tab;
+  }
+
+  #settles(): Promise<void> {
+    return eventually(SETTLED_MS, async () => {
+      this.#expectEverybodyReady();
+      for (const room of ROOMS) await this.#expectAgreementOn(room);
+      await this.#expectAgreementOnTheRest();
+      if (this.#isExact) this.#expectWebhooksToAddUp();
+    });
+  }
+
+  #expectEverybodyReady(): void {
+    for (const { member, wants } of this.#tabs.values()) member.leaveAllBut(wants);
+    const waiting = [...this.#tabs.values()].filter(({ member }) => !member.isReady);
+    expect(waiting.map(({ member }) => `${member.id} is ${member.pusher.connection.state}`)).toEqual([]);
+  }
+
+  async #expectAgreementOn(room: string): Promise<void> {
+    const ids = this.#present(room);
+    const browsers = [...this.#tabs.values()].filter(({ wants }) => wants.has(room));
+    expectRosterInBrowsers(
+      browsers.map(({ member }) => member),
+      room,
+      ids,
+    );
+    await expectRosterOnNodes(this.nodes, room, ids);
+  }
+
+  async #expectAgreementOnTheRest(): Promise<void> {
+    const tabs = [...this.#tabs.values()];
+    const everybody = Array.from({ length: BROWSERS }, (_, browser) => memberOf(browser));
+    const online = [...new Set(tabs.map(({ member }) => member.id))].sort();
+    const notes = tabs.filter(({ wants }) => wants.has(NOTES)).length;
+    const occupied = [...new Set(tabs.flatMap(({ wants }) => [...wants]))].sort();
+    for (const node of this.nodes) {
+      const api = new Api(node);
+      expect(await node.call('onlineMembers', everybody)).toEqual(online);
+      expect(await api.occupied('pr')).toEqual(occupied);
+      expect(await api.channel(NOTES, 'subscription_count')).toMatchObject({
+        occupied: notes > 0,
+        subscription_count: notes,
+      });
+    }
+  }
+
+  #expectWebhooksToAddUp(): void {
+    for (const room of ROOMS) {
+      const moves = this.cluster.webhooks.moves(room);
+      const count = (move: string) => moves.filter((each) => each === move).length;
+      const ids = [...new Set(moves.map((move) => move.slice(1)))].sort();
+      const present = ids.filter((id) => count(`+${id}`) - count(`-${id}`) === 1);
+      const absent = ids.filter((id) => count(`+${id}`) === count(`-${id}`));
+      expect({ room, present, absent }).toEqual({
+        room,
+        present: this.#present(room),
+        absent: ids.filter((id) => !this.#present(room).includes(id)),
+      });
+      const { occupied, vacated } = this.cluster.webhooks.occupancy(room);
+      expect({ room, occupied }).toEqual({ room, occupied: vacated + (present.length > 0 ? 1 : 0) });
+    }
+  }
+
+  /** Who has to be on a presence channel: the model's whole opinion. */
+  #present(room: string): string[] {
+    const tabs = [...this.#tabs.values()].filter(({ wants }) => wants.has(room));
+    return [...new Set(tabs.map(({ member }) => member.id))].sort();
+  }
+
+  #node(index: number): ClusterNode {
+    const node = this.nodes[index];
+    if (node === undefined) throw new Error(`There is no node ${index}`);
+    return node;
+  }
+}

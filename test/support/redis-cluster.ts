@@ -1,0 +1,98 @@
+import { Cluster, type ClusterOptions } from 'ioredis';
+import { likelyFreePort } from '../../scripts/redis-process.mjs';
+import { LEAVE_AT_ONCE, RedisServer, standingArgs, type StartRedisOptions } from './redis.js';
+import { onTeardownOf } from './redis-teardown.js';
+import { until as untilTrue } from './redis-until.js';
+
+/** A Redis Cluster of three primaries without replicas. */
+export interface RedisCluster {
+  /** The slots from 0 to 5460, to 10922 and to 16383. Each can be stopped, and comes back as what it was. */
+  readonly nodes: readonly [RedisServer, RedisServer, RedisServer];
+  /** The nodes' URLs; any of them leads to all. */
+  readonly urls: readonly string[];
+  /** A plain client of the cluster, disconnected at its teardown. */
+  client(options?: Omit<ClusterOptions, 'redisOptions'>): Cluster;
+  /** Resolves when every node says that the cluster is whole, as it is when it was started. */
+  whole(): Promise<void>;
+}
+
+const SLOTS = [
+  [0, 5460],
+  [5461, 10922],
+  [10923, 16383],
+] as const;
+
+interface Node {
+  readonly server: RedisServer;
+  readonly busPort: number;
+}
+
+/** Starts a cluster and resolves when all of it is there, which takes some three seconds. */
+export async function startRedisCluster({
+  until = 'test',
+  args = [],
+}: StartRedisOptions = {}): Promise<RedisCluster> {
+  const start = (): Promise<Node> => startNode(until, args);
+  const started = await Promise.all([start(), start(), start()]);
+  const nodes = [started[0].server, started[1].server, started[2].server] as const;
+  for (const [index, [first, last]] of SLOTS.entries()) {
+    await ask(started[index], 'SET-CONFIG-EPOCH', index + 1);
+    await ask(started[index], 'ADDSLOTSRANGE', first, last);
+    if (index > 0) await meet(started[index], started[0]);
+  }
+  const urls = nodes.map(({ url }) => url);
+  const cluster: RedisCluster = {
+    nodes,
+    urls,
+    client: (options = {}) => {
+      const client = new Cluster([...urls], { ...options, redisOptions: LEAVE_AT_ONCE });
+      client.on('error', () => undefined);
+      onTeardownOf(until, () => {
+        client.disconnect();
+      });
+      return client;
+    },
+    whole: () => untilTrue('the Redis Cluster is whole', () => isWhole(started)),
+  };
+  await cluster.whole();
+  return cluster;
+}
+
+async function startNode(until: 'test' | 'file', args: readonly string[]): Promise<Node> {
+  let busPort = 0;
+  const server = await RedisServer.start(
+    {
+      args: (port, folder) => {
+        busPort = likelyFreePort();
+        return [
+          ...[...standingArgs(folder), '--port', String(port), '--cluster-port', String(busPort)],
+          ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'],
+          ...['--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'],
+          ...args,
+        ];
+      },
+      url: (port) => `redis://127.0.0.1:${port}`,
+    },
+    until,
+  );
+  return { server, busPort };
+}
+
+async function meet(node: Node | undefined, { server, busPort }: Node): Promise<void> {
+  await ask(node, 'MEET', '127.0.0.1', server.port, busPort);
+}
+
+async function isWhole(nodes: readonly Node[]): Promise<boolean> {
+  const told = await Promise.all(nodes.map((node) => ask(node, 'INFO')));
+  return told.every((info) => /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info));
+}
+
+async function ask(node: Node | undefined, ...args: (string | number)[]): Promise<string> {
+  if (node === undefined) throw new Error('The cluster has three nodes.');
+  const client = node.server.client({ maxRetriesPerRequest: 3 });
+  try {
+    return String(await client.call('CLUSTER', ...args));
+  } finally {
+    client.disconnect();
+  }
+}

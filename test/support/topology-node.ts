@@ -1,0 +1,58 @@
+import 'reflect-metadata';
+import { type INestApplication, Module, type ModuleMetadata } from '@nestjs/common';
+import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
+import {
+  type Environment,
+  type HttpRequest,
+  type Identity,
+  SocketModule,
+  type SocketModuleOptions,
+  type SocketModulePaths,
+} from 'nestjs-switchboard';
+import { Topology } from './topology.js';
+
+/** What a test's host application is made of besides `SocketModule`. With several nodes every one of them is made so. */
+export interface HostParts {
+  readonly imports?: ModuleMetadata['imports'] | undefined;
+  readonly providers?: ModuleMetadata['providers'] | undefined;
+  readonly httpAdapter?: (() => AbstractHttpAdapter) | undefined;
+  /** What its `main.ts` does before it listens. */
+  readonly prepare?: ((app: INestApplication) => void) | undefined;
+}
+
+/** Who calls, in these tests: what the header `x-member` says. */
+export function identify({ headers }: HttpRequest): Identity | null {
+  const id = headers['x-member'];
+  return typeof id === 'string' ? { id, info: { name: id.toUpperCase() } } : null;
+}
+
+/**
+ * Starts a host application that has `SocketModule` with these options, and nothing of this process's environment.
+ *
+ * @param released is given what closes it, before there is anything to close
+ */
+export async function startTopology(
+  options: SocketModuleOptions & SocketModulePaths,
+  { prepare, ...parts }: HostParts,
+  released: (close: () => Promise<void>) => void = () => undefined,
+): Promise<Topology> {
+  const topology = new Topology();
+  released(() => topology.close());
+  const create = (cluster: Environment) =>
+    createNode({ identify, ...options, env: { ...options.env, ...cluster } }, parts);
+  await topology.start(options, create, prepare);
+  return topology;
+}
+
+function createNode(
+  options: SocketModuleOptions & SocketModulePaths,
+  { imports = [], providers, httpAdapter }: HostParts,
+): Promise<INestApplication> {
+  @Module({ imports: [SocketModule.forRoot(options), ...imports], ...(providers && { providers }) })
+  class HostModule {}
+
+  const settings = { logger: false, abortOnError: false } as const;
+  return httpAdapter === undefined
+    ? NestFactory.create(HostModule, settings)
+    : NestFactory.create(HostModule, httpAdapter(), settings);
+}
