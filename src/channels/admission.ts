@@ -93,6 +93,7 @@ function presenceMember(session: Session, channelData: string | undefined): User
     data === undefined ||
     typeof userId !== 'string' ||
     userId === '' ||
+    /\p{Surrogate}/u.test(userId) ||
     userId.length > LIMITS.memberIdLength
   ) {
     throw refused(

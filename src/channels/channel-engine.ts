@@ -102,8 +102,8 @@ export class ChannelEngine implements ClusterNode {
   }
 
   /** Expects connections from now on. A process that only publishes never does. */
-  attend(): void {
-    this.cluster.attend();
+  attend(): Promise<void> {
+    return this.cluster.attend();
   }
 
   /** Takes a new connection in and greets it. */
@@ -120,15 +120,23 @@ export class ChannelEngine implements ClusterNode {
     if (session.closed) return;
     session.lastActivity = this.clock.now();
     session.pingedAt = undefined;
-    try {
-      this.#handle(session, parseClientFrame(text));
-    } catch (error) {
-      this.refuse(session, error);
-    }
+    session.inTurn(() => {
+      try {
+        this.#handle(session, parseClientFrame(text));
+      } catch (error) {
+        this.#answer(session, error);
+      }
+    });
   }
 
   /** Answers something a client did with `pusher:error`; the connection goes on. */
   refuse(session: Session, error: unknown): void {
+    session.inTurn(() => {
+      this.#answer(session, error);
+    });
+  }
+
+  #answer(session: Session, error: unknown): void {
     if (!(error instanceof ProtocolError)) {
       this.logger.error(`Unexpected error while handling a client's frame: ${String(error)}`);
     }
@@ -179,7 +187,7 @@ export class ChannelEngine implements ClusterNode {
   terminate(userId: string): void {
     for (const session of this.#users.sessionsOf(userId)) {
       const reason = 'Connection terminated by the application';
-      this.refuse(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
+      this.#answer(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
       this.#end(session, CODES.UNAUTHORIZED, reason, true);
     }
   }
@@ -274,7 +282,7 @@ export class ChannelEngine implements ClusterNode {
     this.#channels.join(session, name, user, () => {
       const { presenceMembers } = this.config.gateway.limits;
       const reason = `The presence channel is full: ${presenceMembers} members are allowed`;
-      this.refuse(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
+      this.#answer(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
     });
     if (channelType(name).access !== 'public') session.isAuthorized = true;
   }
@@ -308,10 +316,11 @@ export class ChannelEngine implements ClusterNode {
       session.connection.send(
         frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }),
       );
-      this.#watchlists.watch(session, watchlist);
-      if (!isWatchlistCut) return;
-      const message = `The watchlist is too long: its first ${LIMITS.watchlist} users are watched`;
-      this.refuse(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message));
+      this.#watchlists.watch(session, watchlist, () => {
+        if (!isWatchlistCut) return;
+        const message = `The watchlist is too long: its first ${LIMITS.watchlist} users are watched`;
+        this.#answer(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message));
+      });
     });
   }
 

@@ -32,7 +32,7 @@ export class Channels {
   joinSilently(session: Session, name: string, joined: () => void): void {
     const known = session.subscriptions.get(name);
     if (known === undefined) this.#enter(session, name, undefined, joined);
-    else this.cluster.join(name, known.channel.subscriptions, undefined, joined);
+    else joined();
   }
 
   /** Unsubscribes a session. A deliberate leave is told at once, another after the grace period. */
@@ -81,12 +81,15 @@ export class Channels {
     const subscription: Subscription = { channel, user };
     session.subscriptions.set(name, subscription);
     channel.enter(user?.id);
+    const answered = session.wait();
     this.cluster.join(name, channel.subscriptions, user, (refusal) => {
-      // It may have left meanwhile, and even come back, which is another subscription.
-      if (session.subscriptions.get(name) !== subscription) return;
-      if (refusal === undefined) channel.subscribers.add(session);
-      else this.leave(session, subscription, true);
-      entered(channel, refusal === 'full');
+      // It may have gone meanwhile.
+      if (session.subscriptions.get(name) === subscription) {
+        if (refusal === undefined) channel.subscribers.add(session);
+        else this.leave(session, subscription, true);
+        entered(channel, refusal === 'full');
+      }
+      answered();
     });
   }
 
@@ -98,7 +101,6 @@ export class Channels {
       return;
     }
     session.connection.send(frame('pusher:cache_miss', { channel: name }));
-    this.cluster.missed(name);
   }
 }
 

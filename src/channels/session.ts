@@ -26,6 +26,10 @@ export class Session implements Subscriber {
   /** Whether it has proved something: signed in, or joined a channel that needs a signature. */
   isAuthorized = false;
   closed = false;
+  /** How many answers it waits for. */
+  #unanswered = 0;
+  /** What it did meanwhile. */
+  readonly #later: (() => void)[] = [];
 
   constructor(
     readonly connection: Connection,
@@ -37,5 +41,31 @@ export class Session implements Subscriber {
 
   get id(): string {
     return this.connection.id;
+  }
+
+  /** Does something once everything that the client asked for before is answered: at once, unless other nodes are asked. */
+  inTurn(handle: () => void): void {
+    if (this.#unanswered === 0) {
+      handle();
+      return;
+    }
+    // Nothing more is read from it meanwhile, so little can pile up.
+    if (this.#later.length === 0) this.connection.pause?.(true);
+    this.#later.push(handle);
+  }
+
+  /** What the client does from now on has to wait, until what is returned is called. */
+  wait(): () => void {
+    this.#unanswered++;
+    return () => {
+      this.#unanswered--;
+      const hadWaited = this.#later.length > 0;
+      while (this.#unanswered === 0 && !this.closed) {
+        const handle = this.#later.shift();
+        if (handle === undefined) break;
+        handle();
+      }
+      if (hadWaited && this.#later.length === 0) this.connection.pause?.(false);
+    };
   }
 }

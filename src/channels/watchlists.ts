@@ -9,20 +9,27 @@ export class Watchlists {
   constructor(private readonly cluster: Cluster) {}
 
   /** Starts to watch, in place of what the session watched before, and tells who is online and who is not. */
-  watch(session: Session, userIds: readonly string[]): void {
+  watch(session: Session, userIds: readonly string[], told: () => void): void {
     this.unwatch(session);
     session.watchlist = userIds;
-    if (userIds.length === 0) return;
+    if (userIds.length === 0) {
+      told();
+      return;
+    }
     for (const userId of userIds) {
       const watchers = this.#watchers.get(userId);
       if (watchers === undefined) this.#watchers.set(userId, new Set([session]));
       else watchers.add(session);
     }
+    const answered = session.wait();
     this.cluster.watch(userIds, (online) => {
-      // It may have gone meanwhile, or watch others.
-      if (session.watchlist !== userIds) return;
-      const offline = userIds.filter((userId) => !online.has(userId));
-      session.connection.send(watchlistEvents([...online], offline));
+      // It may have gone meanwhile.
+      if (session.watchlist === userIds) {
+        const offline = userIds.filter((userId) => !online.has(userId));
+        session.connection.send(watchlistEvents([...online], offline));
+        told();
+      }
+      answered();
     });
   }
 

@@ -79,8 +79,8 @@ export interface Cluster {
 
   /** Tells whom to tell. To be called once, before anything else. */
   connect(node: ClusterNode): void;
-  /** Takes part in keeping the cluster clean, from now on: a process that has connections, or will have. */
-  attend(): void;
+  /** Takes part from now on, as a process that has connections or will have. Resolves when it does, or cannot. */
+  attend(): Promise<void>;
 
   /**
    * A connection of this node subscribes to a channel, on presence channels as a user.
@@ -107,8 +107,6 @@ export interface Cluster {
   roster(channel: string): ReadonlyMap<string, User>;
   /** What a cache channel remembers that this node has subscriptions of. */
   cached(channel: string): CachedEvent | undefined;
-  /** A subscriber of a cache channel was told that there is nothing. */
-  missed(channel: string): void;
 
   /**
    * Sends an event to the channel's subscribers on the other nodes. Remembers it, where it is the application's and the

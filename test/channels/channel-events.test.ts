@@ -14,7 +14,10 @@ describe('what happens on channels (3.15)', () => {
     banned.subscribes('presence-room');
     session.events.flush();
     expect(session.engine.connections).toBe(0);
-    expect(await session.engine.channelInfo('presence-room')).toMatchObject({ isOccupied: false, userIds: [] });
+    expect(await session.engine.channelInfo('presence-room')).toMatchObject({
+      isOccupied: false,
+      userIds: [],
+    });
     expect(session.engine.channels).toBe(0);
   });
 
@@ -28,13 +31,13 @@ describe('what happens on channels (3.15)', () => {
     expect(told).toEqual(['a', 'b', 'c']);
   });
 
-  test('includes everybody who would have left after the grace period when the engine closes', () => {
+  test('includes everybody who would have left after the grace period when the engine closes', async () => {
     const session = new EngineSession();
     const told: ChannelEvent[] = [];
     session.events.listen((event) => told.push(event));
     session.joins('presence-room', { user_id: 'ann' });
     session.joins('orders');
-    session.engine.close();
+    await session.engine.close();
     expect(told.slice(-3)).toEqual([
       { name: 'member_removed', channel: 'presence-room', user_id: 'ann' },
       { name: 'channel_vacated', channel: 'presence-room' },

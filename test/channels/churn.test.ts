@@ -244,9 +244,9 @@ async function visitOverNetwork(host: Host, number: number, sockets: Set<WebSock
   const pong = once(socket, 'pong');
   socket.ping();
   await pong;
-  expect((await host.runtime.container.get(ChannelEngine).channelInfo(`presence-room-${number}`)).userIds).toEqual([
-    `user-${number}`,
-  ]);
+  expect(
+    (await host.runtime.container.get(ChannelEngine).channelInfo(`presence-room-${number}`)).userIds,
+  ).toEqual([`user-${number}`]);
   if (number % 3 === 0) socket.close(1000);
   else if (number % 3 === 1) socket.terminate();
   else await host.runtime.client.disconnectMember(`user-${number}`);

@@ -70,7 +70,9 @@ describe('A node that is killed', () => {
       );
     });
     expect([...bob.moves(ROOM).slice(heardBefore)].sort()).toEqual(['-in-grace', '-lost']);
-    expect(cluster.webhooks.occupancy('private-lost')).toEqual({ occupied: 1, vacated: 1 });
+    await eventually(SETTLED_MS, () => {
+      expect(cluster.webhooks.occupancy('private-lost')).toEqual({ occupied: 1, vacated: 1 });
+    });
     expect(cluster.webhooks.occupancy('private-shared')).toEqual({ occupied: 1, vacated: 0 });
     expectNoContradictions([bob, carl, moves]);
 
@@ -186,7 +188,9 @@ describe('A node that is asked to end', () => {
       ['+ada', '+amy', '+ann', '+bob', '+leaver', '-leaver'].sort(),
     );
     expect(cluster.webhooks.occupancy('private-notes')).toEqual({ occupied: 1, vacated: 0 });
-    expect(cluster.webhooks.occupancy('private-leaver')).toEqual({ occupied: 1, vacated: 1 });
+    await eventually(SETTLED_MS, () => {
+      expect(cluster.webhooks.occupancy('private-leaver')).toEqual({ occupied: 1, vacated: 1 });
+    });
     expectNoContradictions([bob, ...movers]);
   });
 });

@@ -6,7 +6,7 @@ import { eventually } from '../support/cluster/waiting.js';
 jest.setTimeout(30_000);
 
 const SETTLED_MS = 5_000;
-const RELAY_MS = 2_000;
+const RELAY_MS = 2_500;
 
 /** What somebody heard, by the numbers in it; the order is promised for one channel only. */
 const numbers = ({ heard }: Member): number[] =>

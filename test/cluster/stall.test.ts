@@ -16,7 +16,7 @@ const SETTLED_MS = 5_000;
 /** Well under the lease of eight seconds. */
 const SHORT_STALL_MS = 3_000;
 /** Within this a relay has to be settled, whatever its receipt says. */
-const RELAY_MS = 2_000;
+const RELAY_MS = 2_500;
 
 describe('A node that stalls', () => {
   it('for less than its lease leaves nothing to tell, and hears then what was relayed meanwhile', async () => {

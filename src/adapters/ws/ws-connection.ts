@@ -30,7 +30,14 @@ export class WsConnection implements Connection {
     this.socket.send(frame.bytes, TEXT);
   }
 
+  pause(isPaused: boolean): void {
+    if (isPaused) this.socket.pause();
+    else this.socket.resume();
+  }
+
   close(code: number, reason: string): void {
+    // What it still says is not answered, but its close has to be read.
+    this.socket.resume();
     closeSocket(this.socket, code, reason);
   }
 }

@@ -44,7 +44,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     await this.httpApi.attach(server);
     this.#sockets = new GatewayWsAdapter(server).createServer(this.config.gateway.limits.frameBytes);
     this.#detach = ServerRouter.add(server, this);
-    this.engine.attend();
+    await this.engine.attend();
   }
 
   /** Refuses new connections and requests, and resolves when the last socket is gone: the engine sends them away. */

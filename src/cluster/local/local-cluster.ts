@@ -52,7 +52,7 @@ export class LocalCluster implements Cluster {
     this.#self = node;
   }
 
-  attend(): void {
+  async attend(): Promise<void> {
     // There is nobody whose remains would have to be cleared away.
   }
 
@@ -75,6 +75,7 @@ export class LocalCluster implements Cluster {
     if (known === undefined) this.#occupied(channel);
     if (user !== undefined) this.#addMember(channel, occupancy, user);
     done();
+    this.#tellMiss(channel, occupancy);
     this.#counts?.changed(channel, occupancy.subscriptions);
   }
 
@@ -106,13 +107,6 @@ export class LocalCluster implements Cluster {
 
   cached(channel: string): CachedEvent | undefined {
     return this.#cache.get(channel);
-  }
-
-  missed(channel: string): void {
-    const occupancy = this.#channels.get(channel);
-    if (occupancy === undefined || occupancy.isMissTold) return;
-    occupancy.isMissTold = true;
-    this.#self?.happened({ name: 'cache_miss', channel });
   }
 
   publish(channel: string, { event, data, isClientEvent }: ChannelMessage): undefined {
@@ -167,6 +161,13 @@ export class LocalCluster implements Cluster {
 
   #isFull({ roster }: Occupancy): boolean {
     return this.#maximumMembers !== 0 && roster.size >= this.#maximumMembers;
+  }
+
+  /** Told once while the channel stays occupied and empty. */
+  #tellMiss(channel: string, occupancy: Occupancy): void {
+    if (occupancy.isMissTold || !channelType(channel).cached || this.cached(channel) !== undefined) return;
+    occupancy.isMissTold = true;
+    this.#self?.happened({ name: 'cache_miss', channel });
   }
 
   #addMember(channel: string, { roster, leaving }: Occupancy, user: User): void {

@@ -3,7 +3,13 @@ import type { ClusterNode, JoinRefusal } from '../../ports/cluster.js';
 import type { User } from '../../ports/user.js';
 import { channelType } from '../../protocol/channel-name.js';
 import { type BusMessage, infoOf, infoText } from './bus-message.js';
-import type { OccupancyReply, OccupancyRequest } from './occupancy-script.js';
+import { type Entry, Holdings } from './holdings.js';
+import {
+  kindOf,
+  type OccupancyChange,
+  type OccupancyReply,
+  type OccupancyRequest,
+} from './occupancy-script.js';
 import { Roster } from './roster.js';
 
 /** What a link needs of its cluster. */
@@ -34,7 +40,10 @@ export interface LinkHost {
 }
 
 /** A request without what is the same for all of a node's channels. */
-export type ChannelRequest = Omit<OccupancyRequest, 'node' | 'max' | 'counts' | 'sharded' | 'graceMs'>;
+export type ChannelRequest = Omit<
+  OccupancyRequest,
+  'node' | 'max' | 'counts' | 'sharded' | 'graceMs' | 'store'
+>;
 
 type Joined = (refusal?: JoinRefusal) => void;
 
@@ -55,27 +64,23 @@ const GRACE_SLACK_MS = 5;
  */
 export class ChannelLink {
   readonly roster: Roster;
+  readonly #holdings = new Holdings();
   readonly #kind: OccupancyRequest['kind'];
+  readonly #isCached: boolean;
   #subscriptions = 0;
-  /** Who is present through this node. */
-  readonly #wanted = new Map<string, string>();
-  /** Who is, as far as Redis was told. */
-  readonly #told = new Map<string, string>();
-  /** How those went who are told and not wanted: deliberately or not. */
-  readonly #departed = new Map<string, boolean>();
   #isDeliberate = false;
   #waiting: Waiting[] = [];
   #isEnlisted = false;
-  /** Whether Redis counts this node in, and what is `told` is so. */
+  /** Whether Redis counts this node in, and what it was told is so. */
   #isCounted = false;
   /** Whether Redis may count this node in, for all that is known here. */
   #mayBeCounted = false;
   /** Whether everybody was told that the channel is occupied, on this node's account. */
   #isAnnounced = false;
-  /** Whether Redis has lost its data since it counted this node in. */
-  #isQuiet = false;
-  /** Whether members are kept whom Redis does not know: other nodes may not have told it yet. */
-  #isKeeping = false;
+  /** What Redis had, besides what this node had told it, when it lost its data. */
+  #lost: Pick<ChannelRequest, 'seeds' | 'kept'> | undefined;
+  /** Whether what is new waits, because others may not have told what is old. */
+  #isHoldingNews = false;
   #isDirty = false;
   #running: Promise<void> | undefined;
   #isGone = false;
@@ -90,13 +95,14 @@ export class ChannelLink {
     readonly name: string,
     private readonly host: LinkHost,
   ) {
-    const { access } = channelType(name);
-    this.#kind = access === 'presence' || access === 'user' ? access : 'plain';
+    this.#kind = kindOf(name);
+    this.#isCached = channelType(name).cached;
     this.roster = new Roster(
       (user) => {
         host.self.memberAdded(name, user);
       },
       (userId) => {
+        this.#holdings.gone(userId);
         host.self.memberRemoved(name, userId);
       },
     );
@@ -106,12 +112,14 @@ export class ChannelLink {
     return this.#subscriptions;
   }
 
+  /** Whether somebody may come back whose leaving this node would have to tell. */
+  get isExpecting(): boolean {
+    return this.#timer !== undefined;
+  }
+
   join(subscriptions: number, user: User | undefined, done: Joined): void {
     this.#subscriptions = subscriptions;
-    if (user !== undefined) {
-      this.#wanted.set(user.id, infoText(user.info));
-      this.#departed.delete(user.id);
-    }
+    if (user !== undefined) this.#holdings.join(user.id, infoText(user.info));
     this.#waiting.push({ userId: user?.id, done });
     this.#touch();
   }
@@ -120,8 +128,7 @@ export class ChannelLink {
     this.#subscriptions = subscriptions;
     this.#isDeliberate = isDeliberate;
     if (userId !== undefined) {
-      this.#wanted.delete(userId);
-      this.#departed.set(userId, isDeliberate);
+      this.#holdings.leave(userId, isDeliberate);
       if (!this.host.isUp) this.#leaveLocally(userId, isDeliberate);
     }
     this.#touch();
@@ -132,7 +139,7 @@ export class ChannelLink {
     this.#schedule(graceMs + GRACE_SLACK_MS);
   }
 
-  /** A change of the roster on another node, or on this one. */
+  /** A change of the roster, on another node or on this one. */
   changed(message: Extract<BusMessage, { kind: 'added' | 'removed' }>): void {
     const fit = this.roster.fit(message.version);
     if (fit === 'next') {
@@ -140,14 +147,24 @@ export class ChannelLink {
     } else if (fit === 'gap') this.#touch();
   }
 
-  /** Redis is there again, or forgot this node: everything has to be told anew. */
-  reset(isFresh: boolean): void {
+  /** Redis is there again, with its data or without, or has forgotten this node: everything has to be told anew. */
+  reset(isLost: boolean): void {
     this.#isEnlisted = false;
-    this.#isQuiet ||= isFresh && this.#isAnnounced;
-    this.#isKeeping ||= isFresh;
     this.#isCounted = false;
-    for (const timer of this.#localGrace.values()) timer.cancel();
+    for (const [id, timer] of this.#localGrace) {
+      timer.cancel();
+      // Who came and went while Redis was away is news to nobody.
+      if (!this.#holdings.isTold(id)) this.roster.remove(id);
+    }
     this.#localGrace.clear();
+    if (!isLost) return;
+    this.#isHoldingNews = true;
+    this.#lost = { seeds: this.#seeds(), kept: this.#subscriptions === 0 && this.isExpecting };
+  }
+
+  /** Whether Redis had anything from this node when it lost its data. */
+  get isOldNews(): boolean {
+    return this.#isAnnounced || this.#isToBeTold;
   }
 
   /** Takes a step now; resolves when nothing is under way any more. */
@@ -156,30 +173,22 @@ export class ChannelLink {
     return this.idle();
   }
 
-  /** Every node has told Redis of its members by now: whoever is still unknown there is gone. */
-  async settle(): Promise<void> {
-    if (!this.#isKeeping) return;
-    this.#isKeeping = false;
-    this.roster.doubt();
-    await this.refresh();
+  /** Every node has told Redis by now what it had lost. */
+  async tellNews(): Promise<void> {
+    if (!this.#isHoldingNews) return;
+    this.#isHoldingNews = false;
+    if (!this.#isCounted || this.#holdings.joins().length > 0) await this.refresh();
   }
 
   /** Redis is gone: nobody waits for it. */
   goAlone(): void {
-    for (const userId of this.roster.users.keys()) {
-      if (this.#departed.has(userId)) this.#leaveLocally(userId, this.#departed.get(userId) === true);
-    }
+    for (const [id, isDeliberate] of this.#holdings.departed) this.#leaveLocally(id, isDeliberate);
     this.#answerLocally();
   }
 
   /** Resolves when nothing is under way any more. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
-  }
-
-  /** Whether somebody may come back whose leaving this node would have to tell. */
-  get isExpecting(): boolean {
-    return this.#timer !== undefined;
   }
 
   close(): void {
@@ -217,13 +226,13 @@ export class ChannelLink {
 
   async #step(): Promise<void> {
     this.#isDirty = false;
-    const isHere = this.#subscriptions > 0;
-    if (!this.#isEnlisted && (isHere || this.#isToBeTold)) {
+    const isToBeTold = this.#subscriptions > 0 || this.#isToBeTold;
+    if (!this.#isEnlisted && isToBeTold) {
       await this.host.enlist(this.name);
       this.#isEnlisted = true;
     }
-    if (isHere || this.#isToBeTold) await this.#sync();
-    else if (this.#isDue) await this.#settleOnly();
+    if (isToBeTold) await this.#sync();
+    else if (this.#isDue) await this.#settle();
     if (this.#isWanted()) return;
     if (this.#isEnlisted) await this.host.mute(this.name);
     this.#isEnlisted = false;
@@ -238,22 +247,26 @@ export class ChannelLink {
     return this.#subscriptions > 0 || this.#isDirty;
   }
 
-  /** Whether Redis believes that this node has something here. */
+  /** Whether Redis believes that this node has something here, or should. */
   get #isToBeTold(): boolean {
-    return this.#mayBeCounted || this.#told.size > 0;
+    const { seeds = [], kept = false } = this.#lost ?? {};
+    return this.#mayBeCounted || this.#holdings.isAnyTold || seeds.length > 0 || kept;
   }
 
-  async #settleOnly(): Promise<void> {
+  async #settle(): Promise<void> {
     this.#isDue = false;
-    this.#apply(await this.host.occupy(this.name, this.#request('settle')), new Map());
+    const request = this.#request('settle', []);
+    const { latest } = this.roster;
+    const reply = await this.host.occupy(this.name, request);
+    if (reply.unknown !== true) this.#apply(reply, request, latest);
   }
 
   async #sync(): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = [];
-    const wanted = new Map(this.#wanted);
     try {
-      const request = this.#request('sync');
+      const request = this.#request('sync', waiting);
+      const { latest } = this.roster;
       this.#isDue = false;
       this.#mayBeCounted ||= request.count > 0;
       const reply = await this.host.occupy(this.name, request);
@@ -265,14 +278,14 @@ export class ChannelLink {
         return;
       }
       this.#isCounted = this.#mayBeCounted = this.#isAnnounced = request.count > 0;
-      this.#isQuiet = false;
-      for (const id of reply.refused) wanted.delete(id);
-      this.#apply(reply, wanted);
+      this.#lost = undefined;
+      this.#apply(reply, request, latest);
       for (const { userId, done } of waiting) {
         if (userId !== undefined && reply.refused.includes(userId)) done('full');
         else done();
       }
-      this.#tellCount(reply);
+      if (reply.count !== undefined) this.host.self.counted(this.name, reply.count);
+      if (reply.recountMs !== undefined) this.#schedule(reply.recountMs + GRACE_SLACK_MS);
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting];
       throw error;
@@ -280,49 +293,52 @@ export class ChannelLink {
   }
 
   /** What Redis does not know yet. */
-  #request(mode: 'sync' | 'settle'): ChannelRequest {
+  #request(mode: 'sync' | 'settle', waiting: readonly Waiting[]): ChannelRequest {
     const full = !this.#isCounted;
-    const joins = [...this.#wanted].filter(([id, info]) => this.#told.get(id) !== info);
-    const leaves = [...this.#told.keys()]
-      .filter((id) => !this.#wanted.has(id))
-      .map((id) => [id, this.#departed.get(id) === true] as const);
-    // Who went while Redis knew of nobody has to be there to be told gone.
-    const base = full ? [...this.#told].filter(([id]) => this.#isQuiet || this.#wanted.has(id)) : [];
+    const isLost = this.#lost !== undefined;
+    const isHoldingNews = this.#isHoldingNews && waiting.length === 0;
     return {
       mode,
       kind: this.#kind,
       count: this.#subscriptions,
       full,
-      base,
-      quiet: this.#isQuiet,
-      joins,
-      leaves,
+      base: full ? this.#holdings.base(isLost) : [],
+      quiet: isLost && this.#isAnnounced,
+      seeds: this.#lost?.seeds ?? [],
+      kept: this.#lost?.kept ?? false,
+      joins: isHoldingNews ? [] : this.#holdings.joins(),
+      leaves: this.#holdings.leaves(),
       deliberate: this.#isDeliberate,
       known: String(this.roster.version),
+      cached: this.#isCached,
+      joined: waiting.length > 0,
     };
   }
 
-  #apply(reply: OccupancyReply, told: ReadonlyMap<string, string>): void {
-    if (reply.unknown === true) return;
-    this.#told.clear();
-    for (const [id, info] of told) this.#told.set(id, info);
-    for (const id of this.#departed.keys()) if (!this.#told.has(id)) this.#departed.delete(id);
+  #apply(reply: OccupancyChange, { joins, leaves }: ChannelRequest, latest: number): void {
+    const isExpecting = reply.graceMs !== undefined;
+    const left = leaves.map(([id]) => id);
+    this.#holdings.told(joins, reply.refused, left, isExpecting);
     for (const { version, id, info } of reply.changes) {
       if (this.roster.fit(Number(version)) === 'next') this.roster.change(Number(version), id, info);
     }
     if (reply.roster !== undefined && Number(reply.version) >= this.roster.version) {
-      this.roster.replace(Number(reply.version), reply.roster, this.#isKeeping);
+      this.roster.replace(Number(reply.version), reply.roster, (id) => this.#holdings.isWanted(id));
     }
+    if (this.roster.isBehind(latest)) this.#isDirty = true;
     for (const event of reply.events) this.host.self.happened({ ...event, channel: this.name });
     const { status } = reply;
     if (status !== undefined) this.host.statusChanged(this.name, Number(status.version), status.online);
     if (reply.graceMs !== undefined) this.#schedule(reply.graceMs + GRACE_SLACK_MS);
   }
 
-  #tellCount(reply: OccupancyReply): void {
-    if (reply.unknown === true) return;
-    if (reply.count !== undefined) this.host.self.counted(this.name, reply.count);
-    if (reply.recountMs !== undefined) this.#schedule(reply.recountMs + GRACE_SLACK_MS);
+  /** Who is there, as far as this node can tell, and not through this node. */
+  #seeds(): readonly Entry[] {
+    // Where nobody hears the channel here any more, the roster is an old one.
+    if (this.#subscriptions === 0) return this.#holdings.expected();
+    return [...this.roster.users.values()]
+      .filter(({ id }) => !this.#holdings.isWanted(id) && !this.#holdings.departed.has(id))
+      .map(({ id, info }) => [id, infoText(info)]);
   }
 
   /** One timer, for whatever comes first. */
@@ -344,7 +360,7 @@ export class ChannelLink {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { userId, done } of waiting) {
-      const info = userId === undefined ? undefined : this.#wanted.get(userId);
+      const info = userId === undefined ? undefined : this.#holdings.infoOf(userId);
       if (userId === undefined || info === undefined) done();
       else if (this.#isFullFor(userId)) done('full');
       else {
@@ -363,14 +379,15 @@ export class ChannelLink {
   }
 
   #leaveLocally(userId: string, isDeliberate: boolean): void {
+    this.#localGrace.get(userId)?.cancel();
+    this.#localGrace.delete(userId);
     if (isDeliberate || this.host.graceMs === 0) {
       this.roster.remove(userId);
       return;
     }
-    this.#localGrace.get(userId)?.cancel();
     const timer = this.host.clock.after(this.host.graceMs, () => {
       this.#localGrace.delete(userId);
-      if (!this.#wanted.has(userId)) this.roster.remove(userId);
+      if (!this.#holdings.isWanted(userId)) this.roster.remove(userId);
     });
     this.#localGrace.set(userId, timer);
   }

@@ -3,12 +3,12 @@ import type { Clock } from '../../ports/clock.js';
 import type { ClusterNode } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
-import { channelType, userOfChannel } from '../../protocol/channel-name.js';
+import { userOfChannel } from '../../protocol/channel-name.js';
 import type { Bus } from './bus.js';
 import type { BusMessage } from './bus-message.js';
 import { ChannelLink, type ChannelRequest, type LinkHost } from './channel-link.js';
 import type { Leases } from './leases.js';
-import { OCCUPANCY_SCRIPT, type OccupancyReply, readOccupancyReply } from './occupancy-script.js';
+import { kindOf, OCCUPANCY_SCRIPT, type OccupancyReply, readOccupancyReply } from './occupancy-script.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
 import { run, script } from './redis-scripts.js';
@@ -18,8 +18,8 @@ import type { WatchedUsers } from './watched-users.js';
 const OCCUPANCY = script(OCCUPANCY_SCRIPT);
 /** So many channels are restored at a time when Redis is back: fast, and no storm. */
 const RESTORE_CONCURRENCY = 256;
-/** By when after that every node is back, and whoever is on no list is gone. */
-const SETTLED_MS = 2_500;
+/** Where its data is lost, nodes first tell it what everybody knew, and so much later what is new since. */
+const NEWS_MS = 1_000;
 const FAILURE_LOG_MS = 10_000;
 
 /** What the links share. */
@@ -88,10 +88,11 @@ export class ChannelLinks implements LinkHost {
   async restore(isFresh: boolean): Promise<void> {
     const links = [...this.#links.values()];
     for (const link of links) link.reset(isFresh);
-    await pMap(links, (link) => link.refresh(), { concurrency: RESTORE_CONCURRENCY });
+    const first = isFresh ? links.filter(({ isOldNews }) => isOldNews) : links;
+    await pMap(first, (link) => link.refresh(), { concurrency: RESTORE_CONCURRENCY });
     if (!isFresh) return;
-    this.clock.after(SETTLED_MS, () => {
-      void pMap([...this.#links.values()], (link) => link.settle(), { concurrency: RESTORE_CONCURRENCY });
+    this.clock.after(NEWS_MS, () => {
+      void pMap([...this.#links.values()], (link) => link.tellNews(), { concurrency: RESTORE_CONCURRENCY });
     });
   }
 
@@ -109,10 +110,14 @@ export class ChannelLinks implements LinkHost {
       full: false,
       base: [],
       quiet: false,
+      seeds: [],
+      kept: false,
       joins: [],
       leaves: [],
       deliberate: false,
       known: '0',
+      cached: false,
+      joined: false,
       since,
       all: isLast,
     };
@@ -124,10 +129,10 @@ export class ChannelLinks implements LinkHost {
     this.of(channel).expect(reply.graceMs);
   }
 
-  /** Resolves when nothing is under way any more, to the links of channels somebody may come back to. */
-  async idle(): Promise<readonly ChannelLink[]> {
+  /** Resolves when nothing is under way any more, to whether somebody may come back whom this node would have told gone. */
+  async idle(): Promise<boolean> {
     await Promise.all([...this.#links.values()].map((link) => link.idle()));
-    return [...this.#links.values()].filter((link) => link.isExpecting);
+    return [...this.#links.values()].some((link) => link.isExpecting);
   }
 
   close(): void {
@@ -137,9 +142,8 @@ export class ChannelLinks implements LinkHost {
 
   async occupy(channel: string, request: ChannelRequest): Promise<OccupancyReply> {
     const { remembered, leases } = this.parts;
-    const isCached = channelType(channel).cached && request.full && request.count > 0;
-    const cache = isCached ? { cache: remembered.toStore(channel) } : {};
-    const reply = await this.#run(channel, leases.name, { ...request, ...cache });
+    const store = request.cached && request.full ? { store: remembered.toStore(channel) } : {};
+    const reply = await this.#run(channel, leases.name, { ...request, ...store });
     if (reply.unknown !== true && reply.cache !== undefined) {
       remembered.stored(channel, reply.cache.text, reply.cache.ttlMs);
     }
@@ -203,10 +207,4 @@ export class ChannelLinks implements LinkHost {
     });
     return readOccupancyReply(answer);
   }
-}
-
-/** What the script has to know of a channel's type. */
-export function kindOf(channel: string): ChannelRequest['kind'] {
-  const { access } = channelType(channel);
-  return access === 'presence' || access === 'user' ? access : 'plain';
 }

@@ -38,8 +38,10 @@ export class ClusterQueries {
 
   /** The occupied channels whose names begin with a prefix, without users' own. */
   async channels(prefix: string): Promise<readonly ChannelInfo[]> {
-    const nodes = await this.link.use(({ client }) => client.zrange(this.keys.nodes, 0, '-1'));
-    const lists = await pMap(nodes, (node) =>
+    const [nodes, claims] = await this.link.use(({ client }) =>
+      Promise.all([client.zrange(this.keys.nodes, 0, '-1'), client.hkeys(this.keys.claims)]),
+    );
+    const lists = await pMap([...nodes, ...claims], (node) =>
       this.link.use(({ client }) => client.smembers(this.keys.channelsOf(node))),
     );
     const names = new Set(lists.flat());

@@ -10,6 +10,8 @@ import { RENEW_SCRIPT, RESIGN_SCRIPT } from './scripts.js';
 /** A node that was not heard of for so long is gone. */
 export const LEASE_MS = 8_000;
 const RENEWAL_MS = 2_000;
+/** Nobody is silent for so long while Redis is there. A lease that was renewed just before it is still good after it. */
+const SILENCE_MS = LEASE_MS - RENEWAL_MS - 1_000;
 /** So many channels of a node that is gone are cleared at a time. */
 const REAPING_CONCURRENCY = 32;
 
@@ -57,11 +59,12 @@ export class Leases {
     return name.startsWith(`${this.node}.`);
   }
 
-  /** Takes part from now on. */
-  attend(): void {
+  /** Takes part from now on; resolves when that is known to the others, or cannot be told. */
+  async attend(): Promise<void> {
     if (this.#isAttending) return;
     this.#isAttending = true;
-    if (this.link.isUp) void this.renew();
+    await this.link.tried();
+    await this.renew();
   }
 
   /** There is a new connection. Resolves to whether Redis has lost its data since the last one. */
@@ -81,32 +84,27 @@ export class Leases {
   }
 
   /**
-   * Gives the lease up.
+   * Gives the lease up. What is left of this node is cleared away by others, or now where there are none.
    *
-   * @param afterMs when others may clear away what is left
-   * @returns whether there are others
+   * @param afterMs when others may do it
+   * @param isClean whether nothing is left of it
    */
-  async resign(afterMs: number): Promise<boolean> {
-    this.#timer?.cancel();
+  async resign(afterMs: number, isClean: boolean): Promise<void> {
+    this.stop();
     await this.#renewing;
-    this.#timer?.cancel();
-    this.#isAttending = false;
-    if (!this.#isRegistered) return true;
-    const others = await this.link.use((redis) =>
-      run(redis, RESIGN, [this.keys.nodes, this.keys.resigned], [this.name, LEASE_MS, afterMs]),
+    this.stop();
+    if (!this.#isRegistered) return;
+    const { nodes, claims, resigned, epoch, heard } = this.keys;
+    const areOthers = await this.link.use((redis) =>
+      run(redis, RESIGN, [nodes, claims, resigned], [this.name, LEASE_MS, afterMs]),
     );
-    return z.number().parse(others) > 0;
-  }
-
-  /** Strikes this node out: nothing is left of it. */
-  async strike(): Promise<void> {
-    if (this.#isRegistered) await this.#strike(this.name);
-  }
-
-  /** Clears everything away that any node has left: there is no other that could. */
-  async sweep(): Promise<void> {
-    const nodes = await this.link.use(({ client }) => client.zrange(this.keys.nodes, 0, '-1'));
-    for (const node of nodes) await this.#clear(node, 0, true);
+    if (areOthers === 1) {
+      if (isClean) await this.#strike(this.name);
+      return;
+    }
+    const left = await this.link.use(({ client }) => client.hkeys(claims));
+    for (const node of left) await this.#clear(node, 0, true);
+    await this.link.use(({ client }) => client.del(epoch, heard));
   }
 
   stop(): void {
@@ -130,19 +128,22 @@ export class Leases {
       this.#epoch = epoch;
       if (isGood === 0 && this.#isRegistered) await this.#lapse(isFresh);
       this.#isRegistered = true;
-      await this.#reap(over);
+      for (let index = 0; index < over.length; index += 2) {
+        const [node = '', since = '0'] = over.slice(index, index + 2);
+        await this.#clear(node, Number(since), false);
+      }
     } catch (error) {
       if (this.link.isUp) this.events.failed(error);
     }
   }
 
   async #ask(): Promise<z.output<typeof renewal>> {
-    const newcomer = this.#isRegistered ? '0' : '1';
-    const epoch = randomBytes(8).toString('hex');
-    const answer = this.link.use((redis) =>
-      run(redis, RENEW, [this.keys.nodes, this.keys.epoch], [this.name, LEASE_MS, epoch, newcomer]),
+    const { nodes, epoch, heard, claims } = this.keys;
+    const isNew = this.#isRegistered ? '0' : '1';
+    const values = [this.name, LEASE_MS, randomBytes(8).toString('hex'), isNew, SILENCE_MS];
+    return renewal.parse(
+      await this.link.use((redis) => run(redis, RENEW, [nodes, epoch, heard, claims], values)),
     );
-    return renewal.parse(await answer);
   }
 
   async #lapse(isFresh: boolean): Promise<void> {
@@ -152,21 +153,8 @@ export class Leases {
     await this.#ask();
     this.#isRegistered = true;
     // Something may have been written under the old name after it was cleared away.
-    await this.link.use(({ client }) => client.zadd(this.keys.nodes, 0, old));
+    await this.link.use(({ client }) => client.hset(this.keys.claims, old, '0 0'));
     this.events.lapsed(isFresh);
-  }
-
-  async #reap(over: readonly string[]): Promise<void> {
-    for (let index = 0; index < over.length; index += 2) {
-      const [node = '', since = '0'] = over.slice(index, index + 2);
-      if (node === this.name) continue;
-      const isOurs = await this.link.use(({ client }) =>
-        client.set(this.keys.reaping(node), this.name, 'PX', LEASE_MS, 'NX'),
-      );
-      if (isOurs === null) continue;
-      await this.#clear(node, Number(since), false);
-      await this.link.use(({ client }) => client.del(this.keys.reaping(node)));
-    }
   }
 
   async #clear(node: string, since: number, isLast: boolean): Promise<void> {
@@ -179,7 +167,12 @@ export class Leases {
 
   async #strike(node: string): Promise<void> {
     await this.link.use(({ client }) => client.del(this.keys.channelsOf(node)));
-    await this.link.use(({ client }) => client.zrem(this.keys.nodes, node));
-    await this.link.use(({ client }) => client.srem(this.keys.resigned, node));
+    await this.link.use(({ client }) =>
+      Promise.all([
+        client.zrem(this.keys.nodes, node),
+        client.hdel(this.keys.claims, node),
+        client.srem(this.keys.resigned, node),
+      ]),
+    );
   }
 }

@@ -1,6 +1,10 @@
 import { z } from 'zod';
+import { channelType } from '../../protocol/channel-name.js';
 import { CROWD, CROWD_INTERVAL_MS } from '../crowd.js';
 import { BUS_VERSION } from './bus-message.js';
+
+/** When Redis has lost its data every node has told it again by then. In milliseconds. */
+const SETTLED_MS = 2_500;
 
 /** What one node wants changed, or known, about who is on a channel. */
 export interface OccupancyRequest {
@@ -19,6 +23,12 @@ export interface OccupancyRequest {
   readonly base: readonly (readonly [id: string, info: string])[];
   /** Whether everybody knows of those already: Redis has lost its data, the nodes have not. */
   readonly quiet: boolean;
+  /**
+   * Who was there when Redis lost its data, through other nodes or through none. They are given the time to be claimed.
+   */
+  readonly seeds: readonly (readonly [id: string, info: string])[];
+  /** Whether the channel was only kept, for subscribers who may come back, when Redis lost its data. */
+  readonly kept: boolean;
   readonly joins: readonly (readonly [id: string, info: string])[];
   readonly leaves: readonly (readonly [id: string, isDeliberate: boolean])[];
   /** Whether the channel's last subscriber left deliberately. */
@@ -33,9 +43,19 @@ export interface OccupancyRequest {
   readonly counts: boolean;
   /** The version of the roster that the node has. */
   readonly known: string;
-  /** What the node remembers of a cache channel, and for how many milliseconds; absent on other channels. */
-  readonly cache?: { readonly text: string; readonly ttlMs: number };
+  /** Whether the channel remembers its last event. */
+  readonly cached: boolean;
+  /** Whether somebody subscribes who will be told what it remembers. */
+  readonly joined: boolean;
+  /** What the node remembers of it, for a Redis that may have lost it. */
+  readonly store?: { readonly text: string; readonly ttlMs: number };
   readonly sharded: boolean;
+}
+
+/** What the script has to know of a channel's type. */
+export function kindOf(channel: string): OccupancyRequest['kind'] {
+  const { access } = channelType(channel);
+  return access === 'presence' || access === 'user' ? access : 'plain';
 }
 
 // Lua does not tell an empty list from an empty table.
@@ -50,7 +70,7 @@ const occupancyReply = z.union([
     changes: list(z.object({ version: z.string(), id: z.string(), info: z.string().optional() })),
     events: list(
       z.union([
-        z.object({ name: z.enum(['channel_occupied', 'channel_vacated']) }),
+        z.object({ name: z.enum(['channel_occupied', 'channel_vacated', 'cache_miss']) }),
         z.object({ name: z.enum(['member_added', 'member_removed']), user_id: z.string() }),
         z.object({ name: z.literal('subscription_count'), subscription_count: z.number() }),
       ]),
@@ -70,6 +90,9 @@ const occupancyReply = z.union([
 
 /** What the script did. `unknown`: nothing, because Redis knows nothing of this node on the channel. */
 export type OccupancyReply = z.output<typeof occupancyReply>;
+
+/** What the script did, where it did something. */
+export type OccupancyChange = Exclude<OccupancyReply, { unknown: true }>;
 
 /** Reads what the script answered. */
 export function readOccupancyReply(text: unknown): OccupancyReply {
@@ -143,6 +166,15 @@ local function leave(id, isDeliberate)
   if isDeliberate or deadline <= now then remove(id) else redis.call('ZADD', leaving, deadline, id) end
 end
 
+-- Somebody may come back whom nobody holds, and whom nobody was told to have gone.
+local function seed(id, info)
+  if redis.call('HEXISTS', holds, id) == 1 then return end
+  if redis.call('HSETNX', members, id, info) == 1 then
+    nextVersion()
+    redis.call('ZADD', leaving, now + math.max(r.graceMs, ${SETTLED_MS}), id)
+  end
+end
+
 local function vacate()
   happened({ name = 'channel_vacated' })
   redis.call('DEL', nodes, members, holds, leaving, versions, told, missed)
@@ -165,6 +197,13 @@ end
 if r.mode == 'sync' and r.count > 0 and not wasOccupied then
   if not r.quiet then happened({ name = 'channel_occupied' }) end
   wasOccupied = true
+end
+if r.mode == 'sync' then
+  for _, user in ipairs(r.seeds) do seed(user[1], user[2]) end
+  if r.kept and not isOccupied() then
+    redis.call('ZADD', leaving, now + math.max(r.graceMs, ${SETTLED_MS}), '')
+  end
+  wasOccupied = wasOccupied or isOccupied()
 end
 
 if r.mode == 'reap' then
@@ -200,6 +239,19 @@ if r.kind == 'user' and wasOnline ~= isOnline then
   publish(status, '"k":"status","r":"' .. version .. '","online":' .. tostring(isOnline))
 end
 
+if r.cached and r.mode == 'sync' and r.count > 0 then
+  local text, ttlMs = redis.call('GET', cache), redis.call('PTTL', cache)
+  if not text and r.store and r.store.ttlMs > 0 then
+    text, ttlMs = r.store.text, r.store.ttlMs
+    redis.call('SET', cache, text, 'PX', string.format('%.0f', ttlMs))
+  end
+  if text then
+    reply.cache = { text = text, ttlMs = ttlMs }
+  elseif r.joined and redis.call('SET', missed, '1', 'NX') then
+    happened({ name = 'cache_miss' })
+  end
+end
+
 if r.counts and r.kind == 'plain' and r.mode ~= 'settle' then
   local total = 0
   for _, count in ipairs(redis.call('HVALS', nodes)) do total = total + count end
@@ -229,14 +281,6 @@ end
 reply.version = redis.call('GET', versions) or '0'
 if r.kind == 'presence' and r.mode == 'sync' and r.count > 0 and (r.full or r.known ~= versionBefore) then
   reply.roster = redis.call('HGETALL', members)
-end
-if r.cache and r.mode == 'sync' then
-  local text, ttlMs = redis.call('GET', cache), redis.call('PTTL', cache)
-  if not text and r.cache.ttlMs > 0 then
-    text, ttlMs = r.cache.text, r.cache.ttlMs
-    redis.call('SET', cache, text, 'PX', string.format('%.0f', ttlMs))
-  end
-  if text then reply.cache = { text = text, ttlMs = ttlMs } end
 end
 local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')[2]
 if first then reply.graceMs = math.max(0, first - now) end

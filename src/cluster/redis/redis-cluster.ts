@@ -127,8 +127,8 @@ export class RedisCluster implements Cluster {
     link.open();
   }
 
-  attend(): void {
-    this.#leases.attend();
+  attend(): Promise<void> {
+    return this.#leases.attend();
   }
 
   join(
@@ -137,7 +137,7 @@ export class RedisCluster implements Cluster {
     user: User | undefined,
     done: (refusal?: JoinRefusal) => void,
   ): void {
-    this.attend();
+    void this.attend();
     this.#parts?.links.of(channel).join(subscriptions, user, done);
     if (!this.#link.isUp) this.#guess(channel, true);
   }
@@ -153,19 +153,6 @@ export class RedisCluster implements Cluster {
 
   cached(channel: string): CachedEvent | undefined {
     return this.#remembered.get(channel);
-  }
-
-  missed(channel: string): void {
-    this.#link
-      .use(({ client }) => client.set(this.#keys.of(channel, 'missed'), '1', 'NX'))
-      .then(
-        (isFirst) => {
-          if (isFirst === 'OK') this.#parts?.self.happened({ name: 'cache_miss', channel });
-        },
-        () => {
-          // Redis is away, and with it the one place where it is told once.
-        },
-      );
   }
 
   async publish(channel: string, message: ChannelMessage): Promise<void> {
@@ -269,9 +256,7 @@ export class RedisCluster implements Cluster {
    * no other it ends now.
    */
   async #resign(): Promise<void> {
-    const expecting = (await this.#parts?.links.idle()) ?? [];
-    const areOthers = await this.#leases.resign(this.config.gateway.presenceGraceMs);
-    if (!areOthers) await this.#leases.sweep();
-    else if (expecting.length === 0) await this.#leases.strike();
+    const isAnybodyExpected = await this.#parts?.links.idle();
+    await this.#leases.resign(this.config.gateway.presenceGraceMs, isAnybodyExpected !== true);
   }
 }

@@ -2,7 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from './redis-address.js';
 
 /** Milliseconds until an answer, or a connection, is given up. Redis answers in less than one. */
-export const ANSWER_TIMEOUT_MS = 2_000;
+export const ANSWER_TIMEOUT_MS = 1_500;
 
 /** What has a message for a Redis channel. */
 export type MessageListener = (redisChannel: string, text: string) => void;

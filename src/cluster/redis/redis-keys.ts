@@ -11,12 +11,18 @@ export class RedisKeys {
   readonly nodes: string;
   /** Set: those of them that went by themselves. */
   readonly resigned: string;
+  /** Hash: the nodes that are gone and not cleared away yet, each with when it was last heard of and when it was claimed. */
+  readonly claims: string;
+  /** When any node was last heard of, and until when nobody counts as gone. */
+  readonly heard: string;
   /** A name for the data as a whole, which is gone when the data is. */
   readonly epoch: string;
 
   constructor(private readonly prefix: string) {
     // In one slot, which is no channel's: no channel has this name.
     this.nodes = `${this.bus('#')}:nodes`;
+    this.heard = `${this.bus('#')}:heard`;
+    this.claims = `${this.bus('#')}:claims`;
     this.resigned = `${this.bus('#')}:resigned`;
     this.epoch = `${this.bus('#')}:epoch`;
   }
@@ -24,11 +30,6 @@ export class RedisKeys {
   /** Set: the channels that a node has a part in, and at times a few more. */
   channelsOf(node: string): string {
     return `${this.prefix}:node:${node}`;
-  }
-
-  /** Held by whoever clears away what is left of a node. */
-  reaping(node: string): string {
-    return `${this.prefix}:reaping:${node}`;
   }
 
   /** The Redis channel on which nodes with subscribers of a channel hear of it. */

@@ -2,6 +2,7 @@ import pRetry from 'p-retry';
 import { ClusterUnreachableError } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { RedisAddress } from './redis-address.js';
+import { preload } from './redis-scripts.js';
 import { connect, type MessageListener, type RedisConnection } from './redis-connection.js';
 
 /** So many commands may wait for their answers; more of them means that Redis does not keep up. */
@@ -27,12 +28,19 @@ export class RedisLink {
   #connection: RedisConnection | undefined;
   #problem: string | undefined = 'not connected yet';
   #unanswered = 0;
+  /** The first attempt, whatever comes of it: until then nobody knows whether Redis is there. */
+  readonly #tried: Promise<void>;
+  #isTried: () => void = () => undefined;
 
   constructor(
     private readonly address: RedisAddress,
     private readonly logger: SocketLogger,
     private readonly events: LinkEvents,
-  ) {}
+  ) {
+    this.#tried = new Promise((resolve) => {
+      this.#isTried = resolve;
+    });
+  }
 
   get isUp(): boolean {
     return this.#connection !== undefined;
@@ -52,12 +60,18 @@ export class RedisLink {
     void this.#connect();
   }
 
+  /** Resolves when there was a connection once, or an attempt that failed. */
+  tried(): Promise<void> {
+    return this.#tried;
+  }
+
   /**
    * Does something with Redis. Where it does not answer the connection is given up.
    *
    * @throws ClusterUnreachableError when Redis is not there, does not answer or fails
    */
   async use<T>(command: (connection: RedisConnection) => Promise<T>): Promise<T> {
+    if (this.#connection === undefined) await this.#tried;
     const connection = this.#connection;
     if (connection === undefined) {
       throw new ClusterUnreachableError(`Redis cannot be reached: ${this.#problem ?? 'closed'}`);
@@ -77,6 +91,7 @@ export class RedisLink {
 
   close(): void {
     this.#closing.abort();
+    this.#isTried();
     this.#connection?.close();
     this.#connection = undefined;
     this.#problem = 'closed';
@@ -103,6 +118,7 @@ export class RedisLink {
     }
     this.#problem = undefined;
     this.logger.log('Redis is connected');
+    this.#isTried();
     this.events.up();
   }
 
@@ -112,9 +128,12 @@ export class RedisLink {
     connection.current = await connect(this.address, {
       message: this.events.message,
       lost: (reason) => {
-        if (connection.current === undefined) lostEarly = reason;
+        if (connection.current === undefined || this.#connection === undefined) lostEarly ??= reason;
         else this.#lost(connection.current, reason);
       },
+    });
+    await preload(connection.current).catch((error: unknown) => {
+      lostEarly ??= String(error);
     });
     if (this.#closing.signal.aborted || lostEarly !== undefined) {
       connection.current.close();
@@ -124,6 +143,7 @@ export class RedisLink {
   }
 
   #failed(reason: string): void {
+    this.#isTried();
     if (this.#closing.signal.aborted) return;
     // Said once for each time that it goes away, and not for each attempt.
     if (this.#problem !== reason)

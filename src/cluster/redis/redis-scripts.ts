@@ -7,9 +7,18 @@ interface Script {
   readonly sha: string;
 }
 
+const SCRIPTS: Script[] = [];
+
 /** Makes a script ready to be run. */
 export function script(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
+  const made = { text, sha: createHash('sha1').update(text).digest('hex') };
+  SCRIPTS.push(made);
+  return made;
+}
+
+/** Tells a server every script, so that no call has to bring its text along. Servers of a Redis Cluster learn as they go. */
+export async function preload({ client, isSharded }: RedisConnection): Promise<void> {
+  if (!isSharded) await Promise.all(SCRIPTS.map(({ text }) => client.script('LOAD', text)));
 }
 
 /** Runs a script by its name, and by its text where Redis does not know it yet. What it answers is read by the caller. */

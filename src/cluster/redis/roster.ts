@@ -10,8 +10,10 @@ export type Fit = 'next' | 'old' | 'gap';
  */
 export class Roster {
   readonly users = new Map<string, User>();
-  /** How often Redis had changed it; 0 while nothing is known. */
+  /** Which of the changes in Redis it has seen; 0 while nothing is known. */
   #version = 0;
+  /** The latest change that was heard of. */
+  #latest = 0;
 
   constructor(
     private readonly added: (user: User) => void,
@@ -24,8 +26,26 @@ export class Roster {
 
   /** Where a change belongs. While nothing is known every change is old: what comes first is the whole. */
   fit(version: number): Fit {
+    this.#latest = Math.max(this.#latest, version);
     if (this.#version === 0 || version <= this.#version) return 'old';
     return version === this.#version + 1 ? 'next' : 'gap';
+  }
+
+  /** The latest change that was heard of, whether it is in it or not. */
+  get latest(): number {
+    return this.#latest;
+  }
+
+  /**
+   * Redis was asked.
+   *
+   * @param latest what was the latest change then: Redis knew it, if it was one
+   * @returns whether changes were heard of since that are not in it
+   */
+  isBehind(latest: number): boolean {
+    if (this.#latest > latest) return this.#latest > this.#version;
+    this.#latest = this.#version;
+    return false;
   }
 
   /** Makes the next change: a user with info came, or one left. */
@@ -38,9 +58,9 @@ export class Roster {
   /**
    * Takes the whole as it is now: `id, info, id, info`…
    *
-   * @param isKeeping whether those who are not in it stay, because it is not complete yet
+   * @param isKept whether somebody stays who is not in it
    */
-  replace(version: number, entries: readonly string[], isKeeping: boolean): void {
+  replace(version: number, entries: readonly string[], isKept: (id: string) => boolean): void {
     this.#version = version;
     const present = new Set<string>();
     for (let index = 0; index < entries.length; index += 2) {
@@ -48,13 +68,7 @@ export class Roster {
       present.add(id);
       this.add({ id, info: infoOf(info) });
     }
-    if (isKeeping) return;
-    for (const id of [...this.users.keys()]) if (!present.has(id)) this.remove(id);
-  }
-
-  /** It may not be complete: the next step brings the whole. */
-  doubt(): void {
-    this.#version = 0;
+    for (const id of [...this.users.keys()]) if (!present.has(id) && !isKept(id)) this.remove(id);
   }
 
   add(user: User): void {

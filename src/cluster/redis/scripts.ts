@@ -1,33 +1,72 @@
 /**
- * Says that a node is alive, and who is not. KEYS: nodes, epoch. ARGV: node, milliseconds of a lease, a name for the data
- * if it has none, whether the node is new. Answers the epoch, whether the node's lease was good, and the nodes whose
- * leases are over, each with when it was last heard of.
+ * Says that a node is alive, and who is not. KEYS: nodes, epoch, heard, claims. ARGV: node, milliseconds of a lease, a
+ * name for the data if it has none, whether the node is new, milliseconds of silence.
+ *
+ * Answers the epoch, whether the node's lease was good, and whom the caller has to clear away: nodes whose leases are
+ * over, each with when it was last heard of. A node that is claimed so is no node any more, whatever it says.
+ *
+ * When nobody was heard of for a while, Redis was away and not the nodes: then nobody's lease is over before everybody had
+ * the time to renew it.
  */
 export const RENEW_SCRIPT = `
+local nodes, epoch, heard, claims = unpack(KEYS)
+local node, leaseMs, silenceMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-redis.call('SET', KEYS[2], ARGV[3], 'NX')
-local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-local isGood = score and now - score <= tonumber(ARGV[2])
-if isGood or ARGV[4] == '1' then redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1]) end
-local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now - ARGV[2]), 'WITHSCORES')
-return { redis.call('GET', KEYS[2]), isGood and 1 or 0, over }
+local function text(number) return string.format('%.0f', number) end
+
+redis.call('SET', epoch, ARGV[3], 'NX')
+local last, patience = string.match(redis.call('GET', heard) or '', '(%d+) (%d+)')
+last, patience = tonumber(last or now), tonumber(patience or 0)
+if now - last > silenceMs then patience = now + leaseMs end
+redis.call('SET', heard, text(now) .. ' ' .. text(patience))
+
+local isGood = redis.call('ZSCORE', nodes, node)
+if isGood or ARGV[4] == '1' then redis.call('ZADD', nodes, text(now), node) end
+
+local over = {}
+if now >= patience then
+  local silent = redis.call('ZRANGEBYSCORE', nodes, '-inf', '(' .. text(now - leaseMs), 'WITHSCORES')
+  for index = 1, #silent, 2 do
+    redis.call('ZREM', nodes, silent[index])
+    redis.call('HSET', claims, silent[index], silent[index + 1] .. ' 0')
+  end
+end
+local claimed = redis.call('HGETALL', claims)
+for index = 1, #claimed, 2 do
+  local since, at = string.match(claimed[index + 1], '(%d+) (%d+)')
+  if now - at > leaseMs then
+    redis.call('HSET', claims, claimed[index], since .. ' ' .. text(now))
+    table.insert(over, claimed[index])
+    table.insert(over, since)
+  end
+end
+return { redis.call('GET', epoch), isGood and 1 or 0, over }
 `;
 
 /**
- * Leaves a node's lease to end after so many milliseconds, for others to clear away what is left of it. KEYS: nodes, the
- * nodes that did so. ARGV: node, milliseconds of a lease, milliseconds. Answers how many other nodes are alive.
+ * Gives a node's lease up. KEYS: nodes, claims, resigned. ARGV: node, milliseconds of a lease, milliseconds until others
+ * may clear away what is left of it.
+ *
+ * Answers whether other nodes are alive. Where none is, everything that any node has left is the caller's to clear away.
  */
 export const RESIGN_SCRIPT = `
+local nodes, claims, resigned = unpack(KEYS)
+local leaseMs = tonumber(ARGV[2])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-redis.call('SADD', KEYS[2], ARGV[1])
-redis.call('ZADD', KEYS[1], 'XX', string.format('%.0f', now - ARGV[2] + ARGV[3]), ARGV[1])
-local others = 0
-for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('%.0f', now - ARGV[2]), '+inf')) do
-  if redis.call('SISMEMBER', KEYS[2], node) == 0 then others = others + 1 end
+local function text(number) return string.format('%.0f', number) end
+
+redis.call('ZADD', nodes, 'XX', text(now - leaseMs + ARGV[3]), ARGV[1])
+redis.call('SADD', resigned, ARGV[1])
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', nodes, text(now - leaseMs), '+inf')) do
+  if redis.call('SISMEMBER', resigned, node) == 0 then return 1 end
 end
-return others
+for _, node in ipairs(redis.call('ZRANGE', nodes, 0, -1)) do
+  redis.call('HSET', claims, node, '0 ' .. text(now))
+end
+redis.call('DEL', nodes, resigned)
+return 0
 `;
 
 /**

@@ -76,7 +76,7 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     const server = (this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined)?.getHttpServer() as
       Server | undefined;
     if (server !== undefined) await this.#attachment?.attach(server, this.endpoints());
-    else if (this.config.provider === 'ws') {
+    else if (this.config.provider === 'ws' && this.config.cluster === 'local') {
       new Logger('SocketModule').warn(
         'There is no HTTP server to listen on: relays of this process reach nobody',
       );
