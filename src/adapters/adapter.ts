@@ -28,7 +28,7 @@ export interface ClientOptions {
  * `adapters/index.ts` is the one place that lists them.
  */
 export interface SocketAdapter {
-  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG`, `LOGGER` and `ChannelEventSource`, and on `CLUSTER` where `isClustered`. */
+  /** Binds `SOCKET_CLIENT` (an `ISocketClient`, singleton). May count on `SOCKET_CONFIG`, `LOGGER` and `ChannelEventSource`, and on `JOIN_CLUSTER` where `isClustered`. */
   readonly module: ContainerModule;
   /** Whether it serves connections of its own, which the other nodes of a cluster have to know of. */
   readonly isClustered?: true;

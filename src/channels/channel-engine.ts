@@ -3,10 +3,11 @@ import { CLOCK, type Clock } from '../ports/clock.js';
 import {
   type ChannelInfo,
   type ChannelMessage,
-  CLUSTER,
   type Cluster,
   type ClusterNode,
   type ClusterStatistics,
+  JOIN_CLUSTER,
+  type JoinCluster,
 } from '../ports/cluster.js';
 import type { ChannelEvent } from '../ports/channel-events.js';
 import { LIMITS } from '../ports/limits.js';
@@ -24,7 +25,7 @@ import { Channels } from './channels.js';
 import { type ClientEvent, clientEvent } from './client-events.js';
 import type { Connection } from './connection.js';
 import { Liveness } from './liveness.js';
-import { Session } from './session.js';
+import { Session, type Subscription } from './session.js';
 import { Users } from './users.js';
 import { Watchlists } from './watchlists.js';
 
@@ -41,20 +42,21 @@ export class ChannelEngine implements ClusterNode {
   readonly #watchlists: Watchlists;
   readonly #channels: Channels;
   readonly #liveness: Liveness;
+  readonly #cluster: Cluster;
 
   constructor(
     @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
     @inject(CLOCK) private readonly clock: Clock,
     @inject(LOGGER) private readonly logger: SocketLogger,
     @inject(ChannelEventSource) private readonly events: ChannelEventSource,
-    @inject(CLUSTER) private readonly cluster: Cluster,
+    @inject(JOIN_CLUSTER) joinCluster: JoinCluster,
   ) {
-    this.#watchlists = new Watchlists(cluster);
-    this.#channels = new Channels(cluster);
+    this.#cluster = joinCluster(this);
+    this.#watchlists = new Watchlists(this.#cluster);
+    this.#channels = new Channels(this.#cluster);
     this.#liveness = new Liveness(clock, config.gateway, this.#sessions, (session, code, reason) => {
       this.#end(session, code, reason, false);
     });
-    cluster.connect(this);
   }
 
   /** How many connections of this node are open. */
@@ -64,22 +66,22 @@ export class ChannelEngine implements ClusterNode {
 
   /** How many channels are occupied on this node, or kept for a member who may come back. */
   get channels(): number {
-    return this.cluster.size;
+    return this.#cluster.size;
   }
 
   /** This node's name in its cluster; `undefined` where there is one node only. */
   get node(): string | undefined {
-    return this.cluster.node;
+    return this.#cluster.node;
   }
 
   /** What did not arrive between the nodes; `undefined` where there is one node only. */
   get statistics(): ClusterStatistics | undefined {
-    return this.cluster.statistics;
+    return this.#cluster.statistics;
   }
 
   /** Why the other nodes cannot be reached now; nothing while they can, and where there are none. */
   get problem(): string | undefined {
-    return this.cluster.problem();
+    return this.#cluster.problem();
   }
 
   /**
@@ -88,22 +90,22 @@ export class ChannelEngine implements ClusterNode {
    * Rejects, as every question about all nodes, when the others cannot be reached.
    */
   occupiedChannels(prefix = ''): Promise<readonly ChannelInfo[]> {
-    return this.cluster.channels(prefix);
+    return this.#cluster.channels(prefix);
   }
 
   /** What is known of a channel on all nodes, occupied or not. */
   channelInfo(name: string): Promise<ChannelInfo> {
-    return this.cluster.channel(name);
+    return this.#cluster.channel(name);
   }
 
   /** Which of these users are signed in on at least one connection, on any node. */
   online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
-    return this.cluster.online(userIds);
+    return this.#cluster.online(userIds);
   }
 
   /** Expects connections from now on. A process that only publishes never does. */
   attend(): Promise<void> {
-    return this.cluster.attend();
+    return this.#cluster.attend();
   }
 
   /** Takes a new connection in and greets it. */
@@ -155,7 +157,7 @@ export class ChannelEngine implements ClusterNode {
     for (const session of this.#sessions)
       this.#end(session, CODES.RECONNECT, 'The server is going away', false);
     this.#liveness.stop();
-    await this.cluster.close();
+    await this.#cluster.close();
     this.events.flush();
   }
 
@@ -180,7 +182,7 @@ export class ChannelEngine implements ClusterNode {
    */
   terminateEverywhere(userId: string): Promise<void> | undefined {
     this.terminate(userId);
-    return this.cluster.terminate(userId);
+    return this.#cluster.terminate(userId);
   }
 
   /** Ends the user's connections to this node. */
@@ -228,7 +230,7 @@ export class ChannelEngine implements ClusterNode {
         return;
       case 'pusher:unsubscribe': {
         const subscription = session.subscriptions.get(textField(dataFields(received), 'channel'));
-        if (subscription !== undefined) this.#channels.leave(session, subscription, true);
+        if (subscription !== undefined) this.#unsubscribe(session, subscription);
         return;
       }
       case 'pusher:signin':
@@ -262,7 +264,7 @@ export class ChannelEngine implements ClusterNode {
   /** This node's subscribers first: they wait for nobody. */
   #publish(channel: string, message: ChannelMessage): Promise<void> | undefined {
     this.#channels.deliver(channel, message);
-    return this.cluster.publish(channel, message);
+    return this.#cluster.publish(channel, message);
   }
 
   #subscribe(session: Session, received: ClientFrame): void {
@@ -273,6 +275,7 @@ export class ChannelEngine implements ClusterNode {
     const existing = session.subscriptions.get(name);
     if (existing?.channel.type.access === 'user') {
       // The signin has subscribed it already; pusher-js asks all the same and waits for the answer.
+      existing.channel.subscribers.add(session);
       session.connection.send(subscriptionSucceeded(name));
       return;
     }
@@ -285,6 +288,13 @@ export class ChannelEngine implements ClusterNode {
       this.#answer(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
     });
     if (channelType(name).access !== 'public') session.isAuthorized = true;
+  }
+
+  #unsubscribe(session: Session, subscription: Subscription): void {
+    const { channel } = subscription;
+    // A user who does not want to hear is there all the same, for as long as the connection is signed in.
+    if (channel.type.access === 'user') channel.subscribers.delete(session);
+    else this.#channels.leave(session, subscription, true);
   }
 
   #limitSubscriptions(session: Session): void {

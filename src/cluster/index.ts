@@ -3,7 +3,7 @@ import { missingPackage } from '../ports/missing-package.js';
 import type { ClusterKind } from '../ports/socket-config.js';
 
 /**
- * Loads what binds `CLUSTER`, and nothing of the other kinds.
+ * Loads what binds `JOIN_CLUSTER`, and nothing of the other kinds.
  *
  * @throws MissingPackageError when `ioredis` is needed and not installed
  */

@@ -77,8 +77,6 @@ export interface Cluster {
   /** How many channels something is kept of on this node: for as long as one is occupied, or somebody may come back. */
   readonly size: number;
 
-  /** Tells whom to tell. To be called once, before anything else. */
-  connect(node: ClusterNode): void;
   /** Takes part from now on, as a process that has connections or will have. Resolves when it does, or cannot. */
   attend(): Promise<void>;
 
@@ -146,5 +144,8 @@ export class ClusterUnreachableError extends Error {
   }
 }
 
-/** The inversify token of the {@link Cluster}. */
-export const CLUSTER = Symbol.for('nestjs-switchboard.Cluster');
+/** Makes a node part of its cluster. */
+export type JoinCluster = (node: ClusterNode) => Cluster;
+
+/** The inversify token of {@link JoinCluster}. */
+export const JOIN_CLUSTER = Symbol.for('nestjs-switchboard.JoinCluster');

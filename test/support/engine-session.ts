@@ -64,8 +64,9 @@ export class EngineSession {
       error: (message: string) => this.errors.push(message),
     };
     this.events = new ChannelEventSource(logger);
-    const cluster = new LocalCluster(config, this.clock);
-    this.engine = new ChannelEngine(config, this.clock, logger, this.events, cluster);
+    this.engine = new ChannelEngine(config, this.clock, logger, this.events, (node) => {
+      return new LocalCluster(node, config, this.clock);
+    });
   }
 
   /** Whether a user is signed in on at least one connection. */

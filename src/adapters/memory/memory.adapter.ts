@@ -2,7 +2,8 @@ import { ContainerModule } from 'inversify';
 import { ChannelEngine } from '../../channels/channel-engine.js';
 import { LocalCluster } from '../../cluster/local/local-cluster.js';
 import { CLOCK } from '../../ports/clock.js';
-import { CLUSTER } from '../../ports/cluster.js';
+import { type ClusterNode, JOIN_CLUSTER } from '../../ports/cluster.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import type { SocketAdapter } from '../adapter.js';
 import { ManualClock } from './manual-clock.js';
@@ -14,7 +15,11 @@ export const memoryAdapter: SocketAdapter = {
     bind(ManualClock).toSelf().inSingletonScope();
     // The engine lives on the test's time.
     bind(CLOCK).toService(ManualClock);
-    bind(CLUSTER).to(LocalCluster).inSingletonScope();
+    bind(JOIN_CLUSTER).toDynamicValue((container) => {
+      const config = container.get<SocketConfig>(SOCKET_CONFIG);
+      const clock = container.get(ManualClock);
+      return (node: ClusterNode) => new LocalCluster(node, config, clock);
+    });
     bind(ChannelEngine).toSelf().inSingletonScope();
     bind(MemorySocketClient).toSelf().inSingletonScope();
     bind(SOCKET_CLIENT).toService(MemorySocketClient);

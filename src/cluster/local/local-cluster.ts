@@ -1,5 +1,4 @@
-import { inject, injectable } from 'inversify';
-import { CLOCK, type Clock } from '../../ports/clock.js';
+import type { Clock } from '../../ports/clock.js';
 import type {
   CachedEvent,
   ChannelInfo,
@@ -8,7 +7,7 @@ import type {
   ClusterNode,
   JoinRefusal,
 } from '../../ports/cluster.js';
-import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { channelType, userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import { EventCache } from './event-cache.js';
@@ -18,7 +17,6 @@ import { SubscriptionCounts } from './subscription-counts.js';
 const NOBODY: ReadonlyMap<string, User> = new Map();
 
 /** The cluster of one node: there is nobody else to ask, so every answer is given within the call. */
-@injectable()
 export class LocalCluster implements Cluster {
   readonly node = undefined;
   readonly statistics = undefined;
@@ -27,29 +25,25 @@ export class LocalCluster implements Cluster {
   readonly #counts: SubscriptionCounts | undefined;
   readonly #graceMs: number;
   readonly #maximumMembers: number;
-  #self: ClusterNode | undefined;
 
   constructor(
-    @inject(SOCKET_CONFIG) { gateway }: SocketConfig,
-    @inject(CLOCK) private readonly clock: Clock,
+    private readonly self: ClusterNode,
+    { gateway }: SocketConfig,
+    private readonly clock: Clock,
   ) {
     this.#graceMs = gateway.presenceGraceMs;
     this.#maximumMembers = gateway.limits.presenceMembers;
     this.#cache = new EventCache(clock);
     if (gateway.subscriptionCount) {
       this.#counts = new SubscriptionCounts(clock, (channel, count) => {
-        this.#self?.counted(channel, count);
-        this.#self?.happened({ name: 'subscription_count', channel, subscription_count: count });
+        this.self.counted(channel, count);
+        this.self.happened({ name: 'subscription_count', channel, subscription_count: count });
       });
     }
   }
 
   get size(): number {
     return this.#channels.size;
-  }
-
-  connect(node: ClusterNode): void {
-    this.#self = node;
   }
 
   async attend(): Promise<void> {
@@ -167,7 +161,7 @@ export class LocalCluster implements Cluster {
   #tellMiss(channel: string, occupancy: Occupancy): void {
     if (occupancy.isMissTold || !channelType(channel).cached || this.cached(channel) !== undefined) return;
     occupancy.isMissTold = true;
-    this.#self?.happened({ name: 'cache_miss', channel });
+    this.self.happened({ name: 'cache_miss', channel });
   }
 
   #addMember(channel: string, { roster, leaving }: Occupancy, user: User): void {
@@ -176,24 +170,24 @@ export class LocalCluster implements Cluster {
     const isNew = !roster.has(user.id);
     roster.set(user.id, user);
     if (!isNew) return;
-    this.#self?.memberAdded(channel, user);
-    this.#self?.happened({ name: 'member_added', channel, user_id: user.id });
+    this.self.memberAdded(channel, user);
+    this.self.happened({ name: 'member_added', channel, user_id: user.id });
   }
 
   #removeMember(channel: string, occupancy: Occupancy, userId: string): void {
     occupancy.leaving.get(userId)?.timer.cancel();
     occupancy.leaving.delete(userId);
     occupancy.roster.delete(userId);
-    this.#self?.memberRemoved(channel, userId);
-    this.#self?.happened({ name: 'member_removed', channel, user_id: userId });
+    this.self.memberRemoved(channel, userId);
+    this.self.happened({ name: 'member_removed', channel, user_id: userId });
     if (occupancy.isVacant) this.#vacated(channel, occupancy);
   }
 
   /** A user's own channel is nobody else's business; that it is occupied means that the user is online. */
   #occupied(channel: string): void {
     const userId = userOfChannel(channel);
-    if (userId === undefined) this.#self?.happened({ name: 'channel_occupied', channel });
-    else this.#self?.statusChanged(userId, true);
+    if (userId === undefined) this.self.happened({ name: 'channel_occupied', channel });
+    else this.self.statusChanged(userId, true);
   }
 
   #vacated(channel: string, occupancy: Occupancy): void {
@@ -201,8 +195,8 @@ export class LocalCluster implements Cluster {
     occupancy.vacating?.cancel();
     this.#counts?.forget(channel);
     const userId = userOfChannel(channel);
-    if (userId === undefined) this.#self?.happened({ name: 'channel_vacated', channel });
-    else this.#self?.statusChanged(userId, false);
+    if (userId === undefined) this.self.happened({ name: 'channel_vacated', channel });
+    else this.self.statusChanged(userId, false);
   }
 
   #online(userIds: readonly string[]): ReadonlySet<string> {

@@ -1,8 +1,14 @@
 import { ContainerModule } from 'inversify';
-import { CLUSTER } from '../../ports/cluster.js';
+import { CLOCK, type Clock } from '../../ports/clock.js';
+import { type ClusterNode, JOIN_CLUSTER } from '../../ports/cluster.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { LocalCluster } from './local-cluster.js';
 
 /** One node, which needs nothing. */
 export const localCluster = new ContainerModule(({ bind }) => {
-  bind(CLUSTER).to(LocalCluster).inSingletonScope();
+  bind(JOIN_CLUSTER).toDynamicValue((container) => {
+    const config = container.get<SocketConfig>(SOCKET_CONFIG);
+    const clock = container.get<Clock>(CLOCK);
+    return (node: ClusterNode) => new LocalCluster(node, config, clock);
+  });
 });

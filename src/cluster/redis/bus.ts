@@ -7,6 +7,7 @@ import {
 import type { SocketLogger } from '../../ports/logger.js';
 import { channelType, userOfChannel } from '../../protocol/channel-name.js';
 import { type BusMessage, eventMessage, readBusMessage, terminateMessage } from './bus-message.js';
+import type { Leases } from './leases.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
 import { run, script } from './redis-scripts.js';
@@ -24,12 +25,16 @@ export interface BusEvents {
   readonly statusChanged: (userId: string, version: number, isOnline: boolean) => void;
 }
 
-/** What a bus needs to know of the node it belongs to. */
-export interface BusNode {
-  /** Its name. */
-  readonly node: string;
-  /** Whether another name is one of its own. */
-  isOwn(name: string): boolean;
+/** What a bus works with. */
+export interface BusParts {
+  readonly link: RedisLink;
+  readonly keys: RedisKeys;
+  readonly self: ClusterNode;
+  readonly leases: Pick<Leases, 'node' | 'isOwn'>;
+  readonly remembered: RememberedEvents;
+  readonly logger: SocketLogger;
+  /** Longer messages are none of ours; 0 allows any length. */
+  readonly maximumLength: number;
 }
 
 /** What nodes tell each other, over the pub/sub of Redis: each hears only of channels that it has subscribers of. */
@@ -41,15 +46,8 @@ export class Bus {
   #granting: Promise<void> | undefined;
 
   constructor(
-    private readonly link: RedisLink,
-    private readonly keys: RedisKeys,
-    private readonly self: ClusterNode,
-    private readonly owner: BusNode,
-    private readonly remembered: RememberedEvents,
-    private readonly logger: SocketLogger,
+    private readonly parts: BusParts,
     private readonly events: BusEvents,
-    /** Longer messages are none of ours; 0 allows any length. */
-    private readonly maximumLength: number,
   ) {}
 
   get statistics(): ClusterStatistics {
@@ -58,27 +56,31 @@ export class Bus {
 
   /** Sends an event to the nodes that have subscribers of the channel. */
   async publish(channel: string, message: ChannelMessage): Promise<void> {
-    const text = eventMessage(this.owner.node, message);
+    const text = eventMessage(this.parts.leases.node, message);
     if (message.isClientEvent === true || !channelType(channel).cached) {
-      await this.#send((redis) => redis.publish(this.keys.bus(channel), text));
+      await this.#send((redis) => redis.publish(this.parts.keys.bus(channel), text));
       return;
     }
-    this.remembered.sending(channel, message);
+    this.parts.remembered.sending(channel, message);
     const stamp = await this.#send((redis) =>
       run(
         redis,
         REMEMBER,
-        [this.keys.of(channel, 'cache'), this.keys.of(channel, 'missed'), this.keys.bus(channel)],
+        [
+          this.parts.keys.of(channel, 'cache'),
+          this.parts.keys.of(channel, 'missed'),
+          this.parts.keys.bus(channel),
+        ],
         [storedText(message), CACHE_TTL_MS, text.slice(0, -1), redis.isSharded ? '1' : '0'],
       ),
     );
-    this.remembered.sent(channel, message, Number(stamp));
+    this.parts.remembered.sent(channel, message, Number(stamp));
   }
 
   /** Tells the nodes where a user is signed in to end those connections. */
   async terminate(userChannel: string): Promise<void> {
-    const text = terminateMessage(this.owner.node);
-    await this.#send((redis) => redis.publish(this.keys.bus(userChannel), text));
+    const text = terminateMessage(this.parts.leases.node);
+    await this.#send((redis) => redis.publish(this.parts.keys.bus(userChannel), text));
   }
 
   /** Hears a Redis channel from when this resolves. */
@@ -93,8 +95,8 @@ export class Bus {
 
   /** What came from Redis. Whatever it is, it does no harm. */
   receive(redisChannel: string, text: string): void {
-    const about = this.keys.read(redisChannel);
-    const isTooLong = this.maximumLength !== 0 && text.length > this.maximumLength;
+    const about = this.parts.keys.read(redisChannel);
+    const isTooLong = this.parts.maximumLength !== 0 && text.length > this.parts.maximumLength;
     const message = isTooLong ? undefined : readBusMessage(text);
     try {
       if (about === undefined || message === undefined || !this.#pass(about, message))
@@ -111,20 +113,20 @@ export class Bus {
     if (isStatus !== (message.kind === 'status')) return false;
     switch (message.kind) {
       case 'event':
-        if (message.node === this.owner.node) return true;
-        if (message.stamp !== undefined) this.remembered.sent(channel, message.message, message.stamp);
-        this.self.deliver(channel, message.message);
+        if (message.node === this.parts.leases.node) return true;
+        if (message.stamp !== undefined) this.parts.remembered.sent(channel, message.message, message.stamp);
+        this.parts.self.deliver(channel, message.message);
         return true;
       case 'terminate':
         if (userId === undefined) return false;
-        if (message.node !== this.owner.node) this.self.terminate(userId);
+        if (message.node !== this.parts.leases.node) this.parts.self.terminate(userId);
         return true;
       case 'added':
       case 'removed':
         this.events.rosterChanged(channel, message);
         return true;
       case 'count':
-        if (!this.owner.isOwn(message.node)) this.self.counted(channel, message.count);
+        if (!this.parts.leases.isOwn(message.node)) this.parts.self.counted(channel, message.count);
         return true;
       case 'status':
         if (userId === undefined) return false;
@@ -137,13 +139,15 @@ export class Bus {
     this.#malformed++;
     if (this.#malformed === 1) {
       const name = JSON.stringify(redisChannel.slice(0, 200));
-      this.logger.warn(`A message on the Redis channel ${name} was dropped: no node of this cluster sent it`);
+      this.parts.logger.warn(
+        `A message on the Redis channel ${name} was dropped: no node of this cluster sent it`,
+      );
     }
   }
 
-  async #send<T>(command: Parameters<typeof this.link.use<T>>[0]): Promise<T> {
+  async #send<T>(command: Parameters<typeof this.parts.link.use<T>>[0]): Promise<T> {
     try {
-      return await this.link.use(command);
+      return await this.parts.link.use(command);
     } catch (error) {
       this.#undelivered++;
       throw error;
@@ -162,7 +166,7 @@ export class Bus {
     this.#granting = undefined;
     const heard = wishes.filter(([, isHeard]) => isHeard).map(([name]) => name);
     const unheard = wishes.filter(([, isHeard]) => !isHeard).map(([name]) => name);
-    await this.link.use((redis) =>
+    await this.parts.link.use((redis) =>
       Promise.all([
         heard.length === 0 ? undefined : redis.subscribe(heard),
         unheard.length === 0 ? undefined : redis.unsubscribe(unheard),

@@ -85,12 +85,12 @@ export class ChannelLinks implements LinkHost {
   }
 
   /** Tells Redis everything anew. */
-  async restore(isFresh: boolean): Promise<void> {
+  async restore(isLost: boolean): Promise<void> {
     const links = [...this.#links.values()];
-    for (const link of links) link.reset(isFresh);
-    const first = isFresh ? links.filter(({ isOldNews }) => isOldNews) : links;
+    for (const link of links) link.reset(isLost);
+    const first = isLost ? links.filter(({ isOldNews }) => isOldNews) : links;
     await pMap(first, (link) => link.refresh(), { concurrency: RESTORE_CONCURRENCY });
-    if (!isFresh) return;
+    if (!isLost) return;
     this.clock.after(NEWS_MS, () => {
       void pMap([...this.#links.values()], (link) => link.tellNews(), { concurrency: RESTORE_CONCURRENCY });
     });

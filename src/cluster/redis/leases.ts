@@ -22,7 +22,7 @@ const renewal = z.tuple([z.string(), z.number(), z.array(z.string())]);
 /** What the leases tell. */
 export interface LeaseEvents {
   /** Redis does not know this node any more: it has another name, and everything has to be told anew. */
-  readonly lapsed: (isFresh: boolean) => void;
+  readonly lapsed: (isLost: boolean) => void;
   /** Clears away what a node had on a channel. */
   readonly reap: (channel: string, node: string, since: number, isLast: boolean) => Promise<void>;
   readonly failed: (error: unknown) => void;
@@ -124,9 +124,9 @@ export class Leases {
   async #renew(): Promise<void> {
     try {
       const [epoch, isGood, over] = await this.#ask();
-      const isFresh = this.#epoch !== undefined && this.#epoch !== epoch;
+      const isLost = this.#epoch !== undefined && this.#epoch !== epoch;
       this.#epoch = epoch;
-      if (isGood === 0 && this.#isRegistered) await this.#lapse(isFresh);
+      if (isGood === 0 && this.#isRegistered) await this.#lapse(isLost);
       this.#isRegistered = true;
       for (let index = 0; index < over.length; index += 2) {
         const [node = '', since = '0'] = over.slice(index, index + 2);
@@ -146,7 +146,7 @@ export class Leases {
     );
   }
 
-  async #lapse(isFresh: boolean): Promise<void> {
+  async #lapse(isLost: boolean): Promise<void> {
     const old = this.name;
     this.#incarnation++;
     this.#isRegistered = false;
@@ -154,7 +154,7 @@ export class Leases {
     this.#isRegistered = true;
     // Something may have been written under the old name after it was cleared away.
     await this.link.use(({ client }) => client.hset(this.keys.claims, old, '0 0'));
-    this.events.lapsed(isFresh);
+    this.events.lapsed(isLost);
   }
 
   async #clear(node: string, since: number, isLast: boolean): Promise<void> {

@@ -1,6 +1,5 @@
-import { inject, injectable } from 'inversify';
 import pMap from 'p-map';
-import { CLOCK, type Clock } from '../../ports/clock.js';
+import type { Clock } from '../../ports/clock.js';
 import type {
   CachedEvent,
   ChannelInfo,
@@ -10,8 +9,8 @@ import type {
   ClusterStatistics,
   JoinRefusal,
 } from '../../ports/cluster.js';
-import { LOGGER, type SocketLogger } from '../../ports/logger.js';
-import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import type { SocketLogger } from '../../ports/logger.js';
+import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
@@ -30,14 +29,6 @@ const STATUS_CONCURRENCY = 256;
 const ESCAPED = 8;
 const FRAMING = 8_192;
 
-/** Everything that exists once the engine is there. */
-interface Parts {
-  readonly self: ClusterNode;
-  readonly links: ChannelLinks;
-  readonly bus: Bus;
-  readonly watched: WatchedUsers;
-}
-
 /**
  * Several nodes as one, over Redis: who is where is written there, in steps that nothing can come between, and what a
  * node has to tell travels by pub/sub to those nodes that have somebody to hear it.
@@ -45,41 +36,67 @@ interface Parts {
  * While Redis is away the node goes on alone: whoever is connected to it is served, and what cannot be known or told is
  * refused at once. When Redis is back, with its data or without, it is told what the nodes hold.
  */
-@injectable()
 export class RedisCluster implements Cluster {
+  readonly #graceMs: number;
   readonly #keys: RedisKeys;
   readonly #remembered: RememberedEvents;
-  readonly #leases: Leases;
   readonly #link: RedisLink;
+  readonly #leases: Leases;
+  readonly #watched: WatchedUsers;
+  readonly #bus: Bus;
+  readonly #links: ChannelLinks;
   readonly #queries: ClusterQueries;
-  #parts: Parts | undefined;
   #isEntering = false;
   #closing: Promise<void> | undefined;
 
   constructor(
-    @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
-    @inject(CLOCK) private readonly clock: Clock,
-    @inject(LOGGER) private readonly logger: SocketLogger,
+    self: ClusterNode,
+    config: SocketConfig,
+    clock: Clock,
+    private readonly logger: SocketLogger,
   ) {
     const { prefix, url = '' } = config.redis;
-    this.#keys = new RedisKeys(prefix);
-    this.#remembered = new RememberedEvents(clock);
-    this.#link = new RedisLink(redisAddress(url), logger, {
-      message: (redisChannel, text) => this.#parts?.bus.receive(redisChannel, text),
-      up: () => void this.#up(),
-      down: () => this.#parts?.links.goAlone(),
-    });
-    this.#leases = new Leases(this.#link, this.#keys, clock, {
-      lapsed: (isFresh) => {
-        // Else whoever made it enter restores everything anyway.
-        if (!this.#isEntering) void this.#restore(isFresh);
+    this.#graceMs = config.gateway.presenceGraceMs;
+    const keys = (this.#keys = new RedisKeys(prefix));
+    const remembered = (this.#remembered = new RememberedEvents(clock));
+    const link = (this.#link = new RedisLink(redisAddress(url), logger, {
+      message: (redisChannel, text) => {
+        this.#bus.receive(redisChannel, text);
       },
-      reap: async (channel, node, since, isLast) => this.#parts?.links.reap(channel, node, since, isLast),
+      up: () => void this.#up(),
+      down: () => {
+        this.#links.goAlone();
+      },
+    }));
+    const leases = (this.#leases = new Leases(link, keys, clock, {
+      lapsed: (isLost) => {
+        // Else whoever made it enter restores everything anyway.
+        if (!this.#isEntering) void this.#restore(isLost);
+      },
+      reap: (channel, node, since, isLast) => this.#links.reap(channel, node, since, isLast),
       failed: (error) => {
         logger.warn(`The lease of this node was not renewed, and will be: ${String(error)}`);
       },
-    });
-    this.#queries = new ClusterQueries(this.#link, this.#keys, clock);
+    }));
+    const watched = (this.#watched = new WatchedUsers((userId, isOnline) => {
+      self.statusChanged(userId, isOnline);
+    }));
+    const maximumLength = messageLength(config);
+    const bus = (this.#bus = new Bus(
+      { link, keys, self, leases, remembered, logger, maximumLength },
+      {
+        rosterChanged: (channel, message) => {
+          this.#links.changed(channel, message);
+        },
+        statusChanged: (userId, version, isOnline) => {
+          watched.learn(userId, isOnline, version);
+        },
+      },
+    ));
+    const parts = { config, clock, logger, self, link, keys, leases, bus, remembered, watched };
+    this.#links = new ChannelLinks(parts);
+    this.#queries = new ClusterQueries(link, keys, clock);
+    link.open();
   }
 
   get node(): string {
@@ -87,44 +104,11 @@ export class RedisCluster implements Cluster {
   }
 
   get size(): number {
-    return this.#parts?.links.size ?? 0;
+    return this.#links.size;
   }
 
   get statistics(): ClusterStatistics {
-    return this.#parts?.bus.statistics ?? { undelivered: 0, malformed: 0 };
-  }
-
-  connect(self: ClusterNode): void {
-    const { config, clock, logger } = this;
-    const [keys, link, leases, remembered] = [this.#keys, this.#link, this.#leases, this.#remembered];
-    const watched = new WatchedUsers((userId, isOnline) => {
-      self.statusChanged(userId, isOnline);
-    });
-    const events = {
-      rosterChanged: (channel: string, message: Parameters<Parts['links']['changed']>[1]) => {
-        links.changed(channel, message);
-      },
-      statusChanged: (userId: string, version: number, isOnline: boolean) => {
-        watched.learn(userId, isOnline, version);
-      },
-    };
-    const { eventBytes } = config.gateway.limits;
-    const maximumLength = eventBytes === 0 ? 0 : ESCAPED * eventBytes + FRAMING;
-    const bus = new Bus(link, keys, self, leases, remembered, logger, events, maximumLength);
-    const links = new ChannelLinks({
-      config,
-      clock,
-      logger,
-      self,
-      link,
-      keys,
-      leases,
-      bus,
-      remembered,
-      watched,
-    });
-    this.#parts = { self, links, bus, watched };
-    link.open();
+    return this.#bus.statistics;
   }
 
   attend(): Promise<void> {
@@ -138,17 +122,17 @@ export class RedisCluster implements Cluster {
     done: (refusal?: JoinRefusal) => void,
   ): void {
     void this.attend();
-    this.#parts?.links.of(channel).join(subscriptions, user, done);
+    this.#links.of(channel).join(subscriptions, user, done);
     if (!this.#link.isUp) this.#guess(channel, true);
   }
 
   leave(channel: string, subscriptions: number, userId: string | undefined, isDeliberate: boolean): void {
-    this.#parts?.links.find(channel)?.leave(subscriptions, userId, isDeliberate);
+    this.#links.find(channel)?.leave(subscriptions, userId, isDeliberate);
     if (!this.#link.isUp) this.#guess(channel, subscriptions > 0);
   }
 
   roster(channel: string): ReadonlyMap<string, User> {
-    return this.#parts?.links.find(channel)?.roster.users ?? NOBODY;
+    return this.#links.find(channel)?.roster.users ?? NOBODY;
   }
 
   cached(channel: string): CachedEvent | undefined {
@@ -156,16 +140,15 @@ export class RedisCluster implements Cluster {
   }
 
   async publish(channel: string, message: ChannelMessage): Promise<void> {
-    await this.#parts?.bus.publish(channel, message);
+    await this.#bus.publish(channel, message);
   }
 
   async terminate(userId: string): Promise<void> {
-    await this.#parts?.bus.terminate(userChannel(userId));
+    await this.#bus.terminate(userChannel(userId));
   }
 
   watch(userIds: readonly string[], done: (online: ReadonlySet<string>) => void): void {
-    const watched = this.#parts?.watched;
-    if (watched === undefined) return;
+    const watched = this.#watched;
     watched.add(userIds);
     void this.#learn(userIds.filter((id) => !watched.isKnown(id))).then(() => {
       done(watched.online(userIds));
@@ -173,9 +156,9 @@ export class RedisCluster implements Cluster {
   }
 
   unwatch(userIds: readonly string[]): void {
-    this.#parts?.watched.delete(userIds);
+    this.#watched.delete(userIds);
     for (const id of userIds) {
-      this.#parts?.bus.unsubscribe(this.#keys.status(userChannel(id))).catch(() => {
+      this.#bus.unsubscribe(this.#keys.status(userChannel(id))).catch(() => {
         // Then it is not heard either.
       });
     }
@@ -205,20 +188,19 @@ export class RedisCluster implements Cluster {
 
   async #up(): Promise<void> {
     this.#isEntering = true;
-    const isFresh = await this.#leases.enter();
+    const isLost = await this.#leases.enter();
     this.#isEntering = false;
-    await this.#restore(isFresh);
+    await this.#restore(isLost);
   }
 
-  async #restore(isFresh: boolean): Promise<void> {
-    await this.#parts?.links.restore(isFresh);
-    await this.#learn(this.#parts?.watched.ids ?? []);
+  async #restore(isLost: boolean): Promise<void> {
+    await this.#links.restore(isLost);
+    await this.#learn(this.#watched.ids);
   }
 
   /** Hears of these users from now on, and asks how they are. Where Redis is away, as far as is known here. */
   async #learn(userIds: readonly string[]): Promise<void> {
-    const { watched, bus, links } = this.#parts ?? {};
-    if (watched === undefined || bus === undefined || links === undefined) return;
+    const [watched, bus, links] = [this.#watched, this.#bus, this.#links];
     const look = async (id: string) => {
       try {
         await bus.subscribe(this.#keys.status(userChannel(id)));
@@ -235,7 +217,7 @@ export class RedisCluster implements Cluster {
   /** Redis cannot say whether a user is online now; this node can say whether it is so here. */
   #guess(channel: string, isHere: boolean): void {
     const userId = userOfChannel(channel);
-    if (userId !== undefined) this.#parts?.watched.guess(userId, isHere);
+    if (userId !== undefined) this.#watched.guess(userId, isHere);
   }
 
   async #close(): Promise<void> {
@@ -245,7 +227,7 @@ export class RedisCluster implements Cluster {
       this.logger.warn(`Redis was not told that this node is gone; the others will see: ${String(error)}`);
     } finally {
       this.#leases.stop();
-      this.#parts?.links.close();
+      this.#links.close();
       this.#remembered.clear();
       this.#link.close();
     }
@@ -256,7 +238,13 @@ export class RedisCluster implements Cluster {
    * no other it ends now.
    */
   async #resign(): Promise<void> {
-    const isAnybodyExpected = await this.#parts?.links.idle();
-    await this.#leases.resign(this.config.gateway.presenceGraceMs, isAnybodyExpected !== true);
+    const isAnybodyExpected = await this.#links.idle();
+    await this.#leases.resign(this.#graceMs, !isAnybodyExpected);
   }
+}
+
+/** The longest message of this cluster; 0 where events may have any length. */
+function messageLength({ gateway }: SocketConfig): number {
+  const { eventBytes } = gateway.limits;
+  return eventBytes === 0 ? 0 : ESCAPED * eventBytes + FRAMING;
 }
