@@ -14,8 +14,9 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
+        // Without a secret of its own it runs in development, where every secret is public.
+        SessionsModule.forRoot(env['SOCKET_APP_SECRET'] ?? 'development'),
         SocketModule.forRootAsync({
-          imports: [SessionsModule],
           inject: [Sessions],
           useFactory: (sessions: Sessions) => ({ env, identify: (request) => sessions.identify(request) }),
         }),

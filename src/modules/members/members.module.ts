@@ -1,7 +1,6 @@
 import './events.js';
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { SessionsModule } from '../sessions/sessions.module.js';
 import { AfterMemberDeactivated } from './after-member-deactivated.js';
 import { InMemoryMembersRepository } from './in-memory-members.repository.js';
 import { LobbyChannel } from './lobby.channel.js';
@@ -11,7 +10,7 @@ import { MembersService } from './members.service.js';
 
 /** The reference business module. It knows `SocketService` and nothing of any transport. */
 @Module({
-  imports: [CqrsModule.forRoot(), SessionsModule],
+  imports: [CqrsModule.forRoot()],
   controllers: [MembersController],
   providers: [
     { provide: MembersRepository, useClass: InMemoryMembersRepository },

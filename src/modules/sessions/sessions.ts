@@ -1,28 +1,58 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Identity } from 'nestjs-switchboard';
+import { z } from 'zod';
 
-/** Who is signed in to the reference backend: bearer tokens, kept in memory. */
+/** The Nest token of the secret that every node of the reference backend shares. */
+export const SESSION_SECRET = Symbol('SessionSecret');
+
+const LIFETIME_MS = 24 * 60 * 60 * 1_000;
+
+const session = z.object({
+  id: z.string(),
+  info: z.record(z.string(), z.unknown()).optional(),
+  /** When it was opened. */
+  at: z.number(),
+});
+
+/**
+ * Who is signed in to the reference backend: signed bearer tokens, good for a day. Every node believes what another has
+ * signed, so a load balancer may send each request to a different one.
+ */
 @Injectable()
 export class Sessions {
-  readonly #identities = new Map<string, Identity>();
+  /** When all sessions of a member were ended. Known to this process only: a real application has a database. */
+  readonly #endedAt = new Map<string, number>();
+
+  constructor(@Inject(SESSION_SECRET) private readonly secret: string) {}
 
   /** Opens a session and returns its bearer token. */
   open(identity: Identity): string {
-    const token = randomBytes(24).toString('base64url');
-    this.#identities.set(token, identity);
-    return token;
+    const json = JSON.stringify({ ...identity, at: Date.now() } satisfies z.input<typeof session>);
+    const claims = Buffer.from(json).toString('base64url');
+    return `${claims}.${this.#sign(claims).toString('base64url')}`;
   }
 
   /** Ends every session of a member. */
   endAllOf(memberId: string): void {
-    for (const [token, { id }] of this.#identities) if (id === memberId) this.#identities.delete(token);
+    this.#endedAt.set(memberId, Date.now());
   }
 
   /** Who sends a request, by its `Authorization: Bearer <token>`; `null` when nobody known does. */
   identify({ headers }: { readonly headers: IncomingHttpHeaders }): Identity | null {
-    const token = /^Bearer ([\w-]+)$/.exec(headers.authorization ?? '')?.[1];
-    return this.#identities.get(token ?? '') ?? null;
+    const [, claims = '', signature = ''] =
+      /^Bearer ([\w-]+)\.([\w-]+)$/.exec(headers.authorization ?? '') ?? [];
+    const expected = this.#sign(claims);
+    const given = Buffer.from(signature, 'base64url');
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
+    const { id, info, at } = session.parse(JSON.parse(Buffer.from(claims, 'base64url').toString()));
+    const isOver = Date.now() - at > LIFETIME_MS || at <= (this.#endedAt.get(id) ?? 0);
+    return isOver ? null : { id, ...(info !== undefined && { info }) };
+  }
+
+  /** With a key of its own: what is signed here must never pass for a signature of the Pusher protocol. */
+  #sign(claims: string): Buffer {
+    return createHmac('sha256', `sessions of the reference backend:${this.secret}`).update(claims).digest();
   }
 }
