@@ -10,6 +10,7 @@ import { type BusMessage, eventMessage, readBusMessage, terminateMessage } from 
 import type { Leases } from './leases.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
+import type { RedisConnection } from './redis-connection.js';
 import { run, script } from './redis-scripts.js';
 import { type RememberedEvents, storedText } from './remembered-events.js';
 import { REMEMBER_SCRIPT } from './scripts.js';
@@ -58,7 +59,7 @@ export class Bus {
   async publish(channel: string, message: ChannelMessage): Promise<void> {
     const text = eventMessage(this.parts.leases.node, message);
     if (message.isClientEvent === true || !channelType(channel).cached) {
-      await this.#send((redis) => redis.publish(this.parts.keys.bus(channel), text));
+      await this.#send((redis) => redis.publish(this.parts.keys.bus(channel), text), text.length);
       return;
     }
     this.parts.remembered.sending(channel, message);
@@ -123,6 +124,7 @@ export class Bus {
         return true;
       case 'added':
       case 'removed':
+        if (channelType(channel).access !== 'presence') return false;
         this.events.rosterChanged(channel, message);
         return true;
       case 'count':
@@ -145,9 +147,9 @@ export class Bus {
     }
   }
 
-  async #send<T>(command: Parameters<typeof this.parts.link.use<T>>[0]): Promise<T> {
+  async #send<T>(command: (redis: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
     try {
-      return await this.parts.link.use(command);
+      return await this.parts.link.use(command, bytes);
     } catch (error) {
       this.#undelivered++;
       throw error;

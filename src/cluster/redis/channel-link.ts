@@ -1,49 +1,13 @@
-import type { Clock, Timer } from '../../ports/clock.js';
-import type { ClusterNode, JoinRefusal } from '../../ports/cluster.js';
+import type { JoinRefusal } from '../../ports/cluster.js';
 import type { User } from '../../ports/user.js';
 import { channelType } from '../../protocol/channel-name.js';
 import { type BusMessage, infoOf, infoText } from './bus-message.js';
+import { Alarm } from './alarm.js';
 import { type Entry, Holdings } from './holdings.js';
-import {
-  kindOf,
-  type OccupancyChange,
-  type OccupancyReply,
-  type OccupancyRequest,
-} from './occupancy-script.js';
+import { kindOf, type OccupancyChange, type OccupancyRequest } from './occupancy-script.js';
+import type { ChannelRequest, LinkHost } from './link-host.js';
+import { LoneRoster } from './lone-roster.js';
 import { Roster } from './roster.js';
-
-/** What a link needs of its cluster. */
-export interface LinkHost {
-  readonly clock: Clock;
-  /** Whom to tell what happened. */
-  readonly self: ClusterNode;
-  readonly isUp: boolean;
-  readonly graceMs: number;
-  /** The most members of a presence channel; 0 allows any number. */
-  readonly maximumMembers: number;
-  /** Runs the script for a channel. Rejects when Redis is not there. */
-  occupy(channel: string, request: ChannelRequest): Promise<OccupancyReply>;
-  /** Hears of the channel from now on, and writes down that this node has a part in it. */
-  enlist(channel: string): Promise<void>;
-  /** Hears of the channel no more. */
-  mute(channel: string): Promise<void>;
-  /** Strikes the channel out of what this node has a part in. */
-  strike(channel: string): Promise<void>;
-  /** Forgets the link. */
-  forget(channel: string): void;
-  /** A user came online or went offline, as the user's own channel was occupied or vacated. */
-  statusChanged(channel: string, version: number, isOnline: boolean): void;
-  /** Redis knows nothing of this node on a channel where it should. */
-  doubt(): Promise<void>;
-  /** Something failed that nobody waits for. */
-  failed(channel: string, error: unknown): void;
-}
-
-/** A request without what is the same for all of a node's channels. */
-export type ChannelRequest = Omit<
-  OccupancyRequest,
-  'node' | 'max' | 'counts' | 'sharded' | 'graceMs' | 'store'
->;
 
 type Joined = (refusal?: JoinRefusal) => void;
 
@@ -57,6 +21,13 @@ const RETRY_MS = 500;
 /** Our timers and Redis's clock do not tick together. */
 const GRACE_SLACK_MS = 5;
 
+/** What every channel without presence has; most channels are one user's own, so they share it. */
+const NO_HOLDINGS = new Holdings();
+const NO_ROSTER = new Roster(
+  () => undefined,
+  () => undefined,
+);
+
 /**
  * What this node has to do with one channel, and how far Redis knows of it. What the node wants is written down at once;
  * one step after the other then brings Redis up to date, and each takes along all that was wanted by then. So nothing
@@ -64,7 +35,7 @@ const GRACE_SLACK_MS = 5;
  */
 export class ChannelLink {
   readonly roster: Roster;
-  readonly #holdings = new Holdings();
+  readonly #holdings: Holdings;
   readonly #kind: OccupancyRequest['kind'];
   readonly #isCached: boolean;
   #subscriptions = 0;
@@ -85,11 +56,9 @@ export class ChannelLink {
   #running: Promise<void> | undefined;
   #isGone = false;
   /** The next step that time brings: the end of a grace period, a count to be told, another attempt. */
-  #timer: Timer | undefined;
-  #dueAt = Number.POSITIVE_INFINITY;
+  readonly #alarm: Alarm;
   #isDue = false;
-  /** What the members' leaving waits for while Redis is away. */
-  readonly #localGrace = new Map<string, Timer>();
+  readonly #lone: LoneRoster;
 
   constructor(
     readonly name: string,
@@ -97,15 +66,14 @@ export class ChannelLink {
   ) {
     this.#kind = kindOf(name);
     this.#isCached = channelType(name).cached;
-    this.roster = new Roster(
-      (user) => {
-        host.self.memberAdded(name, user);
-      },
-      (userId) => {
-        this.#holdings.gone(userId);
-        host.self.memberRemoved(name, userId);
-      },
-    );
+    const isPresence = this.#kind === 'presence';
+    this.#holdings = isPresence ? new Holdings() : NO_HOLDINGS;
+    this.roster = isPresence ? this.#newRoster() : NO_ROSTER;
+    this.#lone = new LoneRoster(this.roster, host.clock, host.graceMs, host.maximumMembers);
+    this.#alarm = new Alarm(host.clock, () => {
+      this.#isDue = true;
+      this.#touch();
+    });
   }
 
   get subscriptions(): number {
@@ -114,7 +82,7 @@ export class ChannelLink {
 
   /** Whether somebody may come back whose leaving this node would have to tell. */
   get isExpecting(): boolean {
-    return this.#timer !== undefined;
+    return this.#alarm.isSet;
   }
 
   join(subscriptions: number, user: User | undefined, done: Joined): void {
@@ -129,14 +97,14 @@ export class ChannelLink {
     this.#isDeliberate = isDeliberate;
     if (userId !== undefined) {
       this.#holdings.leave(userId, isDeliberate);
-      if (!this.host.isUp) this.#leaveLocally(userId, isDeliberate);
+      if (!this.host.isUp) this.#lone.leave(userId, isDeliberate);
     }
     this.#touch();
   }
 
   /** Somebody's grace period ends later, and whoever began it is gone. */
   expect(graceMs: number): void {
-    this.#schedule(graceMs + GRACE_SLACK_MS);
+    this.#alarm.set(graceMs + GRACE_SLACK_MS);
   }
 
   /** A change of the roster, on another node or on this one. */
@@ -151,12 +119,8 @@ export class ChannelLink {
   reset(isLost: boolean): void {
     this.#isEnlisted = false;
     this.#isCounted = false;
-    for (const [id, timer] of this.#localGrace) {
-      timer.cancel();
-      // Who came and went while Redis was away is news to nobody.
-      if (!this.#holdings.isTold(id)) this.roster.remove(id);
-    }
-    this.#localGrace.clear();
+    // Who came and went while Redis was away is news to nobody.
+    for (const id of this.#lone.end()) if (!this.#holdings.isTold(id)) this.roster.remove(id);
     if (!isLost) return;
     this.#isHoldingNews = true;
     this.#lost = { seeds: this.#seeds(), kept: this.#subscriptions === 0 && this.isExpecting };
@@ -182,7 +146,7 @@ export class ChannelLink {
 
   /** Redis is gone: nobody waits for it. */
   goAlone(): void {
-    for (const [id, isDeliberate] of this.#holdings.departed) this.#leaveLocally(id, isDeliberate);
+    for (const [id, isDeliberate] of this.#holdings.departed) this.#lone.leave(id, isDeliberate);
     this.#answerLocally();
   }
 
@@ -193,10 +157,22 @@ export class ChannelLink {
 
   close(): void {
     this.#isGone = true;
-    this.#timer?.cancel();
-    for (const timer of this.#localGrace.values()) timer.cancel();
-    this.#localGrace.clear();
+    this.#alarm.cancel();
+    this.#lone.end();
     this.#answerLocally();
+  }
+
+  #newRoster(): Roster {
+    const { host, name } = this;
+    return new Roster(
+      (user) => {
+        host.self.memberAdded(name, user);
+      },
+      (userId) => {
+        this.#holdings.gone(userId);
+        host.self.memberRemoved(name, userId);
+      },
+    );
   }
 
   #touch(): void {
@@ -217,7 +193,7 @@ export class ChannelLink {
       this.#answerLocally();
       if (this.host.isUp) {
         this.host.failed(this.name, error);
-        this.#schedule(RETRY_MS);
+        this.#alarm.set(RETRY_MS);
       }
     } finally {
       this.#running = undefined;
@@ -285,7 +261,7 @@ export class ChannelLink {
         else done();
       }
       if (reply.count !== undefined) this.host.self.counted(this.name, reply.count);
-      if (reply.recountMs !== undefined) this.#schedule(reply.recountMs + GRACE_SLACK_MS);
+      if (reply.recountMs !== undefined) this.#alarm.set(reply.recountMs + GRACE_SLACK_MS);
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting];
       throw error;
@@ -329,7 +305,7 @@ export class ChannelLink {
     for (const event of reply.events) this.host.self.happened({ ...event, channel: this.name });
     const { status } = reply;
     if (status !== undefined) this.host.statusChanged(this.name, Number(status.version), status.online);
-    if (reply.graceMs !== undefined) this.#schedule(reply.graceMs + GRACE_SLACK_MS);
+    if (reply.graceMs !== undefined) this.#alarm.set(reply.graceMs + GRACE_SLACK_MS);
   }
 
   /** Who is there, as far as this node can tell, and not through this node. */
@@ -341,20 +317,6 @@ export class ChannelLink {
       .map(({ id, info }) => [id, infoText(info)]);
   }
 
-  /** One timer, for whatever comes first. */
-  #schedule(milliseconds: number): void {
-    const dueAt = this.host.clock.now() + milliseconds;
-    if (dueAt >= this.#dueAt || this.#isGone) return;
-    this.#timer?.cancel();
-    this.#dueAt = dueAt;
-    this.#timer = this.host.clock.after(milliseconds, () => {
-      this.#timer = undefined;
-      this.#dueAt = Number.POSITIVE_INFINITY;
-      this.#isDue = true;
-      this.#touch();
-    });
-  }
-
   /** Goes by what is known here: everybody who comes is let in, and told to whoever is here. */
   #answerLocally(): void {
     const waiting = this.#waiting;
@@ -362,33 +324,7 @@ export class ChannelLink {
     for (const { userId, done } of waiting) {
       const info = userId === undefined ? undefined : this.#holdings.infoOf(userId);
       if (userId === undefined || info === undefined) done();
-      else if (this.#isFullFor(userId)) done('full');
-      else {
-        this.#localGrace.get(userId)?.cancel();
-        this.#localGrace.delete(userId);
-        this.roster.add({ id: userId, info: infoOf(info) });
-        done();
-      }
+      else done(this.#lone.join(userId, infoOf(info)) ? undefined : 'full');
     }
-  }
-
-  #isFullFor(userId: string): boolean {
-    const { maximumMembers } = this.host;
-    const { users } = this.roster;
-    return maximumMembers !== 0 && users.size >= maximumMembers && !users.has(userId);
-  }
-
-  #leaveLocally(userId: string, isDeliberate: boolean): void {
-    this.#localGrace.get(userId)?.cancel();
-    this.#localGrace.delete(userId);
-    if (isDeliberate || this.host.graceMs === 0) {
-      this.roster.remove(userId);
-      return;
-    }
-    const timer = this.host.clock.after(this.host.graceMs, () => {
-      this.#localGrace.delete(userId);
-      if (!this.#holdings.isWanted(userId)) this.roster.remove(userId);
-    });
-    this.#localGrace.set(userId, timer);
   }
 }

@@ -5,8 +5,10 @@ import type { RedisAddress } from './redis-address.js';
 import { preload } from './redis-scripts.js';
 import { connect, type MessageListener, type RedisConnection } from './redis-connection.js';
 
-/** So many commands may wait for their answers; more of them means that Redis does not keep up. */
-const MAX_UNANSWERED = 20_000;
+/** So much may wait to be answered, in bytes; more of it means that Redis does not keep up. */
+const MAX_UNANSWERED = 64 * 1_024 * 1_024;
+/** What a command has besides its message, more or less. */
+const COMMAND_BYTES = 512;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 1_000;
 
@@ -68,16 +70,18 @@ export class RedisLink {
   /**
    * Does something with Redis. Where it does not answer the connection is given up.
    *
+   * @param bytes how much is sent
    * @throws ClusterUnreachableError when Redis is not there, does not answer or fails
    */
-  async use<T>(command: (connection: RedisConnection) => Promise<T>): Promise<T> {
+  async use<T>(command: (connection: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
     if (this.#connection === undefined) await this.#tried;
     const connection = this.#connection;
     if (connection === undefined) {
       throw new ClusterUnreachableError(`Redis cannot be reached: ${this.#problem ?? 'closed'}`);
     }
     if (this.#unanswered >= MAX_UNANSWERED) throw new ClusterUnreachableError('Redis does not keep up');
-    this.#unanswered++;
+    const load = COMMAND_BYTES + bytes;
+    this.#unanswered += load;
     try {
       return await command(connection);
     } catch (cause) {
@@ -85,7 +89,7 @@ export class RedisLink {
       if (reason === 'Command timed out') this.#lost(connection, 'it does not answer');
       throw new ClusterUnreachableError(`Redis failed: ${reason}`, { cause });
     } finally {
-      this.#unanswered--;
+      this.#unanswered -= load;
     }
   }
 
