@@ -3,6 +3,7 @@
  *
  *   main -> app.module -> modules/members -> the package itself (src/index.ts) -> modules/socket -> adapters/index
  *        -> adapters/<one> -> channels -> protocol -> ports
+ *                    \-> cluster -------------^
  *
  * @type {import('dependency-cruiser').IConfiguration}
  */
@@ -32,9 +33,52 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(channels|protocol|ports)/' },
     },
     {
+      name: 'cluster-imports-protocol-and-ports-only',
+      severity: 'error',
+      from: { path: '^src/cluster/' },
+      to: { path: '^src/', pathNot: '^src/(cluster|protocol|ports)/' },
+    },
+    {
+      name: 'cluster-kinds-never-import-each-other',
+      severity: 'error',
+      from: { path: '^src/cluster/([^/]+)/' },
+      to: { path: '^src/cluster/[^/]+/', pathNot: '^src/cluster/$1/' },
+    },
+    {
+      name: 'the-cluster-is-known-to-the-container-and-the-fake-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(cluster/|adapters/(socket-container\\.ts$|memory/))' },
+      to: { path: '^src/cluster/' },
+    },
+    {
+      name: 'the-container-knows-clusters-only-by-their-index',
+      severity: 'error',
+      from: { path: '^src/adapters/socket-container\\.ts$' },
+      to: { path: '^src/cluster/', pathNot: '^src/cluster/index\\.ts$' },
+    },
+    {
+      name: 'the-fake-is-one-node',
+      severity: 'error',
+      from: { path: '^src/adapters/memory/' },
+      to: { path: '^src/cluster/', pathNot: '^src/cluster/local/' },
+    },
+    {
+      name: 'clusters-are-loaded-on-demand',
+      severity: 'error',
+      comment: 'only a dynamic import keeps ioredis unloaded where there is one node',
+      from: { path: '^src/cluster/[^/]+$' },
+      to: { path: '^src/cluster/[^/]+/', dynamic: false },
+    },
+    {
+      name: 'ioredis-only-in-the-cluster-over-redis',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cluster/redis/' },
+      to: { path: 'node_modules/ioredis/' },
+    },
+    {
       name: 'no-nest-no-sockets-no-http-inside',
       severity: 'error',
-      from: { path: '^src/(ports|protocol|channels)/' },
+      from: { path: '^src/(ports|protocol|channels|cluster)/' },
       to: {
         path: '(^|node_modules/)(@nestjs|ws|rxjs|pusher|express|fastify)(/|$)|^(node:)?(http|https|net|tls)$',
         dependencyTypesNot: ['type-only'],
@@ -82,7 +126,7 @@ module.exports = {
       name: 'optional-packages-only-in-their-adapter',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/adapters/(ws|pusher)/' },
-      to: { path: 'node_modules/(ws|pusher|ioredis|bullmq|@nestjs/(websockets|platform-ws))/' },
+      to: { path: 'node_modules/(ws|pusher|bullmq|@nestjs/(websockets|platform-ws))/' },
     },
     {
       name: 'adapters-are-loaded-on-demand',

@@ -13,6 +13,7 @@ export {
   SocketUnavailableError,
   SocketUsageError,
 } from './ports/errors.js';
+export type { ClusterStatistics } from './ports/cluster.js';
 export { LIMITS } from './ports/limits.js';
 export {
   type ISocketClient,
@@ -22,12 +23,15 @@ export {
 } from './ports/socket-client.js';
 export type {
   AppCredentials,
+  ClusterKind,
   FailurePolicy,
   GatewayConfig,
   GatewayLimits,
   HttpApiConfig,
   Provider,
   PusherConfig,
+  RedisAddress,
+  RedisConfig,
   SocketConfig,
   WebhookConfig,
 } from './ports/socket-config.js';

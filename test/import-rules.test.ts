@@ -13,6 +13,25 @@ const violations: Record<string, readonly [file: string, code: string]> = {
     'src/channels/violation.ts',
     `import '../config/variables.js';`,
   ],
+  'cluster-imports-protocol-and-ports-only': [
+    'src/cluster/violation.ts',
+    `import '../channels/rate-limit.js';`,
+  ],
+  'cluster-kinds-never-import-each-other': [
+    'src/cluster/redis/violation.ts',
+    `import '../local/event-cache.js';`,
+  ],
+  'the-cluster-is-known-to-the-container-and-the-fake-only': [
+    'src/adapters/ws/violation-c.ts',
+    `import '../../cluster/index.js';`,
+  ],
+  'the-container-knows-clusters-only-by-their-index': [
+    'src/adapters/socket-container.ts',
+    `import '../cluster/crowd.js';`,
+  ],
+  'the-fake-is-one-node': ['src/adapters/memory/violation.ts', `import '../../cluster/index.js';`],
+  'clusters-are-loaded-on-demand': ['src/cluster/violation-b.ts', `import './redis/redis.module.js';`],
+  'ioredis-only-in-the-cluster-over-redis': ['src/adapters/ws/violation-d.ts', `import 'ioredis';`],
   'no-nest-no-sockets-no-http-inside': ['src/channels/violation-b.ts', `import 'node:http';`],
   'adapters-never-import-modules': [
     'src/adapters/ws/violation.ts',

@@ -122,13 +122,20 @@ export class ChannelEngine implements ClusterNode {
     if (session.closed) return;
     session.lastActivity = this.clock.now();
     session.pingedAt = undefined;
-    session.inTurn(() => {
-      try {
-        this.#handle(session, parseClientFrame(text));
-      } catch (error) {
-        this.#answer(session, error);
-      }
-    });
+    if (!session.isWaiting) this.#hear(session, text);
+    else {
+      session.inTurn(() => {
+        this.#hear(session, text);
+      });
+    }
+  }
+
+  #hear(session: Session, text: string): void {
+    try {
+      this.#handle(session, parseClientFrame(text));
+    } catch (error) {
+      this.#answer(session, error);
+    }
   }
 
   /** Answers something a client did with `pusher:error`; the connection goes on. */

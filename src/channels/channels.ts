@@ -46,8 +46,10 @@ export class Channels {
 
   /** Sends a message to this node's subscribers. The frame is built once, and only for somebody. */
   deliver(name: string, { event, data, exceptSocketId, userId }: ChannelMessage): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined || channel.subscribers.size === 0) return;
     const fields = userId === undefined ? { channel: name, data } : { channel: name, data, userId };
-    this.#tell(name, () => frame(event, fields), exceptSocketId);
+    channel.deliver(frame(event, fields), exceptSocketId);
   }
 
   memberAdded(name: string, { id, info }: User): void {
@@ -65,9 +67,9 @@ export class Channels {
     this.#tell(name, () => frame('pusher_internal:subscription_count', { channel: name, data }));
   }
 
-  #tell(name: string, build: () => Frame, exceptSocketId?: string): void {
+  #tell(name: string, build: () => Frame): void {
     const channel = this.#channels.get(name);
-    if (channel !== undefined && channel.subscribers.size > 0) channel.deliver(build(), exceptSocketId);
+    if (channel !== undefined && channel.subscribers.size > 0) channel.deliver(build());
   }
 
   #enter(

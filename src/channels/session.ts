@@ -43,6 +43,11 @@ export class Session implements Subscriber {
     return this.connection.id;
   }
 
+  /** Whether it waits for an answer. */
+  get isWaiting(): boolean {
+    return this.#unanswered > 0;
+  }
+
   /** Does something once everything that the client asked for before is answered: at once, unless other nodes are asked. */
   inTurn(handle: () => void): void {
     if (this.#unanswered === 0) {

@@ -4,7 +4,6 @@ import type {
   GatewayLimits,
   HttpApiConfig,
   PusherConfig,
-  RedisConfig,
   SocketConfig,
   WebhookConfig,
 } from '../ports/socket-config.js';
@@ -28,7 +27,11 @@ export interface SocketSettings {
   readonly httpApi?: Partial<HttpApiConfig>;
   readonly webhooks?: Partial<WebhookConfig>;
   readonly cluster?: SocketConfig['cluster'];
-  readonly redis?: Partial<RedisConfig>;
+  readonly redis?: {
+    /** `redis://`, `rediss://`, `redis-sentinel://…#primary`; several hosts are seeds of a Redis Cluster. */
+    readonly url?: string;
+    readonly prefix?: string;
+  };
 }
 
 /** Writes settings as the variables they stand for, so that both go through one validation. */

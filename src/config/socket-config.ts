@@ -4,7 +4,7 @@ import { LIMITS } from '../ports/limits.js';
 import type { AppCredentials, Provider, SocketConfig } from '../ports/socket-config.js';
 import { isPrivateHost } from '../protocol/public-address.js';
 import { type Environment, settingsAsVariables, type SocketSettings } from './settings.js';
-import { SECRET_VARIABLES, variables } from './variables.js';
+import { SECRET_VARIABLES, type Variable, variables } from './variables.js';
 
 type Values = z.output<typeof variables>;
 
@@ -102,7 +102,7 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
     cluster: values.SOCKET_CLUSTER,
     redis: {
       prefix: values.SOCKET_REDIS_PREFIX,
-      ...(values.SOCKET_REDIS_URL !== undefined && { url: values.SOCKET_REDIS_URL }),
+      ...(values.SOCKET_REDIS_URL !== undefined && { address: values.SOCKET_REDIS_URL }),
     },
   };
 }
@@ -166,11 +166,13 @@ function describe(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknow
   const value = given[name];
   const shown = SECRET_VARIABLES.has(name)
     ? `${String(value).length} characters`
-    : JSON.stringify(withoutSecrets(String(value)));
+    : JSON.stringify(withoutSecrets(name, String(value)));
   return `${name}: ${issue.message}; it is ${shown}`;
 }
 
 /** An address may carry a user and a password, and a token in what follows its path: `https://user:password@host?token`. */
-function withoutSecrets(text: string): string {
+function withoutSecrets(name: string, text: string): string {
+  // A password that was not percent-encoded may have anything in it.
+  if (name === ('SOCKET_REDIS_URL' satisfies Variable)) text = text.replace(/^.*@/s, '…@');
   return text.replace(/\/\/[^/@\s,]*@/g, '//…@').replace(/(\/\/[^?#]*)[?#].*?(?=,\s*\w+:\/\/|$)/gs, '$1?…');
 }

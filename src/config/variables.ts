@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { CLUSTERS, PROVIDERS } from '../ports/socket-config.js';
+import { redisAddress } from './redis-address.js';
 
 const integer = (minimum: number, maximum: number) => {
   const allowed = `must be a whole number from ${minimum} to ${maximum}`;
@@ -72,14 +73,15 @@ const clientEvents = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
-/** What the URL means is read where it is used; here it is only told apart from nonsense. */
-const redisUrl = z
-  .string()
-  .regex(
-    /^(?:rediss?:\/\/[^\s/]+(?:\/\d+)?|rediss?-sentinel:\/\/[^\s/]+(?:\/\d+)?#[^\s#]+)$/,
+const redisUrl = z.string().transform((value, context) => {
+  const address = redisAddress(value);
+  if (address !== undefined) return address;
+  context.addIssue(
     'must be like redis://host:6379, rediss://:password@host:6379/0, redis://one:6379,two:6379 (a Redis Cluster) or ' +
-      'redis-sentinel://one:26379,two:26379/0#primary',
+      'redis-sentinel://one:26379,two:26379/0#primary; what is special in a password has to be percent-encoded',
   );
+  return z.NEVER;
+});
 
 /** Every variable of the library, its shape and its default. The order is the README's. */
 export const variables = z.object({

@@ -101,7 +101,7 @@ export interface Cluster {
    */
   leave(channel: string, subscriptions: number, userId: string | undefined, isDeliberate: boolean): void;
 
-  /** Who is present on a channel that this node has subscriptions of, in the order they came. */
+  /** Who is present on a channel that this node has subscriptions of. */
   roster(channel: string): ReadonlyMap<string, User>;
   /** What a cache channel remembers that this node has subscriptions of. */
   cached(channel: string): CachedEvent | undefined;

@@ -91,13 +91,22 @@ export const CLUSTERS = ['local', 'redis'] as const;
 /** One of {@link CLUSTERS}. */
 export type ClusterKind = (typeof CLUSTERS)[number];
 
+/** Where Redis is. */
+export interface RedisAddress {
+  /** The servers, or with `primary` the sentinels. Several without it are seeds of a Redis Cluster. */
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly username: string | undefined;
+  /** Never leaves the backend. */
+  readonly password: string | undefined;
+  readonly database: number;
+  readonly isTls: boolean;
+  /** The name by which sentinels know the server. */
+  readonly primary: string | undefined;
+}
+
 /** The Redis that the nodes of a cluster share. */
 export interface RedisConfig {
-  /**
-   * `redis://`, or `rediss://` for TLS; several hosts separated by commas are seeds of a Redis Cluster.
-   * `redis-sentinel://` (or `rediss-sentinel://`) names sentinels, and the primary's name behind `#`. May have a password.
-   */
-  readonly url?: string;
+  readonly address?: RedisAddress;
   /** What every key and every channel in Redis begins with: two applications on one Redis have two prefixes. */
   readonly prefix: string;
 }

@@ -1,3 +1,4 @@
+import { redisAddress } from '../../src/config/redis-address.js';
 import { inspect } from 'node:util';
 import { type Environment, socketConfig, type SocketSettings } from 'nestjs-switchboard';
 import { variables } from '../../src/config/variables.js';
@@ -119,6 +120,19 @@ describe("a secret's value", () => {
     for (const host of urls.match(/\w+\.example\.com/g) ?? []) expect(problemsOf(read)[0]).toContain(host);
   });
 
+  test.each([
+    'redis://:hunter2@redis.example.com/zero',
+    'rediss://user:hunter2@redis.example.com:6379/0/1',
+    'http://user:hunter2@redis.example.com',
+    'redis-sentinel://:hunter2@redis.example.com:26379/0',
+    'redis://redis.example.com/0?password=hunter2',
+  ])('never appears in the error when it is in the address of Redis: %s', (url) => {
+    const read = () => socketConfig({ SOCKET_CLUSTER: 'redis', SOCKET_REDIS_URL: url });
+    expect(problemsOf(read)).toEqual([expect.stringMatching(/^SOCKET_REDIS_URL: .*redis\.example\.com/)]);
+    expect(everythingAbout(read)).not.toContain('hunter2');
+    expect(everythingAbout(() => socketConfig({}, { redis: { url } }))).not.toContain('hunter2');
+  });
+
   test('is what it was, when it is a master key of 32 bytes', () => {
     const bytes = Buffer.from([...Array(32).keys()]);
     const config = socketConfig({ SOCKET_ENCRYPTION_MASTER_KEY: bytes.toString('base64') });
@@ -167,6 +181,9 @@ describe('settings in code', () => {
       SOCKET_MAX_BUFFERED_BYTES: '1',
       SOCKET_MAX_PRESENCE_MEMBERS: '1',
       SOCKET_UNAUTHORIZED_TIMEOUT_S: '1',
+      SOCKET_CLUSTER: 'local',
+      SOCKET_REDIS_URL: 'redis://environment.example.com',
+      SOCKET_REDIS_PREFIX: 'environment',
     };
     // Nothing is forgotten here.
     expect(Object.keys({ ...environment, NODE_ENV: '' }).sort()).toEqual(Object.keys(variables.shape).sort());
@@ -207,10 +224,17 @@ describe('settings in code', () => {
       },
       httpApi: { enabled: true, port: 2 },
       webhooks: { urls: ['https://code.example.com'], events: ['member_added'], privateTargets: true },
+      cluster: 'redis',
+      redis: { url: 'redis://code.example.com', prefix: 'code' },
     } as const;
     const given = { ...settings, encryptionMasterKey: encryptionMasterKey.toString('base64') };
     const config = socketConfig(environment, given);
-    expect(config).toEqual({ ...settings, encryptionMasterKey, gateway: { path: '', ...settings.gateway } });
+    expect(config).toEqual({
+      ...settings,
+      encryptionMasterKey,
+      gateway: { path: '', ...settings.gateway },
+      redis: { prefix: 'code', address: redisAddress(settings.redis.url) },
+    });
     expect(socketConfig({}, given)).toEqual(config);
   });
 

@@ -123,6 +123,22 @@ describe('the HTTP API', () => {
   });
 });
 
+describe('a cluster over Redis', () => {
+  test('needs to be told where that is, whichever way', () => {
+    const missing = 'SOCKET_REDIS_URL: is required by SOCKET_CLUSTER=redis; like redis://host:6379';
+    expect(problems({ SOCKET_CLUSTER: 'redis' })).toEqual([missing]);
+    expect(problems({}, { cluster: 'redis', redis: { prefix: 'shop' } })).toEqual([missing]);
+    expect(problems({ SOCKET_CLUSTER: 'redis' }, { redis: { url: 'redis://localhost' } })).toEqual([]);
+  });
+
+  test('is off although a Redis is there, until it is asked for', () => {
+    expect(socketConfig({ SOCKET_REDIS_URL: 'redis://localhost' })).toMatchObject({
+      cluster: 'local',
+      redis: { address: { hosts: [{ host: 'localhost', port: 6_379 }] }, prefix: 'switchboard' },
+    });
+  });
+});
+
 describe('a webhook target that is this machine or in its network', () => {
   test.each([
     ['http://127.0.0.1/hook', '127.0.0.1'],

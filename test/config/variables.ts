@@ -1,3 +1,4 @@
+import { redisAddress } from '../../src/config/redis-address.js';
 import type { SocketConfig } from 'nestjs-switchboard';
 
 /** One variable of the README's table: what it is without a value, and which values it takes. */
@@ -243,4 +244,43 @@ export const VARIABLES: readonly VariableRow[] = [
     bad: ['-1', '1.5', 'unlimited', '10k'],
     allowed: /whole number from 0 to \d+/,
   })),
+  {
+    variable: 'SOCKET_CLUSTER',
+    read: ({ cluster }) => cluster,
+    byDefault: 'local',
+    alongside: { SOCKET_REDIS_URL: 'redis://localhost' },
+    good: [
+      ['local', 'local'],
+      ['redis', 'redis'],
+    ],
+    bad: ['Redis', 'nats', 'true'],
+    allowed: /one of: local, redis/,
+  },
+  {
+    variable: 'SOCKET_REDIS_URL',
+    read: ({ redis }) => redis.address,
+    byDefault: undefined,
+    good: [
+      'redis://localhost',
+      'redis://user:p%40ss@redis.internal:6380/1',
+      'rediss://:secret@redis.internal',
+      'redis://[::1]:6379',
+      'redis://one:6379,two:6379',
+      'redis-sentinel://one:26379,two:26379/0#primary',
+      'rediss-sentinel://one#primary',
+    ].map((url) => [url, redisAddress(url)] as const),
+    bad: ['localhost:6379', 'http://localhost:6379', 'redis://', 'redis://host/zero', 'redis-sentinel://one'],
+    allowed: /like redis:\/\/host:6379, .*redis-sentinel:\/\/one:26379,two:26379\/0#primary/,
+  },
+  {
+    variable: 'SOCKET_REDIS_PREFIX',
+    read: ({ redis }) => redis.prefix,
+    byDefault: 'switchboard',
+    good: [
+      ['shop:eu-1_v2.0', 'shop:eu-1_v2.0'],
+      ['x'.repeat(64), 'x'.repeat(64)],
+    ],
+    bad: ['a b', 'a{b}', 'a/b', 'ä', 'x'.repeat(65)],
+    allowed: /1 to 64 letters, digits and \. _ : -/,
+  },
 ];

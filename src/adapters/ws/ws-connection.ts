@@ -31,6 +31,8 @@ export class WsConnection implements Connection {
   }
 
   pause(isPaused: boolean): void {
+    // A close has to be read.
+    if (this.socket.readyState !== WebSocket.OPEN) return;
     if (isPaused) this.socket.pause();
     else this.socket.resume();
   }

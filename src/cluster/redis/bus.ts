@@ -6,7 +6,7 @@ import {
 } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { channelType, userOfChannel } from '../../protocol/channel-name.js';
-import { type BusMessage, eventMessage, readBusMessage, terminateMessage } from './bus-message.js';
+import { type BusMessage, eventMessage, eventsOf, readBusMessage, terminateMessage } from './bus-message.js';
 import type { Leases } from './leases.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
@@ -19,6 +19,8 @@ const REMEMBER = script(REMEMBER_SCRIPT);
 
 /** What the bus brings that is not for the node itself. */
 export interface BusEvents {
+  /** Whether this node has subscriptions of a channel. */
+  readonly isHeard: (channel: string) => boolean;
   readonly rosterChanged: (
     channel: string,
     message: Extract<BusMessage, { kind: 'added' | 'removed' }>,
@@ -40,6 +42,7 @@ export interface BusParts {
 
 /** What nodes tell each other, over the pub/sub of Redis: each hears only of channels that it has subscribers of. */
 export class Bus {
+  readonly #ownEvents: string;
   #undelivered = 0;
   #malformed = 0;
   /** What this turn wants to hear, and what no more; it leaves together. */
@@ -49,7 +52,9 @@ export class Bus {
   constructor(
     private readonly parts: BusParts,
     private readonly events: BusEvents,
-  ) {}
+  ) {
+    this.#ownEvents = eventsOf(parts.leases.node);
+  }
 
   get statistics(): ClusterStatistics {
     return { undelivered: this.#undelivered, malformed: this.#malformed };
@@ -62,20 +67,15 @@ export class Bus {
       await this.#send((redis) => redis.publish(this.parts.keys.bus(channel), text), text.length);
       return;
     }
-    this.parts.remembered.sending(channel, message);
-    const stamp = await this.#send((redis) =>
-      run(
-        redis,
-        REMEMBER,
-        [
-          this.parts.keys.of(channel, 'cache'),
-          this.parts.keys.of(channel, 'missed'),
-          this.parts.keys.bus(channel),
-        ],
-        [storedText(message), CACHE_TTL_MS, text.slice(0, -1), redis.isSharded ? '1' : '0'],
-      ),
-    );
-    this.parts.remembered.sent(channel, message, Number(stamp));
+    const isHeard = this.events.isHeard(channel);
+    if (isHeard) this.parts.remembered.sending(channel, message);
+    try {
+      const stamp = await this.#remember(channel, message, text);
+      if (isHeard) this.parts.remembered.sent(channel, message, stamp);
+    } catch (error) {
+      if (isHeard) this.parts.remembered.failed(channel);
+      throw error;
+    }
   }
 
   /** Tells the nodes where a user is signed in to end those connections. */
@@ -96,15 +96,16 @@ export class Bus {
 
   /** What came from Redis. Whatever it is, it does no harm. */
   receive(redisChannel: string, text: string): void {
+    // Its own events come back to it, and are the most of what does.
+    if (text.startsWith(this.#ownEvents)) return;
     const about = this.parts.keys.read(redisChannel);
     const isTooLong = this.parts.maximumLength !== 0 && text.length > this.parts.maximumLength;
     const message = isTooLong ? undefined : readBusMessage(text);
     try {
       if (about === undefined || message === undefined || !this.#pass(about, message))
         this.#drop(redisChannel);
-    } catch {
-      // A value nested too deeply to be written again, say.
-      this.#drop(redisChannel);
+    } catch (error) {
+      this.parts.logger.error(`Unexpected error while handling another node's message: ${String(error)}`);
     }
   }
 
@@ -115,7 +116,9 @@ export class Bus {
     switch (message.kind) {
       case 'event':
         if (message.node === this.parts.leases.node) return true;
-        if (message.stamp !== undefined) this.parts.remembered.sent(channel, message.message, message.stamp);
+        if (message.stamp !== undefined && this.events.isHeard(channel)) {
+          this.parts.remembered.sent(channel, message.message, message.stamp);
+        }
         this.parts.self.deliver(channel, message.message);
         return true;
       case 'terminate':
@@ -145,6 +148,22 @@ export class Bus {
         `A message on the Redis channel ${name} was dropped: no node of this cluster sent it`,
       );
     }
+  }
+
+  /** @returns which of the channel's events it is */
+  async #remember(channel: string, message: ChannelMessage, text: string): Promise<number> {
+    const { keys } = this.parts;
+    const stamp = await this.#send(
+      (redis) =>
+        run(
+          redis,
+          REMEMBER,
+          [keys.of(channel, 'cache'), keys.of(channel, 'missed'), keys.bus(channel)],
+          [storedText(message), CACHE_TTL_MS, text.slice(0, -1), redis.isSharded ? '1' : '0'],
+        ),
+      2 * text.length,
+    );
+    return Number(stamp);
   }
 
   async #send<T>(command: (redis: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {

@@ -17,7 +17,8 @@ interface Waiting {
 }
 
 /** A failed step is made again after so long, when the connection is still there. */
-const RETRY_MS = 500;
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 8_000;
 /** Our timers and Redis's clock do not tick together. */
 const GRACE_SLACK_MS = 5;
 
@@ -48,10 +49,15 @@ export class ChannelLink {
   #mayBeCounted = false;
   /** Whether everybody was told that the channel is occupied, on this node's account. */
   #isAnnounced = false;
-  /** What Redis had, besides what this node had told it, when it lost its data. */
+  /** Under which name this node was counted in last; empty where it was not. */
+  #countedAs = '';
+  /** Whether Redis has lost its data. */
+  #isLost = false;
+  /** What it had then, or may have had, besides what this node had told it. */
   #lost: Pick<ChannelRequest, 'seeds' | 'kept'> | undefined;
-  /** Whether what is new waits, because others may not have told what is old. */
-  #isHoldingNews = false;
+  /** How often everything had to be told anew. */
+  #generation = 0;
+  #retryMs = FIRST_RETRY_MS;
   #isDirty = false;
   #running: Promise<void> | undefined;
   #isGone = false;
@@ -69,7 +75,10 @@ export class ChannelLink {
     const isPresence = this.#kind === 'presence';
     this.#holdings = isPresence ? new Holdings() : NO_HOLDINGS;
     this.roster = isPresence ? this.#newRoster() : NO_ROSTER;
-    this.#lone = new LoneRoster(this.roster, host.clock, host.graceMs, host.maximumMembers);
+    this.#lone = new LoneRoster(this.roster, host.clock, host.graceMs, host.maximumMembers, (userId) => {
+      this.#holdings.missed(userId);
+      this.#forgetIfIdle();
+    });
     this.#alarm = new Alarm(host.clock, () => {
       this.#isDue = true;
       this.#touch();
@@ -87,7 +96,10 @@ export class ChannelLink {
 
   join(subscriptions: number, user: User | undefined, done: Joined): void {
     this.#subscriptions = subscriptions;
-    if (user !== undefined) this.#holdings.join(user.id, infoText(user.info));
+    if (user !== undefined) {
+      this.#holdings.join(user.id, infoText(user.info));
+      this.#lone.stay(user.id);
+    }
     this.#waiting.push({ userId: user?.id, done });
     this.#touch();
   }
@@ -96,8 +108,12 @@ export class ChannelLink {
     this.#subscriptions = subscriptions;
     this.#isDeliberate = isDeliberate;
     if (userId !== undefined) {
-      this.#holdings.leave(userId, isDeliberate);
-      if (!this.host.isUp) this.#lone.leave(userId, isDeliberate);
+      const isTelling = this.#running !== undefined && this.host.isUp;
+      this.#holdings.leave(userId, isDeliberate, isTelling);
+      // Whom Redis was not told of it cannot tell gone.
+      if (!isTelling && (!this.host.isUp || !this.#holdings.isTold(userId))) {
+        this.#lone.leave(userId, isDeliberate);
+      }
     }
     this.#touch();
   }
@@ -119,11 +135,14 @@ export class ChannelLink {
   reset(isLost: boolean): void {
     this.#isEnlisted = false;
     this.#isCounted = false;
+    this.#generation++;
     // Who came and went while Redis was away is news to nobody.
     for (const id of this.#lone.end()) if (!this.#holdings.isTold(id)) this.roster.remove(id);
-    if (!isLost) return;
-    this.#isHoldingNews = true;
-    this.#lost = { seeds: this.#seeds(), kept: this.#subscriptions === 0 && this.isExpecting };
+    this.#isLost ||= isLost;
+    this.#lost = {
+      seeds: this.#isLost || this.#subscriptions > 0 ? this.#seeds() : [],
+      kept: isLost && this.#subscriptions === 0 && this.isExpecting,
+    };
   }
 
   /** Whether Redis had anything from this node when it lost its data. */
@@ -139,14 +158,14 @@ export class ChannelLink {
 
   /** Every node has told Redis by now what it had lost. */
   async tellNews(): Promise<void> {
-    if (!this.#isHoldingNews) return;
-    this.#isHoldingNews = false;
-    if (!this.#isCounted || this.#holdings.joins().length > 0) await this.refresh();
+    if (!this.#isCounted || this.#waiting.length > 0 || this.#holdings.joins().length > 0)
+      await this.refresh();
   }
 
   /** Redis is gone: nobody waits for it. */
   goAlone(): void {
     for (const [id, isDeliberate] of this.#holdings.departed) this.#lone.leave(id, isDeliberate);
+    for (const [id] of this.#holdings.expected()) this.#lone.leave(id, false);
     this.#answerLocally();
   }
 
@@ -177,15 +196,24 @@ export class ChannelLink {
 
   #touch(): void {
     this.#isDirty = true;
-    if (!this.host.isUp) this.#answerLocally();
-    else this.#running ??= this.#run();
+    if (!this.host.isUp) {
+      this.#answerLocally();
+      this.#forgetIfIdle();
+    } else if (!this.host.isHoldingNews || this.isOldNews) this.#running ??= this.#run();
+  }
+
+  /** While Redis is away nothing is kept of a channel that nobody is on, and that Redis knows nothing of. */
+  #forgetIfIdle(): void {
+    const isKept = this.#subscriptions > 0 || this.#isToBeTold || this.isExpecting || this.#lone.isExpecting;
+    if (!isKept && !this.host.isUp && this.#running === undefined) this.host.forget(this.name);
   }
 
   async #run(): Promise<void> {
     try {
       // What else this turn brings goes into the same step.
       await Promise.resolve();
-      while (this.#isDirty && this.host.isUp && !this.#isGone) await this.#step();
+      while (this.#isDirty && this.host.isUp && !this.#isGone) await this.host.inTurn(() => this.#step());
+      this.#retryMs = FIRST_RETRY_MS;
     } catch (error) {
       // What has become of the step is not known, so the next one says it all.
       this.#isCounted = false;
@@ -193,7 +221,9 @@ export class ChannelLink {
       this.#answerLocally();
       if (this.host.isUp) {
         this.host.failed(this.name, error);
-        this.#alarm.set(RETRY_MS);
+        // Not all channels at once, and less and less often.
+        this.#alarm.set(this.#retryMs * (1 + Math.random()));
+        this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
       }
     } finally {
       this.#running = undefined;
@@ -204,18 +234,25 @@ export class ChannelLink {
     this.#isDirty = false;
     const isToBeTold = this.#subscriptions > 0 || this.#isToBeTold;
     if (!this.#isEnlisted && isToBeTold) {
+      const generation = this.#generation;
       await this.host.enlist(this.name);
-      this.#isEnlisted = true;
+      // It may have been for a connection, or under a name, that is no more.
+      this.#isEnlisted = generation === this.#generation;
+      if (!this.#isEnlisted) this.#isDirty = true;
     }
     if (isToBeTold) await this.#sync();
     else if (this.#isDue) await this.#settle();
     if (this.#isWanted()) return;
     if (this.#isEnlisted) await this.host.mute(this.name);
     this.#isEnlisted = false;
-    if (this.#isWanted() || this.isExpecting) return;
+    if (!this.#isOver()) return;
     await this.host.strike(this.name);
     // Nothing can come between this and the next line.
-    if (!this.#isWanted()) this.host.forget(this.name);
+    if (this.#isOver()) this.host.forget(this.name);
+  }
+
+  #isOver(): boolean {
+    return !this.#isWanted() && !this.isExpecting;
   }
 
   /** Whether this node has subscriptions, or something has changed since the step began. */
@@ -230,20 +267,23 @@ export class ChannelLink {
   }
 
   async #settle(): Promise<void> {
-    this.#isDue = false;
     const request = this.#request('settle', []);
     const { latest } = this.roster;
     const reply = await this.host.occupy(this.name, request);
-    if (reply.unknown !== true) this.#apply(reply, request, latest);
+    if (reply.unknown === true) return;
+    this.#apply(reply, request, latest);
+    this.#tellCount(reply);
   }
 
   async #sync(): Promise<void> {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    // Whoever is news waits for the step that tells it.
+    const { isHoldingNews } = this.host;
+    const waiting = this.#waiting.filter((one) => !isHoldingNews || this.#isOld(one));
+    this.#waiting = this.#waiting.filter((one) => !waiting.includes(one));
     try {
       const request = this.#request('sync', waiting);
       const { latest } = this.roster;
-      this.#isDue = false;
+      const generation = this.#generation;
       this.#mayBeCounted ||= request.count > 0;
       const reply = await this.host.occupy(this.name, request);
       if (reply.unknown === true) {
@@ -254,35 +294,42 @@ export class ChannelLink {
         return;
       }
       this.#isCounted = this.#mayBeCounted = this.#isAnnounced = request.count > 0;
-      this.#lost = undefined;
-      this.#apply(reply, request, latest);
-      for (const { userId, done } of waiting) {
-        if (userId !== undefined && reply.refused.includes(userId)) done('full');
-        else done();
+      this.#countedAs = request.count > 0 ? this.host.leaseName : '';
+      if (generation === this.#generation) {
+        this.#lost = undefined;
+        this.#isLost = false;
+      } else {
+        this.#isCounted = false;
+        this.#isDirty = true;
       }
-      if (reply.count !== undefined) this.host.self.counted(this.name, reply.count);
-      if (reply.recountMs !== undefined) this.#alarm.set(reply.recountMs + GRACE_SLACK_MS);
+      this.#apply(reply, request, latest);
+      for (const one of waiting.splice(0)) this.#answer(one, reply.refused);
+      this.#tellCount(reply);
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting];
       throw error;
     }
   }
 
+  #isOld({ userId }: Waiting): boolean {
+    return userId === undefined || this.#holdings.isTold(userId);
+  }
+
   /** What Redis does not know yet. */
   #request(mode: 'sync' | 'settle', waiting: readonly Waiting[]): ChannelRequest {
     const full = !this.#isCounted;
-    const isLost = this.#lost !== undefined;
-    const isHoldingNews = this.#isHoldingNews && waiting.length === 0;
     return {
       mode,
       kind: this.#kind,
       count: this.#subscriptions,
       full,
-      base: full ? this.#holdings.base(isLost) : [],
-      quiet: isLost && this.#isAnnounced,
+      base: full ? this.#holdings.base() : [],
+      lost: this.#isLost,
+      countedAs: this.#countedAs,
       seeds: this.#lost?.seeds ?? [],
       kept: this.#lost?.kept ?? false,
-      joins: isHoldingNews ? [] : this.#holdings.joins(),
+      joins: this.host.isHoldingNews ? [] : this.#holdings.joins(),
+      awaited: waiting.flatMap(({ userId }) => userId ?? []),
       leaves: this.#holdings.leaves(),
       deliberate: this.#isDeliberate,
       known: String(this.roster.version),
@@ -291,7 +338,8 @@ export class ChannelLink {
     };
   }
 
-  #apply(reply: OccupancyChange, { joins, leaves }: ChannelRequest, latest: number): void {
+  #apply(reply: OccupancyChange, request: ChannelRequest, latest: number): void {
+    const { joins, leaves, count, seeds } = request;
     const isExpecting = reply.graceMs !== undefined;
     const left = leaves.map(([id]) => id);
     this.#holdings.told(joins, reply.refused, left, isExpecting);
@@ -299,13 +347,27 @@ export class ChannelLink {
       if (this.roster.fit(Number(version)) === 'next') this.roster.change(Number(version), id, info);
     }
     if (reply.roster !== undefined && Number(reply.version) >= this.roster.version) {
-      this.roster.replace(Number(reply.version), reply.roster, (id) => this.#holdings.isWanted(id));
+      const gone = new Set(leaves.filter(([, isDeliberate]) => isDeliberate).map(([id]) => id));
+      this.roster.replace(
+        Number(reply.version),
+        reply.roster,
+        (id) => this.#holdings.isWanted(id),
+        (id) => gone.has(id),
+      );
     }
     if (this.roster.isBehind(latest)) this.#isDirty = true;
     for (const event of reply.events) this.host.self.happened({ ...event, channel: this.name });
     const { status } = reply;
     if (status !== undefined) this.host.statusChanged(this.name, Number(status.version), status.online);
-    if (reply.graceMs !== undefined) this.#alarm.set(reply.graceMs + GRACE_SLACK_MS);
+    // Whoever began a grace period ends it, and not everybody who hears of it.
+    const isOurs = this.#isDue || leaves.length > 0 || count === 0 || seeds.length > 0;
+    this.#isDue = false;
+    if (reply.graceMs !== undefined && isOurs) this.#alarm.set(reply.graceMs + GRACE_SLACK_MS);
+  }
+
+  #tellCount({ count, recountMs }: OccupancyChange): void {
+    if (count !== undefined) this.host.self.counted(this.name, count);
+    if (recountMs !== undefined) this.#alarm.set(recountMs + GRACE_SLACK_MS);
   }
 
   /** Who is there, as far as this node can tell, and not through this node. */
@@ -321,10 +383,21 @@ export class ChannelLink {
   #answerLocally(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { userId, done } of waiting) {
+    for (const one of waiting) {
+      const { userId } = one;
       const info = userId === undefined ? undefined : this.#holdings.infoOf(userId);
-      if (userId === undefined || info === undefined) done();
-      else done(this.#lone.join(userId, infoOf(info)) ? undefined : 'full');
+      const isIn = userId === undefined || info === undefined || this.#lone.join(userId, infoOf(info));
+      this.#answer(one, isIn ? [] : [userId]);
+    }
+  }
+
+  /** Nobody's answer depends on how another takes it. */
+  #answer({ userId, done }: Waiting, refused: readonly string[]): void {
+    try {
+      if (userId !== undefined && refused.includes(userId)) done('full');
+      else done();
+    } catch (error) {
+      this.host.failed(this.name, error);
     }
   }
 }

@@ -1,5 +1,6 @@
+import pLimit from 'p-limit';
 import pMap from 'p-map';
-import type { Clock } from '../../ports/clock.js';
+import type { Clock, Timer } from '../../ports/clock.js';
 import type { ClusterNode } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
@@ -9,7 +10,13 @@ import type { BusMessage } from './bus-message.js';
 import { ChannelLink } from './channel-link.js';
 import type { ChannelRequest, LinkHost } from './link-host.js';
 import type { Leases } from './leases.js';
-import { kindOf, OCCUPANCY_SCRIPT, type OccupancyReply, readOccupancyReply } from './occupancy-script.js';
+import {
+  kindOf,
+  OCCUPANCY_SCRIPT,
+  type OccupancyReply,
+  type OccupancyRequest,
+  readOccupancyReply,
+} from './occupancy-script.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
 import { run, script } from './redis-scripts.js';
@@ -20,7 +27,9 @@ const OCCUPANCY = script(OCCUPANCY_SCRIPT);
 /** So many channels are restored at a time when Redis is back: fast, and no storm. */
 const RESTORE_CONCURRENCY = 256;
 /** Where its data is lost, nodes first tell it what everybody knew, and so much later what is new since. */
-const NEWS_MS = 1_000;
+const NEWS_MS = 1_500;
+/** So many steps are under way at a time: more of them would take no less time, and hold up everything else. */
+const STEPS = 512;
 const FAILURE_LOG_MS = 10_000;
 
 /** What the links share. */
@@ -40,6 +49,8 @@ export interface LinkParts {
 /** Every channel that this node has a part in. */
 export class ChannelLinks implements LinkHost {
   readonly #links = new Map<string, ChannelLink>();
+  readonly #turns = pLimit(STEPS);
+  #news: Timer | undefined;
   #toldFailureAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly parts: LinkParts) {}
@@ -60,12 +71,24 @@ export class ChannelLinks implements LinkHost {
     return this.parts.link.isUp;
   }
 
+  get leaseName(): string {
+    return this.parts.leases.name;
+  }
+
   get graceMs(): number {
     return this.parts.config.gateway.presenceGraceMs;
   }
 
   get maximumMembers(): number {
     return this.parts.config.gateway.limits.presenceMembers;
+  }
+
+  get isHoldingNews(): boolean {
+    return this.#news !== undefined;
+  }
+
+  inTurn(step: () => Promise<void>): Promise<void> {
+    return this.#turns(step);
   }
 
   find(channel: string): ChannelLink | undefined {
@@ -89,11 +112,16 @@ export class ChannelLinks implements LinkHost {
   async restore(isLost: boolean): Promise<void> {
     const links = [...this.#links.values()];
     for (const link of links) link.reset(isLost);
+    if (isLost) this.#holdNews();
     const first = isLost ? links.filter(({ isOldNews }) => isOldNews) : links;
     await pMap(first, (link) => link.refresh(), { concurrency: RESTORE_CONCURRENCY });
-    if (!isLost) return;
-    this.clock.after(NEWS_MS, () => {
-      void pMap([...this.#links.values()], (link) => link.tellNews(), { concurrency: RESTORE_CONCURRENCY });
+  }
+
+  #holdNews(): void {
+    this.#news?.cancel();
+    this.#news = this.clock.after(NEWS_MS, () => {
+      this.#news = undefined;
+      for (const link of [...this.#links.values()]) void link.tellNews();
     });
   }
 
@@ -110,9 +138,11 @@ export class ChannelLinks implements LinkHost {
       count: 0,
       full: false,
       base: [],
-      quiet: false,
+      lost: false,
+      countedAs: '',
       seeds: [],
       kept: false,
+      awaited: [],
       joins: [],
       leaves: [],
       deliberate: false,
@@ -125,9 +155,10 @@ export class ChannelLinks implements LinkHost {
     const reply = await this.#run(channel, node, gone);
     if (reply.unknown === true) return;
     for (const event of reply.events) this.self.happened({ ...event, channel });
-    if (reply.graceMs === undefined) return;
+    const later = [reply.graceMs, reply.recountMs].filter((ms) => ms !== undefined);
+    if (later.length === 0) return;
     await this.#note(channel);
-    this.of(channel).expect(reply.graceMs);
+    this.of(channel).expect(Math.min(...later));
   }
 
   /** Resolves when nothing is under way any more, to whether somebody may come back whom this node would have told gone. */
@@ -137,6 +168,7 @@ export class ChannelLinks implements LinkHost {
   }
 
   close(): void {
+    this.#news?.cancel();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
@@ -193,7 +225,11 @@ export class ChannelLinks implements LinkHost {
     await link.use(({ client }) => client.sadd(keys.channelsOf(leases.name), channel));
   }
 
-  async #run(channel: string, node: string, request: ChannelRequest): Promise<OccupancyReply> {
+  async #run(
+    channel: string,
+    node: string,
+    request: ChannelRequest & Pick<OccupancyRequest, 'store'>,
+  ): Promise<OccupancyReply> {
     const { config, keys, link } = this.parts;
     const answer = await link.use((redis) => {
       const values = {
@@ -205,7 +241,7 @@ export class ChannelLinks implements LinkHost {
         sharded: redis.isSharded,
       };
       return run(redis, OCCUPANCY, keys.occupancy(channel, node), [JSON.stringify(values)]);
-    });
+    }, request.store?.text.length);
     return readOccupancyReply(answer);
   }
 }

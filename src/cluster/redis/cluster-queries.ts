@@ -24,8 +24,12 @@ export class ClusterQueries {
   ) {}
 
   /** What is known of a channel. */
-  async channel(name: string): Promise<ChannelInfo> {
-    const [counts, userIds, stored, ttlMs] = await this.#look(name);
+  channel(name: string): Promise<ChannelInfo> {
+    return this.#channel(name, true);
+  }
+
+  async #channel(name: string, isCacheWanted: boolean): Promise<ChannelInfo> {
+    const [counts, userIds, stored, ttlMs] = await this.#look(name, isCacheWanted);
     const cached = stored === '' ? undefined : readStored(stored);
     return {
       name,
@@ -46,7 +50,7 @@ export class ClusterQueries {
     );
     const names = new Set(lists.flat());
     const wanted = [...names].filter((name) => name.startsWith(prefix) && userOfChannel(name) === undefined);
-    const channels = await pMap(wanted, (name) => this.channel(name), { concurrency: CONCURRENCY });
+    const channels = await pMap(wanted, (name) => this.#channel(name, false), { concurrency: CONCURRENCY });
     return channels.filter(({ isOccupied }) => isOccupied);
   }
 
@@ -62,14 +66,14 @@ export class ClusterQueries {
 
   /** Whether a user is signed in anywhere, and which of the user's changes that is. */
   async status(userId: string): Promise<{ readonly isOnline: boolean; readonly version: number }> {
-    const [counts, , , , version] = await this.#look(userChannel(userId));
+    const [counts, , , , version] = await this.#look(userChannel(userId), false);
     return { isOnline: counts.length > 0, version: Number(version) };
   }
 
-  async #look(channel: string): Promise<z.output<typeof look>> {
+  async #look(channel: string, isCacheWanted: boolean): Promise<z.output<typeof look>> {
     const keys = (['nodes', 'members', 'cache', 'version'] as const).map((what) =>
       this.keys.of(channel, what),
     );
-    return look.parse(await this.link.use((redis) => run(redis, LOOK, keys, [])));
+    return look.parse(await this.link.use((redis) => run(redis, LOOK, keys, [isCacheWanted ? '1' : '0'])));
   }
 }

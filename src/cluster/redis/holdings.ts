@@ -16,9 +16,15 @@ export class Holdings {
     this.#expected.delete(id);
   }
 
-  leave(id: string, isDeliberate: boolean): void {
+  /** @param isTelling whether Redis may just be told of the user */
+  leave(id: string, isDeliberate: boolean, isTelling = false): void {
     this.#wanted.delete(id);
-    this.#departed.set(id, isDeliberate);
+    if (isTelling || this.#told.has(id)) this.#departed.set(id, isDeliberate);
+  }
+
+  /** The user did not come back in time, as far as this node could tell: nobody waits for another time. */
+  missed(id: string): void {
+    if (this.#departed.has(id)) this.#departed.set(id, true);
   }
 
   /** Nobody waits for the user any more. */
@@ -61,13 +67,9 @@ export class Holdings {
       .map((id) => [id, this.#departed.get(id) === true] as const);
   }
 
-  /**
-   * Everybody whom Redis was told of before.
-   *
-   * @param isLost whether Redis has lost it: then who went since has to be there first, to be told gone
-   */
-  base(isLost: boolean): readonly Entry[] {
-    return [...this.#told].filter(([id]) => isLost || this.#wanted.has(id));
+  /** Everybody whom Redis was told of before, with those who went since. */
+  base(): readonly Entry[] {
+    return [...this.#told];
   }
 
   /** Who went a moment ago and may come back. */

@@ -13,7 +13,7 @@ const RENEWAL_MS = 2_000;
 /** Nobody is silent for so long while Redis is there. A lease that was renewed just before it is still good after it. */
 const SILENCE_MS = LEASE_MS - RENEWAL_MS - 1_000;
 /** So many channels of a node that is gone are cleared at a time. */
-const REAPING_CONCURRENCY = 32;
+const REAPING_CONCURRENCY = 256;
 
 const RENEW = script(RENEW_SCRIPT);
 const RESIGN = script(RESIGN_SCRIPT);
@@ -25,6 +25,7 @@ export interface LeaseEvents {
   readonly lapsed: (isLost: boolean) => void;
   /** Clears away what a node had on a channel. */
   readonly reap: (channel: string, node: string, since: number, isLast: boolean) => Promise<void>;
+  /** Told once of each problem. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -41,6 +42,11 @@ export class Leases {
   #isAttending = false;
   #timer: Timer | undefined;
   #renewing: Promise<void> | undefined;
+  readonly #clearing = new Map<string, Promise<void>>();
+  /** Whether everything has to be told anew, and whether that is because Redis has lost its data. */
+  #hasLapsed = false;
+  #isLost = false;
+  #problem: string | undefined;
 
   constructor(
     private readonly link: RedisLink,
@@ -59,6 +65,10 @@ export class Leases {
     return name.startsWith(`${this.node}.`);
   }
 
+  get isAttending(): boolean {
+    return this.#isAttending;
+  }
+
   /** Takes part from now on; resolves when that is known to the others, or cannot be told. */
   async attend(): Promise<void> {
     if (this.#isAttending) return;
@@ -72,6 +82,11 @@ export class Leases {
     const before = this.#epoch;
     if (this.#isAttending) await this.renew();
     return before !== undefined && before !== this.#epoch;
+  }
+
+  /** Why the lease was not renewed; nothing while it is. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** Renews the lease, and clears away whoever has none any more. Never rejects; whoever comes meanwhile joins in. */
@@ -93,6 +108,7 @@ export class Leases {
     this.stop();
     await this.#renewing;
     this.stop();
+    await Promise.all(this.#clearing.values());
     if (!this.#isRegistered) return;
     const { nodes, claims, resigned, epoch, heard } = this.keys;
     const areOthers = await this.link.use((redis) =>
@@ -124,37 +140,58 @@ export class Leases {
   async #renew(): Promise<void> {
     try {
       const [epoch, isGood, over] = await this.#ask();
-      const isLost = this.#epoch !== undefined && this.#epoch !== epoch;
+      this.#isLost ||= this.#epoch !== undefined && this.#epoch !== epoch;
       this.#epoch = epoch;
-      if (isGood === 0 && this.#isRegistered) await this.#lapse(isLost);
+      this.#clearAll(over);
+      if (isGood === 0 && this.#isRegistered) await this.#lapse();
       this.#isRegistered = true;
-      for (let index = 0; index < over.length; index += 2) {
-        const [node = '', since = '0'] = over.slice(index, index + 2);
-        await this.#clear(node, Number(since), false);
-      }
+      if (this.#hasLapsed) this.events.lapsed(this.#isLost);
+      this.#hasLapsed = this.#isLost = false;
+      this.#problem = undefined;
     } catch (error) {
-      if (this.link.isUp) this.events.failed(error);
+      const problem = String(error);
+      if (this.link.isUp && this.#problem !== problem) this.events.failed(error);
+      this.#problem = problem;
     }
   }
 
   async #ask(): Promise<z.output<typeof renewal>> {
     const { nodes, epoch, heard, claims } = this.keys;
     const isNew = this.#isRegistered ? '0' : '1';
-    const values = [this.name, LEASE_MS, randomBytes(8).toString('hex'), isNew, SILENCE_MS];
-    return renewal.parse(
-      await this.link.use((redis) => run(redis, RENEW, [nodes, epoch, heard, claims], values)),
+    const clearing = JSON.stringify([...this.#clearing.keys()]);
+    const values = [this.name, LEASE_MS, randomBytes(8).toString('hex'), isNew, SILENCE_MS, clearing];
+    const [answer] = await this.link.use((redis) =>
+      // The way back is as quiet as the day is when nobody speaks: only an answer tells whether it is there.
+      Promise.all([run(redis, RENEW, [nodes, epoch, heard, claims], values), redis.ping()]),
     );
+    return renewal.parse(answer);
   }
 
-  async #lapse(isLost: boolean): Promise<void> {
+  /** Redis does not know this node: from now on it is another one. */
+  async #lapse(): Promise<void> {
     const old = this.name;
+    this.#hasLapsed = true;
     this.#incarnation++;
     this.#isRegistered = false;
-    await this.#ask();
-    this.#isRegistered = true;
+    const [, , over] = await this.#ask();
+    this.#clearAll(over);
     // Something may have been written under the old name after it was cleared away.
     await this.link.use(({ client }) => client.hset(this.keys.claims, old, '0 0'));
-    this.events.lapsed(isLost);
+  }
+
+  /** Beside everything else: it may take longer than a lease. */
+  #clearAll(over: readonly string[]): void {
+    for (let index = 0; index < over.length; index += 2) {
+      const [node = '', since = '0'] = over.slice(index, index + 2);
+      if (this.#clearing.has(node)) continue;
+      const clearing = this.#clear(node, Number(since), false)
+        .catch((error: unknown) => {
+          // Whoever is there when the claim is over goes on with it.
+          if (this.link.isUp) this.events.failed(error);
+        })
+        .finally(() => this.#clearing.delete(node));
+      this.#clearing.set(node, clearing);
+    }
   }
 
   async #clear(node: string, since: number, isLast: boolean): Promise<void> {

@@ -8,9 +8,15 @@ export interface LinkHost {
   /** Whom to tell what happened. */
   readonly self: ClusterNode;
   readonly isUp: boolean;
+  /** The name under which Redis has what this node holds. */
+  readonly leaseName: string;
   readonly graceMs: number;
   /** The most members of a presence channel; 0 allows any number. */
   readonly maximumMembers: number;
+  /** Whether Redis has lost its data and other nodes may not have told it again: what is new has to wait. */
+  readonly isHoldingNews: boolean;
+  /** Takes a step when it is its turn: not everything can be done at once. */
+  inTurn(step: () => Promise<void>): Promise<void>;
   /** Runs the script for a channel. Rejects when Redis is not there. */
   occupy(channel: string, request: ChannelRequest): Promise<OccupancyReply>;
   /** Hears of the channel from now on, and writes down that this node has a part in it. */

@@ -12,19 +12,26 @@ export class LoneRoster {
     private readonly graceMs: number,
     /** The most members; 0 allows any number. */
     private readonly maximum: number,
+    /** A member's grace period is over. */
+    private readonly gone: (id: string) => void,
   ) {}
+
+  /** Whether anybody may come back. */
+  get isExpecting(): boolean {
+    return this.#leaving !== undefined && this.#leaving.size > 0;
+  }
 
   /** @returns whether the user was let in */
   join(id: string, info: unknown): boolean {
     const { users } = this.roster;
     if (this.maximum !== 0 && users.size >= this.maximum && !users.has(id)) return false;
-    this.#stay(id);
+    this.stay(id);
     this.roster.add({ id, info });
     return true;
   }
 
   leave(id: string, isDeliberate: boolean): void {
-    this.#stay(id);
+    this.stay(id);
     if (isDeliberate || this.graceMs === 0) {
       this.roster.remove(id);
       return;
@@ -32,6 +39,7 @@ export class LoneRoster {
     const timer = this.clock.after(this.graceMs, () => {
       this.#leaving?.delete(id);
       this.roster.remove(id);
+      this.gone(id);
     });
     (this.#leaving ??= new Map()).set(id, timer);
   }
@@ -39,11 +47,12 @@ export class LoneRoster {
   /** Redis is back, and says from now on. @returns who was about to leave */
   end(): readonly string[] {
     const ids = [...(this.#leaving?.keys() ?? [])];
-    for (const id of ids) this.#stay(id);
+    for (const id of ids) this.stay(id);
     return ids;
   }
 
-  #stay(id: string): void {
+  /** The member is here. */
+  stay(id: string): void {
     this.#leaving?.get(id)?.cancel();
     this.#leaving?.delete(id);
   }

@@ -19,16 +19,20 @@ export interface OccupancyRequest {
   readonly count: number;
   /** Whether Redis may know nothing of this node, or something that is not so: `base` and `changes` say it all. */
   readonly full: boolean;
-  /** The users that the node has told Redis of before. */
+  /** The users that the node has told Redis of before, with those who left since. */
   readonly base: readonly (readonly [id: string, info: string])[];
-  /** Whether everybody knows of those already: Redis has lost its data, the nodes have not. */
-  readonly quiet: boolean;
+  /** Whether Redis has lost its data, and the nodes have not. */
+  readonly lost: boolean;
+  /** The name under which the node was counted in last; empty where it was not. */
+  readonly countedAs: string;
   /**
    * Who was there when Redis lost its data, through other nodes or through none. They are given the time to be claimed.
    */
   readonly seeds: readonly (readonly [id: string, info: string])[];
   /** Whether the channel was only kept, for subscribers who may come back, when Redis lost its data. */
   readonly kept: boolean;
+  /** Those of `joins` who are not let in when the channel is full: the others are in already. */
+  readonly awaited: readonly string[];
   readonly joins: readonly (readonly [id: string, info: string])[];
   readonly leaves: readonly (readonly [id: string, isDeliberate: boolean])[];
   /** Whether the channel's last subscriber left deliberately. */
@@ -111,6 +115,10 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local reply = { changes = {}, events = {}, refused = {} }
 
+-- Everybody knows of what was told before, also where only this channel's part of the data is gone.
+local isQuiet = r.full and r.countedAs ~= '' and
+  (r.lost or (r.countedAs == r.node and redis.call('HEXISTS', nodes, r.node) == 0))
+
 local function isOccupied()
   return redis.call('HLEN', nodes) > 0 or redis.call('HLEN', members) > 0 or redis.call('ZSCORE', leaving, '') ~= false
 end
@@ -147,23 +155,35 @@ local function remove(id)
   publish(bus, '"k":"removed","r":"' .. version .. '","id":' .. cjson.encode(id))
 end
 
+local function renew(id, info)
+  redis.call('HSET', members, id, info)
+  local version = nextVersion()
+  table.insert(reply.changes, { version = version, id = id, info = info })
+  publish(bus, '"k":"added","r":"' .. version .. '","id":' .. cjson.encode(id) .. ',"info":' .. cjson.encode(info))
+end
+
+local isAwaited = {}
+for _, id in ipairs(r.awaited) do isAwaited[id] = true end
+
 local function join(id, info, isQuiet)
   local known = redis.call('HGET', members, id)
-  if not known and not isQuiet and r.max > 0 and redis.call('HLEN', members) >= r.max then
+  if not known and isAwaited[id] and r.max > 0 and redis.call('HLEN', members) >= r.max then
     table.insert(reply.refused, id)
     return
   end
   if redis.call('SADD', held, id) == 1 then redis.call('HINCRBY', holds, id, 1) end
   redis.call('ZREM', leaving, id)
-  if not known then add(id, info, isQuiet) elseif known ~= info then redis.call('HSET', members, id, info) end
+  if not known then add(id, info, isQuiet) elseif known ~= info then renew(id, info) end
 end
 
 local function leave(id, isDeliberate)
   if redis.call('SREM', held, id) == 0 then return end
   if redis.call('HINCRBY', holds, id, -1) > 0 then return end
   redis.call('HDEL', holds, id)
-  local deadline = (r.since or now) + r.graceMs
-  if isDeliberate or deadline <= now then remove(id) else redis.call('ZADD', leaving, deadline, id) end
+  local deadline = (r.since or now) + (isDeliberate and 0 or r.graceMs)
+  -- Others may not have told yet that they have the user too.
+  if isQuiet then deadline = now + math.max(r.graceMs, ${SETTLED_MS}) end
+  if deadline <= now then remove(id) else redis.call('ZADD', leaving, deadline, id) end
 end
 
 -- Somebody may come back whom nobody holds, and whom nobody was told to have gone.
@@ -195,10 +215,10 @@ if wasOccupied and not isOccupied() then
   wasOccupied = false
 end
 if r.mode == 'sync' and r.count > 0 and not wasOccupied then
-  if not r.quiet then happened({ name = 'channel_occupied' }) end
+  if not isQuiet then happened({ name = 'channel_occupied' }) end
   wasOccupied = true
 end
-if r.mode == 'sync' then
+if r.mode == 'sync' and (r.lost or isQuiet) then
   for _, user in ipairs(r.seeds) do seed(user[1], user[2]) end
   if r.kept and not isOccupied() then
     redis.call('ZADD', leaving, now + math.max(r.graceMs, ${SETTLED_MS}), '')
@@ -218,7 +238,12 @@ if r.mode == 'sync' then
     for _, id in ipairs(redis.call('SMEMBERS', held)) do
       if not isKept[id] then leave(id, false) end
     end
-    for _, user in ipairs(r.base) do join(user[1], user[2], r.quiet) end
+    local isLeaving = {}
+    for _, user in ipairs(r.leaves) do isLeaving[user[1]] = true end
+    for _, user in ipairs(r.base) do
+      -- Who went while Redis knew of nobody has to be there to be told gone.
+      if isQuiet or not isLeaving[user[1]] then join(user[1], user[2], isQuiet) end
+    end
   end
   for _, user in ipairs(r.joins) do join(user[1], user[2], false) end
   for _, user in ipairs(r.leaves) do leave(user[1], user[2]) end
@@ -252,7 +277,7 @@ if r.cached and r.mode == 'sync' and r.count > 0 then
   end
 end
 
-if r.counts and r.kind == 'plain' and r.mode ~= 'settle' then
+if r.counts and r.kind == 'plain' then
   local total = 0
   for _, count in ipairs(redis.call('HVALS', nodes)) do total = total + count end
   local last, at = string.match(redis.call('GET', told) or '0 0', '(%d+) (%d+)')

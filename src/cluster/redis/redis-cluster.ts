@@ -10,19 +10,27 @@ import type {
   JoinRefusal,
 } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import type { SocketConfig } from '../../ports/socket-config.js';
+import type { RedisAddress, SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
 import { ChannelLinks } from './channel-links.js';
 import { ClusterQueries } from './cluster-queries.js';
 import { Leases } from './leases.js';
-import { redisAddress } from './redis-address.js';
 import { RedisKeys } from './redis-keys.js';
 import { RedisLink } from './redis-link.js';
 import { RememberedEvents } from './remembered-events.js';
 import { WatchedUsers } from './watched-users.js';
 
+/** The configuration has an address wherever it asks for Redis; only a caller's own might not. */
+const LOCALHOST: RedisAddress = {
+  hosts: [{ host: 'localhost', port: 6_379 }],
+  username: undefined,
+  password: undefined,
+  database: 0,
+  isTls: false,
+  primary: undefined,
+};
 const NOBODY: ReadonlyMap<string, User> = new Map();
 const STATUS_CONCURRENCY = 256;
 /** A message is JSON in JSON in JSON: so much longer than the event's data it can be. */
@@ -55,15 +63,18 @@ export class RedisCluster implements Cluster {
     clock: Clock,
     private readonly logger: SocketLogger,
   ) {
-    const { prefix, url = '' } = config.redis;
+    const { prefix, address = LOCALHOST } = config.redis;
     this.#graceMs = config.gateway.presenceGraceMs;
-    const keys = (this.#keys = new RedisKeys(prefix));
+    const keys = (this.#keys = new RedisKeys(
+      address.database === 0 ? prefix : `${prefix}:${address.database}`,
+    ));
     const remembered = (this.#remembered = new RememberedEvents(clock));
-    const link = (this.#link = new RedisLink(redisAddress(url), logger, {
+    const link = (this.#link = new RedisLink(address, logger, {
       message: (redisChannel, text) => {
         this.#bus.receive(redisChannel, text);
       },
       up: () => void this.#up(),
+      changed: () => void this.#restore(false),
       down: () => {
         this.#links.goAlone();
       },
@@ -85,6 +96,7 @@ export class RedisCluster implements Cluster {
     const bus = (this.#bus = new Bus(
       { link, keys, self, leases, remembered, logger, maximumLength },
       {
+        isHeard: (channel) => (this.#links.find(channel)?.subscriptions ?? 0) > 0,
         rosterChanged: (channel, message) => {
           this.#links.changed(channel, message);
         },
@@ -121,7 +133,7 @@ export class RedisCluster implements Cluster {
     user: User | undefined,
     done: (refusal?: JoinRefusal) => void,
   ): void {
-    void this.attend();
+    if (!this.#leases.isAttending) void this.attend();
     this.#links.of(channel).join(subscriptions, user, done);
     if (!this.#link.isUp) this.#guess(channel, true);
   }
@@ -178,7 +190,8 @@ export class RedisCluster implements Cluster {
 
   problem(): string | undefined {
     const { problem } = this.#link;
-    return problem === undefined ? undefined : `Redis cannot be reached: ${problem}`;
+    if (problem !== undefined) return `Redis cannot be reached: ${problem}`;
+    return this.#leases.problem;
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisAddress } from './redis-address.js';
+import type { RedisAddress } from '../../ports/socket-config.js';
 
 /** Milliseconds until an answer, or a connection, is given up. Redis answers in less than one. */
 export const ANSWER_TIMEOUT_MS = 1_500;
@@ -19,7 +19,7 @@ export interface RedisConnection {
   publish(redisChannel: string, text: string): Promise<unknown>;
   subscribe(redisChannels: readonly string[]): Promise<void>;
   unsubscribe(redisChannels: readonly string[]): Promise<void>;
-  /** Makes sure that both directions are alive. */
+  /** Makes sure that both directions are alive; of the subscribers of a Redis Cluster only the system can tell. */
   ping(): Promise<void>;
   close(): void;
 }
@@ -27,6 +27,8 @@ export interface RedisConnection {
 /** What a connection tells. */
 export interface ConnectionEvents {
   readonly message: MessageListener;
+  /** A server of it was lost and is there again, or another one. */
+  readonly changed: () => void;
   /** It is gone, or of no use any more. */
   readonly lost: (reason: string) => void;
 }
@@ -50,14 +52,17 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
       if (!isClosed) events.lost(reason);
     };
     client.on('error', (error: Error) => {
-      lost(error.message);
+      lost(reasonOf(error));
     });
     client.on('end', () => {
       lost('the connection was closed');
     });
   }
   try {
-    await Promise.all([commands.connect(), subscriber.connect()]);
+    // Both to their ends: a TLS handshake that is given up in its middle brings the process down.
+    const attempts = await Promise.allSettled([commands.connect(), subscriber.connect()]);
+    const failed = attempts.find((attempt) => attempt.status === 'rejected');
+    if (failed !== undefined) throw asError(failed.reason);
     const isCluster = /^cluster_enabled:1/m.test(await commands.info('cluster'));
     if (isCluster) {
       close();
@@ -92,20 +97,37 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
     shardedSubscribers: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: () => null,
+    // Whoever waits for a server that is gone waits a moment, and no longer.
+    maxRedirections: 4,
+    retryDelayOnFailover: 100,
+    retryDelayOnClusterDown: 100,
     redisOptions: { ...access(address), ...TIMEOUTS },
   });
   // Single servers of it come and go, and are found again; only all of them together can be lost.
-  cluster.on('error', () => undefined);
+  let lastProblem = 'every connection was closed';
+  for (const event of ['error', 'node error']) {
+    cluster.on(event, (error: unknown) => {
+      lastProblem = reasonOf(error);
+    });
+  }
   cluster.on('end', () => {
     events.lost('every connection was closed');
   });
   try {
-    await cluster.connect();
+    // Where the cluster is out of service ioredis's own promise is never settled.
+    const ended = new Promise<never>((_, reject) => {
+      cluster.once('end', () => {
+        reject(new Error(lastProblem));
+      });
+    });
+    await Promise.race([cluster.connect(), ended]);
   } catch (error) {
     cluster.disconnect();
     throw error;
   }
   cluster.on('smessage', events.message);
+  // It may have come back without what it had.
+  cluster.on('+node', events.changed);
   return {
     isSharded: true,
     client: cluster,
@@ -132,6 +154,7 @@ type Options = Omit<RedisOptions, 'replyMapping'>;
 const TIMEOUTS = {
   connectTimeout: ANSWER_TIMEOUT_MS,
   commandTimeout: ANSWER_TIMEOUT_MS,
+  keepAlive: 10_000,
   // Nothing is owed to a connection that is given up, so no timer may outlive it.
   disconnectTimeout: 0,
 };
@@ -169,4 +192,15 @@ function standalone(address: RedisAddress): Options {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   };
+}
+
+/** Why something failed, without saying where Redis is: by the system's code, or in the server's words. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  return 'syscall' in error && typeof code === 'string' ? code : error.message;
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -1,22 +1,29 @@
 import pRetry from 'p-retry';
 import { ClusterUnreachableError } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import type { RedisAddress } from './redis-address.js';
+import type { RedisAddress } from '../../ports/socket-config.js';
 import { preload } from './redis-scripts.js';
-import { connect, type MessageListener, type RedisConnection } from './redis-connection.js';
+import { connect, type MessageListener, reasonOf, type RedisConnection } from './redis-connection.js';
 
 /** So much may wait to be answered, in bytes; more of it means that Redis does not keep up. */
 const MAX_UNANSWERED = 64 * 1_024 * 1_024;
 /** What a command has besides its message, more or less. */
 const COMMAND_BYTES = 512;
 const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 500;
+/** A server that answers with one of these will not do for long, or for ever: another connection may find another. */
+const USELESS = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOAUTH|UNBLOCKED)\b/;
+const TIMED_OUT = 'Command timed out';
+/** How long an answer may still be on its way when the event loop was busy, and not Redis. */
+const LATE_MS = 100;
 
 /** What the link tells. */
 export interface LinkEvents {
   readonly message: MessageListener;
   /** There is a connection, and a new one: nothing is subscribed on it. */
   readonly up: () => void;
+  /** What is behind it is not all the same any more. */
+  readonly changed: () => void;
   /** There is none any more. */
   readonly down: () => void;
 }
@@ -30,6 +37,7 @@ export class RedisLink {
   #connection: RedisConnection | undefined;
   #problem: string | undefined = 'not connected yet';
   #unanswered = 0;
+  #answeredAt = 0;
   /** The first attempt, whatever comes of it: until then nobody knows whether Redis is there. */
   readonly #tried: Promise<void>;
   #isTried: () => void = () => undefined;
@@ -51,10 +59,6 @@ export class RedisLink {
   /** Why there is no connection; nothing while there is one. */
   get problem(): string | undefined {
     return this.#problem;
-  }
-
-  get isSharded(): boolean {
-    return this.#connection?.isSharded ?? false;
   }
 
   /** Starts to connect. */
@@ -81,12 +85,16 @@ export class RedisLink {
     }
     if (this.#unanswered >= MAX_UNANSWERED) throw new ClusterUnreachableError('Redis does not keep up');
     const load = COMMAND_BYTES + bytes;
+    const askedAt = performance.now();
     this.#unanswered += load;
     try {
-      return await command(connection);
+      const answer = await command(connection);
+      this.#answeredAt = performance.now();
+      return answer;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      if (reason === 'Command timed out') this.#lost(connection, 'it does not answer');
+      if (USELESS.test(reason)) this.#lost(connection, reason);
+      if (reason === TIMED_OUT) this.#doubt(connection, askedAt);
       throw new ClusterUnreachableError(`Redis failed: ${reason}`, { cause });
     } finally {
       this.#unanswered -= load;
@@ -107,8 +115,8 @@ export class RedisLink {
       await pRetry(() => this.#attempt(), {
         retries: Number.POSITIVE_INFINITY,
         minTimeout: FIRST_RETRY_MS,
-        maxTimeout: LAST_RETRY_MS,
         // Nodes that lost it in the same moment do not come back in the same moment.
+        maxTimeout: LAST_RETRY_MS * (0.5 + Math.random()),
         randomize: true,
         unref: true,
         signal,
@@ -129,21 +137,36 @@ export class RedisLink {
   async #attempt(): Promise<void> {
     const connection: { current?: RedisConnection } = {};
     let lostEarly: string | undefined;
-    connection.current = await connect(this.address, {
-      message: this.events.message,
-      lost: (reason) => {
-        if (connection.current === undefined || this.#connection === undefined) lostEarly ??= reason;
-        else this.#lost(connection.current, reason);
-      },
-    });
+    try {
+      connection.current = await connect(this.address, {
+        message: this.events.message,
+        lost: (reason) => {
+          if (connection.current === undefined || this.#connection === undefined) lostEarly ??= reason;
+          else this.#lost(connection.current, reason);
+        },
+        changed: () => {
+          if (this.#connection !== undefined) this.events.changed();
+        },
+      });
+    } catch (error) {
+      // What the server or the system said first says more than that there is no connection.
+      throw new Error(lostEarly ?? reasonOf(error), { cause: error });
+    }
     await preload(connection.current).catch((error: unknown) => {
-      lostEarly ??= String(error);
+      lostEarly ??= reasonOf(error);
     });
     if (this.#closing.signal.aborted || lostEarly !== undefined) {
       connection.current.close();
       throw new Error(lostEarly ?? 'closed');
     }
     this.#connection = connection.current;
+  }
+
+  /** An answer did not come in time: either Redis is silent, or this process did not come to reading it. */
+  #doubt(connection: RedisConnection, askedAt: number): void {
+    setTimeout(() => {
+      if (this.#answeredAt < askedAt) this.#lost(connection, 'it does not answer');
+    }, LATE_MS).unref();
   }
 
   #failed(reason: string): void {

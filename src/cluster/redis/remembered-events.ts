@@ -5,6 +5,8 @@ import { type CachedEvent, CACHE_TTL_MS, type ChannelMessage } from '../../ports
 interface Remembered extends CachedEvent {
   /** Which of the channel's events it is: Redis gives every one a higher number. */
   readonly stamp: number;
+  /** Whether only this node has it: what Redis has counts more. */
+  readonly isUnsent: boolean;
 }
 
 const storedEvent = z.tuple([z.string(), z.string().nullable()]);
@@ -26,13 +28,21 @@ export class RememberedEvents {
   /** This node sends an event: whoever subscribes here hears it, whatever Redis makes of it. */
   sending(channel: string, { event, data }: ChannelMessage): void {
     const stamp = this.#events.get(channel)?.stamp ?? 0;
-    this.#events.set(channel, { event, data, stamp, expiresAt: this.clock.now() + CACHE_TTL_MS });
+    const expiresAt = this.clock.now() + CACHE_TTL_MS;
+    this.#events.set(channel, { event, data, stamp, expiresAt, isUnsent: false });
+  }
+
+  /** It did not arrive. Whoever subscribes here hears it all the same, until Redis is asked. */
+  failed(channel: string): void {
+    const event = this.#events.get(channel);
+    if (event !== undefined) this.#events.set(channel, { ...event, isUnsent: true });
   }
 
   /** An event has its number. */
   sent(channel: string, { event, data }: ChannelMessage, stamp: number, ttlMs = CACHE_TTL_MS): void {
-    if (stamp <= (this.#events.get(channel)?.stamp ?? 0)) return;
-    this.#events.set(channel, { event, data, stamp, expiresAt: this.clock.now() + ttlMs });
+    const known = this.#events.get(channel);
+    if (known !== undefined && !known.isUnsent && stamp <= known.stamp) return;
+    this.#events.set(channel, { event, data, stamp, expiresAt: this.clock.now() + ttlMs, isUnsent: false });
   }
 
   /** What Redis has of a channel. */

@@ -59,22 +59,27 @@ export class Roster {
    * Takes the whole as it is now: `id, info, id, info`…
    *
    * @param isKept whether somebody stays who is not in it
+   * @param isGone whether somebody is gone who is in it yet
    */
-  replace(version: number, entries: readonly string[], isKept: (id: string) => boolean): void {
+  replace(
+    version: number,
+    entries: readonly string[],
+    isKept: (id: string) => boolean,
+    isGone: (id: string) => boolean = () => false,
+  ): void {
     this.#version = version;
     const present = new Set<string>();
     for (let index = 0; index < entries.length; index += 2) {
       const [id = '', info = ''] = entries.slice(index, index + 2);
       present.add(id);
-      this.add({ id, info: infoOf(info) });
+      if (!isGone(id)) this.add({ id, info: infoOf(info) });
     }
     for (const id of [...this.users.keys()]) if (!present.has(id) && !isKept(id)) this.remove(id);
   }
 
   add(user: User): void {
-    const isNew = !this.users.has(user.id);
+    if (!this.users.has(user.id)) this.added(user);
     this.users.set(user.id, user);
-    if (isNew) this.added(user);
   }
 
   remove(id: string): void {

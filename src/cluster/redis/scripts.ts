@@ -1,6 +1,6 @@
 /**
  * Says that a node is alive, and who is not. KEYS: nodes, epoch, heard, claims. ARGV: node, milliseconds of a lease, a
- * name for the data if it has none, whether the node is new, milliseconds of silence.
+ * name for the data if it has none, whether the node is new, milliseconds of silence, the nodes that it is clearing away.
  *
  * Answers the epoch, whether the node's lease was good, and whom the caller has to clear away: nodes whose leases are
  * over, each with when it was last heard of. A node that is claimed so is no node any more, whatever it says.
@@ -31,6 +31,10 @@ if now >= patience then
     redis.call('ZREM', nodes, silent[index])
     redis.call('HSET', claims, silent[index], silent[index + 1] .. ' 0')
   end
+end
+for _, cleared in ipairs(cjson.decode(ARGV[6])) do
+  local claim = redis.call('HGET', claims, cleared)
+  if claim then redis.call('HSET', claims, cleared, string.match(claim, '%d+') .. ' ' .. text(now)) end
 end
 local claimed = redis.call('HGETALL', claims)
 for index = 1, #claimed, 2 do
@@ -86,7 +90,7 @@ return text
 `;
 
 /**
- * What is known of a channel. KEYS: nodes, members, cache, version. Answers the nodes' subscriptions, the members, the
+ * What is known of a channel. KEYS: nodes, members, cache, version. ARGV: whether to tell the cached event. Answers the nodes' subscriptions, the members, the
  * cached event with its milliseconds, and the version: of what is not there, the one that would come next.
  */
 export const LOOK_SCRIPT = `
@@ -94,7 +98,7 @@ local clock = redis.call('TIME')
 return {
   redis.call('HVALS', KEYS[1]),
   redis.call('HKEYS', KEYS[2]),
-  redis.call('GET', KEYS[3]) or '',
+  ARGV[1] == '1' and redis.call('GET', KEYS[3]) or '',
   redis.call('PTTL', KEYS[3]),
   redis.call('GET', KEYS[4]) or string.format('%.0f', clock[1] * 1000000 + clock[2])
 }

@@ -1,0 +1,39 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Caller } from './rpc.js';
+
+/**
+ * Forks one of the processes beside this file, and resolves when it can be called. It ends with this process at the
+ * latest, because it notices that nobody listens any more.
+ *
+ * @param {string} file like `node-process.js`
+ * @param {string} name how errors call it
+ * @param {Record<string, string>} [env] nothing else of this process's environment but the PATH
+ * @returns {Promise<{ caller: Caller, ready: any }>}
+ */
+export async function startChild(file, name, env = {}) {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
+    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },
+    execArgv: [],
+  });
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`${name} ended before it was ready (${signal ?? code})`);
+  });
+  const [ready] = await Promise.race([once(child, 'message'), ended]);
+  ended.catch(() => undefined);
+  return { caller: new Caller(child, name), ready };
+}
+
+/**
+ * Ends a child that {@link startChild} started.
+ *
+ * @param {Caller} caller
+ */
+export async function endChild({ child }) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  // Not politely: what it would say to Redis at its end is nothing that is measured.
+  child.kill('SIGKILL');
+  await exited;
+}

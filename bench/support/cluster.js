@@ -1,0 +1,124 @@
+import { endChild, startChild } from './children.js';
+import { contentOf, untilContentIs } from './content.js';
+import { APP } from './events.js';
+import { RedisServer } from './redis.js';
+
+/** Milliseconds that a member may be gone. Short, because who measures what a leave costs has to wait so long. */
+export const GRACE_MS = 300;
+
+/**
+ * What a process has used since it began. Bytes are those between it and Redis; Redis's own are the nodes' together.
+ *
+ * @typedef {{ cpuUs: number, redisRead: number, redisWritten: number }} Usage
+ */
+
+/** Nodes on a Redis of their own. By convention the first publishes, the first two have clients, and no other one has. */
+export class Cluster {
+  /** @param {RedisServer} redis */
+  constructor(redis) {
+    this.redis = redis;
+    /** @type {{ caller: import('./rpc.js').Caller, url: string, controlPort: number }[]} */
+    this.nodes = [];
+    /** What Redis has while nobody is connected to a node. */
+    this.empty = { keys: 0, channels: 0 };
+  }
+
+  /**
+   * @param {number} size
+   * @param {string} buildUrl where the package's entry is
+   */
+  static async start(size, buildUrl) {
+    const cluster = new Cluster(await RedisServer.start());
+    const env = {
+      BENCH_BUILD: buildUrl,
+      SOCKET_PROVIDER: 'ws',
+      SOCKET_APP_ID: APP.id,
+      SOCKET_APP_KEY: APP.key,
+      SOCKET_APP_SECRET: APP.secret,
+      SOCKET_CLUSTER: 'redis',
+      SOCKET_REDIS_URL: cluster.redis.url,
+      SOCKET_PRESENCE_GRACE_MS: String(GRACE_MS),
+      // One load generator is many browsers that never fall silent.
+      SOCKET_ACTIVITY_TIMEOUT_S: '86400',
+      SOCKET_MAX_SUBSCRIBES_PER_SECOND: '0',
+    };
+    try {
+      for (let index = 0; index < size; index++) {
+        const { caller, ready } = await startChild('./node-process.js', `node ${index + 1}`, env);
+        cluster.nodes.push({ caller, ...ready });
+        const { status } = await caller.call('health');
+        if (status !== 'up') throw new Error(`node ${index + 1} is ${status}`);
+      }
+      cluster.empty = await contentOf(cluster.redis.client);
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** @param {number} index */
+  node(index) {
+    const node = this.nodes[index];
+    if (node === undefined) throw new Error(`There is no node ${index}.`);
+    return node;
+  }
+
+  /**
+   * What every process used while something happened.
+   *
+   * @param {() => Promise<unknown>} work
+   * @returns {Promise<{ nodes: Usage[], redis: Usage, milliseconds: number }>}
+   */
+  async measure(work) {
+    const before = await this.#usage();
+    const started = performance.now();
+    await work();
+    const milliseconds = performance.now() - started;
+    const after = await this.#usage();
+    const nodes = after.nodes.map((usage, index) => minus(usage, before.nodes[index] ?? usage));
+    return { nodes, redis: minus(after.redis, before.redis), milliseconds };
+  }
+
+  /** Resolves when nothing is left of those who were connected, their grace periods included. */
+  async untilEmpty() {
+    await untilContentIs(this.redis.client, this.empty);
+  }
+
+  /** Throws when a node has lost something. */
+  async verify() {
+    await Promise.all(this.nodes.map(({ caller }) => caller.call('verify')));
+  }
+
+  async close() {
+    await Promise.all(this.nodes.map(({ caller }) => endChild(caller)));
+    await this.redis.close();
+  }
+
+  /** @returns {Promise<{ nodes: Usage[], redis: Usage }>} */
+  async #usage() {
+    const [cpuUs, ...nodes] = await Promise.all([
+      this.redis.cpuUs(),
+      ...this.nodes.map(({ caller }) => caller.call('usage')),
+    ]);
+    const redis = { cpuUs, redisRead: sum(nodes, 'redisRead'), redisWritten: sum(nodes, 'redisWritten') };
+    return { nodes, redis };
+  }
+}
+
+/**
+ * @param {Usage[]} usages
+ * @param {keyof Usage} what
+ */
+const sum = (usages, what) => usages.reduce((total, usage) => total + usage[what], 0);
+
+/**
+ * @param {Usage} after
+ * @param {Usage} before
+ * @returns {Usage}
+ */
+const minus = (after, before) => ({
+  cpuUs: after.cpuUs - before.cpuUs,
+  redisRead: after.redisRead - before.redisRead,
+  redisWritten: after.redisWritten - before.redisWritten,
+});

@@ -1,0 +1,45 @@
+/** Nothing takes as long: who waits longer waits for a frame that was lost. */
+const PATIENCE_MS = 30_000;
+
+/** What goes wrong while frames are awaited. It is never forgotten: a run with a lost frame has no figures. */
+export class Failures {
+  /** @type {Error | undefined} */
+  #first;
+  /** @type {Set<(error: Error) => void>} */
+  #waiting = new Set();
+
+  /** @param {unknown} cause */
+  add = (cause) => {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    this.#first ??= error;
+    for (const reject of this.#waiting) reject(error);
+  };
+
+  /** Throws when something went wrong. */
+  verify() {
+    if (this.#first !== undefined) throw this.#first;
+  }
+
+  /**
+   * Waits for something, or for the first failure.
+   *
+   * @template T
+   * @param {(resolve: (value: T) => void) => void} begin
+   * @returns {Promise<T>}
+   */
+  async until(begin) {
+    this.verify();
+    /** @type {(error: Error) => void} */
+    let reject = () => undefined;
+    const impatience = setTimeout(() => this.add('Something did not arrive in time.'), PATIENCE_MS);
+    try {
+      return await new Promise((resolve, rejected) => {
+        this.#waiting.add((reject = rejected));
+        begin(resolve);
+      });
+    } finally {
+      clearTimeout(impatience);
+      this.#waiting.delete(reject);
+    }
+  }
+}

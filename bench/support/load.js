@@ -1,0 +1,57 @@
+import { endChild, startChild } from './children.js';
+
+/**
+ * Methods of a class of the load generator's, as they are called from here: with one object of values, and a promise for
+ * an answer.
+ *
+ * @template T
+ * @typedef {{ [M in keyof T]: T[M] extends (...values: infer V) => infer R ? (...values: V) => Promise<Awaited<R>> : never
+ *   }} Remote
+ */
+
+/** The load generator. */
+export class Load {
+  #groups = 0;
+
+  /** @param {import('./rpc.js').Caller} caller */
+  constructor(caller) {
+    this.caller = caller;
+  }
+
+  static async start() {
+    const { caller } = await startChild('./load-process.js', 'the load generator');
+    return new Load(caller);
+  }
+
+  /** Clients that hear the same events. @returns {Promise<Remote<import('./audience.js').Audience>>} */
+  audience() {
+    return this.#make('audience');
+  }
+
+  /** Clients that come and go. @returns {Promise<Remote<import('./guests.js').Guests>>} */
+  guests() {
+    return this.#make('guests');
+  }
+
+  /** Throws when a frame was missing, or came twice, or was out of order. */
+  async verify() {
+    await this.caller.call('verify');
+  }
+
+  async close() {
+    await endChild(this.caller);
+  }
+
+  /**
+   * @param {string} kind
+   * @returns {Promise<any>}
+   */
+  async #make(kind) {
+    const name = String(++this.#groups);
+    await this.caller.call(kind, { name });
+    const call = (/** @type {string} */ method) => (/** @type {unknown} */ values) =>
+      this.caller.call('group', { name, method, values });
+    // It is awaited, and must not look like a promise then.
+    return new Proxy({}, { get: (_, method) => (method === 'then' ? undefined : call(String(method))) });
+  }
+}

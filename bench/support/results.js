@@ -1,0 +1,44 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+/** So much worse is a regression. */
+const TOLERANCE = 1.1;
+
+/**
+ * And so much at least, whatever the tolerance says. A share of almost nothing that becomes twice as much is no regression
+ * (0.002 that becomes 0.004), nor is it one when a busy machine moves a ratio of CPU times a little further than that.
+ */
+const FLOORS = { count: 0.05, bytes: 0.02, cpu: 0.15, share: 0.02, growth: 0.15 };
+
+/** @param {string} suite */
+const fileOf = (suite) => fileURLToPath(new URL(`../results/${suite}.json`, import.meta.url));
+
+/** @param {string} suite @param {object} results */
+export async function writeResults(suite, results) {
+  const text = JSON.stringify(results, (_, value) => (typeof value === 'number' ? rounded(value) : value), 2);
+  await writeFile(fileOf(suite), `${text}\n`);
+}
+
+/** @param {string} suite @returns {Promise<{ checks: Record<string, number> }>} */
+export async function readResults(suite) {
+  return JSON.parse(await readFile(fileOf(suite), 'utf8'));
+}
+
+/**
+ * Which figures are worse than they were. Less is better with all of them.
+ *
+ * @param {Record<string, number>} committed
+ * @param {readonly import('./run.js').Check[]} checks
+ */
+export function worseThan(committed, checks) {
+  return checks.filter(({ name, kind, value }) => {
+    const known = committed[name];
+    if (known === undefined) return false;
+    // What cannot shrink was smaller by luck.
+    const before = kind === 'growth' ? Math.max(1, known) : known;
+    return !(value <= before * TOLERANCE || value - before <= FLOORS[kind]);
+  });
+}
+
+/** @param {number} value */
+export const rounded = (value) => Number(value.toFixed(Math.abs(value) >= 100 ? 0 : 3));

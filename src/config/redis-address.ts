@@ -1,0 +1,45 @@
+import type { RedisAddress } from '../ports/socket-config.js';
+
+const SHAPE = /^(rediss?)(-sentinel)?:\/\/(?:([^\s/@]*)@)?([^\s/@?#]+)(?:\/(\d+)?)?(?:#([^\s#]+))?$/;
+const HOST = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/;
+
+/** Reads `SOCKET_REDIS_URL`; `undefined` where it is no address of Redis. What its credentials contain is percent-encoded. */
+export function redisAddress(url: string): RedisAddress | undefined {
+  const [, scheme, sentinel, credentials, list, database, primary] = SHAPE.exec(url) ?? [];
+  if (list === undefined || (sentinel === undefined) !== (primary === undefined)) return undefined;
+  const defaultPort = sentinel === undefined ? 6_379 : 26_379;
+  const hosts = list.split(',').map((text) => hostAndPort(text, defaultPort));
+  const known = hosts.filter((host) => host !== undefined);
+  // `redis://:password@host`, `redis://user:password@host`.
+  // A Redis Cluster has one database.
+  if (hosts.length > 1 && primary === undefined && Number(database ?? 0) !== 0) return undefined;
+  const separator = credentials?.indexOf(':') ?? -1;
+  const username = decode(separator === -1 ? credentials : credentials?.slice(0, separator));
+  const password = decode(separator === -1 ? undefined : credentials?.slice(separator + 1));
+  if (known.length !== hosts.length || username === null || password === null) return undefined;
+  return {
+    hosts: known,
+    username,
+    password,
+    database: Number(database ?? 0),
+    isTls: scheme === 'rediss',
+    primary,
+  };
+}
+
+function hostAndPort(text: string, defaultPort: number): { host: string; port: number } | undefined {
+  const [, bracketed, plain, digits] = HOST.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = digits === undefined ? defaultPort : Number(digits);
+  return host === undefined || port < 1 || port > 65_535 ? undefined : { host, port };
+}
+
+/** `null` where it is not percent-encoding. */
+function decode(text: string | undefined): string | undefined | null {
+  if (text === undefined || text === '') return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+import {
+  BUS_VERSION,
+  type BusMessage,
+  eventMessage,
+  infoOf,
+  infoText,
+  readBusMessage,
+  terminateMessage,
+} from '../../../src/cluster/redis/bus-message.js';
+import type { ChannelMessage } from '../../../src/ports/cluster.js';
+
+const KINDS = ['event', 'terminate', 'added', 'removed', 'count', 'status'];
+const text = fc.string({ unit: 'binary' });
+const eventName = text.filter((name) => name !== '' && !/^pusher(?:_internal)?:/.test(name));
+
+const message = fc
+  .record({
+    event: eventName,
+    data: fc.option(text, { nil: undefined }),
+    exceptSocketId: fc.option(text, { nil: undefined }),
+    userId: fc.option(text, { nil: undefined }),
+    isClientEvent: fc.option(fc.constant(true as const), { nil: undefined }),
+  })
+  .map(({ userId, isClientEvent, ...rest }): ChannelMessage => {
+    return {
+      ...rest,
+      ...(userId !== undefined && { userId }),
+      ...(isClientEvent !== undefined && { isClientEvent }),
+    };
+  });
+
+test('what one node says of an event is what another reads, whatever is in it', () => {
+  fc.assert(
+    fc.property(text, message, (node, sent) => {
+      expect(readBusMessage(eventMessage(node, sent))).toEqual({
+        kind: 'event',
+        node,
+        message: sent,
+        stamp: undefined,
+      });
+      expect(readBusMessage(terminateMessage(node))).toEqual({ kind: 'terminate', node });
+    }),
+  );
+});
+
+test('a script can put a stamp before the last brace', () => {
+  fc.assert(
+    fc.property(message, fc.nat({ max: Date.now() * 1_000 }), (sent, stamp) => {
+      const stamped = `${eventMessage('n', sent).slice(0, -1)},"s":${stamp}}`;
+      expect(readBusMessage(stamped)).toEqual({ kind: 'event', node: 'n', message: sent, stamp });
+    }),
+  );
+});
+
+test('any text at all is a message that means something, or none; reading it never fails', () => {
+  fc.assert(
+    fc.property(fc.oneof(text, fc.json()), (anything) => {
+      expectHarmless(readBusMessage(anything));
+    }),
+  );
+});
+
+test('so is anything that looks like a message', () => {
+  const names = [
+    'v',
+    'k',
+    'n',
+    'e',
+    'd',
+    'x',
+    'u',
+    'c',
+    's',
+    'r',
+    'id',
+    'info',
+    'count',
+    'online',
+    '__proto__',
+  ];
+  const value = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom('1', '-1', '1.5', '', ' 1', '0x10', '1e3', 'Infinity', 'pusher:error'),
+    fc.integer(),
+  );
+  const fields = fc.dictionary(fc.constantFrom(...names), value);
+  fc.assert(
+    fc.property(fields, fc.constantFrom(...KINDS), (some, kind) => {
+      expectHarmless(readBusMessage(JSON.stringify({ ...some, v: BUS_VERSION, k: kind })));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+const COMPLETE: Record<string, object> = {
+  event: { n: 'a.1', e: 'news', d: '{}' },
+  terminate: { n: 'a.1' },
+  added: { r: '17', id: 'ada', info: '{"a":1}' },
+  removed: { r: '17', id: 'ada' },
+  count: { n: 'a.1', count: 3 },
+  status: { r: '17', online: true },
+};
+
+test.each(KINDS)(
+  'a message of the kind "%s" needs each of its fields, and takes any that a later version adds',
+  (kind) => {
+    const fields = { ...COMPLETE[kind], k: kind, v: BUS_VERSION };
+    expect(readBusMessage(JSON.stringify(fields))).toMatchObject({ kind });
+    expect(readBusMessage(JSON.stringify({ ...fields, later: [1] }))).toMatchObject({ kind });
+    for (const name of Object.keys(fields)) {
+      if (name === 'd') continue;
+      expect({ name, read: readBusMessage(JSON.stringify({ ...fields, [name]: undefined })) }).toEqual({
+        name,
+        read: undefined,
+      });
+      expect({ name, read: readBusMessage(JSON.stringify({ ...fields, [name]: null })) }).toEqual({
+        name,
+        read: undefined,
+      });
+    }
+  },
+);
+
+const VERSIONS: [version: unknown, isUnderstood: boolean][] = [
+  [BUS_VERSION - 1, true],
+  [BUS_VERSION, true],
+  [BUS_VERSION + 1, true],
+  [BUS_VERSION + 2, false],
+  [BUS_VERSION - 2, false],
+  [BUS_VERSION + 0.5, false],
+  [BUS_VERSION - 0.5, false],
+  [`${BUS_VERSION}`, false],
+  [[BUS_VERSION], false],
+  [null, false],
+  [true, false],
+];
+
+test.each(VERSIONS)('the version %j is understood: %s', (v, isUnderstood) => {
+  const read = readBusMessage(JSON.stringify({ v, k: 'terminate', n: 'a.1' }));
+  expect(read).toEqual(isUnderstood ? { kind: 'terminate', node: 'a.1' } : undefined);
+});
+
+test.each(['pusher:error', 'pusher:signin_success', 'pusher_internal:member_added', ''])(
+  'nobody can speak as the protocol: %j',
+  (e) => {
+    expect(readBusMessage(JSON.stringify({ v: BUS_VERSION, k: 'event', n: 'a.1', e }))).toBeUndefined();
+  },
+);
+
+test.each(['', '-1', '1.5', ' ', '1e3', '0x10', '9007199254740993', 'Infinity', 'NaN'])(
+  '%j is no version of a roster',
+  (r) => {
+    expect(readBusMessage(JSON.stringify({ v: BUS_VERSION, k: 'removed', r, id: 'ada' }))).toBeUndefined();
+  },
+);
+
+test('the info of a user is the same after it has travelled', () => {
+  fc.assert(
+    fc.property(fc.option(fc.jsonValue(), { nil: undefined }), (info) => {
+      const sent = info === undefined ? undefined : (JSON.parse(JSON.stringify(info)) as unknown);
+      expect(infoOf(infoText(sent))).toEqual(sent);
+    }),
+  );
+  expect(infoOf('{')).toBeUndefined();
+});
+
+/** Fails when a message has anything in it that nodes do not send. */
+function expectHarmless(read: BusMessage | undefined): void {
+  if (read === undefined) return;
+  if ('version' in read) expect(Number.isSafeInteger(read.version) && read.version >= 0).toBe(true);
+  switch (read.kind) {
+    case 'event': {
+      const { event, data, exceptSocketId, userId } = read.message;
+      expect(event).not.toMatch(/^(pusher(_internal)?:|$)/);
+      for (const part of [data, exceptSocketId, userId])
+        expect(['string', 'undefined']).toContain(typeof part);
+      return;
+    }
+    case 'added':
+      expect(() => read.info === '' || (JSON.parse(read.info) as unknown)).not.toThrow();
+      expect(read.id).not.toBe('');
+      return;
+    case 'removed':
+      expect(read.id).not.toBe('');
+      return;
+    case 'count':
+      expect(Number.isSafeInteger(read.count) && read.count >= 0).toBe(true);
+      return;
+    case 'status':
+      expect(typeof read.isOnline).toBe('boolean');
+      return;
+    case 'terminate':
+      expect(typeof read.node).toBe('string');
+  }
+}
