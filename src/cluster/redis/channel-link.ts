@@ -347,12 +347,15 @@ export class ChannelLink {
       if (this.roster.fit(Number(version)) === 'next') this.roster.change(Number(version), id, info);
     }
     if (reply.roster !== undefined && Number(reply.version) >= this.roster.version) {
-      const gone = new Set(leaves.filter(([, isDeliberate]) => isDeliberate).map(([id]) => id));
+      const { leaving = [] } = reply;
+      const gone = leaves
+        .filter(([id, isDeliberate]) => isDeliberate && leaving.includes(id))
+        .map(([id]) => id);
       this.roster.replace(
         Number(reply.version),
         reply.roster,
         (id) => this.#holdings.isWanted(id),
-        (id) => gone.has(id),
+        (id) => gone.includes(id),
       );
     }
     if (this.roster.isBehind(latest)) this.#isDirty = true;

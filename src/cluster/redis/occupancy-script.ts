@@ -81,6 +81,8 @@ const occupancyReply = z.union([
     ),
     refused: list(z.string()),
     roster: list(z.string()).optional(),
+    /** Those of the roster who are there only because they may come back. */
+    leaving: list(z.string()).optional(),
     status: z.object({ version: z.string(), online: z.boolean() }).optional(),
     /** The subscriptions on all nodes, where they are to be told. */
     count: z.number().optional(),
@@ -172,8 +174,9 @@ local function join(id, info, isQuiet)
     return
   end
   if redis.call('SADD', held, id) == 1 then redis.call('HINCRBY', holds, id, 1) end
-  redis.call('ZREM', leaving, id)
-  if not known then add(id, info, isQuiet) elseif known ~= info then renew(id, info) end
+  -- Who comes back may have been told gone by a node that was alone.
+  local wasLeaving = redis.call('ZREM', leaving, id) == 1
+  if not known then add(id, info, isQuiet) elseif known ~= info or wasLeaving then renew(id, info) end
 end
 
 local function leave(id, isDeliberate)
@@ -306,6 +309,7 @@ end
 reply.version = redis.call('GET', versions) or '0'
 if r.kind == 'presence' and r.mode == 'sync' and r.count > 0 and (r.full or r.known ~= versionBefore) then
   reply.roster = redis.call('HGETALL', members)
+  reply.leaving = redis.call('ZRANGE', leaving, 0, -1)
 end
 local first = redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES')[2]
 if first then reply.graceMs = math.max(0, first - now) end

@@ -14,6 +14,8 @@ const LAST_RETRY_MS = 500;
 /** A server that answers with one of these will not do for long, or for ever: another connection may find another. */
 const USELESS = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOAUTH|UNBLOCKED)\b/;
 const TIMED_OUT = 'Command timed out';
+/** For how long something that failed is told. It is tried again more often. */
+const RECENT_MS = 5_000;
 /** How long an answer may still be on its way when the event loop was busy, and not Redis. */
 const LATE_MS = 100;
 
@@ -38,6 +40,8 @@ export class RedisLink {
   #problem: string | undefined = 'not connected yet';
   #unanswered = 0;
   #answeredAt = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #failure: string | undefined;
   /** The first attempt, whatever comes of it: until then nobody knows whether Redis is there. */
   readonly #tried: Promise<void>;
   #isTried: () => void = () => undefined;
@@ -56,9 +60,10 @@ export class RedisLink {
     return this.#connection !== undefined;
   }
 
-  /** Why there is no connection; nothing while there is one. */
+  /** Why there is no connection, or what failed a moment ago; nothing while all is well. */
   get problem(): string | undefined {
-    return this.#problem;
+    const isRecent = performance.now() - this.#failedAt < RECENT_MS;
+    return this.#problem ?? (isRecent ? this.#failure : undefined);
   }
 
   /** Starts to connect. */
@@ -93,6 +98,8 @@ export class RedisLink {
       return answer;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
+      this.#failedAt = performance.now();
+      this.#failure = reason;
       if (USELESS.test(reason)) this.#lost(connection, reason);
       if (reason === TIMED_OUT) this.#doubt(connection, askedAt);
       throw new ClusterUnreachableError(`Redis failed: ${reason}`, { cause });
