@@ -55,10 +55,10 @@ describe('what happens on channels (3.15)', () => {
     };
     for (let n = 0; n < 3; n++) session.joins('cache-prices');
     expect(misses()).toBe(1);
-    session.engine.publish('cache-prices', 'priced', '1');
+    void session.engine.publish('cache-prices', 'priced', '1');
     session.joins('cache-prices');
     expect(misses()).toBe(1);
-    session.engine.publish('cache-prices', 'priced', '1');
+    void session.engine.publish('cache-prices', 'priced', '1');
     for (let n = 0; n < 30; n++) session.clock.advance(60_000);
     session.joins('cache-prices');
     expect(misses()).toBe(2);

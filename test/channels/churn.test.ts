@@ -137,7 +137,7 @@ describe('Connections that come, subscribe and leave (3.17)', () => {
       { events: [{ name: 'online', user_ids: ['user-7'] }] },
       { events: [{ name: 'offline', user_ids: ['user-7'] }] },
     ]);
-    session.engine.publish('orders', 'created', '1');
+    void session.engine.publish('orders', 'created', '1');
     expect(stays.hears()).toHaveLength(1);
   });
 });
@@ -173,7 +173,7 @@ describe('100,000 events to cache channels, each of its own (3.9)', () => {
     const { engine, clock } = new EngineSession();
     const publish = (from: number, to: number) => {
       for (let number = from; number < to; number++)
-        engine.publish(`cache-${number}`, 'created', `"${number}"`);
+        void engine.publish(`cache-${number}`, 'created', `"${number}"`);
     };
     publish(0, 5_000);
     clock.advance(32 * 60_000);

@@ -24,7 +24,7 @@ const miss = (channel: string) => [{ event: 'pusher:cache_miss', channel, data: 
 describe('The last event of a cache channel (3.9)', () => {
   it.each(VARIANTS)('is kept for 30 minutes on %s, and not longer', (channel, channelData) => {
     const session = new EngineSession();
-    session.engine.publish(channel, 'created', '{"id":7}');
+    void session.engine.publish(channel, 'created', '{"id":7}');
     session.clock.advance(30 * MINUTE_MS - 1);
     expect(newcomer(session, channel, channelData)).toEqual([{ event: 'created', channel, data: { id: 7 } }]);
     session.clock.advance(1);
@@ -33,9 +33,9 @@ describe('The last event of a cache channel (3.9)', () => {
 
   it('is kept for 30 minutes from the newest one on', () => {
     const session = new EngineSession();
-    session.engine.publish('cache-orders', 'created', '1');
+    void session.engine.publish('cache-orders', 'created', '1');
     session.clock.advance(29 * MINUTE_MS);
-    session.engine.publish('cache-orders', 'updated', '2');
+    void session.engine.publish('cache-orders', 'updated', '2');
     session.clock.advance(29 * MINUTE_MS);
     expect(newcomer(session, 'cache-orders')).toMatchObject([{ event: 'updated', data: 2 }]);
     session.clock.advance(MINUTE_MS);
@@ -45,7 +45,7 @@ describe('The last event of a cache channel (3.9)', () => {
   it('is not kept longer because it was delivered, or because somebody stays subscribed', () => {
     const session = new EngineSession();
     session.joins('cache-orders');
-    session.engine.publish('cache-orders', 'created', '1');
+    void session.engine.publish('cache-orders', 'created', '1');
     session.clock.advance(20 * MINUTE_MS);
     expect(newcomer(session, 'cache-orders')).toMatchObject([{ event: 'created' }]);
     session.clock.advance(10 * MINUTE_MS);
@@ -54,15 +54,15 @@ describe('The last event of a cache channel (3.9)', () => {
 
   it('may come back after it was forgotten', () => {
     const session = new EngineSession();
-    session.engine.publish('cache-orders', 'created', '1');
+    void session.engine.publish('cache-orders', 'created', '1');
     session.clock.advance(31 * MINUTE_MS);
-    session.engine.publish('cache-orders', 'created', '2');
+    void session.engine.publish('cache-orders', 'created', '2');
     expect(newcomer(session, 'cache-orders')).toMatchObject([{ event: 'created', data: 2 }]);
   });
 
   it('is one for each channel', () => {
     const session = new EngineSession();
-    session.engine.publish('cache-a', 'created', '1');
+    void session.engine.publish('cache-a', 'created', '1');
     expect(newcomer(session, 'cache-b')).toEqual(miss('cache-b'));
     expect(newcomer(session, 'private-cache-a')).toEqual(miss('private-cache-a'));
     expect(newcomer(session, 'cache-a')).toMatchObject([{ data: 1 }]);
@@ -70,7 +70,7 @@ describe('The last event of a cache channel (3.9)', () => {
 
   it('and when it is forgotten is known to the HTTP API’s info=cache (3.13)', async () => {
     const session = new EngineSession();
-    session.engine.publish('cache-orders', 'created', '{"id":7}');
+    void session.engine.publish('cache-orders', 'created', '{"id":7}');
     session.clock.advance(MINUTE_MS);
     const { cached } = await session.engine.channelInfo('cache-orders');
     expect(cached?.data).toBe('{"id":7}');
@@ -88,7 +88,7 @@ describe('The last event of a cache channel (3.9)', () => {
       'cache',
       '#server-to-user-cache-',
     ]) {
-      session.engine.publish(channel, 'created', '1');
+      void session.engine.publish(channel, 'created', '1');
       expect((await session.engine.channelInfo(channel)).cached).toBeUndefined();
     }
   });
@@ -110,7 +110,7 @@ describe('The last event of a cache channel (3.9)', () => {
 
   it('is not told to whom the subscription is refused', () => {
     const session = new EngineSession();
-    session.engine.publish('private-cache-orders', 'created', '1');
+    void session.engine.publish('private-cache-orders', 'created', '1');
     const client = session.connects();
     client.says('pusher:subscribe', { channel: 'private-cache-orders', auth: '' });
     expect(client.hears()).toEqual([anError(4009)]);
@@ -123,7 +123,7 @@ describe('The last event of a cache channel (3.9)', () => {
 
   it('is not told a second time by a second subscription of the same connection (3.3)', () => {
     const session = new EngineSession();
-    session.engine.publish('cache-orders', 'created', '1');
+    void session.engine.publish('cache-orders', 'created', '1');
     const client = session.joins('cache-orders');
     client.subscribes('cache-orders');
     expect(client.hears()).toEqual([anError(null)]);
@@ -132,13 +132,13 @@ describe('The last event of a cache channel (3.9)', () => {
   it('leaves no clock ticking once it is forgotten, or once the server goes away', () => {
     const session = new EngineSession();
     const after = jest.spyOn(session.clock, 'after');
-    session.engine.publish('cache-orders', 'created', '1');
+    void session.engine.publish('cache-orders', 'created', '1');
     session.clock.advance(32 * MINUTE_MS);
     after.mockClear();
     session.clock.advance(600 * MINUTE_MS);
     expect(after).not.toHaveBeenCalled();
-    session.engine.publish('cache-orders', 'created', '1');
-    session.engine.close();
+    void session.engine.publish('cache-orders', 'created', '1');
+    void session.engine.close();
     after.mockClear();
     session.clock.advance(600 * MINUTE_MS);
     expect(after).not.toHaveBeenCalled();

@@ -108,7 +108,7 @@ describe('Hostile input (3, 3.2)', () => {
     const session = new EngineSession();
     for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
       const client = session.joins(name);
-      session.engine.publish(name, 'created', '{}');
+      void session.engine.publish(name, 'created', '{}');
       expect(client.hears()).toEqual([{ event: 'created', channel: name, data: {} }]);
       client.unsubscribes(name);
     }
@@ -175,8 +175,8 @@ describe('Hostile input (3, 3.2)', () => {
     attacker.says('pusher:unsubscribe', { channel: '#server-to-user-ann' });
     attacker.isLost();
     expect(victim.hears()).toEqual([]);
-    session.engine.publish('#server-to-user-ann', 'created', '{}');
-    session.engine.publish('private-x', 'created', '{}');
+    void session.engine.publish('#server-to-user-ann', 'created', '{}');
+    void session.engine.publish('private-x', 'created', '{}');
     expect(victim.hears()).toHaveLength(2);
     expect(await session.isOnline('ann')).toBe(true);
   });

@@ -72,7 +72,7 @@ describe('A client that is silent (3.10)', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     for (let s = 0; s < 121; s++) {
-      session.engine.publish('orders', 'tick', '{}');
+      void session.engine.publish('orders', 'tick', '{}');
       session.clock.advance(SECOND);
     }
     expect(names(client.hears())).toContain('pusher:ping');

@@ -76,7 +76,7 @@ describe('A member whose connection breaks (3.6)', () => {
   it('is not written to any more', () => {
     const { session, ann } = room();
     ann.isLost();
-    session.engine.publish(ROOM, 'created', '{}');
+    void session.engine.publish(ROOM, 'created', '{}');
     session.clock.advance(60_000);
     expect(ann.hears()).toEqual([]);
   });
@@ -141,7 +141,7 @@ describe('A member who leaves on purpose (3.6)', () => {
 describe('A restart of the server (3.11)', () => {
   it('tells nobody that the others have left: they are coming back', () => {
     const { session, bob, ann } = room();
-    session.engine.close();
+    void session.engine.close();
     session.clock.advance(60_000);
     expect([...bob.hears(), ...ann.hears()]).toEqual([]);
   });
@@ -151,7 +151,7 @@ describe('A restart of the server (3.11)', () => {
     ann.isLost();
     session.joins('orders').isLost();
     expect(session.clock.timers).toBeGreaterThan(1);
-    session.engine.close();
+    void session.engine.close();
     expect(session.clock.timers).toBe(0);
   });
 });

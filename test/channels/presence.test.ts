@@ -189,7 +189,7 @@ describe('The limits of a presence channel (3.6)', () => {
     expect(late.hears()).toEqual([{ event: 'pusher:error', data: expect.anything() as unknown }]);
     expect(late.closes).toEqual([]);
     expect(first.hears()).toEqual([]);
-    session.engine.publish(ROOM, 'created', '{}');
+    void session.engine.publish(ROOM, 'created', '{}');
     expect(late.hears()).toEqual([]);
   });
 

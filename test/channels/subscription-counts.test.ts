@@ -187,7 +187,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
 
     const again = crowd(session, 100);
     session.joins('orders');
-    session.engine.close();
+    void session.engine.close();
     again.first.hears();
     after.mockClear();
     session.clock.advance(600_000);

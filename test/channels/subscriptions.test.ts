@@ -40,7 +40,7 @@ describe('A public channel (3.5)', () => {
     const session = new EngineSession();
     const subscriber = session.joins('orders');
     const stranger = session.joins('invoices');
-    session.engine.publish('orders', 'created', '{"id":7}');
+    void session.engine.publish('orders', 'created', '{"id":7}');
     expect(subscriber.hearsRaw()).toEqual([{ event: 'created', channel: 'orders', data: '{"id":7}' }]);
     expect(stranger.hears()).toEqual([]);
   });
@@ -49,7 +49,7 @@ describe('A public channel (3.5)', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     client.unsubscribes('orders');
-    session.engine.publish('orders', 'created', '{}');
+    void session.engine.publish('orders', 'created', '{}');
     expect(client.hears()).toEqual([]);
     expect(session.engine.channels).toBe(0);
   });
@@ -69,7 +69,7 @@ describe('A public channel (3.5)', () => {
     client.unsubscribes('nowhere');
     client.unsubscribes('#server-to-user-7');
     expect(client.hears()).toEqual([]);
-    session.engine.publish('orders', 'created', '{}');
+    void session.engine.publish('orders', 'created', '{}');
     expect(bystander.hears()).toHaveLength(1);
   });
 
@@ -79,7 +79,7 @@ describe('A public channel (3.5)', () => {
     client.subscribes('orders');
     const message = 'Existing subscription to channel orders';
     expect(client.hears()).toEqual([{ event: 'pusher:error', data: { code: null, message } }]);
-    session.engine.publish('orders', 'created', '{}');
+    void session.engine.publish('orders', 'created', '{}');
     expect(client.hears()).toHaveLength(1);
     expect(client.closes).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe('A public channel (3.5)', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     client.isLost();
-    session.engine.publish('orders', 'created', '{}');
+    void session.engine.publish('orders', 'created', '{}');
     expect(client.hears()).toEqual([]);
     session.clock.advance(3_000);
     expect([session.engine.connections, session.engine.channels]).toEqual([0, 0]);
@@ -175,7 +175,7 @@ describe('A private channel (3.5)', () => {
     const client = session.connects();
     client.says('pusher:subscribe', { channel: 'private-orders', ...auth(client.id) });
     expect(client.hears()).toEqual([anError(4009)]);
-    session.engine.publish('private-orders', 'created', '{}');
+    void session.engine.publish('private-orders', 'created', '{}');
     expect(client.hears()).toEqual([]);
     expect(client.closes).toEqual([]);
     client.subscribes('private-orders');
@@ -212,21 +212,21 @@ describe('Publishing', () => {
   it('leaves out the connection with the given socket id, and no other', () => {
     const session = new EngineSession();
     const [sender, other] = [session.joins('orders'), session.joins('orders')];
-    session.engine.publish('orders', 'created', '{}', sender.id);
+    void session.engine.publish('orders', 'created', '{}', sender.id);
     expect(sender.hears()).toEqual([]);
     expect(other.hears()).toHaveLength(1);
   });
 
   it('to a channel nobody is on does nothing', () => {
     const session = new EngineSession();
-    session.engine.publish('orders', 'created', '{}');
+    void session.engine.publish('orders', 'created', '{}');
     expect(session.engine.channels).toBe(0);
   });
 
   it('without data sends no data', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
-    session.engine.publish('orders', 'created', undefined);
+    void session.engine.publish('orders', 'created', undefined);
     expect(client.hearsRaw()).toEqual([{ event: 'created', channel: 'orders' }]);
   });
 });
@@ -235,9 +235,9 @@ describe('A restart of the server (3.11)', () => {
   it('sends every client away with 4200, and none twice', () => {
     const session = new EngineSession();
     const clients = [session.connects(), session.joins('presence-x', { user_id: '1' }), session.signsIn('7')];
-    session.engine.close();
+    void session.engine.close();
     expect(clients.map(({ closes }) => closes)).toEqual([[4200], [4200], [4200]]);
-    session.engine.close();
+    void session.engine.close();
     clients[0]?.isLost();
     expect(clients.map(({ closes }) => closes)).toEqual([[4200], [4200], [4200]]);
     session.clock.advance(3_000);
@@ -247,7 +247,7 @@ describe('A restart of the server (3.11)', () => {
   it('does not answer a client that was sent away', () => {
     const session = new EngineSession();
     const client = session.connects();
-    session.engine.close();
+    void session.engine.close();
     client.says('pusher:ping', {});
     client.subscribes('orders');
     expect(client.hears()).toEqual([]);

@@ -38,7 +38,7 @@ describe('A signin (3.8)', () => {
     ann.signsIn({ id: 'bob' });
     expect(ann.hears()).toEqual([anError(4009)]);
     expect([await session.isOnline('ann'), await session.isOnline('bob')]).toEqual([true, false]);
-    session.engine.publish('#server-to-user-bob', 'created', '{}');
+    void session.engine.publish('#server-to-user-bob', 'created', '{}');
     expect(ann.hears()).toEqual([]);
   });
 
@@ -124,7 +124,7 @@ describe('The channel of a user (3.8)', () => {
     const others = [session.signsIn('bob'), session.connects(), session.joins('orders')];
     for (const tab of tabs) tab.subscribes(MINE);
     for (const tab of tabs) tab.hears();
-    session.engine.publish(MINE, 'created', '{"id":7}');
+    void session.engine.publish(MINE, 'created', '{"id":7}');
     for (const tab of tabs) {
       expect(tab.hears()).toEqual([{ event: 'created', channel: MINE, data: { id: 7 } }]);
     }
@@ -139,7 +139,7 @@ describe('The channel of a user (3.8)', () => {
       for (const stranger of [session.connects(), session.signsIn('bob')]) {
         stranger.says('pusher:subscribe', { channel, auth: '' });
         expect(stranger.hears()).toEqual([anError(4009)]);
-        session.engine.publish(channel, 'secret', '{}');
+        void session.engine.publish(channel, 'secret', '{}');
         expect(stranger.hears()).toEqual([]);
       }
       expect(ann.closes).toEqual([]);
@@ -168,10 +168,10 @@ describe('The channel of a user (3.8)', () => {
     ann.subscribes(MINE);
     ann.unsubscribes(MINE);
     ann.hears();
-    session.engine.publish(MINE, 'created', '{}');
+    void session.engine.publish(MINE, 'created', '{}');
     expect(ann.hears()).toEqual([]);
     ann.subscribes(MINE);
-    session.engine.publish(MINE, 'created', '{}');
+    void session.engine.publish(MINE, 'created', '{}');
     expect(ann.hears()).toEqual([succeeded(MINE), { event: 'created', channel: MINE, data: {} }]);
   });
 
@@ -218,8 +218,8 @@ describe('Terminating a user (3.8)', () => {
       { event: 'pusher_internal:member_removed', data: { user_id: 'ann' } },
     ]);
     ann.hears();
-    session.engine.publish('orders', 'created', '{}');
-    session.engine.publish(MINE, 'created', '{}');
+    void session.engine.publish('orders', 'created', '{}');
+    void session.engine.publish(MINE, 'created', '{}');
     expect(ann.hears()).toEqual([]);
   });
 

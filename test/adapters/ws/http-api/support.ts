@@ -97,7 +97,7 @@ export class Api {
     onTeardown(async () => {
       expect(session.errors).toEqual([]);
       await api.close();
-      session.engine.close();
+      void session.engine.close();
       server.closeAllConnections();
       server.close();
     });
