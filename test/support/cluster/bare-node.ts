@@ -1,0 +1,65 @@
+import { RedisCluster } from '../../../src/cluster/redis/redis-cluster.js';
+import { socketConfig } from '../../../src/config/socket-config.js';
+import { systemClock } from '../../../src/ports/clock.js';
+import type { JoinRefusal } from '../../../src/ports/cluster.js';
+import type { User } from '../../../src/ports/user.js';
+import { onTeardown } from '../teardown.js';
+
+/** A node without an engine: it writes down what its cluster tells it. Closed after the test. */
+export class BareNode {
+  /** What it was told, oldest first: `+ada`, `-ada`, `event …`, `count …`. */
+  readonly told: string[] = [];
+  readonly cluster: RedisCluster;
+
+  private constructor(url: string, environment: Record<string, string>) {
+    const config = socketConfig({
+      SOCKET_PROVIDER: 'ws',
+      SOCKET_CLUSTER: 'redis',
+      SOCKET_REDIS_URL: url,
+      ...environment,
+    });
+    const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
+    const node = {
+      deliver: (channel: string, { event }: { event: string }) => this.told.push(`${event} on ${channel}`),
+      terminate: (userId: string) => this.told.push(`terminate ${userId}`),
+      memberAdded: (_: string, { id }: User) => this.told.push(`+${id}`),
+      memberRemoved: (_: string, id: string) => this.told.push(`-${id}`),
+      counted: (_: string, count: number) => this.told.push(`count ${count}`),
+      statusChanged: (id: string, isOnline: boolean) => this.told.push(`${id} ${String(isOnline)}`),
+      happened: ({ name }: { name: string }) => this.told.push(`event ${name}`),
+    };
+    this.cluster = new RedisCluster(node, config, systemClock, silent);
+  }
+
+  static async start(url: string, environment: Record<string, string> = {}): Promise<BareNode> {
+    const node = new BareNode(url, environment);
+    onTeardown(() => node.cluster.close());
+    await node.cluster.attend();
+    return node;
+  }
+
+  /** Resolves when the cluster has answered. */
+  join(
+    channel: string,
+    subscriptions: number,
+    id?: string,
+    info?: unknown,
+  ): Promise<JoinRefusal | undefined> {
+    return new Promise((resolve) => {
+      this.cluster.join(channel, subscriptions, id === undefined ? undefined : { id, info }, resolve);
+    });
+  }
+
+  leave(channel: string, subscriptions: number, id?: string, isDeliberate = true): void {
+    this.cluster.leave(channel, subscriptions, id, isDeliberate);
+  }
+
+  members(channel: string): string[] {
+    return [...this.cluster.roster(channel).keys()].sort();
+  }
+
+  /** The comings and goings of members that it was told. */
+  get moves(): string[] {
+    return this.told.filter((entry) => /^[+-]/.test(entry));
+  }
+}
