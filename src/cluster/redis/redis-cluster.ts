@@ -9,8 +9,9 @@ import type {
   ClusterStatistics,
   JoinRefusal,
 } from '../../ports/cluster.js';
+import { SocketConfigurationError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import type { RedisAddress, SocketConfig } from '../../ports/socket-config.js';
+import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
@@ -22,15 +23,6 @@ import { RedisLink } from './redis-link.js';
 import { RememberedEvents } from './remembered-events.js';
 import { WatchedUsers } from './watched-users.js';
 
-/** The configuration has an address wherever it asks for Redis; only a caller's own might not. */
-const LOCALHOST: RedisAddress = {
-  hosts: [{ host: 'localhost', port: 6_379 }],
-  username: undefined,
-  password: undefined,
-  database: 0,
-  isTls: false,
-  primary: undefined,
-};
 const NOBODY: ReadonlyMap<string, User> = new Map();
 const STATUS_CONCURRENCY = 256;
 /** A message is JSON in JSON in JSON: so much longer than the event's data it can be. */
@@ -63,7 +55,8 @@ export class RedisCluster implements Cluster {
     clock: Clock,
     private readonly logger: SocketLogger,
   ) {
-    const { prefix, address = LOCALHOST } = config.redis;
+    const { prefix, address } = config.redis;
+    if (address === undefined) throw new SocketConfigurationError(['SOCKET_REDIS_URL: is required']);
     this.#graceMs = config.gateway.presenceGraceMs;
     const keys = (this.#keys = new RedisKeys(
       address.database === 0 ? prefix : `${prefix}:${address.database}`,
