@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { reset } from './reset.js';
 
 /**
  * A load balancer as it may stand in front of the nodes: TCP, the nodes in turn, and nothing that keeps a client on one of
@@ -68,7 +69,7 @@ export class Balancer {
     node.write(head);
     client.pipe(node).pipe(client);
     client.once('close', (broken) => {
-      if (broken) node.resetAndDestroy();
+      if (broken) reset(node);
     });
     // Whatever the node has said still arrives: a reset would overtake it.
     node.once('close', () => {

@@ -13,6 +13,7 @@ import { portOf } from '../../support/host.js';
 import { FRAMEWORKS, type HostParts, logged, startHost } from '../../support/hosts.js';
 import { onTeardown } from '../../support/teardown.js';
 import { OpenRequest } from '../ws/http-api/support.js';
+import { reset } from '../../support/reset.js';
 
 const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };
 const PUSHER: SocketModuleOptions = { provider: 'pusher', app: APP, pusher: { host: '127.0.0.1', port: 1 } };
@@ -262,7 +263,7 @@ test('a request that breaks off harms nobody', async () => {
   const headers = Object.entries({ Host: 'a', 'Content-Length': '1000', ...signed('') });
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.write(`POST /socket/webhook HTTP/1.1\r\n${head}\r\n{"time`);
-  socket.resetAndDestroy();
+  reset(socket);
   await once(socket, 'close');
   expect(await webhook(bodyOf([]))).toEqual([200, {}]);
 });

@@ -11,6 +11,7 @@ import { subscribed } from '../../support/pusher-browser.js';
 import { hearing } from '../../support/pusher-events.js';
 import { authFor, channelAuth, userAuth } from '../../support/signing.js';
 import { onTeardown } from '../../support/teardown.js';
+import { reset } from '../../support/reset.js';
 
 // A gateway with everything switched on, and 10,000 things that no client of good will would send. What a seed makes is
 // always the same; only who comes first is up to the network. FUZZ_SEED=… runs a seed again.
@@ -541,7 +542,7 @@ function brokenFraming(random: Random): Item {
       if (cut > 0) socket.write(bytes.subarray(0, cut));
       await nextTurn();
       socket.write(bytes.subarray(cut));
-      if (resets) socket.resetAndDestroy();
+      if (resets) reset(socket);
       await closed;
     },
   };

@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { Host } from '../../support/host.js';
 import { RawClient } from '../../support/raw-client.js';
 import { onTeardown } from '../../support/teardown.js';
+import { reset } from '../../support/reset.js';
 
 const GOOD = 'protocol=7&client=js&version=8.6.0&flash=false';
 const KEY = 'switchboard-key';
@@ -176,7 +177,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     const bystander = host.raw();
     await bystander.greeted();
     const socket = await upgradedTcp(host.port);
-    socket.resetAndDestroy();
+    reset(socket);
     await once(socket, 'close');
     await bystander.isAnswered();
   });

@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer, connect, type Server, type Socket } from 'node:net';
 import { onTeardown } from '../teardown.js';
+import { reset } from '../reset.js';
 
 /** Something that listens on loopback: a node. */
 export interface Listening {
@@ -45,7 +46,7 @@ export class Line {
 
   /** Breaks every connection, without a word to either end. */
   cut(): void {
-    for (const socket of this.#open) socket.resetAndDestroy();
+    for (const socket of this.#open) reset(socket);
   }
 
   close(): Promise<void> {
@@ -68,7 +69,7 @@ export class Line {
       from.on('error', () => undefined);
       from.once('close', (isBroken) => {
         this.#open.delete(from);
-        if (isBroken) to.resetAndDestroy();
+        if (isBroken) reset(to);
       });
       from.pipe(to);
     }
