@@ -47,8 +47,6 @@ export class ChannelLink {
   #isCounted = false;
   /** Whether Redis may count this node in, for all that is known here. */
   #mayBeCounted = false;
-  /** Whether everybody was told that the channel is occupied, on this node's account. */
-  #isAnnounced = false;
   /** Under which name this node was counted in last; empty where it was not. */
   #countedAs = '';
   /** Whether Redis has lost its data. */
@@ -147,7 +145,7 @@ export class ChannelLink {
 
   /** Whether Redis had anything from this node when it lost its data. */
   get isOldNews(): boolean {
-    return this.#isAnnounced || this.#isToBeTold;
+    return this.#countedAs !== '' || this.#isToBeTold;
   }
 
   /** Takes a step now; resolves when nothing is under way any more. */
@@ -293,7 +291,7 @@ export class ChannelLink {
         await this.host.doubt();
         return;
       }
-      this.#isCounted = this.#mayBeCounted = this.#isAnnounced = request.count > 0;
+      this.#isCounted = this.#mayBeCounted = request.count > 0;
       this.#countedAs = request.count > 0 ? this.host.leaseName : '';
       if (generation === this.#generation) {
         this.#lost = undefined;

@@ -95,6 +95,11 @@ export class ChannelLinks implements LinkHost {
     return this.#links.get(channel);
   }
 
+  /** Whether this node has subscriptions of a channel. */
+  isHeard(channel: string): boolean {
+    return (this.find(channel)?.subscriptions ?? 0) > 0;
+  }
+
   of(channel: string): ChannelLink {
     const known = this.#links.get(channel);
     if (known !== undefined) return known;

@@ -139,12 +139,11 @@ local function publish(channel, message)
   redis.call(r.sharded and 'SPUBLISH' or 'PUBLISH', channel, '{"v":${BUS_VERSION},' .. message .. '}')
 end
 
-local function add(id, info, isQuiet)
+local function put(id, info, isQuiet)
   redis.call('HSET', members, id, info)
   local version = nextVersion()
   if isQuiet then return end
   table.insert(reply.changes, { version = version, id = id, info = info })
-  happened({ name = 'member_added', user_id = id })
   publish(bus, '"k":"added","r":"' .. version .. '","id":' .. cjson.encode(id) .. ',"info":' .. cjson.encode(info))
 end
 
@@ -155,13 +154,6 @@ local function remove(id)
   table.insert(reply.changes, { version = version, id = id })
   happened({ name = 'member_removed', user_id = id })
   publish(bus, '"k":"removed","r":"' .. version .. '","id":' .. cjson.encode(id))
-end
-
-local function renew(id, info)
-  redis.call('HSET', members, id, info)
-  local version = nextVersion()
-  table.insert(reply.changes, { version = version, id = id, info = info })
-  publish(bus, '"k":"added","r":"' .. version .. '","id":' .. cjson.encode(id) .. ',"info":' .. cjson.encode(info))
 end
 
 local isAwaited = {}
@@ -176,7 +168,9 @@ local function join(id, info, isQuiet)
   if redis.call('SADD', held, id) == 1 then redis.call('HINCRBY', holds, id, 1) end
   -- Who comes back may have been told gone by a node that was alone.
   local wasLeaving = redis.call('ZREM', leaving, id) == 1
-  if not known then add(id, info, isQuiet) elseif known ~= info or wasLeaving then renew(id, info) end
+  if known and known == info and not wasLeaving then return end
+  if not known and not isQuiet then happened({ name = 'member_added', user_id = id }) end
+  put(id, info, isQuiet and not known)
 end
 
 local function leave(id, isDeliberate)
@@ -237,7 +231,6 @@ if r.mode == 'sync' then
     local isKept = {}
     for _, user in ipairs(r.base) do isKept[user[1]] = true end
     for _, user in ipairs(r.joins) do isKept[user[1]] = true end
-    for _, user in ipairs(r.leaves) do isKept[user[1]] = true end
     for _, id in ipairs(redis.call('SMEMBERS', held)) do
       if not isKept[id] then leave(id, false) end
     end

@@ -89,7 +89,7 @@ export class RedisCluster implements Cluster {
     const bus = (this.#bus = new Bus(
       { link, keys, self, leases, remembered, logger, maximumLength },
       {
-        isHeard: (channel) => (this.#links.find(channel)?.subscriptions ?? 0) > 0,
+        isHeard: (channel) => this.#links.isHeard(channel),
         rosterChanged: (channel, message) => {
           this.#links.changed(channel, message);
         },
@@ -213,8 +213,7 @@ export class RedisCluster implements Cluster {
         const { isOnline, version } = await this.#queries.status(id);
         watched.learn(id, isOnline, version);
       } catch {
-        const isHere = (links.find(userChannel(id))?.subscriptions ?? 0) > 0;
-        if (!watched.isKnown(id)) watched.learn(id, isHere, 0);
+        if (!watched.isKnown(id)) watched.learn(id, links.isHeard(userChannel(id)), 0);
       }
     };
     await pMap(userIds, look, { concurrency: STATUS_CONCURRENCY });
