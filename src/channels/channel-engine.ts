@@ -282,7 +282,7 @@ export class ChannelEngine implements ClusterNode {
     const existing = session.subscriptions.get(name);
     if (existing?.channel.type.access === 'user') {
       // The signin has subscribed it already; pusher-js asks all the same and waits for the answer.
-      existing.channel.subscribers.add(session);
+      existing.channel.subscribers.add(session.connection);
       session.connection.send(subscriptionSucceeded(name));
       return;
     }
@@ -300,7 +300,7 @@ export class ChannelEngine implements ClusterNode {
   #unsubscribe(session: Session, subscription: Subscription): void {
     const { channel } = subscription;
     // A user who does not want to hear is there all the same, for as long as the connection is signed in.
-    if (channel.type.access === 'user') channel.subscribers.delete(session);
+    if (channel.type.access === 'user') channel.subscribers.delete(session.connection);
     else this.#channels.leave(session, subscription, true);
   }
 

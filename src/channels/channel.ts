@@ -1,12 +1,12 @@
 import { type ChannelType, channelType } from '../protocol/channel-name.js';
 import type { Frame } from '../protocol/frame.js';
-import type { Subscriber } from './connection.js';
+import type { Connection } from './connection.js';
 
 /** One channel with subscriptions on this node. */
 export class Channel {
   readonly type: ChannelType;
   /** Whoever hears it. */
-  readonly subscribers = new Set<Subscriber>();
+  readonly subscribers = new Set<Connection>();
   /** The subscriptions, of which the latest may not hear it yet. */
   subscriptions = 0;
   /** On presence channels, through how many connections of this node each user is present. */
@@ -35,7 +35,7 @@ export class Channel {
   /** Writes one frame to every subscriber but one. The hot path: nothing is built here per subscriber. */
   deliver(frame: Frame, exceptSocketId?: string): void {
     for (const subscriber of this.subscribers) {
-      if (subscriber.id !== exceptSocketId) subscriber.connection.send(frame);
+      if (exceptSocketId === undefined || subscriber.id !== exceptSocketId) subscriber.send(frame);
     }
   }
 }

@@ -38,7 +38,7 @@ export class Channels {
   /** Unsubscribes a session. A deliberate leave is told at once, another after the grace period. */
   leave(session: Session, { channel, user }: Subscription, isDeliberate: boolean): void {
     session.subscriptions.delete(channel.name);
-    channel.subscribers.delete(session);
+    channel.subscribers.delete(session.connection);
     const isGone = channel.exit(user?.id);
     if (channel.subscriptions === 0) this.#channels.delete(channel.name);
     this.cluster.leave(channel.name, channel.subscriptions, isGone ? user?.id : undefined, isDeliberate);
@@ -81,13 +81,14 @@ export class Channels {
     const channel = this.#channels.get(name) ?? new Channel(name);
     this.#channels.set(name, channel);
     const subscription: Subscription = { channel, user };
-    session.subscriptions.set(name, subscription);
+    // The channel's own text, not the one that came in this frame.
+    session.subscriptions.set(channel.name, subscription);
     channel.enter(user?.id);
     const answered = session.wait();
     this.cluster.join(name, channel.subscriptions, user, (refusal) => {
       // It may have gone meanwhile.
       if (session.subscriptions.get(name) === subscription) {
-        if (refusal === undefined) channel.subscribers.add(session);
+        if (refusal === undefined) channel.subscribers.add(session.connection);
         else this.leave(session, subscription, true);
         entered(channel, refusal === 'full');
       }

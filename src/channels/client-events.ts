@@ -25,7 +25,7 @@ export function clientEvent(
   if (allowed === false || (allowed !== true && !allowed.includes(name))) {
     throw refused('client events are not enabled (SOCKET_CLIENT_EVENTS)');
   }
-  if (subscription?.channel.subscribers.has(session) !== true) {
+  if (subscription?.channel.subscribers.has(session.connection) !== true) {
     throw refused(`not subscribed to "${name.slice(0, LIMITS.channelNameLength)}"`);
   }
   const { channel, user } = subscription;

@@ -11,9 +11,3 @@ export interface Connection {
   /** Ends the connection. The engine has let go of it already. */
   close(code: number, reason: string): void;
 }
-
-/** Whoever hears a channel: a session, as channels and rosters see it. */
-export interface Subscriber {
-  readonly id: string;
-  readonly connection: Connection;
-}

@@ -1,7 +1,10 @@
 import type { User } from '../ports/user.js';
 import type { Channel } from './channel.js';
-import type { Connection, Subscriber } from './connection.js';
+import type { Connection } from './connection.js';
 import { RateLimit } from './rate-limit.js';
+
+/** What all sessions that watch nobody watch. */
+export const NOBODY: readonly string[] = [];
 
 /** What a session has to do with one channel. */
 export interface Subscription {
@@ -11,7 +14,7 @@ export interface Subscription {
 }
 
 /** What the engine remembers of one connection for as long as it is open. */
-export class Session implements Subscriber {
+export class Session {
   /** What it has asked for and was not refused; it may not hear the latest yet. */
   readonly subscriptions = new Map<string, Subscription>();
   user: User | undefined;
@@ -19,17 +22,18 @@ export class Session implements Subscriber {
   lastActivity: number;
   /** When it was asked whether it is still there; `undefined` when no answer is due. */
   pingedAt: number | undefined;
-  readonly clientEventRate = new RateLimit();
-  readonly subscribeRate = new RateLimit();
   /** The users whose coming and going it is told. */
-  watchlist: readonly string[] = [];
+  watchlist = NOBODY;
   /** Whether it has proved something: signed in, or joined a channel that needs a signature. */
   isAuthorized = false;
   closed = false;
   /** How many answers it waits for. */
   #unanswered = 0;
   /** What it did meanwhile. */
-  readonly #later: (() => void)[] = [];
+  #later: (() => void)[] | undefined;
+  // Most connections do neither, or did so once, long ago.
+  #clientEventRate: RateLimit | undefined;
+  #subscribeRate: RateLimit | undefined;
 
   constructor(
     readonly connection: Connection,
@@ -43,6 +47,14 @@ export class Session implements Subscriber {
     return this.connection.id;
   }
 
+  get clientEventRate(): RateLimit {
+    return (this.#clientEventRate ??= new RateLimit());
+  }
+
+  get subscribeRate(): RateLimit {
+    return (this.#subscribeRate ??= new RateLimit());
+  }
+
   /** Whether it waits for an answer. */
   get isWaiting(): boolean {
     return this.#unanswered > 0;
@@ -54,8 +66,11 @@ export class Session implements Subscriber {
       handle();
       return;
     }
-    // Nothing more is read from it meanwhile, so little can pile up.
-    if (this.#later.length === 0) this.connection.pause?.(true);
+    if (this.#later === undefined) {
+      this.#later = [];
+      // Nothing more is read from it meanwhile, so little can pile up.
+      this.connection.pause?.(true);
+    }
     this.#later.push(handle);
   }
 
@@ -64,13 +79,16 @@ export class Session implements Subscriber {
     this.#unanswered++;
     return () => {
       this.#unanswered--;
-      const hadWaited = this.#later.length > 0;
+      const later = this.#later;
+      if (later === undefined) return;
       while (this.#unanswered === 0 && !this.closed) {
-        const handle = this.#later.shift();
+        const handle = later.shift();
         if (handle === undefined) break;
         handle();
       }
-      if (hadWaited && this.#later.length === 0) this.connection.pause?.(false);
+      if (later.length > 0) return;
+      this.#later = undefined;
+      this.connection.pause?.(false);
     };
   }
 }

@@ -1,6 +1,6 @@
 import type { Cluster } from '../ports/cluster.js';
 import { frame, type Frame } from '../protocol/frame.js';
-import type { Session } from './session.js';
+import { NOBODY, type Session } from './session.js';
 
 /** Who wants to know when whom comes online or goes offline. Protocol section 3.8. */
 export class Watchlists {
@@ -43,7 +43,7 @@ export class Watchlists {
         forgotten.push(userId);
       }
     }
-    session.watchlist = [];
+    session.watchlist = NOBODY;
     if (forgotten.length > 0) this.cluster.unwatch(forgotten);
   }
 

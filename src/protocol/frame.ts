@@ -1,15 +1,16 @@
 import type { ProtocolError } from './codes.js';
+import { textMessage } from './text-message.js';
 
 /** One message to clients, built once and shared by every connection it goes to. Protocol section 3.2. */
 export class Frame {
-  #bytes: Buffer | undefined;
+  #wire: Buffer | undefined;
 
   /** The frame's JSON text. */
   constructor(readonly text: string) {}
 
-  /** The text as UTF-8, encoded when first asked for and never again. */
-  get bytes(): Buffer {
-    return (this.#bytes ??= Buffer.from(this.text));
+  /** The frame as a WebSocket carries it, encoded when first asked for and never again. */
+  get wire(): Buffer {
+    return (this.#wire ??= textMessage(this.text));
   }
 }
 

@@ -30,28 +30,32 @@ export class UpgradeGate {
    * @returns whether it may pass
    */
   enter(request: IncomingMessage, socket: Duplex): boolean {
-    const address = request.socket.remoteAddress ?? '';
-    const refusal = this.#refusal(request, address);
+    const refusal = this.#refusal(request);
     if (refusal !== undefined) {
       answer(socket, refusal);
       return false;
     }
     this.#open++;
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-    socket.once('close', () => {
-      this.#leave(address);
-    });
+    socket.on('close', this.#left);
+    if (this.config.limits.connectionsPerAddress !== 0) this.#countAddress(addressOf(request), socket);
     return true;
   }
 
-  #leave(address: string): void {
+  /** One listener for all sockets: it has nothing to remember. */
+  readonly #left = (): void => {
     this.#open--;
-    const left = (this.#perAddress.get(address) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(address);
-    else this.#perAddress.set(address, left);
+  };
+
+  #countAddress(address: string, socket: Duplex): void {
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    socket.once('close', () => {
+      const left = (this.#perAddress.get(address) ?? 1) - 1;
+      if (left === 0) this.#perAddress.delete(address);
+      else this.#perAddress.set(address, left);
+    });
   }
 
-  #refusal({ headers }: IncomingMessage, address: string): Refusal | undefined {
+  #refusal(request: IncomingMessage): Refusal | undefined {
     const { connections, connectionsPerAddress } = this.config.limits;
     if (connections !== 0 && this.#open >= connections) {
       return {
@@ -59,14 +63,17 @@ export class UpgradeGate {
         reason: 'This node has as many connections as it may have',
       };
     }
-    if (connectionsPerAddress !== 0 && (this.#perAddress.get(address) ?? 0) >= connectionsPerAddress) {
+    if (
+      connectionsPerAddress !== 0 &&
+      (this.#perAddress.get(addressOf(request)) ?? 0) >= connectionsPerAddress
+    ) {
       return {
         status: '503 Service Unavailable',
         reason: 'There are too many connections from this address',
       };
     }
     // Browsers always send an origin. Whoever does not is no browser, and could send any.
-    const { origin } = headers;
+    const { origin } = request.headers;
     if (
       origin === undefined ||
       this.#origins.length === 0 ||
@@ -76,6 +83,10 @@ export class UpgradeGate {
     }
     return { status: '403 Forbidden', reason: 'This origin is not allowed (SOCKET_ALLOWED_ORIGINS)' };
   }
+}
+
+function addressOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? '';
 }
 
 /** `https://*.example.com` stands for every host below example.com, at any depth, and not for example.com itself. */

@@ -1,33 +1,59 @@
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../channels/connection.js';
 import { CODES } from '../../protocol/codes.js';
 import type { Frame } from '../../protocol/frame.js';
-
-/** `ws` hands the same bytes to every socket, marked as text. */
-const TEXT = { binary: false };
+import type { Batch } from './batch.js';
+import type { Outbox } from './outbox.js';
 
 /** How long a client may take to answer a close before its socket is ended. */
 const CLOSE_WAIT_MS = 1_000;
 
-/** A WebSocket, as the engine sees it. */
+/**
+ * A WebSocket, as the engine sees it.
+ *
+ * Frames are written to the stream beneath `ws`, which would encode each of them once more for every socket. That is right
+ * as long as messages are neither compressed nor fragmented, and they never are here. `ws` reads, and it opens and closes:
+ * nothing is written before its handshake, and nothing after its close frame.
+ */
 export class WsConnection implements Connection {
+  /** What was sent in this turn and is not written yet. */
+  #queue: Batch | undefined;
+  #isSealed = false;
+
   constructor(
     private readonly socket: WebSocket,
+    /** What `ws` writes to. */
+    private readonly stream: Duplex,
     readonly id: string,
-    /** How much may wait for the client; 0 allows any amount. */
-    private readonly bufferedBytes: number,
-    private readonly onTooSlow: () => void,
+    private readonly outbox: Outbox,
   ) {}
 
   send(frame: Frame): void {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
-    if (this.bufferedBytes !== 0 && this.socket.bufferedAmount + frame.bytes.length > this.bufferedBytes) {
-      // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
-      this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
-      this.onTooSlow();
-      return;
+    if (this.#isSealed) return;
+    const { outbox } = this;
+    let queue = this.#queue;
+    if (queue === undefined) {
+      outbox.add(this);
+      queue = outbox.empty;
+    } else if (queue.length + frame.wire.length > outbox.gatheredBytes) {
+      this.#write(queue);
+      queue = outbox.empty;
     }
-    this.socket.send(frame.bytes, TEXT);
+    this.#queue = queue.with(frame);
+  }
+
+  /** Writes what was sent until now, without waiting for the end of the turn. */
+  flush(): void {
+    const queue = this.#queue;
+    this.#queue = undefined;
+    if (queue !== undefined) this.#write(queue);
+  }
+
+  /** Writes what was sent until now, and nothing any more: a close frame is the last one. */
+  seal(): void {
+    this.flush();
+    this.#isSealed = true;
   }
 
   pause(isPaused: boolean): void {
@@ -41,6 +67,19 @@ export class WsConnection implements Connection {
     // What it still says is not answered, but its close has to be read.
     this.socket.resume();
     closeSocket(this.socket, code, reason);
+  }
+
+  #write(queue: Batch): void {
+    const { bufferedBytes } = this.outbox;
+    if (bufferedBytes !== 0 && this.stream.writableLength + queue.length > bufferedBytes) {
+      // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
+      this.#queue = undefined;
+      this.#isSealed = true;
+      this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
+      this.outbox.slowReaders++;
+      return;
+    }
+    this.stream.write(queue.bytes);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { inject, injectable } from 'inversify';
-import type { RawData, WebSocket, WebSocketServer } from 'ws';
+import { type Server as SocketServer, type WebSocket, WebSocketServer } from 'ws';
 import { ChannelEngine } from '../../channels/channel-engine.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { ProtocolError } from '../../protocol/codes.js';
@@ -10,8 +10,9 @@ import { handshakeProblem } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../server-router.js';
-import { GatewayWsAdapter } from './gateway-ws-adapter.js';
+import { GatewaySocket } from './gateway-socket.js';
 import { HttpApi } from './http-api/http-api.js';
+import { Outbox } from './outbox.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
@@ -21,10 +22,10 @@ import { closeSocket, WsConnection } from './ws-connection.js';
  */
 @injectable()
 export class WsGateway implements ServerAttachment, ServerRoute {
-  #sockets: WebSocketServer | undefined;
+  #sockets: SocketServer<typeof GatewaySocket> | undefined;
   #detach: () => void = () => undefined;
-  #slowReaders = 0;
   readonly #gate: UpgradeGate;
+  readonly #outbox: Outbox;
 
   constructor(
     @inject(ChannelEngine) private readonly engine: ChannelEngine,
@@ -32,17 +33,24 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     @inject(HttpApi) private readonly httpApi: HttpApi,
   ) {
     this.#gate = new UpgradeGate(config.gateway);
+    this.#outbox = new Outbox(config.gateway.limits.bufferedBytes);
   }
 
   /** How many connections were closed because their clients read too slowly. */
   get slowReaders(): number {
-    return this.#slowReaders;
+    return this.#outbox.slowReaders;
   }
 
   /** @throws SocketConfigurationError when the HTTP API cannot listen; nothing is attached then */
   async attach(server: Server): Promise<void> {
     await this.httpApi.attach(server);
-    this.#sockets = new GatewayWsAdapter(server).createServer(this.config.gateway.limits.frameBytes);
+    this.#sockets = new WebSocketServer({
+      // Upgrades come from the `ServerRouter`.
+      noServer: true,
+      WebSocket: GatewaySocket,
+      maxPayload: this.config.gateway.limits.frameBytes,
+      perMessageDeflate: false,
+    });
     this.#detach = ServerRouter.add(server, this);
     await this.engine.attend();
   }
@@ -68,12 +76,13 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   }
 
   takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const sockets = this.#sockets;
     if (!this.#gate.enter(request, socket)) return;
-    sockets?.handleUpgrade(request, socket, head, (client) => {
-      sockets.emit('connection', client, request);
-      this.#welcome(client, request);
+    // The answer to the upgrade and the first frame leave together.
+    socket.cork();
+    this.#sockets?.handleUpgrade(request, socket, head, (client) => {
+      this.#welcome(client, request, socket);
     });
+    socket.uncork();
   }
 
   /** Path and query below the gateway's own path; `undefined` when the request is somebody else's. */
@@ -84,24 +93,16 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     return /^\/app(?:[/?]|$)/.test(target) ? target : undefined;
   }
 
-  #welcome(client: WebSocket, request: IncomingMessage): void {
+  #welcome(client: GatewaySocket, request: IncomingMessage, socket: Duplex): void {
+    client.ignoreErrors();
     const problem = handshakeProblem(this.#target(request) ?? '', this.config.app.key);
     if (problem !== undefined) {
       refuse(client, problem);
       return;
     }
-    const { bufferedBytes } = this.config.gateway.limits;
-    const tooSlow = () => {
-      this.#slowReaders++;
-    };
-    const session = this.engine.open(new WsConnection(client, newSocketId(), bufferedBytes, tooSlow));
-    client.on('message', (data: RawData, isBinary: boolean) => {
-      if (isBinary) this.engine.refuse(session, new ProtocolError(null, 'Binary messages are not supported'));
-      else this.engine.receive(session, asText(data));
-    });
-    client.on('close', () => {
-      this.engine.lost(session);
-    });
+    const connection = new WsConnection(client, socket, newSocketId(), this.#outbox);
+    client.tell(this.engine, this.engine.open(connection), connection);
+    connection.flush();
   }
 }
 
@@ -109,9 +110,4 @@ export class WsGateway implements ServerAttachment, ServerRoute {
 function refuse(client: WebSocket, problem: ProtocolError): void {
   client.send(errorFrame(problem).text);
   closeSocket(client, problem.code ?? 1002, problem.message);
-}
-
-function asText(data: RawData): string {
-  if (Buffer.isBuffer(data)) return data.toString();
-  return Array.isArray(data) ? Buffer.concat(data).toString() : Buffer.from(data).toString();
 }

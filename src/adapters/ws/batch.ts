@@ -1,0 +1,45 @@
+import type { Frame } from '../../protocol/frame.js';
+
+/**
+ * Frames that wait to be written to a socket. Sockets that wait for the same frames share one batch, and so the bytes that
+ * are joined from it: what a broadcast costs each of them is one pointer.
+ */
+export class Batch {
+  /** The batch that came of adding `#lastAdded`: whoever adds the same frame next goes on from there. */
+  #next: Batch | undefined;
+  #lastAdded: Frame | undefined;
+  #bytes: Buffer | undefined;
+
+  private constructor(
+    private readonly before: Batch | undefined,
+    private readonly frame: Frame | undefined,
+    /** How many bytes it is on the wire. */
+    readonly length: number,
+  ) {}
+
+  /** A batch of nothing, to begin with. Batches that do not begin with the same one share nothing. */
+  static empty(): Batch {
+    return new Batch(undefined, undefined, 0);
+  }
+
+  /** This batch and one frame more. */
+  with(frame: Frame): Batch {
+    if (this.#lastAdded === frame && this.#next !== undefined) return this.#next;
+    this.#lastAdded = frame;
+    return (this.#next = new Batch(this, frame, this.length + frame.wire.length));
+  }
+
+  /** All frames in their order, joined when first asked for and never again. One alone is not copied. */
+  get bytes(): Buffer {
+    return (this.#bytes ??= this.#join());
+  }
+
+  #join(): Buffer {
+    const wires: Buffer[] = [];
+    for (let batch: Batch | undefined = this; batch?.frame !== undefined; batch = batch.before) {
+      wires.push(batch.frame.wire);
+    }
+    const [only] = wires;
+    return only !== undefined && wires.length === 1 ? only : Buffer.concat(wires.reverse(), this.length);
+  }
+}
