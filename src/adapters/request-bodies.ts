@@ -1,13 +1,22 @@
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, Timer } from '../ports/clock.js';
 import { ApiError } from './api-error.js';
 
 /** How long a body may take to arrive: the largest one that is allowed needs 64 kB/s. */
 export const BODY_TIMEOUT_MS = 10_000;
 
+/** A body that is not complete yet. */
+interface Arriving {
+  /** Until when it may take, in the clock's milliseconds. */
+  readonly until: number;
+  readonly fail: (error: ApiError) => void;
+}
+
 /** Reads the bodies of requests: never more than is allowed, never for ever. */
 export class RequestBodies {
-  readonly #pending = new Set<(error: ApiError) => void>();
+  /** In the order they began, which is the order they run out of time. */
+  readonly #arriving = new Set<Arriving>();
+  #sweep: Timer | undefined;
   #givenUp = false;
 
   constructor(private readonly clock: Clock) {}
@@ -25,40 +34,35 @@ export class RequestBodies {
     if (Number(request.headers['content-length'] ?? 0) > maximum) return Promise.reject(tooLarge());
 
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
+      let chunks: Buffer[] = [];
       let bytes = 0;
-      const add = (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > maximum) fail(tooLarge());
-        else chunks.push(chunk);
+      const arriving: Arriving = {
+        until: this.clock.now() + BODY_TIMEOUT_MS,
+        fail: (error) => {
+          if (!this.#arriving.delete(arriving)) return;
+          chunks = [];
+          request.pause();
+          reject(error);
+        },
       };
-      const end = () => {
-        release();
-        resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
-      };
-      const lost = () => {
-        fail(ApiError.endingConnection(400, 'The connection was lost before the end of the body'));
-      };
-      const fail = (error: ApiError) => {
-        release();
-        request.pause();
-        reject(error);
-      };
-      const timer = this.clock.after(BODY_TIMEOUT_MS, () => {
-        const seconds = BODY_TIMEOUT_MS / 1_000;
-        fail(ApiError.endingConnection(408, `The request's body did not arrive within ${seconds} seconds`));
-      });
-      const release = () => {
-        timer.cancel();
-        this.#pending.delete(fail);
-        request.off('data', add).off('end', end).off('close', lost);
-      };
-      this.#pending.add(fail);
-      // A connection that breaks says so twice: the error is the one that would otherwise be thrown.
+      this.#arriving.add(arriving);
+      this.#sweep ??= this.clock.after(BODY_TIMEOUT_MS, this.#endLate);
+      // The listeners stay, because taking them off would cost more than the whole body; what comes late is nobody's.
       request
-        .on('data', add)
-        .on('end', end)
-        .on('close', lost)
+        .on('data', (chunk: Buffer) => {
+          if (!this.#arriving.has(arriving)) return;
+          bytes += chunk.length;
+          if (bytes > maximum) arriving.fail(tooLarge());
+          else chunks.push(chunk);
+        })
+        .on('end', () => {
+          if (!this.#arriving.delete(arriving)) return;
+          resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+        })
+        .on('close', () => {
+          if (this.#arriving.has(arriving)) arriving.fail(connectionLost());
+        })
+        // A connection that breaks says so twice: the error is the one that would otherwise be thrown.
         .on('error', () => undefined);
     });
   }
@@ -66,8 +70,23 @@ export class RequestBodies {
   /** Gives up every body that is still arriving, and every later one. */
   giveUp(): void {
     this.#givenUp = true;
-    for (const fail of this.#pending) fail(goingAway());
+    this.#sweep?.cancel();
+    for (const { fail } of this.#arriving) fail(goingAway());
   }
+
+  /** One timer for all of them: most bodies are complete at once, and a timer of its own would be a tenth of a request. */
+  readonly #endLate = (): void => {
+    this.#sweep = undefined;
+    const now = this.clock.now();
+    for (const { until, fail } of this.#arriving) {
+      if (until > now) {
+        this.#sweep = this.clock.after(until - now, this.#endLate);
+        return;
+      }
+      const seconds = BODY_TIMEOUT_MS / 1_000;
+      fail(ApiError.endingConnection(408, `The request's body did not arrive within ${seconds} seconds`));
+    }
+  };
 }
 
 /**
@@ -77,6 +96,10 @@ export class RequestBodies {
 export function hasMuchToRead({ complete, headers }: IncomingMessage, little: number): boolean {
   if (complete) return false;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > little;
+}
+
+function connectionLost(): ApiError {
+  return ApiError.endingConnection(400, 'The connection was lost before the end of the body');
 }
 
 function goingAway(): ApiError {

@@ -27,7 +27,8 @@ const PUBLIC: ChannelType = { access: 'public', encrypted: false, cached: false 
 
 /** Reads a channel's type off the beginning of its name, and only there: `foo-private-x` is public. */
 export function channelType(name: string): ChannelType {
-  return TYPES.find(([prefix]) => name.startsWith(prefix))?.[1] ?? PUBLIC;
+  for (const [prefix, type] of TYPES) if (name.startsWith(prefix)) return type;
+  return PUBLIC;
 }
 
 /** The channel that reaches exactly one user's connections. */

@@ -3,6 +3,8 @@ import { LIMITS } from '../ports/limits.js';
 /** The beginning of the events that only clients send to each other. Protocol section 3.7. */
 export const CLIENT_EVENT_PREFIX = 'client-';
 
+const RESERVED = ['pusher:', 'pusher_internal:', CLIENT_EVENT_PREFIX];
+
 /**
  * Says what is wrong with the name of an event that the application sends, or nothing. `pusher:` and `pusher_internal:`
  * belong to the protocol, `client-` to the clients.
@@ -13,8 +15,8 @@ export function eventNameProblem(name: unknown): string | undefined {
   if (name.length > LIMITS.eventNameLength) {
     return `it has ${name.length} characters, ${LIMITS.eventNameLength} are allowed`;
   }
-  const reserved = ['pusher:', 'pusher_internal:', CLIENT_EVENT_PREFIX].find((prefix) =>
-    name.startsWith(prefix),
-  );
-  return reserved === undefined ? undefined : `names that begin with "${reserved}" are reserved`;
+  for (const prefix of RESERVED) {
+    if (name.startsWith(prefix)) return `names that begin with "${prefix}" are reserved`;
+  }
+  return undefined;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AppCredentials } from '../ports/socket-config.js';
 import { hmacHex, isEqualDigest } from './hmac.js';
 
@@ -16,20 +16,21 @@ export const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set([
 
 /** The parts of a request to the Pusher HTTP API that its signature covers. The body is covered by `body_md5`. */
 export interface SignableRequest {
+  /** In capital letters. */
   readonly method: string;
   /** Without the query, as it is sent: what is percent-encoded stays so. */
   readonly path: string;
-  /** The query, decoded. */
+  /** The query, decoded, with names in lower case. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
 /** What a request's signature is made of: method, path, and the query with sorted lower-case keys and plain values. */
 export function requestStringToSign({ method, path, parameters }: SignableRequest): string {
-  const signed = [...parameters]
-    .map(([key, value]) => [key.toLowerCase(), value] as const)
-    .filter(([key]) => key !== 'auth_signature')
-    .sort(([one], [other]) => (one < other ? -1 : 1));
-  return `${method.toUpperCase()}\n${path}\n${signed.map(([key, value]) => `${key}=${value}`).join('&')}`;
+  let query = '';
+  for (const name of [...parameters.keys()].sort()) {
+    if (name !== 'auth_signature') query += `${query === '' ? '' : '&'}${name}=${parameters.get(name) ?? ''}`;
+  }
+  return `${method}\n${path}\n${query}`;
 }
 
 /** A request's `auth_signature`: the hex HMAC-SHA256 of its string to sign. */
@@ -39,7 +40,7 @@ export function signRequest(secret: string, request: SignableRequest): string {
 
 /** The hex MD5 of a raw body, as `body_md5` carries it. */
 export function bodyMd5(body: string | Buffer): string {
-  return createHash('md5').update(body).digest('hex');
+  return hash('md5', body, 'hex');
 }
 
 /**

@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+import fc from 'fast-check';
 import { hmacHex, isEqualDigest } from '../../src/protocol/hmac.js';
 
 describe('hmacHex', () => {
@@ -7,6 +9,17 @@ describe('hmacHex', () => {
   it('is the HMAC-SHA256 of a text and of its bytes, in hex', () => {
     expect(hmacHex('Jefe', 'what do ya want for nothing?')).toBe(digest);
     expect(hmacHex('Jefe', Buffer.from('what do ya want for nothing?'))).toBe(digest);
+  });
+
+  it('is what OpenSSL says, for secrets and texts of any length, also when secrets alternate', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 200 });
+    fc.assert(
+      fc.property(text, text, text, (one, other, signed) => {
+        for (const secret of [one, other, one]) {
+          expect(hmacHex(secret, signed)).toBe(createHmac('sha256', secret).update(signed).digest('hex'));
+        }
+      }),
+    );
   });
 });
 

@@ -35,11 +35,14 @@ export class Batch {
   }
 
   #join(): Buffer {
-    const wires: Buffer[] = [];
-    for (let batch: Batch | undefined = this; batch?.frame !== undefined; batch = batch.before) {
-      wires.push(batch.frame.wire);
-    }
-    const [only] = wires;
-    return only !== undefined && wires.length === 1 ? only : Buffer.concat(wires.reverse(), this.length);
+    if (this.frame !== undefined && this.length === this.frame.wire.length) return this.frame.wire;
+    const bytes = Buffer.allocUnsafe(this.length);
+    this.#copyTo(bytes);
+    for (let before = this.before; before !== undefined; before = before.before) before.#copyTo(bytes);
+    return bytes;
+  }
+
+  #copyTo(bytes: Buffer): void {
+    if (this.frame !== undefined) this.frame.wire.copy(bytes, this.length - this.frame.wire.length);
   }
 }

@@ -16,6 +16,8 @@ import { EVENT_BODY_BYTES } from './publishing.js';
 import { requestTarget } from './request-target.js';
 import { checkParameters, findRoute } from './routes.js';
 
+const JSON_ANSWER = { 'Content-Type': 'application/json' };
+
 /**
  * The Pusher HTTP API, so that any Pusher server SDK can publish through the gateway: `<path>/apps/<app id>/…` on the
  * application's own server, or on a port of its own, where the gateway's path may be left out. Protocol sections 3.13
@@ -74,8 +76,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   takeRequest(request: IncomingMessage, response: ServerResponse): void {
     this.#answer(request).then(
       (answer) => {
-        response.setHeader('Content-Type', 'application/json');
-        response.end(JSON.stringify(answer));
+        response.writeHead(200, JSON_ANSWER).end(JSON.stringify(answer));
       },
       (error: unknown) => {
         this.#refuse(request, response, error);

@@ -26,7 +26,8 @@ export async function postEvent(
   call: Call,
 ): Promise<{ readonly channels?: Readonly<Record<string, Attributes>> }> {
   const event = readEvent(readJson(call.body), call.eventBytes);
-  await Promise.all(publish(call, event));
+  const sendings = publish(call, event);
+  if (sendings.length > 0) await Promise.all(sendings);
   const { channels, info } = event;
   if (info === undefined) return {};
   const answers = channels.map(async (name) => [name, await attributes(call, name, info)] as const);
