@@ -35,8 +35,14 @@ export class EngineSocketClient implements ISocketClient {
     @inject(SOCKET_CONFIG) protected readonly config: SocketConfig,
   ) {}
 
-  relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
-    return this.relayToMembers([memberId], event, payload, options);
+  async relayToMember(
+    memberId: string,
+    event: string,
+    payload?: unknown,
+    options?: RelayOptions,
+  ): Promise<void> {
+    const call = { kind: 'members', to: [memberId], relay: encode(event, payload, options) } as const;
+    await this.#deliver(call, [userChannel(memberId)]);
   }
 
   async relayToMembers(
@@ -46,7 +52,7 @@ export class EngineSocketClient implements ISocketClient {
     options?: RelayOptions,
   ): Promise<void> {
     const to = [...new Set(memberIds)];
-    await this.#deliver(to.map(userChannel), { kind: 'members', to, relay: encode(event, payload, options) });
+    await this.#deliver({ kind: 'members', to, relay: encode(event, payload, options) }, to.map(userChannel));
   }
 
   async relayToChannel(
@@ -55,17 +61,13 @@ export class EngineSocketClient implements ISocketClient {
     payload?: unknown,
     options?: RelayOptions,
   ): Promise<void> {
-    await this.#deliver([channel], {
-      kind: 'channel',
-      to: [channel],
-      relay: encode(event, payload, options),
-    });
+    const to = [channel] as const;
+    await this.#deliver({ kind: 'channel', to, relay: encode(event, payload, options) }, to);
   }
 
   async broadcast(event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
-    const { broadcastChannel } = this.config;
-    const relay = encode(event, payload, options);
-    await this.#deliver([broadcastChannel], { kind: 'broadcast', to: [broadcastChannel], relay });
+    const to = [this.config.broadcastChannel] as const;
+    await this.#deliver({ kind: 'broadcast', to, relay: encode(event, payload, options) }, to);
   }
 
   async disconnectMember(memberId: string): Promise<void> {
@@ -108,23 +110,31 @@ export class EngineSocketClient implements ISocketClient {
     if (this.#closed) throw this.#unavailable('It is closed', call.to);
   }
 
-  async #deliver(
-    channels: readonly string[],
+  /** @returns nothing where there is nothing to wait for */
+  #deliver(
     call: Extract<PortCall, { relay: EncodedRelay }>,
-  ): Promise<void> {
+    channels: readonly string[],
+  ): Promise<void> | undefined {
     this.accept(call);
     const { event, json, exceptSocketId } = call.relay;
     const { encryptionMasterKey } = this.config;
     const published = channels.map((channel) =>
       this.engine.publish(channel, event, dataFor(channel, encryptionMasterKey, json), exceptSocketId),
     );
-    await this.#reached(call.to, published);
+    return this.#reached(call.to, published);
   }
 
-  /** @throws SocketUnavailableError that names those whose connections to other nodes were missed */
-  async #reached(to: readonly string[], sent: readonly (Promise<void> | undefined)[]): Promise<void> {
-    if (sent.every((sending) => sending === undefined)) return;
-    const results = await Promise.allSettled(sent.map(async (sending) => sending));
+  /** Rejects with a SocketUnavailableError that names those whose connections to other nodes were missed. */
+  #reached(
+    to: readonly string[],
+    sendings: readonly (Promise<void> | undefined)[],
+  ): Promise<void> | undefined {
+    if (sendings.every((sending) => sending === undefined)) return undefined;
+    return this.#allReached(to, sendings);
+  }
+
+  async #allReached(to: readonly string[], sendings: readonly (Promise<void> | undefined)[]): Promise<void> {
+    const results = await Promise.allSettled(sendings.map(async (sending) => sending));
     const missed = to.filter((_, index) => results[index]?.status === 'rejected');
     if (missed.length === 0) return;
     const failure = results.find((result) => result.status === 'rejected');

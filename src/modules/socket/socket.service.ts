@@ -56,49 +56,59 @@ export class SocketService implements OnApplicationShutdown {
   }
 
   /** Sends an event to one member, wherever and however often that member is connected. */
-  async relayToMember<E extends EventName>(
+  relayToMember<E extends EventName>(
     memberId: string,
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    checkMemberId(memberId);
-    const checked = checkRelay(event, payload, options, this.#maximumBytes);
-    return this.#attempt(event, () => this.client.relayToMember(memberId, event, checked, options));
+    return this.#attempt(event, () => {
+      checkMemberId(memberId);
+      const checked = checkRelay(event, payload, options, this.#maximumBytes);
+      return this.client.relayToMember(memberId, event, checked, options);
+    });
   }
 
   /** Sends one event to several members; an id that is listed twice is sent to once. Nobody listed is no error. */
-  async relayToMembers<E extends EventName>(
+  relayToMembers<E extends EventName>(
     memberIds: readonly string[],
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    memberIds.forEach(checkMemberId);
-    const checked = checkRelay(event, payload, options, this.#maximumBytes);
-    return this.#attempt(event, () => this.client.relayToMembers(memberIds, event, checked, options));
+    return this.#attempt(event, () => {
+      memberIds.forEach(checkMemberId);
+      const checked = checkRelay(event, payload, options, this.#maximumBytes);
+      return this.client.relayToMembers(memberIds, event, checked, options);
+    });
   }
 
   /** Sends an event to everybody subscribed to a channel. */
-  async relayToChannel<E extends EventName>(
+  relayToChannel<E extends EventName>(
     channel: string,
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    checkChannel(channel, this.runtime.config.encryptionMasterKey !== undefined);
-    const checked = checkRelay(event, payload, options, this.#maximumBytes);
-    checkEncryptedSize(channel, checked, event, this.#maximumBytes);
-    return this.#attempt(event, () => this.client.relayToChannel(channel, event, checked, options));
+    return this.#attempt(event, () => {
+      checkChannel(channel, this.runtime.config.encryptionMasterKey !== undefined);
+      const checked = checkRelay(event, payload, options, this.#maximumBytes);
+      checkEncryptedSize(channel, checked, event, this.#maximumBytes);
+      return this.client.relayToChannel(channel, event, checked, options);
+    });
   }
 
   /** Sends an event to everybody on the broadcast channel. */
-  async broadcast<E extends EventName>(event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
-    const checked = checkRelay(event, payload, options, this.#maximumBytes);
-    return this.#attempt(event, () => this.client.broadcast(event, checked, options));
+  broadcast<E extends EventName>(event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
+    return this.#attempt(event, () => {
+      const checked = checkRelay(event, payload, options, this.#maximumBytes);
+      return this.client.broadcast(event, checked, options);
+    });
   }
 
   /** Ends every signed-in connection of a member, whose client then stops trying. It may sign in again if `identify` lets it. */
-  async disconnectMember(memberId: string): Promise<Receipt> {
-    checkMemberId(memberId);
-    return this.#attempt(undefined, () => this.client.disconnectMember(memberId));
+  disconnectMember(memberId: string): Promise<Receipt> {
+    return this.#attempt(undefined, () => {
+      checkMemberId(memberId);
+      return this.client.disconnectMember(memberId);
+    });
   }
 
   /**
@@ -140,6 +150,7 @@ export class SocketService implements OnApplicationShutdown {
     return this.runtime.config.gateway.limits.eventBytes;
   }
 
+  /** What `send` throws is a rejection like what it rejects with: these methods never throw. */
   async #attempt(event: string | undefined, send: () => Promise<void>): Promise<Receipt> {
     const id = randomUUID();
     try {
