@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { copyBuild } from './support/build.js';
 import { Load } from './support/load.js';
+import { installPackages, peerVersions } from './support/packages.js';
 import { readResults, rounded, worseThan, writeResults } from './support/results.js';
 import { Bench } from './support/run.js';
 import { tableOf } from './support/table.js';
@@ -12,6 +13,8 @@ const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    peer: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -22,26 +25,33 @@ const say = (text) => void process.stdout.write(`${text}\n`);
 /** @returns {Promise<import('./support/run.js').Scenario[]>} those that were asked for, or all, suite by suite */
 async function scenarios() {
   const files = await readdir(new URL('./scenarios/', import.meta.url));
-  const all = await Promise.all(
-    files.sort().map(async (file) => (await import(`./scenarios/${file}`)).default),
-  );
-  const wanted = all.filter(
-    ({ suite, name }) =>
-      flags.only.length === 0 || flags.only.some((only) => only === suite || only === name),
-  );
+  const all = await Promise.all(files.map(async (file) => (await import(`./scenarios/${file}`)).default));
+  const wanted = all
+    .sort(inOrder)
+    .filter(
+      ({ suite, name }) =>
+        flags.only.length === 0 ||
+        flags.only.some((only) => [suite, name, `${suite}/${name}`].includes(only)),
+    );
   if (wanted.length === 0) throw new Error(`There is no scenario ${flags.only.join(', ')}.`);
   return wanted;
 }
+
+/** @type {(one: import('./support/run.js').Scenario, other: import('./support/run.js').Scenario) => number} */
+const inOrder = (one, other) =>
+  `${one.suite} ${one.name}`.localeCompare(`${other.suite} ${other.name}`, 'en', { numeric: true });
 
 /**
  * @param {import('./support/run.js').Scenario} scenario
  * @param {Bench} bench
  */
 async function play({ title, run }, bench) {
+  const started = performance.now();
   const result = await run(bench);
   await bench.verify();
   say(`\n${title}\n\n${tableOf(result.rows)}`);
   for (const note of result.notes ?? []) say(`  ${note}`);
+  say(`  ${Math.round((performance.now() - started) / 1_000)} s`);
   return { checks: [], ...result };
 }
 
@@ -81,12 +91,13 @@ async function playSuite(suite, wanted, bench) {
     return worse.length === 0;
   }
   // Half a run must not take the place of a whole one.
-  if (flags.quick || flags.only.length > 0) return true;
+  const isWhole = flags.only.length === 0 || flags.only.includes(suite);
+  if (flags.quick || flags.full || flags.peer.length > 0 || !isWhole) return true;
   await writeResults(suite, {
     made: {
       cpus: cpus().length,
       node: process.version,
-      redis: await bench.redisVersion(),
+      ...(suite === 'cluster' ? { redis: await bench.redisVersion() } : await peerVersions()),
       rounds: bench.rounds,
     },
     scenarios: Object.fromEntries(
@@ -105,9 +116,14 @@ async function playSuite(suite, wanted, bench) {
 
 const started = performance.now();
 const wanted = await scenarios();
+if (wanted.some(({ suite }) => suite === 'speed')) await installPackages(say);
 // Everything that was started ends when this process does; nothing but the copy of the build would be left.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
-const bench = new Bench(await copyBuild(), await Load.start(), flags.quick);
+const bench = new Bench(await copyBuild(), await Load.start(), {
+  isQuick: flags.quick,
+  isFull: flags.full,
+  peers: flags.peer,
+});
 try {
   for (const suite of new Set(wanted.map((scenario) => scenario.suite))) {
     const fine = await playSuite(
@@ -116,6 +132,7 @@ try {
       bench,
     );
     if (!fine) process.exitCode = 1;
+    await bench.endSuite();
   }
   say(`\n${Math.round((performance.now() - started) / 1_000)} s`);
 } finally {

@@ -40,7 +40,7 @@ export default {
       });
       // Everybody hears the other node again.
       for (const { audience, channels, other } of audiences) {
-        await Promise.all([audience.begin(), other.caller.call('prepare', { padding: 0 })]);
+        await Promise.all([audience.begin(), other.caller.call('prepare', {})]);
         await other.caller.call('relayToChannels', { channels });
         await audience.heard({ total: channels.length });
       }

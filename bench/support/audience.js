@@ -1,22 +1,34 @@
-import { connect } from 'node:net';
-import { sequenceOf } from './events.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiAsker } from './api-asker.js';
+import { ControlAsker } from './control-asker.js';
+import { memberOf, sequenceOf } from './events.js';
+import { Ledger } from './ledger.js';
 import { PusherClient } from './pusher-client.js';
+import { SocketIoClient } from './socket-io-client.js';
+import { percentile } from './statistics.js';
 
 /** So many connections are opened at a time. */
 const OPENING = 50;
+const CLIENTS = { pusher: PusherClient, 'socket.io': SocketIoClient };
 
-// Subscribers hear the same bytes one after the other, so most frames need not be parsed.
+// Subscribers hear the same bytes one after the other, so most frames need not be read.
 /** @type {Buffer} */
 let lastFrame = Buffer.alloc(0);
 let lastSequence = 0;
 
-/** Clients that hear the same events, each of them every one, once and in order. */
+/** Clients that hear the same events, each of them every one, once and in order; or each one its own. */
 export class Audience {
-  /** @type {PusherClient[]} */
+  /** @type {(PusherClient | SocketIoClient)[]} */
   #clients = [];
-  /** How many clients have not heard of an event yet that others have heard. @type {Map<number, number>} */
-  #missing = new Map();
-  #complete = 0;
+  #ledger = new Ledger([], { order: 'same', batch: 1, total: 0 });
+  /** How long a frame is. @type {number | undefined} */
+  #bytes;
+  /** @type {ApiAsker | ControlAsker | undefined} */
+  #asker;
+  /** When each event was asked for, while that is noted. @type {number[] | undefined} */
+  #askedAt;
+  /** @type {number[]} */
+  #latencies = [];
   #completed = () => undefined;
   #failures;
 
@@ -28,32 +40,50 @@ export class Audience {
   /**
    * Opens so many clients on each of these nodes, all with the same subscriptions.
    *
-   * @param {{ nodes: { url: string, count: number }[], memberId?: string, channels?: string[] }} values
+   * @param {{ nodes: (import('./client.js').Target & { count: number })[], memberId?: string, areMembers?: boolean,
+   *   channels?: string[] }} values whether all of them are one member, or each is one of its own, or nobody is any
    */
-  async open({ nodes, memberId, channels = [] }) {
-    const urls = nodes.flatMap(({ url, count }) => Array.from({ length: count }, () => url));
+  async open({ nodes, memberId, areMembers = false, channels = [] }) {
+    const targets = nodes.flatMap((node) => Array.from({ length: node.count }, () => node));
     const openInTurn = async () => {
-      for (let url = urls.pop(); url !== undefined; url = urls.pop()) {
-        const client = new PusherClient(url, {
-          failed: this.#failures.add,
-          event: (heard, frame) => this.#count(heard, frame),
-        });
+      for (let target = targets.pop(); target !== undefined; target = targets.pop()) {
+        const index = this.#clients.length;
+        const client = new CLIENTS[target.dialect === 'socket.io' ? 'socket.io' : 'pusher'](
+          target,
+          { failed: this.#failures.add, event: (heard, frame) => this.#count(heard, frame) },
+          index,
+        );
         this.#clients.push(client);
         await client.greeted();
-        if (memberId !== undefined) await client.signIn(memberId);
+        const member = areMembers ? memberOf(index) : memberId;
+        if (member !== undefined) await client.signIn(member);
         for (const channel of channels) await client.subscribe(channel);
       }
     };
-    await this.#failures.until((resolve) => {
-      Promise.all(Array.from({ length: OPENING }, openInTurn)).then(resolve, this.#failures.add);
-    });
+    await this.#failures.until(
+      (resolve) => {
+        Promise.all(Array.from({ length: OPENING }, openInTurn)).then(resolve, this.#failures.add);
+      },
+      () => `There were ${this.#clients.length} connections, and ${targets.length} were to come.`,
+    );
   }
 
-  /** Begins to count anew. */
-  begin() {
-    if (this.#missing.size > 0) throw new Error('Events are still on their way.');
-    this.#complete = 0;
-    for (const client of this.#clients) client.heard = 0;
+  /**
+   * Begins to count anew.
+   *
+   * @param {{ order?: import('./ledger.js').Order, batch?: number, total?: number, bytes?: number,
+   *   controlPort?: number, api?: import('./api-asker.js').ApiRequest }} [values] `bytes` is the length that every frame
+   *   must have; a control port or an HTTP API is where events are asked for
+   */
+  async begin({ order = 'same', batch = 1, total = 0, bytes, controlPort, api } = {}) {
+    if (this.#ledger.isOpen) throw new Error('Events are still on their way.');
+    this.#ledger = new Ledger(this.#clients, { order, batch, total });
+    this.#bytes = bytes;
+    this.#askedAt = undefined;
+    this.#asker?.close();
+    this.#asker = undefined;
+    if (controlPort !== undefined) this.#asker = await ControlAsker.open(controlPort, this.#failures.add);
+    if (api !== undefined) this.#asker = await ApiAsker.open(api, total, this.#failures);
   }
 
   /**
@@ -62,61 +92,98 @@ export class Audience {
    * @param {{ total: number }} values
    */
   heard({ total }) {
-    return this.#failures.until((resolve) => {
-      this.#completed = () => {
-        if (this.#complete === total) resolve(undefined);
-      };
-      this.#completed();
-    });
+    return this.#failures.until(
+      (resolve) => {
+        this.#completed = () => {
+          if (this.#ledger.complete === total) resolve(undefined);
+        };
+        this.#completed();
+      },
+      () => this.#progress(total),
+    );
   }
 
   /**
-   * Has a node broadcast so many events, of which so many are on their way at any moment, and hears them all.
+   * Asks for so many events, of which so many are on their way at any moment, and hears them all.
    *
-   * @param {{ total: number, inFlight: number, controlPort: number }} values
+   * @param {{ total: number, inFlight: number, each?: number }} values `each` is how many one question asks for
    */
-  async drive({ total, inFlight, controlPort }) {
-    const control = connect(controlPort, '127.0.0.1').setNoDelay(true).on('error', this.#failures.add);
+  async drive({ total, inFlight, each = 1 }) {
+    const asker = this.#asking();
     let asked = Math.min(inFlight, total);
-    await this.#failures.until((resolve) => {
-      this.#completed = () => {
-        if (this.#complete === total) resolve(undefined);
-        else if (asked < total) {
-          asked++;
-          control.write('.');
-        }
-      };
-      control.write('.'.repeat(asked));
-    });
-    control.destroy();
+    await this.#failures.until(
+      (resolve) => {
+        this.#completed = () => {
+          if (this.#ledger.complete === total) resolve(undefined);
+          else if (asked < total && this.#ledger.complete % each === 0) {
+            asked += each;
+            asker.ask(1);
+          }
+        };
+        asker.ask(asked / each);
+      },
+      () => this.#progress(total),
+    );
+    await this.#failures.until((resolve) => void asker.answered().then(resolve, this.#failures.add));
+  }
+
+  /**
+   * Asks for an event every so many milliseconds, whatever has become of those before.
+   *
+   * @param {{ total: number, everyMs: number }} values
+   * @returns {Promise<{ p50: number, p99: number }>} the milliseconds until a client has heard one
+   */
+  async pace({ total, everyMs }) {
+    const asker = this.#asking();
+    this.#latencies = [];
+    this.#askedAt = [];
+    const started = performance.now();
+    for (let event = 0; event < total; event++) {
+      await delay(Math.max(0, started + event * everyMs - performance.now()));
+      this.#askedAt[event + 1] = performance.now();
+      asker.ask(1);
+    }
+    await this.heard({ total });
+    return { p50: percentile(this.#latencies, 0.5), p99: percentile(this.#latencies, 0.99) };
   }
 
   /** Lets everybody go. */
   async close() {
-    await Promise.all(this.#clients.map((client) => client.close()));
+    this.#asker?.close();
+    await this.#failures.until((resolve) => {
+      Promise.all(this.#clients.map((client) => client.close())).then(resolve, this.#failures.add);
+    });
+    this.#clients = [];
+  }
+
+  /** @param {number} total */
+  #progress(total) {
+    return `Everybody has heard ${this.#ledger.complete} events of ${total}.`;
+  }
+
+  #asking() {
+    if (this.#asker === undefined) throw new Error('There is nobody to ask for events.');
+    return this.#asker;
   }
 
   /**
-   * @param {PusherClient} client
+   * @param {import('./client.js').Client} client
    * @param {Buffer} frame
    */
   #count(client, frame) {
     if (!frame.equals(lastFrame)) {
       lastSequence = sequenceOf(frame);
       lastFrame = frame;
+      if (this.#bytes !== undefined && frame.length !== this.#bytes) {
+        this.#failures.add(`A frame has ${frame.length} bytes: ${frame.toString()}`);
+        return;
+      }
     }
-    if (lastSequence !== client.heard + 1) {
+    const askedAt = this.#askedAt?.[lastSequence];
+    if (askedAt !== undefined) this.#latencies.push(performance.now() - askedAt);
+    const outcome = this.#ledger.count(client, lastSequence);
+    if (outcome === 'wrong')
       this.#failures.add(`A client heard event ${lastSequence} after ${client.heard}.`);
-      return;
-    }
-    client.heard = lastSequence;
-    const missing = (this.#missing.get(lastSequence) ?? this.#clients.length) - 1;
-    if (missing > 0) {
-      this.#missing.set(lastSequence, missing);
-      return;
-    }
-    this.#missing.delete(lastSequence);
-    this.#complete++;
-    this.#completed();
+    if (outcome === 'complete') this.#completed();
   }
 }

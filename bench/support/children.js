@@ -10,12 +10,13 @@ import { Caller } from './rpc.js';
  * @param {string} file like `node-process.js`
  * @param {string} name how errors call it
  * @param {Record<string, string>} [env] nothing else of this process's environment but the PATH
+ * @param {string[]} [execArgv] for Node itself
  * @returns {Promise<{ caller: Caller, ready: any }>}
  */
-export async function startChild(file, name, env = {}) {
+export async function startChild(file, name, env = {}, execArgv = []) {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
     env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },
-    execArgv: [],
+    execArgv,
   });
   const ended = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`${name} ended before it was ready (${signal ?? code})`);

@@ -1,6 +1,6 @@
 import { endChild, startChild } from './children.js';
 import { contentOf, untilContentIs } from './content.js';
-import { APP } from './events.js';
+import { nodeEnv } from './node-env.js';
 import { RedisServer } from './redis.js';
 
 /** Milliseconds that a member may be gone. Short, because who measures what a leave costs has to wait so long. */
@@ -29,19 +29,12 @@ export class Cluster {
    */
   static async start(size, buildUrl) {
     const cluster = new Cluster(await RedisServer.start());
-    const env = {
-      BENCH_BUILD: buildUrl,
-      SOCKET_PROVIDER: 'ws',
-      SOCKET_APP_ID: APP.id,
-      SOCKET_APP_KEY: APP.key,
-      SOCKET_APP_SECRET: APP.secret,
+    const env = nodeEnv(buildUrl, {
       SOCKET_CLUSTER: 'redis',
       SOCKET_REDIS_URL: cluster.redis.url,
       SOCKET_PRESENCE_GRACE_MS: String(GRACE_MS),
-      // One load generator is many browsers that never fall silent.
-      SOCKET_ACTIVITY_TIMEOUT_S: '86400',
       SOCKET_MAX_SUBSCRIBES_PER_SECOND: '0',
-    };
+    });
     try {
       for (let index = 0; index < size; index++) {
         const { caller, ready } = await startChild('./node-process.js', `node ${index + 1}`, env);

@@ -25,13 +25,16 @@ export class Failures {
    *
    * @template T
    * @param {(resolve: (value: T) => void) => void} begin
+   * @param {() => string} [state] how far it has come, for whoever asks why it did not end
    * @returns {Promise<T>}
    */
-  async until(begin) {
+  async until(begin, state = () => '') {
     this.verify();
     /** @type {(error: Error) => void} */
     let reject = () => undefined;
-    const impatience = setTimeout(() => this.add('Something did not arrive in time.'), PATIENCE_MS);
+    const impatience = setTimeout(() => {
+      this.add(`Something did not arrive in time. ${state()}`);
+    }, PATIENCE_MS);
     try {
       return await new Promise((resolve, rejected) => {
         this.#waiting.add((reject = rejected));

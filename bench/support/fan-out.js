@@ -1,5 +1,86 @@
-import { median } from './statistics.js';
-import { sumOf } from './command-count.js';
+import { namesOf, sumOf } from './command-count.js';
+import { interleave, median, medians } from './statistics.js';
+
+const IN_FLIGHT = [1, 8];
+
+/**
+ * Nodes, those who hear, and how many events are on their way at any moment.
+ *
+ * @typedef {{ size: number, cluster: import('./cluster.js').Cluster, inFlight: number,
+ *   audience: import('./load.js').Remote<import('./audience.js').Audience> }} Setup
+ *
+ * One kind of event, on clusters of several sizes. `open` brings in who hears, `prepare` gets everybody ready for so many
+ * events and returns what plays them, and a round has `total` of them, or `counted` where commands are counted.
+ *
+ * @typedef {{ name: string, rounds: number, total: number, counted: number,
+ *   open: (setup: Pick<Setup, 'cluster' | 'audience'>) => Promise<unknown>,
+ *   prepare: (setup: Setup, total: number) => Promise<() => Promise<unknown>>,
+ *   label: (setup: Setup) => string, more?: (cost: Cost) => Record<string, number>, notes?: string[] }} FanOut
+ */
+
+/**
+ * Plays events with no uninterested node, with one and with three, one in flight and eight.
+ *
+ * @param {import('./run.js').Bench} bench
+ * @param {FanOut} event
+ * @returns {Promise<import('./run.js').Result>}
+ */
+export async function fanOut({ isQuick, clusterOf, load }, event) {
+  const { name, rounds, total, counted, open, prepare, label, more, notes = [] } = event;
+  const sizes = isQuick ? [2, 5] : [2, 3, 5];
+  /** @type {Setup[]} */
+  const setups = [];
+  for (const size of sizes) {
+    const hearing = { cluster: await clusterOf(size), audience: await load.audience() };
+    await open(hearing);
+    for (const inFlight of IN_FLIGHT) setups.push({ size, inFlight, ...hearing });
+  }
+
+  for (const setup of setups) await (await prepare(setup, total))();
+  const costs = await interleave(rounds, setups, async (setup) =>
+    costOf(await setup.cluster.measure(await prepare(setup, total)), total),
+  );
+  const commands = await interleave(1, setups, async (setup) =>
+    setup.cluster.redis.count(await prepare(setup, counted)),
+  );
+  for (const { cluster, audience } of setups.filter(({ inFlight }) => inFlight === IN_FLIGHT[0])) {
+    await audience.close();
+    await cluster.untilEmpty();
+  }
+
+  const results = setups.map((setup, index) => ({
+    setup,
+    rounds: costs[index] ?? [],
+    cost: medians(costs[index] ?? []),
+    commands: /** @type {import('./command-count.js').Commands} */ (commands[index]?.[0]),
+  }));
+  const of = (/** @type {number} */ size, /** @type {number} */ inFlight) =>
+    /** @type {(typeof results)[number]} */ (
+      results.find(({ setup }) => setup.size === size && setup.inFlight === inFlight)
+    );
+  return {
+    rows: results.map(({ setup, cost, commands: sent }) => {
+      const row = rowOf(label(setup), cost, sent, counted, setup.size > 2);
+      return { ...row, values: { ...row.values, ...more?.(cost) } };
+    }),
+    notes: [`Commands: ${namesOf(of(5, 1).commands.sent, counted)}`, ...notes],
+    checks: [
+      ...sizes.map((size) => ({
+        name: `${name}: commands with ${size} nodes`,
+        kind: /** @type {const} */ ('count'),
+        value: (sumOf(of(size, 1).commands.sent) + sumOf(of(size, 1).commands.inScripts)) / counted,
+      })),
+      {
+        name: `${name}: bytes to and from Redis`,
+        kind: 'bytes',
+        value: of(2, 8).cost.bytesToRedis + of(2, 8).cost.bytesFromRedis,
+      },
+      ...IN_FLIGHT.flatMap((inFlight) =>
+        growthOf(`${name}, ${inFlight} in flight`, of(2, inFlight).rounds, of(5, inFlight).rounds),
+      ),
+    ],
+  };
+}
 
 /**
  * What one event costs, where the first node publishes it, the second has subscribers, and the others have none. CPU is in
@@ -10,7 +91,7 @@ import { sumOf } from './command-count.js';
  * @param {Awaited<ReturnType<import('./cluster.js').Cluster['measure']>>} measured
  * @param {number} events
  */
-export function costOf({ nodes: [publisher, receiver, ...others], redis, milliseconds }, events) {
+function costOf({ nodes: [publisher, receiver, ...others], redis, milliseconds }, events) {
   if (publisher === undefined || receiver === undefined) throw new Error('It takes two nodes.');
   // Not the mean: now and then one of them collects its garbage, which has nothing to do with the events.
   const typical = (/** @type {keyof import('./cluster.js').Usage} */ what) =>
@@ -39,7 +120,7 @@ export function costOf({ nodes: [publisher, receiver, ...others], redis, millise
  * @param {number} counted over how many events
  * @param {boolean} isAnybodyUninterested
  */
-export function rowOf(label, cost, commands, counted, isAnybodyUninterested) {
+function rowOf(label, cost, commands, counted, isAnybodyUninterested) {
   return {
     label,
     values: {
@@ -67,7 +148,7 @@ export function rowOf(label, cost, commands, counted, isAnybodyUninterested) {
  * @param {readonly Cost[]} many those with three of them
  * @returns {import('./run.js').Check[]}
  */
-export function growthOf(what, few, many) {
+function growthOf(what, few, many) {
   const bytes = (/** @type {Cost} */ cost) => cost.bytesToRedis + cost.bytesFromRedis;
   const growth = (/** @type {(cost: Cost) => number} */ figure) =>
     median(many.map((cost, round) => figure(cost) / figure(/** @type {Cost} */ (few[round]))));

@@ -27,7 +27,7 @@ export class Guests {
   async arrive({ invitations }) {
     this.#guests = invitations.map((invitation) => {
       const seen = new Set();
-      const client = new PusherClient(invitation.url, {
+      const client = new PusherClient(invitation, {
         failed: this.#failures.add,
         protocol: ({ event, data }) => {
           if (event !== 'pusher_internal:member_added') return;

@@ -28,6 +28,21 @@ export class Load {
     return this.#make('audience');
   }
 
+  /**
+   * Clients that hear the same events for a while, and whom nothing remembers when they are gone.
+   *
+   * @returns {Promise<{ audience: Remote<import('./audience.js').Audience>, close: () => Promise<void> }>}
+   */
+  async visitors() {
+    const audience = await this.#make('audience');
+    const name = String(this.#groups);
+    const close = async () => {
+      await audience.close();
+      await this.caller.call('forget', { name });
+    };
+    return { audience, close };
+  }
+
   /** Clients that come and go. @returns {Promise<Remote<import('./guests.js').Guests>>} */
   guests() {
     return this.#make('guests');

@@ -8,7 +8,7 @@ const TOLERANCE = 1.1;
  * And so much at least, whatever the tolerance says. A share of almost nothing that becomes twice as much is no regression
  * (0.002 that becomes 0.004), nor is it one when a busy machine moves a ratio of CPU times a little further than that.
  */
-const FLOORS = { count: 0.05, bytes: 0.02, cpu: 0.15, share: 0.02, growth: 0.15 };
+const FLOORS = { count: 0.05, bytes: 0.02, cpu: 0.15, share: 0.02, growth: 0.15, ratio: 0.01, latency: 0.25 };
 
 /** @param {string} suite */
 const fileOf = (suite) => fileURLToPath(new URL(`../results/${suite}.json`, import.meta.url));
@@ -41,4 +41,8 @@ export function worseThan(committed, checks) {
 }
 
 /** @param {number} value */
-export const rounded = (value) => Number(value.toFixed(Math.abs(value) >= 100 ? 0 : 3));
+export function rounded(value) {
+  const size = Math.abs(value);
+  if (size >= 0.1) return Number(value.toFixed(size >= 100 ? 0 : 3));
+  return Number(value.toPrecision(2));
+}

@@ -1,4 +1,7 @@
 import { Cluster } from './cluster.js';
+import { contenders } from './contenders.js';
+import { Load } from './load.js';
+import { Server } from './server.js';
 
 /**
  * One line of a scenario's table.
@@ -6,61 +9,120 @@ import { Cluster } from './cluster.js';
  * @typedef {{ label: string, values: Record<string, number | undefined> }} Row
  *
  * What `--check` compares: less is better. `count` is a number of commands, `bytes` of bytes or a ratio of them, `cpu` a
- * ratio of CPU times within one run, `share` one that is almost nothing, `growth` one that is 1 at best.
+ * ratio of CPU times within one run, `share` one that is almost nothing, `growth` one that is 1 at best, `ratio` one of
+ * ours to a peer's, `latency` one of times.
  *
- * @typedef {{ name: string, kind: 'count' | 'bytes' | 'cpu' | 'share' | 'growth', value: number }} Check
+ * @typedef {{ name: string, kind: 'count' | 'bytes' | 'cpu' | 'share' | 'growth' | 'ratio' | 'latency', value: number }} Check
  *
  * @typedef {{ rows: Row[], notes?: string[], checks?: Check[] }} Result
  * @typedef {(bench: Bench) => Promise<Result>} Run
  * @typedef {{ suite: string, name: string, title: string, run: Run }} Scenario
+ *
+ * A server under load, and a load generator of its own: no process has enough file descriptors for everybody's clients.
+ *
+ * @typedef {{ name: string, server: Server, load: Load }} Pair
  */
 
 /** What scenarios are given: processes, which are started when first asked for and ended together. */
 export class Bench {
-  /** @type {Cluster[]} */
-  #clusters = [];
+  /** @type {{ verify: () => Promise<void>, close: () => Promise<void> }[]} */
+  #started = [];
   /** @type {Map<number, Promise<Cluster>>} */
-  #shared = new Map();
+  #clusters = new Map();
+  /** @type {Map<string, Promise<Pair>>} */
+  #pairs = new Map();
 
   /**
    * @param {string} buildUrl
-   * @param {import('./load.js').Load} load
-   * @param {boolean} isQuick
+   * @param {Load} load
+   * @param {{ isQuick: boolean, isFull: boolean, peers: readonly string[] }} flags
    */
-  constructor(buildUrl, load, isQuick) {
+  constructor(buildUrl, load, { isQuick, isFull, peers }) {
     this.buildUrl = buildUrl;
     this.load = load;
     this.isQuick = isQuick;
+    this.isFull = isFull;
     this.rounds = isQuick ? 2 : 5;
+    this.contenders = contenders(buildUrl, peers);
   }
 
   /** A cluster of so many nodes, which all scenarios share. They leave it as they found it. */
   clusterOf = (/** @type {number} */ size) => {
-    const cluster = this.#shared.get(size) ?? this.startCluster(size);
-    this.#shared.set(size, cluster);
+    const cluster = this.#clusters.get(size) ?? this.startCluster(size);
+    this.#clusters.set(size, cluster);
     return cluster;
   };
 
   /** A cluster for one scenario alone. */
-  startCluster = async (/** @type {number} */ size) => {
-    const cluster = await Cluster.start(size, this.buildUrl);
-    this.#clusters.push(cluster);
-    return cluster;
+  startCluster = async (/** @type {number} */ size) => this.#keep(await Cluster.start(size, this.buildUrl));
+
+  /**
+   * Everybody who is compared, and who can do what it takes, on servers that all scenarios share and leave as they found
+   * them.
+   *
+   * @param {{ inProcess?: boolean, api?: boolean }} needs whether a server must publish when its own process is asked, or
+   *   must have an HTTP API, or any of the two
+   */
+  pairs = ({ inProcess = false, api = false } = {}) =>
+    Promise.all(
+      this.contenders
+        .filter(({ file, hasApi }) => (!inProcess || file !== undefined) && (!api || hasApi))
+        .map((contender) => {
+          const pair = this.#pairs.get(contender.name) ?? this.startPair(contender);
+          this.#pairs.set(contender.name, pair);
+          return pair;
+        }),
+    );
+
+  /**
+   * A server for one scenario alone.
+   *
+   * @param {import('./server.js').Contender} contender
+   * @param {string[]} [execArgv] for Node itself
+   * @returns {Promise<Pair>}
+   */
+  startPair = async (contender, execArgv) => {
+    const server = this.#keep(await Server.start(contender, execArgv));
+    return { name: contender.name, server, load: this.#keep(await Load.start()) };
   };
 
   /** Throws when anything that was sent did not arrive. */
   async verify() {
     await this.load.verify();
-    await Promise.all(this.#clusters.map((cluster) => cluster.verify()));
+    await Promise.all(this.#started.map((started) => started.verify()));
   }
+
+  /** Ends what was started for one scenario alone. @param {{ close: () => Promise<void> }[]} finished */
+  end = async (...finished) => {
+    this.#started = this.#started.filter((started) => !finished.includes(started));
+    await Promise.all(finished.map((each) => each.close()));
+  };
 
   /** Which Redis it was, if there was any. */
   async redisVersion() {
-    return this.#clusters[0]?.redis.version();
+    const [cluster] = await Promise.all(this.#clusters.values());
+    return cluster?.redis.version();
+  }
+
+  /** Ends everything that scenarios share, so that the next suite has the machine for itself. */
+  async endSuite() {
+    this.#clusters.clear();
+    this.#pairs.clear();
+    await this.end(...this.#started);
   }
 
   async close() {
-    await Promise.all(this.#clusters.map((cluster) => cluster.close()));
+    await this.endSuite();
     await this.load.close();
+  }
+
+  /**
+   * @template {{ verify: () => Promise<void>, close: () => Promise<void> }} T
+   * @param {T} started
+   * @returns {T}
+   */
+  #keep(started) {
+    this.#started.push(started);
+    return started;
   }
 }

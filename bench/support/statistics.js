@@ -7,6 +7,15 @@ export function median(values) {
 }
 
 /**
+ * @param {number[]} values
+ * @param {number} share 0.99 for the value that one in a hundred exceeds
+ */
+export function percentile(values, share) {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/**
  * The median of each figure over the rounds.
  *
  * @template {string} K

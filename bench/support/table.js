@@ -6,6 +6,7 @@
 function text(value) {
   if (value === undefined) return '–';
   if (Number.isInteger(value) || Math.abs(value) >= 100) return String(Math.round(value));
+  if (Math.abs(value) < 0.1) return value.toFixed(3);
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 }
 

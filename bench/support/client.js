@@ -1,0 +1,94 @@
+import { createHmac } from 'node:crypto';
+import { WebSocket } from 'ws';
+
+/** So many connections come from one address, because an address has only so many ports. */
+const PER_ADDRESS = 16_384;
+
+/**
+ * Where clients connect, and who they are.
+ *
+ * @typedef {{ url: string, dialect?: string, app?: App }} Target
+ * @typedef {{ id: string, key: string, secret: string }} App
+ *
+ * @typedef {{ event?: (client: Client, frame: Buffer) => void, protocol?: (frame: any) => void,
+ *   failed: (error: Error) => void }} Listeners
+ */
+
+/** A browser at the price of a socket: it speaks as much of a protocol as the load needs, and signs for itself. */
+export class Client {
+  #socket;
+  /** Who waits for which answer. @type {Map<string, (data: any) => void>} */
+  #awaited = new Map();
+  #isClosing = false;
+  #app;
+  /** Its id, as the server calls it. */
+  socketId = '';
+  /** The last sequence number that it heard. */
+  heard = 0;
+  /** How many events of each batch it heard. @type {Uint8Array | undefined} */
+  heardOf;
+
+  /**
+   * @param {string} address
+   * @param {App} app
+   * @param {(frame: Buffer) => void} hear
+   * @param {Listeners['failed']} failed
+   * @param {number} index which one it is of many
+   */
+  constructor(address, app, hear, failed, index) {
+    this.#app = app;
+    this.#socket = new WebSocket(address, {
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      // Only where it is needed: not every system has more than one address of its own.
+      ...(index >= PER_ADDRESS && { localAddress: `127.0.0.${1 + Math.floor(index / PER_ADDRESS)}` }),
+    });
+    this.#socket.on('message', (/** @type {Buffer} */ frame) => {
+      try {
+        hear(frame);
+      } catch (error) {
+        failed(/** @type {Error} */ (error));
+      }
+    });
+    this.#socket.on('error', failed);
+    this.#socket.on('close', (code) => {
+      if (!this.#isClosing) failed(new Error(`a connection was closed with ${code}`));
+    });
+  }
+
+  /** Resolves when the connection is gone. */
+  async close() {
+    this.#isClosing = true;
+    const closed = new Promise((resolve) => this.#socket.once('close', resolve));
+    this.#socket.close();
+    await closed;
+  }
+
+  /** @param {string} text */
+  sign(text) {
+    return `${this.#app.key}:${createHmac('sha256', this.#app.secret).update(text).digest('hex')}`;
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.#socket.send(text);
+  }
+
+  /** Waits for an answer. @param {string} key @returns {Promise<any>} */
+  reply(key) {
+    return new Promise((resolve) => void this.#awaited.set(key, resolve));
+  }
+
+  /**
+   * Hands an answer to whoever waits for it.
+   *
+   * @param {string} key
+   * @param {() => unknown} read
+   */
+  answered(key, read) {
+    const resolve = this.#awaited.get(key);
+    if (resolve === undefined) return;
+    this.#awaited.delete(key);
+    resolve(read());
+  }
+}

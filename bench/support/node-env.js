@@ -1,0 +1,19 @@
+import { APP } from './events.js';
+
+/**
+ * The environment of a node.
+ *
+ * @param {string} buildUrl where the package's entry is
+ * @param {Record<string, string>} [more]
+ */
+export const nodeEnv = (buildUrl, more = {}) => ({
+  BENCH_BUILD: buildUrl,
+  SOCKET_PROVIDER: 'ws',
+  SOCKET_APP_ID: APP.id,
+  SOCKET_APP_KEY: APP.key,
+  SOCKET_APP_SECRET: APP.secret,
+  SOCKET_HTTP_API: 'true',
+  // One load generator is many browsers that never fall silent.
+  SOCKET_ACTIVITY_TIMEOUT_S: '86400',
+  ...more,
+});

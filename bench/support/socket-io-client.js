@@ -1,0 +1,60 @@
+import { Client } from './client.js';
+import { APP } from './events.js';
+
+const ZERO = 48;
+const [OPEN, , PING, , MESSAGE] = [0, 1, 2, 3, 4].map((type) => type + ZERO);
+const [CONNECT, , EVENT, ACK] = [0, 1, 2, 3].map((type) => type + ZERO);
+
+/** One that speaks Socket.IO's protocol over a WebSocket, with the peer's own events for joining. */
+export class SocketIoClient extends Client {
+  #asked = 0;
+
+  /**
+   * @param {import('./client.js').Target} target
+   * @param {import('./client.js').Listeners} listeners
+   * @param {number} [index] which one it is of many
+   */
+  constructor({ url, app = APP }, { event, failed }, index = 0) {
+    const hear = (/** @type {Buffer} */ frame) => {
+      if (frame[0] === MESSAGE && frame[1] === EVENT) event?.(this, frame);
+      else if (frame[0] === PING) this.send('3');
+      else if (frame[0] === OPEN) this.send('40');
+      else if (frame[0] === MESSAGE && frame[1] === CONNECT) {
+        this.answered('connected', () => JSON.parse(frame.toString('utf8', 2)));
+      } else if (frame[0] === MESSAGE && frame[1] === ACK) {
+        const [, id = '', answer] = /^43(\d+)\["(\w+)"\]$/.exec(frame.toString()) ?? [];
+        if (answer !== 'ok') throw new Error(`the server refuses: ${frame.toString()}`);
+        this.answered(id, () => answer);
+      } else throw new Error(`a frame that nobody expects: ${frame.toString()}`);
+    };
+    super(`${url}/socket.io/?EIO=4&transport=websocket`, app, hear, failed, index);
+  }
+
+  /** Resolves when the server has greeted. */
+  async greeted() {
+    const { sid } = await this.reply('connected');
+    this.socketId = sid;
+  }
+
+  /** @param {string} id the member's */
+  async signIn(id) {
+    const data = JSON.stringify({ id });
+    await this.#ask('signin', { auth: this.sign(`${this.socketId}::user::${data}`), user_data: data });
+  }
+
+  /** @param {string} channel */
+  async subscribe(channel) {
+    await this.#ask('join', { channel, auth: this.sign(`${this.socketId}:${channel}`) });
+  }
+
+  /**
+   * @param {string} event
+   * @param {object} data
+   */
+  #ask(event, data) {
+    const id = String(this.#asked++);
+    const done = this.reply(id);
+    this.send(`42${id}${JSON.stringify([event, data])}`);
+    return done;
+  }
+}
