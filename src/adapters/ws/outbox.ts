@@ -1,3 +1,5 @@
+// The host's tests may replace the global one by one that they move by hand.
+import { setImmediate } from 'node:timers';
 import { Batch } from './batch.js';
 
 /** Whatever has something to write at the end of a turn. */
@@ -25,7 +27,7 @@ export class Outbox {
     /** How much may wait for one client to read it, in bytes; 0 allows any amount. */
     readonly bufferedBytes: number,
   ) {
-    this.gatheredBytes = bufferedBytes === 0 ? GATHERED_BYTES : Math.min(GATHERED_BYTES, bufferedBytes);
+    this.gatheredBytes = bufferedBytes === 0 ? GATHERED_BYTES : Math.min(GATHERED_BYTES, bufferedBytes / 2);
   }
 
   /** What a connection's queue begins with in this turn. */

@@ -37,7 +37,7 @@ export class WsConnection implements Connection {
       outbox.add(this);
       queue = outbox.empty;
     } else if (queue.length + frame.wire.length > outbox.gatheredBytes) {
-      this.#write(queue);
+      if (!this.#write(queue)) return;
       queue = outbox.empty;
     }
     this.#queue = queue.with(frame);
@@ -69,7 +69,10 @@ export class WsConnection implements Connection {
     closeSocket(this.socket, code, reason);
   }
 
-  #write(queue: Batch): void {
+  /** @returns whether there may be more */
+  #write(queue: Batch): boolean {
+    // A client that has ended without a word is read to its end by `ws`, and written to no more.
+    if (!this.stream.writable) return false;
     const { bufferedBytes } = this.outbox;
     if (bufferedBytes !== 0 && this.stream.writableLength + queue.length > bufferedBytes) {
       // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
@@ -77,9 +80,10 @@ export class WsConnection implements Connection {
       this.#isSealed = true;
       this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
       this.outbox.slowReaders++;
-      return;
+      return false;
     }
     this.stream.write(queue.bytes);
+    return true;
   }
 }
 
