@@ -1,3 +1,5 @@
+// The host's tests may replace the global one by one that they move by hand.
+import { setImmediate } from 'node:timers';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../../ports/socket-config.js';
 
@@ -76,7 +78,10 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
   return {
     isSharded: false,
     client: commands,
-    publish: (channel, text) => commands.publish(channel, text),
+    publish: (channel, text) => {
+      gather(commands.stream);
+      return commands.publish(channel, text);
+    },
     subscribe: async (channels) => {
       await subscriber.subscribe(...channels);
     },
@@ -88,6 +93,15 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
     },
     close,
   };
+}
+
+/** Has what one turn of the event loop sends leave in one write, and so be answered and passed on in few. */
+function gather(stream: Redis['stream']): void {
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  setImmediate(() => {
+    stream.uncork();
+  });
 }
 
 async function connectCluster(address: RedisAddress, events: ConnectionEvents): Promise<RedisConnection> {
