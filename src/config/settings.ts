@@ -51,6 +51,7 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('PUSHER_PORT', pusher?.port),
     ...defined('PUSHER_SCHEME', pusher?.scheme),
     ...defined('PUSHER_TIMEOUT_MS', pusher?.timeoutMs),
+    ...defined('PUSHER_BATCHING', pusher?.batching),
     ...defined('PUSHER_WS_HOST', pusher?.wsHost),
     ...defined('PUSHER_WS_PORT', pusher?.wsPort),
     ...defined('SOCKET_CLIENT_EVENTS', gateway?.clientEvents),

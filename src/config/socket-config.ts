@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import * as v from 'valibot';
 import { SocketConfigurationError } from '../ports/errors.js';
 import { LIMITS } from '../ports/limits.js';
 import type { AppCredentials, Provider, SocketConfig } from '../ports/socket-config.js';
@@ -6,7 +6,7 @@ import { isPrivateHost } from '../protocol/public-address.js';
 import { type Environment, settingsAsVariables, type SocketSettings } from './settings.js';
 import { SECRET_VARIABLES, type Variable, variables } from './variables.js';
 
-type Values = z.output<typeof variables>;
+type Values = v.InferOutput<typeof variables>;
 
 /** What stands in for missing credentials outside production, so that the gateway starts with no environment at all. */
 export const DEVELOPMENT_APP: AppCredentials = Object.freeze({
@@ -29,12 +29,12 @@ export function socketConfig(
 ): SocketConfig {
   const given = { ...environment, ...settingsAsVariables(settings) };
   const relevant = Object.fromEntries(
-    Object.keys(variables.shape).map((name) => [name, given[name]?.trim() || undefined]),
+    Object.keys(variables.entries).map((name) => [name, given[name]?.trim() || undefined]),
   );
-  const parsed = variables.safeParse(relevant);
+  const parsed = v.safeParse(variables, relevant);
   const problems = parsed.success
     ? []
-    : [...new Set(parsed.error.issues.map((issue) => describe(issue, relevant)))];
+    : [...new Set(parsed.issues.map((issue) => describe(issue, relevant)))];
   problems.push(...combinationProblems(relevant));
   if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(gatewayPath)) {
     problems.push(
@@ -42,7 +42,7 @@ export function socketConfig(
     );
   }
   if (!parsed.success || problems.length > 0) throw new SocketConfigurationError(problems);
-  return complete(parsed.data, gatewayPath);
+  return complete(parsed.output, gatewayPath);
 }
 
 function complete(values: Values, gatewayPath: string): SocketConfig {
@@ -63,6 +63,7 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
     pusher: {
       scheme: values.PUSHER_SCHEME,
       timeoutMs: values.PUSHER_TIMEOUT_MS,
+      batching: values.PUSHER_BATCHING,
       ...(values.PUSHER_CLUSTER !== undefined && { cluster: values.PUSHER_CLUSTER }),
       ...(values.PUSHER_HOST !== undefined && { host: values.PUSHER_HOST }),
       ...(values.PUSHER_PORT !== undefined && { port: values.PUSHER_PORT }),
@@ -161,8 +162,8 @@ function hostsOf(urls: string): string[] {
   return urls.split(',').flatMap((url) => (URL.canParse(url) ? new URL(url).hostname : []));
 }
 
-function describe(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknown>>): string {
-  const name = String(issue.path[0]);
+function describe(issue: v.InferIssue<typeof variables>, given: Readonly<Record<string, unknown>>): string {
+  const name = String(issue.path?.[0].key);
   const value = given[name];
   const shown = SECRET_VARIABLES.has(name)
     ? `${String(value).length} characters`

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { CLUSTERS, PROVIDERS } from '../ports/socket-config.js';
@@ -6,134 +6,154 @@ import { redisAddress } from './redis-address.js';
 
 const integer = (minimum: number, maximum: number) => {
   const allowed = `must be a whole number from ${minimum} to ${maximum}`;
-  return z
-    .string()
-    .regex(/^\d+$/, allowed)
-    .transform(Number)
-    .refine((value) => value >= minimum && value <= maximum, allowed);
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d+$/, allowed),
+    v.transform(Number),
+    v.check((value) => value >= minimum && value <= maximum, allowed),
+  );
 };
 const port = integer(1, 65_535);
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
-  z.enum(values, { error: `must be one of: ${values.join(', ')}` });
-const hostname = z
-  .string()
-  .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/, 'must be a host name without scheme, port or path');
+  v.picklist(values, `must be one of: ${values.join(', ')}`);
+const matching = (pattern: RegExp, allowed: string) => v.pipe(v.string(), v.regex(pattern, allowed));
+const hostname = matching(
+  /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/,
+  'must be a host name without scheme, port or path',
+);
 /** App ids and keys become part of URLs, so they are kept to what needs no escaping there. */
-const urlSafe = z.string().regex(/^[A-Za-z0-9._-]+$/, 'may have letters, digits and . _ - only');
+const urlSafe = matching(/^[A-Za-z0-9._-]+$/, 'may have letters, digits and . _ - only');
 
-const broadcastChannel = z.string().superRefine((name, context) => {
-  const problem = channelNameProblem(name);
-  const type = channelType(name);
-  if (problem !== undefined) context.addIssue(`must be a channel name: ${problem}`);
-  else if (type.encrypted) context.addIssue('must not be an encrypted channel');
-  else if (type.access === 'presence') context.addIssue('must be a public or a private- channel');
-});
-
-const yesOrNo = oneOf(['true', 'false']).transform((value) => value === 'true');
-/** 0 is the off-switch of every limit. */
-const limit = integer(0, 2 ** 31 - 1);
-const list = z.string().transform((value) =>
-  value
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter(Boolean),
+const broadcastChannel = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const problem = channelNameProblem(dataset.value);
+    const type = channelType(dataset.value);
+    if (problem !== undefined) addIssue({ message: `must be a channel name: ${problem}` });
+    else if (type.encrypted) addIssue({ message: 'must not be an encrypted channel' });
+    else if (type.access === 'presence') addIssue({ message: 'must be a public or a private- channel' });
+  }),
 );
 
-const masterKey = z.string().transform((value, context) => {
+const yesOrNo = v.pipe(
+  oneOf(['true', 'false']),
+  v.transform((value) => value === 'true'),
+);
+/** 0 is the off-switch of every limit. */
+const limit = integer(0, 2 ** 31 - 1);
+const list = v.pipe(
+  v.string(),
+  v.transform((value) =>
+    value
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter(Boolean),
+  ),
+);
+
+/** Text that is read into something else, or is not what is allowed. */
+const readBy = <T>(read: (text: string) => T | undefined, allowed: string) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): T => {
+      const value = read(dataset.value);
+      if (value !== undefined) return value;
+      addIssue({ message: allowed });
+      return NEVER;
+    }),
+  );
+
+const masterKey = readBy((value) => {
   const key = Buffer.from(value, 'base64');
-  if (key.length === 32 && key.toString('base64') === value) return key;
-  context.addIssue('must be 32 bytes in base64: openssl rand -base64 32');
-  return z.NEVER;
-});
+  return key.length === 32 && key.toString('base64') === value ? key : undefined;
+}, 'must be 32 bytes in base64: openssl rand -base64 32');
 
 /** Exact origins, or one wildcard in place of the leftmost part of the host: `https://*.example.com`. */
-const origins = list.superRefine((entries, context) => {
-  const wrong = entries.filter((entry) => !/^https?:\/\/(?:\*\.)?[A-Za-z0-9.-]+(?::\d+)?$/.test(entry));
-  if (wrong.length > 0)
-    context.addIssue('must be origins like https://app.example.com or https://*.example.com');
-});
+const origins = v.pipe(
+  list,
+  v.check(
+    (entries) => entries.every((entry) => /^https?:\/\/(?:\*\.)?[A-Za-z0-9.-]+(?::\d+)?$/.test(entry)),
+    'must be origins like https://app.example.com or https://*.example.com',
+  ),
+);
 
-const webhookUrls = list.superRefine((entries, context) => {
-  const wrong = entries.filter((entry) => !URL.canParse(entry) || !/^https?:$/.test(new URL(entry).protocol));
-  if (wrong.length > 0) context.addIssue('must be http or https URLs, separated by commas');
-});
+const webhookUrls = v.pipe(
+  list,
+  v.check(
+    (entries) => entries.every((entry) => URL.canParse(entry) && /^https?:$/.test(new URL(entry).protocol)),
+    'must be http or https URLs, separated by commas',
+  ),
+);
 
-const webhookEvents = list.pipe(z.array(oneOf(CHANNEL_EVENT_NAMES)));
+const webhookEvents = v.pipe(list, v.array(oneOf(CHANNEL_EVENT_NAMES)));
 
 /** `true`, `false`, or the channels that may carry client events. */
-const clientEvents = z.string().transform((value, context) => {
+const clientEvents = readBy((value): boolean | string[] | undefined => {
   if (value === 'true' || value === 'false') return value === 'true';
   const channels = value.split(',').map((name) => name.trim());
   const wrong = channels.filter((name) => {
     const { access } = channelType(name);
     return channelNameProblem(name) !== undefined || (access !== 'private' && access !== 'presence');
   });
-  if (wrong.length === 0) return channels;
-  context.addIssue('must be true, false, or a comma-separated list of private- and presence- channels');
-  return z.NEVER;
-});
+  return wrong.length === 0 ? channels : undefined;
+}, 'must be true, false, or a comma-separated list of private- and presence- channels');
 
-const redisUrl = z.string().transform((value, context) => {
-  const address = redisAddress(value);
-  if (address !== undefined) return address;
-  context.addIssue(
-    'must be like redis://host:6379, rediss://:password@host:6379/0, redis://one:6379,two:6379 (a Redis Cluster) or ' +
-      'redis-sentinel://one:26379,two:26379/0#primary; what is special in a password has to be percent-encoded',
-  );
-  return z.NEVER;
-});
+const redisUrl = readBy(
+  redisAddress,
+  'must be like redis://host:6379, rediss://:password@host:6379/0, redis://one:6379,two:6379 (a Redis Cluster) or ' +
+    'redis-sentinel://one:26379,two:26379/0#primary; what is special in a password has to be percent-encoded',
+);
 
 /** Every variable of the library, its shape and its default. The order is the README's. */
-export const variables = z.object({
-  NODE_ENV: z.string().optional(),
-  SOCKET_PROVIDER: oneOf(PROVIDERS).optional(),
-  SOCKET_APP_ID: urlSafe.optional(),
-  SOCKET_APP_KEY: urlSafe.optional(),
-  SOCKET_APP_SECRET: z.string().optional(),
-  SOCKET_ENCRYPTION_MASTER_KEY: masterKey.optional(),
-  SOCKET_BROADCAST_CHANNEL: broadcastChannel.default('broadcast'),
-  SOCKET_FAILURE: oneOf(['report', 'throw']).optional(),
-  PUSHER_CLUSTER: z
-    .string()
-    .regex(/^[A-Za-z0-9-]+$/, 'must be a cluster name like eu or mt1')
-    .optional(),
-  PUSHER_HOST: hostname.optional(),
-  PUSHER_PORT: port.optional(),
-  PUSHER_SCHEME: oneOf(['https', 'http']).default('https'),
-  PUSHER_TIMEOUT_MS: integer(1, 600_000).default(5_000),
-  PUSHER_WS_HOST: hostname.optional(),
-  PUSHER_WS_PORT: port.optional(),
-  SOCKET_CLIENT_EVENTS: clientEvents.default(false),
-  SOCKET_SUBSCRIPTION_COUNT: yesOrNo.default(false),
-  SOCKET_HTTP_API: yesOrNo.default(false),
-  SOCKET_HTTP_API_PORT: port.optional(),
-  SOCKET_WEBHOOK_URLS: webhookUrls.default([]),
-  SOCKET_WEBHOOK_EVENTS: webhookEvents.default([]),
-  SOCKET_WEBHOOK_PRIVATE_TARGETS: yesOrNo.default(false),
-  SOCKET_ACTIVITY_TIMEOUT_S: integer(1, 86_400).default(120),
-  SOCKET_PONG_TIMEOUT_S: integer(1, 3_600).default(30),
-  SOCKET_PRESENCE_GRACE_MS: integer(0, 600_000).default(3_000),
-  SOCKET_ALLOWED_ORIGINS: origins.default([]),
-  SOCKET_MAX_CONNECTIONS: limit.default(100_000),
-  SOCKET_MAX_CONNECTIONS_PER_ADDRESS: limit.default(0),
-  SOCKET_MAX_CHANNELS_PER_CONNECTION: limit.default(500),
-  SOCKET_MAX_SUBSCRIBES_PER_SECOND: limit.default(500),
-  SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: limit.default(10),
-  SOCKET_MAX_EVENT_BYTES: limit.default(10_240),
-  SOCKET_MAX_FRAME_BYTES: limit.default(65_536),
-  SOCKET_MAX_BUFFERED_BYTES: limit.default(1_048_576),
-  SOCKET_MAX_PRESENCE_MEMBERS: limit.default(100),
-  SOCKET_UNAUTHORIZED_TIMEOUT_S: limit.default(0),
-  SOCKET_CLUSTER: oneOf(CLUSTERS).default('local'),
-  SOCKET_REDIS_URL: redisUrl.optional(),
-  SOCKET_REDIS_PREFIX: z
-    .string()
-    .regex(/^[A-Za-z0-9._:-]{1,64}$/, 'must be 1 to 64 letters, digits and . _ : -')
-    .default('switchboard'),
+export const variables = v.object({
+  NODE_ENV: v.optional(v.string()),
+  SOCKET_PROVIDER: v.optional(oneOf(PROVIDERS)),
+  SOCKET_APP_ID: v.optional(urlSafe),
+  SOCKET_APP_KEY: v.optional(urlSafe),
+  SOCKET_APP_SECRET: v.optional(v.string()),
+  SOCKET_ENCRYPTION_MASTER_KEY: v.optional(masterKey),
+  SOCKET_BROADCAST_CHANNEL: v.optional(broadcastChannel, 'broadcast'),
+  SOCKET_FAILURE: v.optional(oneOf(['report', 'throw'])),
+  PUSHER_CLUSTER: v.optional(matching(/^[A-Za-z0-9-]+$/, 'must be a cluster name like eu or mt1')),
+  PUSHER_HOST: v.optional(hostname),
+  PUSHER_PORT: v.optional(port),
+  PUSHER_SCHEME: v.optional(oneOf(['https', 'http']), 'https'),
+  PUSHER_TIMEOUT_MS: v.optional(integer(1, 600_000), '5000'),
+  PUSHER_BATCHING: v.optional(yesOrNo, 'true'),
+  PUSHER_WS_HOST: v.optional(hostname),
+  PUSHER_WS_PORT: v.optional(port),
+  SOCKET_CLIENT_EVENTS: v.optional(clientEvents, 'false'),
+  SOCKET_SUBSCRIPTION_COUNT: v.optional(yesOrNo, 'false'),
+  SOCKET_HTTP_API: v.optional(yesOrNo, 'false'),
+  SOCKET_HTTP_API_PORT: v.optional(port),
+  SOCKET_WEBHOOK_URLS: v.optional(webhookUrls, ''),
+  SOCKET_WEBHOOK_EVENTS: v.optional(webhookEvents, ''),
+  SOCKET_WEBHOOK_PRIVATE_TARGETS: v.optional(yesOrNo, 'false'),
+  SOCKET_ACTIVITY_TIMEOUT_S: v.optional(integer(1, 86_400), '120'),
+  SOCKET_PONG_TIMEOUT_S: v.optional(integer(1, 3_600), '30'),
+  SOCKET_PRESENCE_GRACE_MS: v.optional(integer(0, 600_000), '3000'),
+  SOCKET_ALLOWED_ORIGINS: v.optional(origins, ''),
+  SOCKET_MAX_CONNECTIONS: v.optional(limit, '100000'),
+  SOCKET_MAX_CONNECTIONS_PER_ADDRESS: v.optional(limit, '0'),
+  SOCKET_MAX_CHANNELS_PER_CONNECTION: v.optional(limit, '500'),
+  SOCKET_MAX_SUBSCRIBES_PER_SECOND: v.optional(limit, '500'),
+  SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: v.optional(limit, '10'),
+  SOCKET_MAX_EVENT_BYTES: v.optional(limit, '10240'),
+  SOCKET_MAX_FRAME_BYTES: v.optional(limit, '65536'),
+  SOCKET_MAX_BUFFERED_BYTES: v.optional(limit, '1048576'),
+  SOCKET_MAX_PRESENCE_MEMBERS: v.optional(limit, '100'),
+  SOCKET_UNAUTHORIZED_TIMEOUT_S: v.optional(limit, '0'),
+  SOCKET_CLUSTER: v.optional(oneOf(CLUSTERS), 'local'),
+  SOCKET_REDIS_URL: v.optional(redisUrl),
+  SOCKET_REDIS_PREFIX: v.optional(
+    matching(/^[A-Za-z0-9._:-]{1,64}$/, 'must be 1 to 64 letters, digits and . _ : -'),
+    'switchboard',
+  ),
 });
 
 /** A variable's name. */
-export type Variable = keyof typeof variables.shape;
+export type Variable = keyof typeof variables.entries;
 
 /** The variables whose value must never be shown. */
 export const SECRET_VARIABLES: ReadonlySet<string> = new Set<Variable>([

@@ -23,6 +23,8 @@ export interface PusherConfig {
   readonly scheme: 'http' | 'https';
   /** Milliseconds until a request is given up. */
   readonly timeoutMs: number;
+  /** Whether what is relayed within one turn of the event loop leaves together. `true` unless told otherwise. */
+  readonly batching: boolean;
   readonly wsHost?: string;
   readonly wsPort?: number;
 }

@@ -157,6 +157,7 @@ describe('settings in code', () => {
       PUSHER_PORT: '1',
       PUSHER_SCHEME: 'https',
       PUSHER_TIMEOUT_MS: '1',
+      PUSHER_BATCHING: 'true',
       PUSHER_WS_HOST: 'environment.example.com',
       PUSHER_WS_PORT: '1',
       SOCKET_CLIENT_EVENTS: 'true',
@@ -186,7 +187,9 @@ describe('settings in code', () => {
       SOCKET_REDIS_PREFIX: 'environment',
     };
     // Nothing is forgotten here.
-    expect(Object.keys({ ...environment, NODE_ENV: '' }).sort()).toEqual(Object.keys(variables.shape).sort());
+    expect(Object.keys({ ...environment, NODE_ENV: '' }).sort()).toEqual(
+      Object.keys(variables.entries).sort(),
+    );
     const encryptionMasterKey = Buffer.alloc(32, 'c');
     const settings = {
       provider: 'pusher',
@@ -199,6 +202,7 @@ describe('settings in code', () => {
         port: 2,
         scheme: 'http',
         timeoutMs: 2,
+        batching: false,
         wsHost: 'ws.code.example.com',
         wsPort: 3,
       },

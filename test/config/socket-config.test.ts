@@ -15,7 +15,7 @@ const SECRETS = ['SOCKET_APP_SECRET', 'SOCKET_ENCRYPTION_MASTER_KEY'];
 
 test('every variable there is has a row here', () => {
   const tested = [...VARIABLES.map(({ variable }) => variable), ...SECRETS, 'NODE_ENV'];
-  expect(tested.sort()).toEqual(Object.keys(variables.shape).sort());
+  expect(tested.sort()).toEqual(Object.keys(variables.entries).sort());
 });
 
 describe.each(VARIABLES)('$variable', ({ variable, read, byDefault, good, bad, allowed, alongside }) => {
@@ -59,7 +59,7 @@ describe('the configuration', () => {
   });
 
   test('is the same for empty variables as for none', () => {
-    const empty = Object.fromEntries(Object.keys(variables.shape).map((name) => [name, '']));
+    const empty = Object.fromEntries(Object.keys(variables.entries).map((name) => [name, '']));
     expect(socketConfig(empty)).toEqual(socketConfig({}));
   });
 

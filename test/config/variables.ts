@@ -133,6 +133,7 @@ export const VARIABLES: readonly VariableRow[] = [
     good: [['250', 250]],
     ...seconds,
   },
+  { variable: 'PUSHER_BATCHING', read: ({ pusher }) => pusher.batching, ...yesOrNo, byDefault: true },
   { variable: 'PUSHER_WS_HOST', read: ({ pusher }) => pusher.wsHost, ...hostname },
   { variable: 'PUSHER_WS_PORT', read: ({ pusher }) => pusher.wsPort, ...port },
   {

@@ -1,24 +1,31 @@
 import pMap, { pMapSkip } from 'p-map';
-import { SocketUnavailableError } from '../../ports/errors.js';
+import { type SocketDeliveryError, SocketUnavailableError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { Payload } from '../../ports/payload.js';
 import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import { userChannel } from '../../protocol/channel-name.js';
 import { dataFor } from '../../protocol/encryption.js';
+import { type Addressee, Call, type Loss } from './call.js';
 import { within } from './deadline.js';
 import { deliveryError, reasonOf } from './delivery-error.js';
-import { CONCURRENT_REQUESTS, MemberFanout } from './member-fanout.js';
-import { OrderedDelivery } from './ordered-delivery.js';
+import { EventRequests } from './event-requests.js';
+import { Outbox } from './outbox.js';
 import type { OutgoingEvent, PusherHttpApi } from './pusher-http-api.js';
+
+/** How many questions one call of {@link PusherSocketClient.onlineMembers} has under way at a time. */
+const CONCURRENT_QUESTIONS = 8;
 
 /**
  * The port over hosted Pusher, or any server with the same HTTP API, through the official SDK.
  *
- * HTTP requests may overtake each other, so calls for one member or one channel are sent one after another, in the order
- * they were made, a `disconnectMember` among them; calls for different ones run side by side. Nothing is retried here. A request that has
- * not begun within the configured timeout of its call is not made any more, so each of these calls settles within twice
- * that time, whatever waits in front of it.
+ * What is asked for within one turn of the event loop leaves together, in as few requests as the HTTP API's limits allow,
+ * unless the configuration says that each call gets requests of its own. Either way each call is settled by what became
+ * of its own events, calls for one member or one channel are carried out in the order they were made, a
+ * `disconnectMember` among them, and calls for different ones side by side.
+ *
+ * Nothing is retried here. What has not begun within the configured timeout is not sent any more, so each of these calls
+ * settles within twice that time, whatever waits in front of it.
  *
  * The one difference to the port's promises: the HTTP API insists on `data`, so a call without payload arrives with the
  * payload `''` instead of none.
@@ -26,15 +33,14 @@ import type { OutgoingEvent, PusherHttpApi } from './pusher-http-api.js';
 export class PusherSocketClient implements ISocketClient {
   readonly #api: PusherHttpApi;
   readonly #config: SocketConfig;
-  readonly #order: OrderedDelivery;
-  readonly #fanout: MemberFanout;
+  readonly #outbox: Outbox;
   #closed = false;
 
   constructor(api: PusherHttpApi, config: SocketConfig, logger: SocketLogger) {
+    const { batching, timeoutMs } = config.pusher;
     this.#api = api;
     this.#config = config;
-    this.#order = new OrderedDelivery(config.pusher.timeoutMs);
-    this.#fanout = new MemberFanout(api, this.#order, logger);
+    this.#outbox = new Outbox(new EventRequests(api, logger, batching), timeoutMs, batching);
   }
 
   relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
@@ -42,9 +48,8 @@ export class PusherSocketClient implements ISocketClient {
   }
 
   /**
-   * One request for every 100 members, or one for each where the server refuses that. After a partial failure the error's
-   * `lost` are exactly the members missed, and it is a `SocketUnavailableError` only if every failed request may succeed
-   * later.
+   * Sends to each member once, however often the id is given. After a partial failure the error's `lost` are exactly the
+   * members missed, and it is a `SocketUnavailableError` only if every failed request may succeed later.
    */
   async relayToMembers(
     memberIds: readonly string[],
@@ -54,7 +59,12 @@ export class PusherSocketClient implements ISocketClient {
   ): Promise<void> {
     const outgoing = outgoingEvent(event, payload, options);
     this.#refuseIfClosed(memberIds);
-    await this.#fanout.send(memberIds, outgoing);
+    const members = [...new Set(memberIds)];
+    const losses = await this.#post(members.map(memberAddress), outgoing);
+    if (losses.length === 0) return;
+    const whom =
+      members.length === 1 ? `member "${members.join()}"` : `${losses.length} of ${members.length} members`;
+    throw lossError(`"${event}" to ${whom}`, losses);
   }
 
   async relayToChannel(
@@ -65,11 +75,9 @@ export class PusherSocketClient implements ISocketClient {
   ): Promise<void> {
     const plain = outgoingEvent(event, payload, options);
     const data = dataFor(channel, this.#config.encryptionMasterKey, plain.data) ?? '';
-    const outgoing = { ...plain, data };
     this.#refuseIfClosed([channel]);
-    await this.#inOrder(channel, channel, `"${event}" on channel "${channel}"`, () =>
-      this.#api.publish([channel], outgoing),
-    );
+    const losses = await this.#post([{ channel, to: channel }], { ...plain, data });
+    if (losses.length > 0) throw lossError(`"${event}" on channel "${channel}"`, losses);
   }
 
   broadcast(event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
@@ -78,9 +86,8 @@ export class PusherSocketClient implements ISocketClient {
 
   async disconnectMember(memberId: string): Promise<void> {
     this.#refuseIfClosed([memberId]);
-    await this.#inOrder(userChannel(memberId), memberId, `the disconnection of member "${memberId}"`, () =>
-      this.#api.terminate(memberId),
-    );
+    const losses = await this.#post([memberAddress(memberId)], undefined);
+    if (losses.length > 0) throw lossError(`the disconnection of member "${memberId}"`, losses);
   }
 
   /**
@@ -96,7 +103,7 @@ export class PusherSocketClient implements ISocketClient {
       const online = await pMap(
         new Set(memberIds),
         async (id) => ((await this.#api.isOccupied(userChannel(id))) ? id : pMapSkip),
-        { concurrency: CONCURRENT_REQUESTS },
+        { concurrency: CONCURRENT_QUESTIONS },
       );
       return new Set(online);
     } catch (failure) {
@@ -118,16 +125,14 @@ export class PusherSocketClient implements ISocketClient {
   /** Lets the calls made before come to their end, for one request's timeout at most, then closes the connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await within(this.#config.pusher.timeoutMs, this.#order.idle(), () => undefined);
+    await within(this.#config.pusher.timeoutMs, this.#outbox.idle(), () => undefined);
     this.#api.close();
   }
 
-  async #inOrder(key: string, lost: string, what: string, request: () => Promise<void>): Promise<void> {
-    try {
-      await this.#order.take([key])(request);
-    } catch (failure) {
-      throw deliveryError(what, [lost], [failure]);
-    }
+  #post(addressees: readonly Addressee[], event: OutgoingEvent | undefined): Promise<readonly Loss[]> {
+    const call = new Call(addressees, event);
+    this.#outbox.post(call);
+    return call.losses;
   }
 
   #refuseIfClosed(lost: readonly string[]): void {
@@ -141,4 +146,16 @@ export class PusherSocketClient implements ISocketClient {
 /** Reads the payload, now: what is sent is what it was when the port was called. */
 function outgoingEvent(name: string, payload: unknown, options?: RelayOptions): OutgoingEvent {
   return { name, data: Payload.of(payload).json ?? '', exceptSocketId: options?.exceptSocketId };
+}
+
+function memberAddress(memberId: string): Addressee {
+  return { channel: userChannel(memberId), to: memberId };
+}
+
+function lossError(what: string, losses: readonly Loss[]): SocketDeliveryError {
+  return deliveryError(
+    what,
+    losses.map(({ to }) => to),
+    losses.map(({ failure }) => failure),
+  );
 }

@@ -11,7 +11,7 @@ import { WebhookReceiver } from './webhook-receiver.js';
 
 /**
  * Hosted Pusher, or any server with the same HTTP API. Loading the module imports the `pusher` package, so it takes
- * `container.loadAsync`, which rejects with a `MissingPackageError` where that is not installed.
+ * `container.load`, which rejects with a `MissingPackageError` where that is not installed.
  */
 export const pusherAdapter: SocketAdapter = {
   module: new ContainerModule(async ({ bind }) => {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 
 /** The most of a foreign text that goes into a message, in characters. */
 const REASON_LENGTH = 200;
@@ -40,19 +40,20 @@ export class RequestFailure extends Error {
 }
 
 /** The SDK's `RequestError` for a status of 400 and above. */
-const refusal = z.object({ name: z.literal('PusherRequestError'), status: z.number(), body: z.string() });
+const refusal = v.object({ name: v.literal('PusherRequestError'), status: v.number(), body: v.string() });
 
 /** `node-fetch`'s errors: `type` is `aborted` for the SDK's timeout and `system` for connections that failed. */
-const fetchFailure = z.object({
-  message: z.string(),
-  type: z.string().optional(),
-  code: z.string().optional(),
+const fetchFailure = v.object({
+  message: v.string(),
+  type: v.optional(v.string()),
+  code: v.optional(v.string()),
 });
 
 /** The SDK's `RequestError` where there was no answer. */
-const unanswered = z
-  .object({ name: z.literal('PusherRequestError'), error: fetchFailure })
-  .transform(({ error }) => error);
+const unanswered = v.pipe(
+  v.object({ name: v.literal('PusherRequestError'), error: fetchFailure }),
+  v.transform(({ error }) => error),
+);
 
 /** Makes a failure of whatever the SDK threw. */
 export function toRequestFailure(
@@ -61,9 +62,9 @@ export function toRequestFailure(
 ): RequestFailure {
   if (error instanceof RequestFailure) return error;
 
-  const refused = refusal.safeParse(error);
+  const refused = v.safeParse(refusal, error);
   if (refused.success) {
-    const { status, body } = refused.data;
+    const { status, body } = refused.output;
     const reason = readable(body, context.secret);
     return new RequestFailure(reason === '' ? `HTTP ${status}` : `HTTP ${status}: ${reason}`, {
       retryable: status === 408 || status === 429 || status >= 500,
@@ -72,7 +73,8 @@ export function toRequestFailure(
   }
 
   // An answer that breaks off is thrown without the SDK's wrapping.
-  const { data: failed } = z.union([unanswered, fetchFailure]).safeParse(error);
+  const parsed = v.safeParse(v.union([unanswered, fetchFailure]), error);
+  const failed = parsed.success ? parsed.output : undefined;
   if (failed?.type === 'aborted') return RequestFailure.timeout(context.timeoutMs);
   const reason = readable(failed?.message.replace(/^.*, reason: /s, '') ?? '', context.secret);
   return new RequestFailure(reason || failed?.code || 'the request failed without a reason', {

@@ -1,25 +1,25 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 import type { ChannelEvent } from '../../ports/channel-events.js';
 
 /** What hosted Pusher posts. Its events are read one by one, so that one which is new does not cost the others. */
-const webhook = z.object({ time_ms: z.number(), events: z.array(z.unknown()) });
+const webhook = v.object({ time_ms: v.number(), events: v.array(v.unknown()) });
 
-const channel = z.string();
-const channelEvent = z.discriminatedUnion('name', [
-  z.object({ name: z.literal('channel_occupied'), channel }),
-  z.object({ name: z.literal('channel_vacated'), channel }),
-  z.object({ name: z.literal('member_added'), channel, user_id: z.string() }),
-  z.object({ name: z.literal('member_removed'), channel, user_id: z.string() }),
-  z.object({
-    name: z.literal('client_event'),
+const channel = v.string();
+const channelEvent = v.variant('name', [
+  v.object({ name: v.literal('channel_occupied'), channel }),
+  v.object({ name: v.literal('channel_vacated'), channel }),
+  v.object({ name: v.literal('member_added'), channel, user_id: v.string() }),
+  v.object({ name: v.literal('member_removed'), channel, user_id: v.string() }),
+  v.object({
+    name: v.literal('client_event'),
     channel,
-    event: z.string(),
-    data: z.string().exactOptional(),
-    socket_id: z.string(),
-    user_id: z.string().exactOptional(),
+    event: v.string(),
+    data: v.exactOptional(v.string()),
+    socket_id: v.string(),
+    user_id: v.exactOptional(v.string()),
   }),
-  z.object({ name: z.literal('cache_miss'), channel }),
-  z.object({ name: z.literal('subscription_count'), channel, subscription_count: z.number() }),
+  v.object({ name: v.literal('cache_miss'), channel }),
+  v.object({ name: v.literal('subscription_count'), channel, subscription_count: v.number() }),
 ]);
 
 /** A webhook as it was read. */
@@ -33,21 +33,21 @@ export interface WebhookBody {
 
 /** Reads a webhook's body; `undefined` when it is none. */
 export function parseWebhookBody(body: Buffer): WebhookBody | undefined {
-  const parsed = webhook.safeParse(json(body));
+  const parsed = v.safeParse(webhook, json(body));
   if (!parsed.success) return undefined;
   const events: ChannelEvent[] = [];
   const unknown: string[] = [];
-  for (const raw of parsed.data.events) {
-    const event = channelEvent.safeParse(raw);
-    if (event.success) events.push(event.data);
+  for (const raw of parsed.output.events) {
+    const event = v.safeParse(channelEvent, raw);
+    if (event.success) events.push(event.output);
     else unknown.push(nameOf(raw));
   }
-  return { timeMs: parsed.data.time_ms, events, unknown };
+  return { timeMs: parsed.output.time_ms, events, unknown };
 }
 
 function nameOf(event: unknown): string {
-  const named = z.object({ name: z.string() }).safeParse(event);
-  return named.success ? named.data.name : '(without a name)';
+  const named = v.safeParse(v.object({ name: v.string() }), event);
+  return named.success ? named.output.name : '(without a name)';
 }
 
 function json(body: Buffer): unknown {

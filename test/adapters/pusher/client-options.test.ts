@@ -8,7 +8,7 @@ const origin = { hostname: 'app.example.com', port: 443, secure: true };
 function clientOptions(pusher: Partial<PusherConfig>) {
   const config = configFor(0);
   return pusherAdapter.clientOptions(
-    { ...config, pusher: { scheme: 'https', timeoutMs: 5_000, ...pusher } },
+    { ...config, pusher: { scheme: 'https', timeoutMs: 5_000, batching: true, ...pusher } },
     origin,
   );
 }

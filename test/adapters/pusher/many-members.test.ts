@@ -94,6 +94,22 @@ describe('a server that refuses several users’ channels in one request', () =>
     expect(error.message).toContain('"E" to 1 of 3 members: HTTP 500');
   });
 
+  it('is not blamed as long as nothing shows that the members’ own requests are any better', async () => {
+    let isRefusing = true;
+    const api = await HttpApi.start(({ channels }) => {
+      if (!isRefusing) return undefined;
+      return { status: channels.length > 1 ? 400 : 503 };
+    });
+    const { client, log } = await startClient(api.port);
+
+    expect((await failureOf(client.relayToMembers(['7', '8'], 'E'))).lost).toEqual(['7', '8']);
+    isRefusing = false;
+    await client.relayToMembers(['7', '8'], 'E');
+
+    expect(api.received.map(({ channels }) => channels.length)).toEqual([2, 1, 1, 2]);
+    expect(log).toEqual([]);
+  });
+
   it('is not blamed when the event itself was refused', async () => {
     const api = await HttpApi.start(({ body }) => (body['name'] === 'BAD' ? { status: 400 } : undefined));
     const { client, log } = await startClient(api.port);

@@ -12,7 +12,7 @@ describe('without the pusher package', () => {
     const { MissingPackageError } = await import('../../../src/ports/errors.js');
 
     const error: unknown = await new Container()
-      .loadAsync(pusherAdapter.module)
+      .load(pusherAdapter.module)
       .catch((reason: unknown) => reason);
 
     expect(error).toBeInstanceOf(MissingPackageError);

@@ -24,6 +24,13 @@ export function onTeardown(teardown: () => unknown): void {
   teardowns.push(teardown);
 }
 
+/** One event on one channel, as the server was asked to publish it. */
+export interface Published {
+  readonly name: unknown;
+  readonly data: unknown;
+  readonly channel: unknown;
+}
+
 /** One request as the server saw it. */
 export interface Received {
   readonly method: string;
@@ -31,7 +38,10 @@ export interface Received {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
+  /** Of a single event; a batch has none. */
   readonly channels: readonly unknown[];
+  /** What it publishes, in order: of a batch each event, of an event to several channels one for each. */
+  readonly events: readonly Published[];
   readonly connection: Socket;
 }
 
@@ -79,6 +89,16 @@ export class HttpApi {
     return portOf(this.#server);
   }
 
+  /** Everything that was to be published, in the order of the requests. */
+  get events(): Published[] {
+    return this.received.flatMap(({ events }) => events);
+  }
+
+  /** The last parts of the paths that were asked for. */
+  get endpoints(): string[] {
+    return this.received.map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
+  }
+
   get bodies(): Received['body'][] {
     return this.received.map(({ body }) => body);
   }
@@ -112,7 +132,8 @@ export class HttpApi {
       path,
       query: Object.fromEntries(pairs(queryText)),
       body,
-      channels: Array.isArray(body['channels']) ? body['channels'] : [],
+      channels: listOf(body['channels']),
+      events: eventsOf(body),
       connection: request.socket,
     };
     this.received.push(received);
@@ -122,6 +143,19 @@ export class HttpApi {
     const { status = 200, headers, body: text = status < 400 ? '{}' : '' } = answer ?? {};
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text);
   }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function eventsOf(body: Received['body']): Published[] {
+  const batch = listOf(body['batch']) as readonly Published[];
+  const channels = listOf(body['channels']);
+  return [
+    ...batch.map(({ name, data, channel }) => ({ name, data, channel })),
+    ...channels.map((channel) => ({ name: body['name'], data: body['data'], channel })),
+  ];
 }
 
 function pairs(queryText: string): [key: string, value: string][] {
@@ -195,7 +229,10 @@ export function configFor(port: number, pusher: Partial<PusherConfig> = {}): Soc
       pusher: { cluster: 'eu' },
     },
   );
-  return { ...config, pusher: { host: '127.0.0.1', port, scheme: 'http', timeoutMs: 5_000, ...pusher } };
+  return {
+    ...config,
+    pusher: { host: '127.0.0.1', port, scheme: 'http', timeoutMs: 5_000, batching: true, ...pusher },
+  };
 }
 
 /** The adapter's client, made by its own container module, with what it wrote to the log. */
@@ -203,14 +240,18 @@ export async function startClient(
   port: number,
   pusher: Partial<PusherConfig> = {},
   app: Partial<SocketConfig['app']> = {},
+  encryptionMasterKey?: Buffer,
 ): Promise<{ client: ISocketClient; log: string[] }> {
   const log: string[] = [];
   const write = (message: string) => void log.push(message);
-  const config = configFor(port, pusher);
+  const config = {
+    ...configFor(port, pusher),
+    ...(encryptionMasterKey !== undefined && { encryptionMasterKey }),
+  };
   const container = new Container();
   container.bind(SOCKET_CONFIG).toConstantValue({ ...config, app: { ...config.app, ...app } });
   container.bind(LOGGER).toConstantValue({ log: write, warn: write, error: write });
-  await container.loadAsync(pusherAdapter.module);
+  await container.load(pusherAdapter.module);
   const client = container.get<ISocketClient>(SOCKET_CLIENT);
   onTeardown(() => client.close());
   return { client, log };

@@ -85,8 +85,7 @@ describe('what the pusher adapter sends', () => {
     payload.step = 'after';
     await Promise.all(calls);
 
-    expect(new Set(api.bodies.map(({ data }) => data))).toEqual(new Set(['{"step":"before"}']));
-    expect(api.received).toHaveLength(4);
+    expect(api.events.map(({ data }) => data)).toEqual(Array(4).fill('{"step":"before"}'));
   });
 
   it('rejects a payload that JSON cannot carry, before anything is sent', async () => {
