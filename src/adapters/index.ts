@@ -4,7 +4,7 @@ import { missingPackage } from '../ports/missing-package.js';
 
 /** What only one provider needs, and therefore nobody has to install for the others. */
 const OPTIONAL_PACKAGES: Readonly<Record<Provider, readonly string[]>> = {
-  ws: ['@nestjs/platform-ws', '@nestjs/websockets', 'ws'],
+  ws: ['ws'],
   pusher: ['pusher'],
   memory: [],
 };

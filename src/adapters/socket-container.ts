@@ -20,7 +20,7 @@ export async function createSocketContainer(
   container.bind(SOCKET_CONFIG).toConstantValue(config);
   container.bind(LOGGER).toConstantValue(logger);
   container.bind(ChannelEventSource).toSelf().inSingletonScope();
-  if (adapter.isClustered) await container.loadAsync(await loadCluster(config.cluster));
-  await container.loadAsync(adapter.module);
+  if (adapter.isClustered) await container.load(await loadCluster(config.cluster));
+  await container.load(adapter.module);
   return container;
 }

@@ -1,4 +1,5 @@
 import { parseEnv } from 'node:util';
+import { parse } from 'valibot';
 import { listeningPort } from '../../src/config/port.js';
 import { type SocketSettings, settingsAsVariables } from '../../src/config/settings.js';
 import { DEVELOPMENT_APP, socketConfig } from '../../src/config/socket-config.js';
@@ -7,7 +8,7 @@ import { LIMITS } from '../../src/ports/limits.js';
 import { encryptedBytes } from '../../src/protocol/encryption.js';
 import { readPage } from './support/page.js';
 
-const VARIABLES = Object.keys(variables.shape) as Variable[];
+const VARIABLES = Object.keys(variables.entries) as Variable[];
 
 /** The rows of the table that has this first heading, cell by cell, without backticks. */
 function table(page: string, heading: string): string[][] {
@@ -27,7 +28,7 @@ function cells(line: string): string[] {
 
 /** Every variable with its default as text, in order; '' where there is none. */
 function defaults(): [string, string][] {
-  const parsed: Readonly<Record<string, unknown>> = variables.parse({});
+  const parsed: Readonly<Record<string, unknown>> = parse(variables, {});
   const resolved = socketConfig({});
   const effective: Partial<Record<Variable, string>> = {
     SOCKET_PROVIDER: resolved.provider,

@@ -33,6 +33,23 @@ const ENVIRONMENTS = {
   },
   memory: { SOCKET_PROVIDER: 'memory' },
 } as const;
+/** All that an application on `memory` loads because of the package. */
+const MEMORY_RUNS_ON = [
+  '@inversifyjs/common',
+  '@inversifyjs/container',
+  '@inversifyjs/core',
+  '@inversifyjs/plugin',
+  '@inversifyjs/prototype-utils',
+  '@inversifyjs/reflect-metadata-utils',
+  'inversify',
+  'nestjs-switchboard',
+  'valibot',
+];
+/**
+ * How many files that may be: Node takes about half a millisecond for each, and that is most of what the package adds to an
+ * application's start.
+ */
+const MOST_FILES = { own: 70, all: 80 };
 const TEST_MS = 60_000;
 /** On a fresh machine everything comes from the registry. */
 const SET_UP_MS = 300_000;
@@ -58,6 +75,15 @@ describe('the tarball', () => {
     const expected = /^(?:dist\/.+|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
     expect(packed.filter((path) => !expected.test(path))).toEqual([]);
     expect(packed.filter((path) => path.includes('.test.'))).toEqual([]);
+  });
+
+  test('has source maps for browsers, whose bundlers look for them, and no others', () => {
+    const { packed } = workshop;
+    const scripts = packed.filter((path) => /^dist\/browser\/.+\.js$/.test(path));
+    expect(scripts).not.toEqual([]);
+    expect(packed.filter((path) => path.endsWith('.map')).sort()).toEqual(
+      scripts.map((path) => `${path}.map`).sort(),
+    );
   });
 });
 
@@ -178,16 +204,22 @@ describe('of the optional packages', () => {
   test.each([
     { provider: 'memory', needed: [] },
     { provider: 'pusher', needed: ['pusher'] },
-    { provider: 'ws', needed: ['@nestjs/platform-ws', 'ws'] },
+    { provider: 'ws', needed: ['ws'] },
   ] as const)('the provider "$provider" loads exactly $needed', async ({ provider, needed }) => {
-    const record = workshop.newFile('loaded');
-    const host = start({ ...ENVIRONMENTS[provider], LOADED_MODULES: record }, ['record-modules']);
-    await host.listening();
-    const loaded = await packagedModules(record);
+    const loaded = await loadedWith(ENVIRONMENTS[provider]);
     const isLoaded = (name: string) => loaded.some((url) => url.includes(`/node_modules/${name}/`));
-    // @nestjs/core itself loads @nestjs/websockets wherever it is installed.
-    const ours = OPTIONAL.filter((name) => name !== '@nestjs/websockets');
-    expect(ours.filter(isLoaded)).toEqual(needed);
+    expect(OPTIONAL.filter(isLoaded)).toEqual(needed);
+  });
+
+  test('the provider "memory" loads nothing but what it runs on, and few files', async () => {
+    const withoutPackage = new Set((await loadedWith({}, 'without-package')).map(packageOf));
+    const loaded = new Set(await loadedWith(ENVIRONMENTS.memory));
+    const ours = [...loaded].filter((url) => !withoutPackage.has(packageOf(url)));
+
+    expect([...new Set(ours.map(packageOf))].sort()).toEqual(MEMORY_RUNS_ON);
+    const own = ours.filter((url) => packageOf(url) === 'nestjs-switchboard');
+    expect(own.length).toBeLessThanOrEqual(MOST_FILES.own);
+    expect(ours.length).toBeLessThanOrEqual(MOST_FILES.all);
   });
 
   test('the provider "memory" needs none', async () => {
@@ -196,7 +228,7 @@ describe('of the optional packages', () => {
   });
 
   test.each([
-    { provider: 'ws', command: 'npm install @nestjs/platform-ws @nestjs/websockets ws' },
+    { provider: 'ws', command: 'npm install ws' },
     { provider: 'pusher', command: 'npm install pusher' },
   ] as const)(
     'the provider "$provider" names what is missing, and "$command"',
@@ -231,6 +263,28 @@ async function clientConfig(url: string): Promise<unknown> {
   const response = await fetch(`${url}/socket/config`);
   expect(response.status).toBe(200);
   return response.json();
+}
+
+/** The URLs of all that an application loads until it listens and while it ends, the host's own modules left out. */
+async function loadedWith(
+  environment: Readonly<Record<string, string>>,
+  program?: string,
+): Promise<string[]> {
+  const record = workshop.newFile('loaded');
+  const host = HostProcess.start(
+    workshop,
+    workshop.full,
+    { ...environment, LOADED_MODULES: record },
+    { ...(program !== undefined && { program }), watchedBy: ['record-modules', 'let-drain'] },
+  );
+  await host.listening();
+  expect(await host.end()).toEqual({ code: 0, signal: null });
+  return packagedModules(record);
+}
+
+/** The name of the package that a file belongs to. */
+function packageOf(url: string): string {
+  return /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? url;
 }
 
 /** The URLs that the instrument `record-modules` has written down, the host's own modules left out. */

@@ -35,8 +35,6 @@ async function loadingWs(failure: Error): Promise<unknown> {
 }
 
 test.each([
-  ['imported', '@nestjs/platform-ws', importing],
-  ['imported', '@nestjs/websockets', importing],
   ['imported', 'ws', importing],
   ['required', 'ws', requiring],
 ])(
@@ -51,10 +49,10 @@ test.each([
       code: 'MISSING_PACKAGE',
       retryable: false,
       provider: 'ws',
-      packages: ['@nestjs/platform-ws', '@nestjs/websockets', 'ws'],
+      packages: ['ws'],
     });
     expect((error as Error).cause).toBe(cause);
-    expect((error as Error).message).toContain('npm install @nestjs/platform-ws @nestjs/websockets ws');
+    expect((error as Error).message).toContain('npm install ws');
   },
 );
 

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { z } from 'zod';
+import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
 import type { ChannelInfo } from '../../ports/cluster.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
@@ -10,7 +10,7 @@ import { readStored } from './remembered-events.js';
 import { LOOK_SCRIPT } from './scripts.js';
 
 const LOOK = script(LOOK_SCRIPT);
-const look = z.tuple([z.array(z.string()), z.array(z.string()), z.string(), z.number(), z.string()]);
+const look = v.strictTuple([v.array(v.string()), v.array(v.string()), v.string(), v.number(), v.string()]);
 
 /** So many channels are asked about at a time. */
 const CONCURRENCY = 256;
@@ -70,10 +70,10 @@ export class ClusterQueries {
     return { isOnline: counts.length > 0, version: Number(version) };
   }
 
-  async #look(channel: string, isCacheWanted: boolean): Promise<z.output<typeof look>> {
+  async #look(channel: string, isCacheWanted: boolean): Promise<v.InferOutput<typeof look>> {
     const keys = (['nodes', 'members', 'cache', 'version'] as const).map((what) =>
       this.keys.of(channel, what),
     );
-    return look.parse(await this.link.use((redis) => run(redis, LOOK, keys, [isCacheWanted ? '1' : '0'])));
+    return v.parse(look, await this.link.use((redis) => run(redis, LOOK, keys, [isCacheWanted ? '1' : '0'])));
   }
 }

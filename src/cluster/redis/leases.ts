@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
-import { z } from 'zod';
+import * as v from 'valibot';
 import type { Clock, Timer } from '../../ports/clock.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
@@ -17,7 +17,7 @@ const REAPING_CONCURRENCY = 256;
 
 const RENEW = script(RENEW_SCRIPT);
 const RESIGN = script(RESIGN_SCRIPT);
-const renewal = z.tuple([z.string(), z.number(), z.array(z.string())]);
+const renewal = v.strictTuple([v.string(), v.number(), v.array(v.string())]);
 
 /** What the leases tell. */
 export interface LeaseEvents {
@@ -155,7 +155,7 @@ export class Leases {
     }
   }
 
-  async #ask(): Promise<z.output<typeof renewal>> {
+  async #ask(): Promise<v.InferOutput<typeof renewal>> {
     const { nodes, epoch, heard, claims } = this.keys;
     const isNew = this.#isRegistered ? '0' : '1';
     const clearing = JSON.stringify([...this.#clearing.keys()]);
@@ -164,7 +164,7 @@ export class Leases {
       // The way back is as quiet as the day is when nobody speaks: only an answer tells whether it is there.
       Promise.all([run(redis, RENEW, [nodes, epoch, heard, claims], values), redis.ping()]),
     );
-    return renewal.parse(answer);
+    return v.parse(renewal, answer);
   }
 
   /** Redis does not know this node: from now on it is another one. */

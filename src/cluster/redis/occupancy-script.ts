@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 import { channelType } from '../../protocol/channel-name.js';
 import { CROWD, CROWD_INTERVAL_MS } from '../crowd.js';
 import { BUS_VERSION } from './bus-message.js';
@@ -63,46 +63,52 @@ export function kindOf(channel: string): OccupancyRequest['kind'] {
 }
 
 // Lua does not tell an empty list from an empty table.
-const list = <T extends z.ZodType>(item: T) =>
-  z.union([z.array(item), z.strictObject({}).transform((): z.output<T>[] => [])]);
+const list = <T>(item: v.GenericSchema<unknown, T>) =>
+  v.union([
+    v.array(item),
+    v.pipe(
+      v.strictObject({}),
+      v.transform((): T[] => []),
+    ),
+  ]);
 
-const occupancyReply = z.union([
-  z.object({ unknown: z.literal(true) }),
-  z.object({
-    unknown: z.undefined().optional(),
-    version: z.string(),
-    changes: list(z.object({ version: z.string(), id: z.string(), info: z.string().optional() })),
+const occupancyReply = v.union([
+  v.object({ unknown: v.literal(true) }),
+  v.object({
+    unknown: v.optional(v.undefined()),
+    version: v.string(),
+    changes: list(v.object({ version: v.string(), id: v.string(), info: v.optional(v.string()) })),
     events: list(
-      z.union([
-        z.object({ name: z.enum(['channel_occupied', 'channel_vacated', 'cache_miss']) }),
-        z.object({ name: z.enum(['member_added', 'member_removed']), user_id: z.string() }),
-        z.object({ name: z.literal('subscription_count'), subscription_count: z.number() }),
+      v.union([
+        v.object({ name: v.picklist(['channel_occupied', 'channel_vacated', 'cache_miss']) }),
+        v.object({ name: v.picklist(['member_added', 'member_removed']), user_id: v.string() }),
+        v.object({ name: v.literal('subscription_count'), subscription_count: v.number() }),
       ]),
     ),
-    refused: list(z.string()),
-    roster: list(z.string()).optional(),
+    refused: list(v.string()),
+    roster: v.optional(list(v.string())),
     /** Those of the roster who are there only because they may come back. */
-    leaving: list(z.string()).optional(),
-    status: z.object({ version: z.string(), online: z.boolean() }).optional(),
+    leaving: v.optional(list(v.string())),
+    status: v.optional(v.object({ version: v.string(), online: v.boolean() })),
     /** The subscriptions on all nodes, where they are to be told. */
-    count: z.number().optional(),
+    count: v.optional(v.number()),
     /** Milliseconds until they may be told. */
-    recountMs: z.number().optional(),
+    recountMs: v.optional(v.number()),
     /** Milliseconds until a grace period is over. */
-    graceMs: z.number().optional(),
-    cache: z.object({ text: z.string(), ttlMs: z.number() }).optional(),
+    graceMs: v.optional(v.number()),
+    cache: v.optional(v.object({ text: v.string(), ttlMs: v.number() })),
   }),
 ]);
 
 /** What the script did. `unknown`: nothing, because Redis knows nothing of this node on the channel. */
-export type OccupancyReply = z.output<typeof occupancyReply>;
+export type OccupancyReply = v.InferOutput<typeof occupancyReply>;
 
 /** What the script did, where it did something. */
 export type OccupancyChange = Exclude<OccupancyReply, { unknown: true }>;
 
 /** Reads what the script answered. */
 export function readOccupancyReply(text: unknown): OccupancyReply {
-  return occupancyReply.parse(JSON.parse(z.string().parse(text)));
+  return v.parse(occupancyReply, JSON.parse(v.parse(v.string(), text)));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
 import { type CachedEvent, CACHE_TTL_MS, type ChannelMessage } from '../../ports/cluster.js';
 
@@ -9,7 +9,7 @@ interface Remembered extends CachedEvent {
   readonly isUnsent: boolean;
 }
 
-const storedEvent = z.tuple([z.string(), z.string().nullable()]);
+const storedEvent = v.strictTuple([v.string(), v.nullable(v.string())]);
 
 /**
  * What cache channels remember, of those with subscriptions on this node: a copy of what Redis has, kept by hearing every
@@ -72,7 +72,7 @@ export class RememberedEvents {
 
 /** An event as Redis stores it behind its number. */
 export function storedText({ event, data }: Pick<CachedEvent, 'event' | 'data'>): string {
-  return JSON.stringify([event, data ?? null] satisfies z.input<typeof storedEvent>);
+  return JSON.stringify([event, data ?? null] satisfies v.InferInput<typeof storedEvent>);
 }
 
 /** Reads what Redis stores; nothing where it is something else. */
@@ -81,7 +81,7 @@ export function readStored(
 ): { readonly event: string; readonly data: string | undefined; readonly stamp: number } | undefined {
   const [, stamp = '', json = ''] = /^(\d+)(\[.*)$/s.exec(text) ?? [];
   try {
-    const [event, data] = storedEvent.parse(JSON.parse(json));
+    const [event, data] = v.parse(storedEvent, JSON.parse(json));
     return { event, data: data ?? undefined, stamp: Number(stamp) };
   } catch {
     return undefined;

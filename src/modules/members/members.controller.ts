@@ -11,7 +11,7 @@ import {
   UnauthorizedException,
 } from '@nestjs/common';
 import { type HttpRequest, type Receipt, SocketService } from 'nestjs-switchboard';
-import type { z } from 'zod';
+import type { InferOutput } from 'valibot';
 import { Sessions } from '../sessions/sessions.js';
 import { broadcastBody, messageBody, newMemberBody, sessionBody } from './bodies.js';
 import type { Member } from './member.js';
@@ -35,7 +35,7 @@ export class MembersController {
   @Post('session')
   @HttpCode(200)
   async openSession(
-    @Body({ schema: sessionBody }) body: z.output<typeof sessionBody>,
+    @Body({ schema: sessionBody }) body: InferOutput<typeof sessionBody>,
   ): Promise<{ token: string }> {
     return { token: await this.members.openSession(body.memberId) };
   }
@@ -46,7 +46,7 @@ export class MembersController {
   }
 
   @Post('members')
-  create(@Body({ schema: newMemberBody }) body: z.output<typeof newMemberBody>): Promise<Member> {
+  create(@Body({ schema: newMemberBody }) body: InferOutput<typeof newMemberBody>): Promise<Member> {
     return this.members.create(body.name, body.id);
   }
 
@@ -60,7 +60,7 @@ export class MembersController {
   @HttpCode(202)
   async message(
     @Param('id') id: string,
-    @Body({ schema: messageBody }) { text }: z.output<typeof messageBody>,
+    @Body({ schema: messageBody }) { text }: InferOutput<typeof messageBody>,
     @Req() request: HttpRequest,
     @Headers('x-socket-id') socketId?: string,
   ): Promise<Relayed> {
@@ -79,7 +79,7 @@ export class MembersController {
   @Post('broadcast')
   @HttpCode(202)
   async broadcast(
-    @Body({ schema: broadcastBody }) { message }: z.output<typeof broadcastBody>,
+    @Body({ schema: broadcastBody }) { message }: InferOutput<typeof broadcastBody>,
   ): Promise<Relayed> {
     return relayed(await this.socketService.broadcast('ANNOUNCED', { message }));
   }

@@ -2,18 +2,18 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Identity } from 'nestjs-switchboard';
-import { z } from 'zod';
+import * as v from 'valibot';
 
 /** The Nest token of the secret that every node of the reference backend shares. */
 export const SESSION_SECRET = Symbol('SessionSecret');
 
 const LIFETIME_MS = 24 * 60 * 60 * 1_000;
 
-const session = z.object({
-  id: z.string(),
-  info: z.record(z.string(), z.unknown()).optional(),
+const session = v.object({
+  id: v.string(),
+  info: v.optional(v.record(v.string(), v.unknown())),
   /** When it was opened. */
-  at: z.number(),
+  at: v.number(),
 });
 
 /**
@@ -29,7 +29,7 @@ export class Sessions {
 
   /** Opens a session and returns its bearer token. */
   open(identity: Identity): string {
-    const json = JSON.stringify({ ...identity, at: Date.now() } satisfies z.input<typeof session>);
+    const json = JSON.stringify({ ...identity, at: Date.now() } satisfies v.InferInput<typeof session>);
     const claims = Buffer.from(json).toString('base64url');
     return `${claims}.${this.#sign(claims).toString('base64url')}`;
   }
@@ -46,7 +46,7 @@ export class Sessions {
     const expected = this.#sign(claims);
     const given = Buffer.from(signature, 'base64url');
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-    const { id, info, at } = session.parse(JSON.parse(Buffer.from(claims, 'base64url').toString()));
+    const { id, info, at } = v.parse(session, JSON.parse(Buffer.from(claims, 'base64url').toString()));
     const isOver = Date.now() - at > LIFETIME_MS || at <= (this.#endedAt.get(id) ?? 0);
     return isOver ? null : { id, ...(info !== undefined && { info }) };
   }

@@ -28,6 +28,20 @@ import { OrdersController } from './orders.controller.js';
 export class AppModule {}
 `;
 
+// The same without the package: what it loads, a Nest application has anyway.
+const withoutPackage = `
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+@Module({})
+class AppModule {}
+
+const app = await NestFactory.create(AppModule);
+app.enableShutdownHooks();
+await app.listen(process.env.PORT ?? 3000, '127.0.0.1');
+console.log('Listening at ' + (await app.getUrl()));
+`;
+
 const events = `
 import 'nestjs-switchboard';
 
@@ -163,6 +177,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'tsconfig.json': tsconfig,
   'src/main.ts': main,
   'src/app.module.ts': appModule,
+  'src/without-package.ts': withoutPackage,
   'src/events.ts': events,
   'src/orders.controller.ts': ordersController,
   'src/type-proofs.ts': typeProofs,

@@ -1,8 +1,15 @@
 // What a host is watched with: modules for `node --import`, so that the host itself stays what it is.
 
 const recordModules = `
-import { register } from 'node:module';
+import { appendFileSync } from 'node:fs';
+import { createRequire, register } from 'node:module';
+import { pathToFileURL } from 'node:url';
 register('./record-modules-hooks.mjs', import.meta.url);
+// What CommonJS requires does not pass the hooks.
+process.on('exit', () => {
+  const required = Object.keys(createRequire(import.meta.url).cache).map((path) => pathToFileURL(path).href);
+  appendFileSync(process.env.LOADED_MODULES, required.map((url) => url + '\\n').join(''));
+});
 `;
 
 const recordModulesHooks = `
@@ -27,5 +34,8 @@ export const INSTRUMENT_FILES: Readonly<Record<string, string>> = {
   'let-drain.mjs': letDrain,
 };
 
-/** `record-modules` writes the URL of every module into the file `LOADED_MODULES`; `let-drain` see there. */
+/**
+ * `record-modules` writes the URL of every module into the file `LOADED_MODULES`, the last of them when the process ends by
+ * itself; `let-drain` see there.
+ */
 export type Instrument = 'record-modules' | 'let-drain';
