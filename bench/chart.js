@@ -1,4 +1,4 @@
-// Draws results/speed.json as docs/performance.svg: `node bench/chart.js`.
+// Draws results/speed.json as docs/performance.svg, or as another file: `node bench/chart.js [file]`.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { OURS } from './support/contenders.js';
@@ -17,7 +17,7 @@ const BAR_COLOR = '#8b98a8';
 const OUR_COLOR = '#2f81f7';
 
 const from = fileURLToPath(new URL('results/speed.json', import.meta.url));
-const to = fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
+const to = process.argv[2] ?? fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
 
 /** @typedef {{ title: string, unit: string, bars: { label: string, value: number }[] }} Group */
 
