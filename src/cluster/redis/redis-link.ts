@@ -97,7 +97,7 @@ export class RedisLink {
       this.#answeredAt = performance.now();
       return answer;
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = this.#readable(cause instanceof Error ? cause.message : String(cause));
       this.#failedAt = performance.now();
       this.#failure = reason;
       if (USELESS.test(reason)) this.#lost(connection, reason);
@@ -176,13 +176,21 @@ export class RedisLink {
     }, LATE_MS).unref();
   }
 
-  #failed(reason: string): void {
+  #failed(problem: string): void {
     this.#isTried();
     if (this.#closing.signal.aborted) return;
+    const reason = this.#readable(problem);
     // Said once for each time that it goes away, and not for each attempt.
     if (this.#problem !== reason)
       this.logger.warn(`Redis cannot be reached: ${reason}; this node goes on alone`);
     this.#problem = reason;
+  }
+
+  /** What a server says without what it quotes: of a command that it does not know, all that came with it. */
+  #readable(reason: string): string {
+    const { password } = this.address;
+    const unquoted = reason.replace(/,? with args beginning with:.*$/s, '');
+    return password === undefined ? unquoted : unquoted.replaceAll(password, '[hidden]');
   }
 
   #lost(connection: RedisConnection, reason: string): void {

@@ -77,8 +77,10 @@ export function createSocketController(path: string): Type<unknown> {
         port: url.port === '' ? undefined : Number(url.port),
         secure: request.protocol === 'https',
       };
-      // Beside this very route, so that a global prefix or a mount point is in it.
-      const base = request.originalUrl.replace(/\/config\/?(?:\?.*)?$/, '');
+      // Beside this very route, so that a global prefix or a mount point is in it; on this host, whatever the target names.
+      const base = request.originalUrl
+        .replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?]*/i, '')
+        .replace(/\/config\/?(?:\?.*)?$/, '');
       return {
         provider,
         key: app.key,
