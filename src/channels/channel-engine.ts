@@ -24,6 +24,7 @@ import { ChannelEventSource } from './channel-event-source.js';
 import { Channels } from './channels.js';
 import { type ClientEvent, clientEvent } from './client-events.js';
 import type { Connection } from './connection.js';
+import { Drain } from './drain.js';
 import { Liveness } from './liveness.js';
 import { Session, type Subscription } from './session.js';
 import { Users } from './users.js';
@@ -42,6 +43,7 @@ export class ChannelEngine implements ClusterNode {
   readonly #watchlists: Watchlists;
   readonly #channels: Channels;
   readonly #liveness: Liveness;
+  readonly #drain: Drain;
   readonly #cluster: Cluster;
 
   constructor(
@@ -56,6 +58,9 @@ export class ChannelEngine implements ClusterNode {
     this.#channels = new Channels(this.#cluster);
     this.#liveness = new Liveness(clock, config.gateway, this.#sessions, (session, code, reason) => {
       this.#end(session, code, reason, false);
+    });
+    this.#drain = new Drain(clock, config.gateway, this.#sessions, this.#cluster, (session) => {
+      this.#sendAway(session);
     });
   }
 
@@ -159,10 +164,17 @@ export class ChannelEngine implements ClusterNode {
     this.#release(session, false);
   }
 
-  /** Ends every connection for a restart: clients come back at once, wherever they are led then. */
+  /**
+   * Sends the clients away, a few at a time over the time that the configuration gives, and serves those who are left as
+   * ever. Resolves when nobody is; a second call waits for the same.
+   */
+  drain(): Promise<void> {
+    return this.#drain.run();
+  }
+
+  /** Ends every connection that is left, and takes no part in the cluster any more. */
   async close(): Promise<void> {
-    for (const session of this.#sessions)
-      this.#end(session, CODES.RECONNECT, 'The server is going away', false);
+    for (const session of this.#sessions) this.#sendAway(session);
     this.#liveness.stop();
     await this.#cluster.close();
     this.events.flush();
@@ -339,6 +351,11 @@ export class ChannelEngine implements ClusterNode {
         this.#answer(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message));
       });
     });
+  }
+
+  /** For a restart: clients come back at once, wherever they are led then. */
+  #sendAway(session: Session): void {
+    this.#end(session, CODES.RECONNECT, 'The server is going away', false);
   }
 
   #end(session: Session, code: number, reason: string, deliberate: boolean): void {

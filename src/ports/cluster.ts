@@ -128,6 +128,12 @@ export interface Cluster {
   /** Which of these users are signed in on at least one connection; rejects when it cannot be known. */
   online(userIds: readonly string[]): Promise<ReadonlySet<string>>;
 
+  /**
+   * Resolves when this node has heard everything that the other nodes had sent before; nothing where there are none.
+   * Rejects when that cannot be known.
+   */
+  caughtUp(): Promise<void> | undefined;
+
   /** What did not arrive; `undefined` where there is one node only. */
   readonly statistics: ClusterStatistics | undefined;
   /** Why the other nodes cannot be reached now; nothing while they can. */

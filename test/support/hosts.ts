@@ -70,7 +70,7 @@ function hostModule({ imports = [], providers = [] }: FakeParts) {
 }
 
 /** What is logged from now on, at one level; nothing of it reaches the terminal. */
-export function logged(level: 'log' | 'warn' | 'error'): { readonly lines: readonly string[] } {
+export function logged(level: 'debug' | 'log' | 'warn' | 'error'): { readonly lines: readonly string[] } {
   const lines: string[] = [];
   const spy = jest.spyOn(Logger.prototype, level).mockImplementation((message: unknown) => {
     lines.push(String(message));

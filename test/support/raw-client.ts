@@ -48,6 +48,11 @@ export class RawClient {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
+  /** What has arrived and was not asked for. */
+  get rest(): readonly RawFrame[] {
+    return this.#arrived;
+  }
+
   /** Waits for the greeting, and returns the socket id. */
   async greeted(): Promise<string> {
     const { event, data } = await this.next();

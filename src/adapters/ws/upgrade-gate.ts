@@ -5,6 +5,8 @@ import type { GatewayConfig } from '../../ports/socket-config.js';
 /** How long a refused client may take to read why. */
 const ANSWER_WAIT_MS = 1_000;
 
+const UNAVAILABLE = '503 Service Unavailable';
+
 /** Why an upgrade is refused, before it becomes a WebSocket. */
 interface Refusal {
   readonly status: string;
@@ -19,6 +21,7 @@ export class UpgradeGate {
   readonly #perAddress = new Map<string, number>();
   readonly #origins: readonly RegExp[];
   #open = 0;
+  #isClosed = false;
 
   constructor(private readonly config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>) {
     this.#origins = config.allowedOrigins.map(originPattern);
@@ -41,6 +44,11 @@ export class UpgradeGate {
     return true;
   }
 
+  /** Lets nobody pass any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /** One listener for all sockets: it has nothing to remember. */
   readonly #left = (): void => {
     this.#open--;
@@ -57,20 +65,15 @@ export class UpgradeGate {
 
   #refusal(request: IncomingMessage): Refusal | undefined {
     const { connections, connectionsPerAddress } = this.config.limits;
+    if (this.#isClosed) return { status: UNAVAILABLE, reason: 'This node is going away' };
     if (connections !== 0 && this.#open >= connections) {
-      return {
-        status: '503 Service Unavailable',
-        reason: 'This node has as many connections as it may have',
-      };
+      return { status: UNAVAILABLE, reason: 'This node has as many connections as it may have' };
     }
     if (
       connectionsPerAddress !== 0 &&
       (this.#perAddress.get(addressOf(request)) ?? 0) >= connectionsPerAddress
     ) {
-      return {
-        status: '503 Service Unavailable',
-        reason: 'There are too many connections from this address',
-      };
+      return { status: UNAVAILABLE, reason: 'There are too many connections from this address' };
     }
     // Browsers always send an origin. Whoever does not is no browser, and could send any.
     const { origin } = request.headers;

@@ -55,9 +55,13 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     await this.engine.attend();
   }
 
-  /** Refuses new connections and requests, and resolves when the last socket is gone: the engine sends them away. */
+  /** Takes no more connections: they are answered with 503, at which a load balancer can ask another node. */
+  refuse(): void {
+    this.#gate.close();
+  }
+
+  /** Takes no more requests either, and resolves when the last socket is gone: the engine sends them away. */
   async close(): Promise<void> {
-    this.#detach();
     await this.httpApi.close();
     const sockets = this.#sockets;
     if (sockets === undefined) return;
@@ -67,6 +71,11 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     await new Promise((resolve) => {
       sockets.close(resolve);
     });
+  }
+
+  /** Leaves the server to its other listeners. */
+  release(): void {
+    this.#detach();
   }
 
   claimsUpgrade(request: IncomingMessage): Claim {

@@ -8,6 +8,8 @@ import { WsGateway } from './ws-gateway.js';
 /** The port over the native gateway. */
 @injectable()
 export class WsSocketClient extends EngineSocketClient {
+  #closing: Promise<void> | undefined;
+
   constructor(
     @inject(ChannelEngine) engine: ChannelEngine,
     @inject(SOCKET_CONFIG) config: SocketConfig,
@@ -17,11 +19,25 @@ export class WsSocketClient extends EngineSocketClient {
     super(engine, config);
   }
 
-  override async close(): Promise<void> {
+  /**
+   * Takes nobody new, sends the clients away, and relays to those who are left until nobody is. A second call waits for
+   * the same.
+   */
+  override close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.isDraining = true;
+    this.gateway.refuse();
+    await this.engine.drain();
     const gone = this.gateway.close();
     await super.close();
     await gone;
-    // Last, so that what happens on the way out is posted too.
+    // Late, so that what happens on the way out is posted too.
     await this.webhooks.close();
+    // Last: until then whoever comes is told to go elsewhere.
+    this.gateway.release();
   }
 }

@@ -138,6 +138,10 @@ export class LocalCluster implements Cluster {
     return this.#online(userIds);
   }
 
+  caughtUp(): undefined {
+    // There is nobody to be behind.
+  }
+
   problem(): undefined {
     // Nothing can come between one node and itself.
   }

@@ -25,6 +25,8 @@ import { WatchedUsers } from './watched-users.js';
 
 const NOBODY: ReadonlyMap<string, User> = new Map();
 const STATUS_CONCURRENCY = 256;
+/** So long a node that is closed may take to say what it leaves behind. */
+const RESIGN_MS = 3_000;
 /** A message is JSON in JSON in JSON: so much longer than the event's data it can be. */
 const ESCAPED = 8;
 const FRAMING = 8_192;
@@ -52,7 +54,7 @@ export class RedisCluster implements Cluster {
   constructor(
     self: ClusterNode,
     config: SocketConfig,
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly logger: SocketLogger,
   ) {
     const { prefix, address } = config.redis;
@@ -181,6 +183,11 @@ export class RedisCluster implements Cluster {
     return this.#queries.online(userIds);
   }
 
+  /** What Redis had passed on before stands before its answer. Of the subscribers of a Redis Cluster that is not known. */
+  async caughtUp(): Promise<void> {
+    await this.#link.use((redis) => redis.ping());
+  }
+
   problem(): string | undefined {
     const { problem } = this.#link;
     if (problem !== undefined) return `Redis cannot be reached: ${problem}`;
@@ -227,7 +234,7 @@ export class RedisCluster implements Cluster {
 
   async #close(): Promise<void> {
     try {
-      if (this.#link.isUp) await this.#resign();
+      if (this.#link.isUp) await this.#inTime(this.#resign());
     } catch (error) {
       this.logger.warn(`Redis was not told that this node is gone; the others will see: ${String(error)}`);
     } finally {
@@ -236,6 +243,18 @@ export class RedisCluster implements Cluster {
       this.#remembered.clear();
       this.#link.close();
     }
+  }
+
+  /** Whoever waits for a process to end does so for as long as it takes Redis to answer, and no longer. */
+  #inTime(resigned: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.after(RESIGN_MS, () => {
+        reject(new Error('Redis is too slow'));
+      });
+      void resigned.then(resolve, reject).finally(() => {
+        timer.cancel();
+      });
+    });
   }
 
   /**

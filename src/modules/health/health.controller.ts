@@ -6,7 +6,8 @@ type Health = ProviderHealth & Pick<SocketService, 'provider' | 'relays'>;
 
 /**
  * Whether this backend can relay: 200, or 503 with the same body. A node of a cluster that is `degraded` answers 200 too:
- * it still serves whoever is connected to it, which is better than nobody.
+ * it still serves whoever is connected to it, which is better than nobody. One that is going away answers 503 from the
+ * beginning of it, so that a load balancer leads nobody there any more.
  */
 @Controller('health')
 export class HealthController {

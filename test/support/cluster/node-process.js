@@ -8,6 +8,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { SocketModule, SocketService } from 'nestjs-switchboard';
+import { startTraffic, watchDrain } from './deploy-watch.js';
 
 const CHANNEL_EVENTS = [
   'channel_occupied',
@@ -38,6 +39,9 @@ for (const name of CHANNEL_EVENTS) {
 }
 if (isGateway) await app.listen(0, '127.0.0.1');
 
+watchDrain(tell);
+let stopTraffic = () => undefined;
+
 const commands = {
   relayToMember: (...relay) => timed(service.relayToMember(...relay)),
   relayToMembers: (...relay) => timed(service.relayToMembers(...relay)),
@@ -48,6 +52,10 @@ const commands = {
   health: () => service.health(),
   relays: () => service.relays,
   flood,
+  startTraffic: (source, members, each) => {
+    stopTraffic = startTraffic(service, source, members, each, tell);
+  },
+  stopTraffic: () => stopTraffic(),
   heapBytes,
   resources: () => process.getActiveResourcesInfo(),
   close: async () => {

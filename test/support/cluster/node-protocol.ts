@@ -23,10 +23,22 @@ export interface NodeCommands {
   relays(): { sent: number; failed: number };
   /** So many relays of so many bytes, without waiting for one before the next. */
   flood(channel: string, count: number, bytes: number): { failed: number; slowestMs: number };
+  /** Relays to these members in turn, so many every ten milliseconds, and tells what was accepted. */
+  startTraffic(source: string, members: readonly string[], each: number): null;
+  stopTraffic(): null;
   heapBytes(): number;
   /** What keeps the process alive, by Node's own names. */
   resources(): string[];
   close(): null;
+}
+
+/** A relay of the steady traffic that was accepted. Times are on a clock that all processes share. */
+export interface Accepted {
+  readonly source: string;
+  readonly n: number;
+  readonly member: string;
+  readonly calledAt: number;
+  readonly settledAt: number;
 }
 
 /** A node's health, which says more in a cluster than the port's own type does. */
@@ -44,5 +56,8 @@ export interface NodeRequest {
 export type NodeMessage =
   | { readonly port: number }
   | { readonly heard: ChannelEvent }
+  | { readonly relayed: readonly Accepted[] }
+  /** By socket id, when the node began to send the connection away. */
+  | { readonly sentAway: readonly (readonly [string, number])[] }
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
 import { onTeardown } from '../teardown.js';
-import type { NodeCommands, NodeMessage, NodeRequest } from './node-protocol.js';
+import type { Accepted, NodeCommands, NodeMessage, NodeRequest } from './node-protocol.js';
 import { within } from './waiting.js';
 
 const PROGRAM = fileURLToPath(new URL('./node-process.js', import.meta.url));
@@ -26,6 +26,10 @@ afterEach(() => {
 export class ClusterNode {
   /** What `onChannelEvent` told on this node. */
   readonly channelEvents: ChannelEvent[] = [];
+  /** What of its steady traffic was accepted. */
+  readonly relayed: Accepted[] = [];
+  /** By socket id, when it began to send a connection away. */
+  readonly sentAway = new Map<string, number>();
   /** What it wrote last. */
   output = '';
   port = 0;
@@ -135,6 +139,8 @@ export class ClusterNode {
 
   #hear(message: NodeMessage): void {
     if ('heard' in message) this.channelEvents.push(message.heard);
+    if ('relayed' in message) this.relayed.push(...message.relayed);
+    if ('sentAway' in message) for (const [id, at] of message.sentAway) this.sentAway.set(id, at);
     if (!('id' in message)) return;
     const call = this.#calls.get(message.id);
     this.#calls.delete(message.id);

@@ -1,0 +1,109 @@
+import { WebSocket } from 'ws';
+import { channelAuth, userAuth } from '../signing.js';
+import { APP } from './app.js';
+import type { Listening } from './line.js';
+
+/** Codes at which `pusher-js` comes back at once; at all others after a second. Protocol section 3.11. */
+const isAtOnce = (code: number): boolean => code >= 4_200 && code < 4_300;
+const LATER_MS = 1_000;
+
+/** Milliseconds on a clock that all processes of a machine share. */
+export const sharedNow = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+/** One connection of a client, in the shared clock's milliseconds. */
+export interface Visit {
+  socketId: string;
+  readonly triedAt: number;
+  /** When it was signed in and on its channel: from then on it has to hear everything. */
+  readyAt: number;
+  closedWith?: number;
+}
+
+interface Frame {
+  readonly event: string;
+  readonly data: string;
+}
+
+/** A member's browser at the price of a socket: signed in, perhaps in a room, and back whenever it is sent away. */
+export class LightClient {
+  /** What it heard of the steady traffic, as `source:n`, in order. */
+  readonly heard: string[] = [];
+  readonly visits: Visit[] = [];
+  #socket: WebSocket | undefined;
+  #isLeaving = false;
+  #missing = 0;
+
+  constructor(
+    readonly id: string,
+    private readonly server: Listening,
+    private readonly room: string | undefined,
+  ) {}
+
+  get isReady(): boolean {
+    const visit = this.visits.at(-1);
+    return visit !== undefined && visit.readyAt > 0 && visit.closedWith === undefined;
+  }
+
+  open(): void {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.server.port}/app/${APP.key}?protocol=7`, {
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    const visit: Visit = { socketId: '', triedAt: sharedNow(), readyAt: 0 };
+    socket.on('error', () => undefined);
+    socket.on('open', () => {
+      this.visits.push(visit);
+    });
+    socket.on('message', (data: Buffer) => {
+      this.#hear(visit, JSON.parse(data.toString()) as Frame);
+    });
+    socket.on('close', (code) => {
+      visit.closedWith = code;
+      if (this.#isLeaving) return;
+      if (isAtOnce(code)) this.open();
+      else {
+        setTimeout(() => {
+          if (!this.#isLeaving) this.open();
+        }, LATER_MS).unref();
+      }
+    });
+  }
+
+  leave(): void {
+    this.#isLeaving = true;
+    this.#socket?.terminate();
+  }
+
+  #hear(visit: Visit, { event, data }: Frame): void {
+    switch (event) {
+      case 'STEADY': {
+        const { source, n } = JSON.parse(data) as { source: string; n: number };
+        this.heard.push(`${source}:${n}`);
+        return;
+      }
+      case 'pusher:connection_established':
+        visit.socketId = (JSON.parse(data) as { socket_id: string }).socket_id;
+        this.#enter(visit.socketId);
+        return;
+      case 'pusher:signin_success':
+      case 'pusher_internal:subscription_succeeded':
+        this.#missing--;
+        if (this.#missing === 0) visit.readyAt = sharedNow();
+        return;
+      case 'pusher:ping':
+        this.#say('pusher:pong', {});
+    }
+  }
+
+  #enter(socketId: string): void {
+    this.#missing = this.room === undefined ? 1 : 2;
+    this.#say('pusher:signin', userAuth(APP, socketId, { id: this.id }));
+    if (this.room === undefined) return;
+    const auth = channelAuth(APP, socketId, this.room, { user_id: this.id });
+    this.#say('pusher:subscribe', { channel: this.room, ...auth });
+  }
+
+  #say(event: string, data: object): void {
+    this.#socket?.send(JSON.stringify({ event, data }));
+  }
+}
