@@ -66,6 +66,11 @@ export class Call {
     if (this.#unsettled === 0) this.#end();
   }
 
+  /** What one of its deliveries failed with, as far as is known by now. */
+  failureOf(delivery: Delivery): unknown {
+    return this.#failures?.get(delivery);
+  }
+
   #losses(): Loss[] {
     const failures = this.#failures;
     if (failures === undefined) return [];

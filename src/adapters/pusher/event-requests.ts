@@ -2,7 +2,7 @@ import type { SocketLogger } from '../../ports/logger.js';
 import { type EventDelivery, isToMember } from './call.js';
 import type { RequestSender } from './outbox.js';
 import type { PusherHttpApi } from './pusher-http-api.js';
-import { RequestFailure } from './request-failure.js';
+import { canRetry, HELD_BACK, RequestFailure } from './request-failure.js';
 import { EVENTS_PER_BATCH, type PlannedRequest, type PlanOptions } from './request-plan.js';
 
 type Events = readonly [EventDelivery, ...EventDelivery[]];
@@ -24,14 +24,17 @@ export class EventRequests implements RequestSender {
   readonly #api: PusherHttpApi;
   readonly #logger: SocketLogger;
   readonly #isBatching: boolean;
+  readonly #holdsBack: boolean;
   #takesMembersTogether = true;
   #takesBatches = true;
   #batchBytes = Infinity;
 
-  constructor(api: PusherHttpApi, logger: SocketLogger, isBatching: boolean) {
+  /** @param holdsBack whether what is behind a failure that a retry can help fails as well, see `Outbox` */
+  constructor(api: PusherHttpApi, logger: SocketLogger, isBatching: boolean, holdsBack: boolean) {
     this.#api = api;
     this.#logger = logger;
     this.#isBatching = isBatching;
+    this.#holdsBack = holdsBack;
   }
 
   get planOptions(): PlanOptions {
@@ -48,7 +51,23 @@ export class EventRequests implements RequestSender {
       call.settle(first, await failureOf(this.#api.terminate(to, call.startBy)));
       return;
     }
-    for (const piece of this.#inPieces([first, ...others])) await this.#sendPiece(piece);
+    const before: EventDelivery[] = [];
+    for (const piece of this.#inPieces([first, ...others])) {
+      const [head, ...tail] = piece.filter((delivery) => !this.#isHeldBack(delivery, before));
+      if (head !== undefined) await this.#sendPiece([head, ...tail]);
+      before.push(...piece);
+    }
+  }
+
+  /** Settles one that would overtake another that failed. */
+  #isHeldBack(delivery: EventDelivery, before: readonly EventDelivery[]): boolean {
+    if (!this.#holdsBack) return false;
+    const { call, channel } = delivery;
+    const isBehind = before.some(
+      (earlier) => earlier.channel === channel && canRetry(earlier.call.failureOf(earlier)),
+    );
+    if (isBehind) call.settle(delivery, HELD_BACK);
+    return isBehind;
   }
 
   async #sendPiece(events: Events): Promise<void> {
@@ -111,8 +130,12 @@ export class EventRequests implements RequestSender {
     const failures: unknown[] = [];
     await Promise.all(
       Array.from(byChannel.values(), async (inOrder) => {
-        for (const delivery of inOrder) {
+        for (const [place, delivery] of inOrder.entries()) {
           const { call, channel, event } = delivery;
+          if (this.#isHeldBack(delivery, inOrder.slice(0, place))) {
+            failures.push(HELD_BACK);
+            continue;
+          }
           const failure = await failureOf(this.#api.publish([channel], event, call.startBy));
           if (failure !== undefined) failures.push(failure);
           call.settle(delivery, failure);

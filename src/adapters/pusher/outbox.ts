@@ -1,5 +1,5 @@
 import type { Call, Delivery } from './call.js';
-import { RequestFailure } from './request-failure.js';
+import { canRetry, HELD_BACK, RequestFailure } from './request-failure.js';
 import { type PlannedRequest, type PlanOptions, planRequests } from './request-plan.js';
 import { MAX_WAITING, WaitingDeliveries } from './waiting-deliveries.js';
 
@@ -31,11 +31,19 @@ export class Outbox {
   #isFlushPlanned = false;
   #whenIdle: (() => void)[] = [];
 
-  /** @param gathers whether what is posted within one turn of the event loop leaves together, at its end */
+  /** Channels to which nothing goes, because something has failed that will be tried again, and how often. */
+  readonly #held = new Map<string, number>();
+
+  /**
+   * @param gathers whether what is posted within one turn of the event loop leaves together, at its end
+   * @param holdsBack whether what fails in a way a retry can help is tried again by whoever called. Then what comes behind
+   * it fails as well, until whoever called knows
+   */
   constructor(
     private readonly sender: RequestSender,
     private readonly timeoutMs: number,
     private readonly gathers: boolean,
+    private readonly holdsBack = false,
   ) {}
 
   /** Takes a call in. Every delivery of it will be settled. */
@@ -56,13 +64,16 @@ export class Outbox {
   #enqueue(delivery: Delivery): void {
     const { call, channel } = delivery;
     const queue = this.#queues.get(channel);
-    if (queue === undefined) {
+    if (this.#held.has(channel)) {
+      call.settle(delivery, HELD_BACK);
+    } else if (queue === undefined) {
       this.#queues.set(channel, [delivery]);
       this.#ready.add(channel);
     } else if (this.#waiting.add(delivery)) {
       queue.push(delivery);
     } else {
       call.settle(delivery, TOO_MANY);
+      this.#holdBack(delivery, queue.length);
     }
   }
 
@@ -97,6 +108,9 @@ export class Outbox {
       this.#waiting.delete(delivery);
     }
     await this.sender.send(request);
+    for (const delivery of request) {
+      if (canRetry(delivery.call.failureOf(delivery))) this.#holdBack(delivery, 0);
+    }
     for (const channel of new Set(request.map((delivery) => delivery.channel))) this.#end(channel);
     if (this.#ready.size > 0) this.#flushSoon();
   }
@@ -109,9 +123,28 @@ export class Outbox {
   #giveUp(delivery: Delivery): void {
     const { call, channel } = delivery;
     const queue = this.#queues.get(channel);
-    queue?.splice(queue.indexOf(delivery), 1);
+    const place = queue?.indexOf(delivery) ?? 0;
+    queue?.splice(place, 1);
+    this.#holdBack(delivery, place);
     if (queue?.length === 0 && this.#ready.delete(channel)) this.#forget(channel);
     call.settle(delivery, tooLate(this.timeoutMs));
+  }
+
+  /** Gives up what is behind something that has failed, and what comes before whoever called can know of it. */
+  #holdBack({ call, channel }: Delivery, place: number): void {
+    if (!this.holdsBack) return;
+    this.#held.set(channel, (this.#held.get(channel) ?? 0) + 1);
+    void call.losses.then(() => {
+      setImmediate(() => {
+        const left = (this.#held.get(channel) ?? 0) - 1;
+        if (left > 0) this.#held.set(channel, left);
+        else this.#held.delete(channel);
+      });
+    });
+    for (const behind of this.#queues.get(channel)?.splice(place) ?? []) {
+      this.#waiting.delete(behind);
+      behind.call.settle(behind, HELD_BACK);
+    }
   }
 
   #forget(channel: string): void {

@@ -6,6 +6,7 @@ import { within } from './deadline.js';
 import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
+import { RetryAfter } from './retry-after.js';
 
 /** One event as the HTTP API takes it. */
 export interface OutgoingEvent {
@@ -47,6 +48,7 @@ const channelList = v.object({
 export class PusherHttpApi {
   readonly #config: SocketConfig;
   readonly #agent: Agent;
+  readonly #retryAfter: RetryAfter;
   readonly #slots = new ConnectionSlots(CONCURRENT_REQUESTS);
   readonly #sdk: PusherSdk;
   #closed = false;
@@ -55,6 +57,7 @@ export class PusherHttpApi {
     const { cluster = DEFAULT_CLUSTER, host, port, scheme, timeoutMs } = config.pusher;
     this.#config = config;
     this.#agent = keepAliveAgent(scheme, timeoutMs);
+    this.#retryAfter = new RetryAfter(this.#agent);
     this.#sdk = new Pusher({
       appId: config.app.id,
       key: config.app.key,
@@ -103,6 +106,7 @@ export class PusherHttpApi {
   close(): void {
     this.#closed = true;
     this.#agent.destroy();
+    this.#retryAfter.close();
   }
 
   async #request(send: () => Promise<SdkResponse>, startBy?: number): Promise<string> {
@@ -118,7 +122,8 @@ export class PusherHttpApi {
         throw RequestFailure.timeout(timeoutMs);
       });
     } catch (error) {
-      throw toRequestFailure(error, { secret: this.#config.app.secret, timeoutMs });
+      const { secret } = this.#config.app;
+      throw toRequestFailure(error, { secret, timeoutMs, retryAfterMs: this.#retryAfter.milliseconds });
     }
   }
 }

@@ -1,5 +1,5 @@
 import pMap, { pMapSkip } from 'p-map';
-import { type SocketDeliveryError, SocketUnavailableError } from '../../ports/errors.js';
+import { SocketUnavailableError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { Payload } from '../../ports/payload.js';
 import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
@@ -24,7 +24,9 @@ const CONCURRENT_QUESTIONS = 8;
  * of its own events, calls for one member or one channel are carried out in the order they were made, a
  * `disconnectMember` among them, and calls for different ones side by side.
  *
- * Nothing is retried here. What has not begun within the configured timeout is not sent any more, so each of these calls
+ * Nothing is retried here. Where it is by those who call, which the configuration says, a call that fails in a way a
+ * retry can help takes along what was made after it for the same member or channel, and has not begun: nothing overtakes
+ * it. What has not begun within the configured timeout is not sent any more, so each of these calls
  * settles within twice that time, whatever waits in front of it.
  *
  * The one difference to the port's promises: the HTTP API insists on `data`, so a call without payload arrives with the
@@ -38,9 +40,11 @@ export class PusherSocketClient implements ISocketClient {
 
   constructor(api: PusherHttpApi, config: SocketConfig, logger: SocketLogger) {
     const { batching, timeoutMs } = config.pusher;
+    const holdsBack = config.delivery.retryDeadlineMs > 0;
     this.#api = api;
     this.#config = config;
-    this.#outbox = new Outbox(new EventRequests(api, logger, batching), timeoutMs, batching);
+    const requests = new EventRequests(api, logger, batching, holdsBack);
+    this.#outbox = new Outbox(requests, timeoutMs, batching, holdsBack);
   }
 
   relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
@@ -64,7 +68,7 @@ export class PusherSocketClient implements ISocketClient {
     if (losses.length === 0) return;
     const whom =
       members.length === 1 ? `member "${members.join()}"` : `${losses.length} of ${members.length} members`;
-    throw lossError(`"${event}" to ${whom}`, losses);
+    throw deliveryError(`"${event}" to ${whom}`, losses);
   }
 
   async relayToChannel(
@@ -77,7 +81,7 @@ export class PusherSocketClient implements ISocketClient {
     const data = dataFor(channel, this.#config.encryptionMasterKey, plain.data) ?? '';
     this.#refuseIfClosed([channel]);
     const losses = await this.#post([{ channel, to: channel }], { ...plain, data });
-    if (losses.length > 0) throw lossError(`"${event}" on channel "${channel}"`, losses);
+    if (losses.length > 0) throw deliveryError(`"${event}" on channel "${channel}"`, losses);
   }
 
   broadcast(event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
@@ -87,7 +91,7 @@ export class PusherSocketClient implements ISocketClient {
   async disconnectMember(memberId: string): Promise<void> {
     this.#refuseIfClosed([memberId]);
     const losses = await this.#post([memberAddress(memberId)], undefined);
-    if (losses.length > 0) throw lossError(`the disconnection of member "${memberId}"`, losses);
+    if (losses.length > 0) throw deliveryError(`the disconnection of member "${memberId}"`, losses);
   }
 
   /**
@@ -107,7 +111,7 @@ export class PusherSocketClient implements ISocketClient {
       );
       return new Set(online);
     } catch (failure) {
-      throw deliveryError('the question which members are online', [], [failure]);
+      throw deliveryError('the question which members are online', [{ to: '', failure }], []);
     }
   }
 
@@ -150,12 +154,4 @@ function outgoingEvent(name: string, payload: unknown, options?: RelayOptions): 
 
 function memberAddress(memberId: string): Addressee {
   return { channel: userChannel(memberId), to: memberId };
-}
-
-function lossError(what: string, losses: readonly Loss[]): SocketDeliveryError {
-  return deliveryError(
-    what,
-    losses.map(({ to }) => to),
-    losses.map(({ failure }) => failure),
-  );
 }

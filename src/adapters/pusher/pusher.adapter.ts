@@ -14,6 +14,7 @@ import { WebhookReceiver } from './webhook-receiver.js';
  * `container.load`, which rejects with a `MissingPackageError` where that is not installed.
  */
 export const pusherAdapter: SocketAdapter = {
+  isRetried: true,
   module: new ContainerModule(async ({ bind }) => {
     const Pusher = await loadPusherSdk();
     bind(CLOCK).toConstantValue(systemClock);

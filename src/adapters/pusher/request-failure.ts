@@ -11,6 +11,7 @@ interface FailureDetails {
   readonly retryable: boolean;
   readonly status?: number | undefined;
   readonly code?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /**
@@ -24,6 +25,8 @@ export class RequestFailure extends Error {
   readonly status: number | undefined;
   /** The system's code (`ECONNREFUSED`, `ETIMEDOUT`, …), where it did not. */
   readonly code: string | undefined;
+  /** For how many milliseconds the server wants to be left alone, where it has said so. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: FailureDetails) {
     super(message);
@@ -31,6 +34,7 @@ export class RequestFailure extends Error {
     this.retryable = details.retryable;
     this.status = details.status;
     this.code = details.code;
+    this.retryAfterMs = details.retryAfterMs;
   }
 
   /** No answer in time. */
@@ -38,6 +42,16 @@ export class RequestFailure extends Error {
     return new RequestFailure(`no answer within ${milliseconds} ms`, { retryable: true, code: 'ETIMEDOUT' });
   }
 }
+
+/** Whether the same request may succeed later. */
+export function canRetry(failure: unknown): boolean {
+  return failure instanceof RequestFailure && failure.retryable;
+}
+
+/** What is not sent, so that it does not overtake a call before it to the same channel, which will be made again. */
+export const HELD_BACK = new RequestFailure('a call before it to the same channel failed', {
+  retryable: true,
+});
 
 /** The SDK's `RequestError` for a status of 400 and above. */
 const refusal = v.object({ name: v.literal('PusherRequestError'), status: v.number(), body: v.string() });
@@ -58,7 +72,11 @@ const unanswered = v.pipe(
 /** Makes a failure of whatever the SDK threw. */
 export function toRequestFailure(
   error: unknown,
-  context: { readonly secret: string; readonly timeoutMs: number },
+  context: {
+    readonly secret: string;
+    readonly timeoutMs: number;
+    readonly retryAfterMs?: number | undefined;
+  },
 ): RequestFailure {
   if (error instanceof RequestFailure) return error;
 
@@ -69,6 +87,7 @@ export function toRequestFailure(
     return new RequestFailure(reason === '' ? `HTTP ${status}` : `HTTP ${status}: ${reason}`, {
       retryable: status === 408 || status === 429 || status >= 500,
       status,
+      retryAfterMs: status === 429 || status === 503 ? context.retryAfterMs : undefined,
     });
   }
 

@@ -1,7 +1,10 @@
 import { Call } from '../../../src/adapters/pusher/call.js';
 import { Outbox, type RequestSender } from '../../../src/adapters/pusher/outbox.js';
+import { HELD_BACK, RequestFailure } from '../../../src/adapters/pusher/request-failure.js';
 import type { PlannedRequest } from '../../../src/adapters/pusher/request-plan.js';
 import { MAX_WAITING } from '../../../src/adapters/pusher/waiting-deliveries.js';
+
+const FAILURE = new RequestFailure('HTTP 503', { retryable: true, status: 503 });
 
 /** Longer than any test takes. */
 const LONG_MS = 60_000;
@@ -9,12 +12,12 @@ const LONG_MS = 60_000;
 /** Requests that are answered when the test says so. */
 class HeldRequests implements RequestSender {
   readonly planOptions = { eventsPerBatch: 10, mergesCalls: true };
-  readonly open: { readonly request: PlannedRequest; readonly answer: () => void }[] = [];
+  readonly open: { readonly request: PlannedRequest; readonly answer: (failure: unknown) => void }[] = [];
 
   send(request: PlannedRequest): Promise<void> {
     return new Promise((resolve) => {
-      const answer = () => {
-        for (const delivery of request) delivery.call.settle(delivery);
+      const answer = (failure: unknown) => {
+        for (const delivery of request) delivery.call.settle(delivery, failure);
         resolve();
       };
       this.open.push({ request, answer });
@@ -22,14 +25,14 @@ class HeldRequests implements RequestSender {
   }
 
   /** Answers what is under way. */
-  answer(): void {
-    for (const { answer } of this.open.splice(0)) answer();
+  answer(failure?: unknown): void {
+    for (const { answer } of this.open.splice(0)) answer(failure);
   }
 }
 
-function start({ timeoutMs = LONG_MS, gathers = true } = {}) {
+function start({ timeoutMs = LONG_MS, gathers = true, holdsBack = false } = {}) {
   const requests = new HeldRequests();
-  const outbox = new Outbox(requests, timeoutMs, gathers);
+  const outbox = new Outbox(requests, timeoutMs, gathers, holdsBack);
   const relay = (name: string, ...channels: string[]) => {
     const event = { name, data: '', exceptSocketId: undefined };
     const call = new Call(
@@ -172,5 +175,37 @@ describe('Outbox', () => {
     expect(isIdle).toBe(false);
     requests.answer();
     await idle;
+  });
+
+  it('gives up what is behind something that will be tried again, until whoever called knows of it', async () => {
+    const { requests, relay, underWay } = start({ holdsBack: true });
+    const first = relay('FIRST', 'a');
+    await turn();
+    const behind = relay('BEHIND', 'a', 'b');
+    requests.answer(FAILURE);
+    expect(await first).toEqual([{ to: 'a', failure: FAILURE }]);
+    const early = relay('EARLY', 'a');
+    expect(await early).toEqual([{ to: 'a', failure: HELD_BACK }]);
+    await turn();
+    expect(underWay()).toEqual([['BEHIND@b']]);
+    void relay('LATER', 'a');
+    await turn();
+    expect(underWay()).toEqual([['BEHIND@b'], ['LATER@a']]);
+    requests.answer();
+    expect(await behind).toEqual([{ to: 'a', failure: HELD_BACK }]);
+  });
+
+  it('goes on behind a refusal, which nobody will try again', async () => {
+    const { requests, relay, underWay } = start({ holdsBack: true });
+    const first = relay('FIRST', 'a');
+    await turn();
+    const behind = relay('BEHIND', 'a');
+    const refusal = new RequestFailure('HTTP 400', { retryable: false, status: 400 });
+    requests.answer(refusal);
+    expect(await first).toEqual([{ to: 'a', failure: refusal }]);
+    await turn();
+    expect(underWay()).toEqual([['BEHIND@a']]);
+    requests.answer();
+    expect(await behind).toEqual([]);
   });
 });

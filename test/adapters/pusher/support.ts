@@ -217,7 +217,7 @@ function portOf(server: NetServer): number {
   return (server.address() as AddressInfo).port;
 }
 
-/** A configuration for a server on the loopback interface. */
+/** A configuration for a server on the loopback interface. Nobody tries anything again: the adapter is on its own. */
 export function configFor(port: number, pusher: Partial<PusherConfig> = {}): SocketConfig {
   const config = socketConfig(
     {},
@@ -226,6 +226,7 @@ export function configFor(port: number, pusher: Partial<PusherConfig> = {}): Soc
       app: APP,
       broadcastChannel: 'everybody',
       failure: 'throw',
+      delivery: { retryDeadlineMs: 0 },
       pusher: { cluster: 'eu' },
     },
   );

@@ -1,0 +1,467 @@
+import { fullJitterGenerator } from 'cockatiel';
+import type { Clock, Timer } from '../ports/clock.js';
+import { SocketDeliveryError, SocketRejectedError, SocketUnavailableError } from '../ports/errors.js';
+import type { SocketLogger } from '../ports/logger.js';
+import type { DeliveryHealth, ISocketClient } from '../ports/socket-client.js';
+import type { DeliveryConfig } from '../ports/socket-config.js';
+import { Circuit } from './circuit.js';
+import { Consignment, Line } from './line.js';
+import { describeOrder, type Order, perform } from './order.js';
+import { WaitingRoom } from './waiting-room.js';
+
+/** Told what becomes of what was answered with `queued`. */
+export interface DeliveryListener {
+  /** Its first attempt failed, and it will be tried again. */
+  waits(order: Order, error: Error): void;
+  /** It was accepted for everybody it was for. */
+  arrived(order: Order): void;
+  /** It is lost to those that the error names. `isFirst` unless that was so of others it was for. */
+  lost(order: Order, error: SocketDeliveryError, isFirst: boolean): void;
+}
+
+/** Between two attempts, all of it by chance. */
+const BACKOFF = { generator: fullJitterGenerator, initialDelay: 250, maxDelay: 5_000, exponent: 2 };
+
+/** What falls due within so many milliseconds is tried together, so that a provider can put it into one request. */
+const GRAIN_MS = 25;
+
+/** How long {@link Delivery.close} waits for the last attempts. */
+export const CLOSE_MS = 5_000;
+
+/**
+ * Carries orders to a provider, and tries those again that fail in a way a retry can help: with exponential backoff and
+ * full jitter, until a deadline, and behind a circuit breaker.
+ *
+ * For each member and each channel the order of the calls is kept: as soon as one has failed, what comes after it waits
+ * behind it, and it is tried again only once nothing that was under way is any more. Other members and channels go on. Of
+ * an order to many, only those who were missed wait.
+ *
+ * It counts on its client for what is under way: when a call fails in a way a retry can help, later ones to the same
+ * member or channel fail too, instead of overtaking it (`SocketAdapter.isRetried`).
+ */
+export class Delivery {
+  readonly #config: DeliveryConfig;
+  readonly #circuit: Circuit;
+  readonly #room: WaitingRoom;
+  /** Those to whom something is under way or waits. */
+  readonly #lines = new Map<string, Line>();
+  /** Those of them for whom something waits, or is tried again. */
+  readonly #held = new Set<Line>();
+  #number = 0;
+  #queued = 0;
+  #retried = 0;
+  #timer: Timer | undefined;
+  #wakeAt = Infinity;
+  #isClosed = false;
+  #whenIdle: () => void = () => undefined;
+
+  /** @param provider its name, for errors */
+  constructor(
+    private readonly client: ISocketClient,
+    private readonly provider: string,
+    config: DeliveryConfig,
+    private readonly clock: Clock,
+    private readonly listener: DeliveryListener,
+    logger: SocketLogger,
+  ) {
+    this.#config = config;
+    this.#room = new WaitingRoom(config.waitingRelays, config.waitingBytes);
+    this.#circuit = new Circuit(
+      clock,
+      config.breakerFailures,
+      () => {
+        logger.warn(`The provider "${provider}" keeps failing: relays wait, and one at a time tries it`);
+      },
+      () => {
+        logger.log(`The provider "${provider}" is back: ${this.#room.relays} relay(s) have waited for it`);
+        this.#tryAllAgain();
+      },
+    );
+  }
+
+  /** How many orders wait, or are tried again. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** How many attempts were made after a first one. */
+  get retried(): number {
+    return this.#retried;
+  }
+
+  get health(): DeliveryHealth {
+    return { waiting: this.#room.relays, bytes: this.#room.bytes, breaker: this.#circuit.state };
+  }
+
+  /**
+   * Attempts an order at once, or has it wait behind what has failed before it. Resolves after that one attempt: with
+   * `sent` when it was accepted for everybody, with `queued` when it waits for somebody.
+   *
+   * @throws SocketDeliveryError for what is lost already: refused for good, or no room to wait
+   */
+  async send(order: Order): Promise<'sent' | 'queued'> {
+    const deadline = this.clock.now() + this.#config.retryDeadlineMs;
+    const consignment = new Consignment(copyOf(order), ++this.#number, deadline);
+    const free: Line[] = [];
+    const blocked: Line[] = [];
+    const isOpen = this.#circuit.state !== 'closed' && !this.#isClosed;
+    for (const to of consignment.order.to) {
+      const line = this.#line(order, to);
+      (line.isHeld || isOpen ? blocked : free).push(line);
+    }
+
+    const refusals: SocketDeliveryError[] = [];
+    if (blocked.length > 0) {
+      const refusal = this.#waitBehind(consignment, blocked);
+      if (refusal !== undefined) refusals.push(refusal);
+    }
+    if (free.length > 0 || order.to.length === 0) {
+      const loss = await this.#attempt(consignment, free);
+      if (loss !== undefined) refusals.push(loss);
+    }
+    const [first, second] = refusals;
+    if (first !== undefined) consignment.isTold = true;
+    // The call can say one thing only.
+    if (second !== undefined) this.#tell(consignment, second);
+    if (first !== undefined) throw first;
+    if (consignment.unsettled === 0) return 'sent';
+    consignment.isAnswered = true;
+    return 'queued';
+  }
+
+  /**
+   * Attempts what waits once more, and waits for it for {@link CLOSE_MS} at most. What is lost is told; nothing waits
+   * afterwards.
+   */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    if (this.#lines.size === 0) return;
+    const idle = new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+    });
+    this.#retry([...this.#held]);
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.clock.after(CLOSE_MS, resolve);
+    });
+    await Promise.race([idle, late]);
+    timer?.cancel();
+    this.#giveUp(() => true, 'the application ends');
+  }
+
+  // What is on its way.
+
+  #line({ kind }: Order, to: string): Line {
+    const key = `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${to}`;
+    let line = this.#lines.get(key);
+    if (line === undefined) {
+      line = new Line(key, to);
+      this.#lines.set(key, line);
+    }
+    return line;
+  }
+
+  /**
+   * Makes one call of the port and sees to what it leaves behind.
+   *
+   * @returns what is lost now
+   */
+  async #attempt(
+    consignment: Consignment,
+    lines: readonly Line[],
+    isRetry = false,
+  ): Promise<SocketDeliveryError | undefined> {
+    const { order } = consignment;
+    for (const line of lines) line.inFlight++;
+    consignment.attempts++;
+    const part = lines.length === order.to.length ? order : { ...order, to: lines.map(({ to }) => to) };
+    const call = () => perform(this.client, part);
+    let failure: unknown;
+    try {
+      // Of the last attempts each counts, whatever is known of the provider.
+      await (this.#isClosed ? call() : this.#circuit.run(call));
+    } catch (error) {
+      failure = error;
+    }
+    if (failure === undefined) {
+      for (const line of lines) this.#left(line, true);
+      this.#settle(consignment, lines.length, isRetry);
+      for (const line of lines) this.#goOn(line);
+      return undefined;
+    }
+    const error = failure instanceof SocketDeliveryError ? failure : this.#rejected(failure, part);
+    const loss = this.#missed(consignment, lines, isRetry, error);
+    // Whoever called can still be told what it is; nobody else can.
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- as it came
+    if (error !== failure && !isRetry) throw failure;
+    return loss;
+  }
+
+  /** Sees to those that an error names: they wait, or are lost. */
+  #missed(
+    consignment: Consignment,
+    lines: readonly Line[],
+    isRetry: boolean,
+    error: SocketDeliveryError,
+  ): SocketDeliveryError | undefined {
+    const lost = new Set(error.lost);
+    const missed = lines.filter(({ to }) => lost.has(to));
+    // One that names nobody of them is about them all.
+    if (missed.length === 0) missed.push(...lines);
+    const retryable = new Set(error.retryableLost);
+    const isOver = this.#isClosed || this.clock.now() >= consignment.deadline;
+    const later = isOver ? [] : missed.filter(({ to }) => retryable.has(to));
+    const refusal = later.length > 0 && !isRetry ? this.#store(consignment, later.length) : undefined;
+    const again = new Set(refusal === undefined ? later : []);
+    const gone = missed.filter((line) => !again.has(line));
+
+    const isMissed = new Set(missed);
+    for (const line of lines) this.#left(line, !isMissed.has(line));
+    consignment.lastError = error;
+    this.#putOff([...again], consignment, error.retryAfterMs);
+    if (again.size > 0 && consignment.attempts === 1) this.listener.waits(consignment.order, error);
+    const loss = gone.length === 0 ? undefined : this.#loss(consignment, gone, error, refusal);
+    if (loss !== undefined) consignment.isLost = true;
+    this.#settle(consignment, lines.length - again.size, isRetry);
+    for (const line of lines) this.#goOn(line);
+    return loss;
+  }
+
+  #left(line: Line, isAccepted: boolean): void {
+    line.inFlight--;
+    if (isAccepted) line.failures = 0;
+  }
+
+  /** So many of whom it is for are settled, after they waited or not. */
+  #settle(consignment: Consignment, count: number, haveWaited: boolean): void {
+    consignment.unsettled -= count;
+    if (haveWaited) this.#room.leave(count, 0);
+    if (consignment.unsettled > 0 || !consignment.isStored) return;
+    consignment.isStored = false;
+    this.#room.leave(0, consignment.bytes);
+    this.#queued--;
+    if (consignment.isAnswered && !consignment.isLost) this.listener.arrived(consignment.order);
+  }
+
+  /** Has them wait for their next attempt, all for the same time where they have failed as often. */
+  #putOff(lines: readonly Line[], consignment: Consignment, retryAfterMs = 0): void {
+    const now = this.clock.now();
+    const delays = new Map<number, number>();
+    for (const line of lines) {
+      line.insert(consignment);
+      this.#hold(line);
+      if (line.isPutOff) continue;
+      line.isPutOff = true;
+      const delay = delays.get(line.failures) ?? fullJitterGenerator(line.failures, BACKOFF)[0];
+      delays.set(line.failures, delay);
+      line.failures++;
+      line.dueAt = now + Math.max(delay, retryAfterMs);
+      this.#wakeBy(Math.min(line.dueAt, consignment.deadline));
+    }
+  }
+
+  /** Lets a line end, or go on with what waits in it. */
+  #goOn(line: Line): void {
+    if (line.inFlight > 0) return;
+    if (line.waiting.length === 0) {
+      this.#held.delete(line);
+      this.#lines.delete(line.key);
+      if (this.#lines.size === 0) this.#whenIdle();
+    } else if (this.#isClosed || (!line.isPutOff && this.#circuit.state === 'closed')) {
+      this.#retry([line]);
+    } else {
+      this.#wakeBy(this.#circuit.state === 'open' ? this.#circuit.probeAt : line.dueAt);
+    }
+  }
+
+  // What waits.
+
+  /** @returns what is lost because there is no room */
+  #waitBehind(consignment: Consignment, lines: readonly Line[]): SocketDeliveryError | undefined {
+    const refusal = this.#isClosed ? 'the application ends' : this.#store(consignment, lines.length);
+    if (refusal !== undefined) {
+      const error = this.#unavailable(consignment.order, lines, refusal);
+      consignment.isLost = true;
+      this.#settle(consignment, lines.length, false);
+      for (const line of lines) this.#goOn(line);
+      return error;
+    }
+    for (const line of lines) {
+      line.insert(consignment);
+      this.#hold(line);
+    }
+    // The first to wait for a provider that is left alone, and the first to be given up.
+    this.#wakeBy(
+      Math.min(consignment.deadline, this.#circuit.state === 'open' ? this.#circuit.probeAt : Infinity),
+    );
+    return undefined;
+  }
+
+  #hold(line: Line): void {
+    line.isHeld = true;
+    this.#held.add(line);
+  }
+
+  /** @returns why there is no room */
+  #store(consignment: Consignment, relays: number): string | undefined {
+    const refusal = this.#room.take(relays, consignment.isStored ? 0 : consignment.bytes);
+    if (refusal === undefined && !consignment.isStored) {
+      consignment.isStored = true;
+      this.#queued++;
+    }
+    return refusal;
+  }
+
+  /** Gives up what waits, as far as this holds of it. */
+  #giveUp(isOver: (consignment: Consignment) => boolean, why: string): void {
+    const gone = new Map<Consignment, Line[]>();
+    for (const line of this.#held) {
+      // The first is the first whose time is over.
+      for (let [first] = line.waiting; first !== undefined && isOver(first); [first] = line.waiting) {
+        line.waiting.shift();
+        const lines = gone.get(first);
+        if (lines === undefined) gone.set(first, [line]);
+        else lines.push(line);
+      }
+    }
+    for (const [consignment, lines] of gone) {
+      consignment.isLost = true;
+      this.#settle(consignment, lines.length, true);
+      const { lastError, attempts, order } = consignment;
+      const reason =
+        lastError === undefined ? why : `${why}, after ${attempts} attempt(s): ${lastError.message}`;
+      this.#tell(consignment, this.#unavailable(order, lines, reason, lastError));
+      for (const line of lines) this.#goOn(line);
+    }
+  }
+
+  // Trying again.
+
+  /** Everything that waits in these lines, in the order of the calls, and what is one order as one call. */
+  #retry(lines: readonly Line[]): void {
+    const parts = new Map<Consignment, Line[]>();
+    for (const line of lines) {
+      if (line.inFlight > 0) continue;
+      line.isPutOff = false;
+      for (const consignment of line.waiting.splice(0)) {
+        const others = parts.get(consignment);
+        if (others === undefined) parts.set(consignment, [line]);
+        else others.push(line);
+      }
+    }
+    const inOrder = [...parts].sort(([a], [b]) => a.number - b.number);
+    // Before the first is tried, so that none of these lines is taken for one with nothing under way.
+    for (const [consignment, to] of inOrder) this.#tryAgain(consignment, to);
+  }
+
+  /** The oldest that waits, alone. */
+  #probe(): void {
+    let oldest: Consignment | undefined;
+    for (const { inFlight, waiting } of this.#held) {
+      const [first] = waiting;
+      if (inFlight === 0 && first !== undefined && first.number < (oldest?.number ?? Infinity))
+        oldest = first;
+    }
+    if (oldest === undefined) return;
+    const lines = [...this.#held].filter(({ inFlight, waiting }) => inFlight === 0 && waiting[0] === oldest);
+    for (const line of lines) {
+      line.waiting.shift();
+      line.isPutOff = false;
+    }
+    this.#tryAgain(oldest, lines);
+  }
+
+  #tryAgain(consignment: Consignment, lines: readonly Line[]): void {
+    if (consignment.attempts > 0) this.#retried++;
+    // It never rejects: what a retry fails with is a loss, whatever it is.
+    void this.#attempt(consignment, lines, true).then((loss) => {
+      if (loss !== undefined) this.#tell(consignment, loss);
+    });
+  }
+
+  #tell(consignment: Consignment, loss: SocketDeliveryError): void {
+    const isFirst = !consignment.isTold;
+    consignment.isTold = true;
+    this.listener.lost(consignment.order, loss, isFirst);
+  }
+
+  #tryAllAgain(): void {
+    const now = this.clock.now();
+    for (const line of this.#held) line.dueAt = Math.min(line.dueAt, now);
+    this.#wakeBy(now);
+  }
+
+  #wakeBy(time: number): void {
+    if (this.#isClosed || time === Infinity) return;
+    const now = this.clock.now();
+    const at = Math.max(now, Math.ceil(time / GRAIN_MS) * GRAIN_MS);
+    if (at >= this.#wakeAt) return;
+    this.#timer?.cancel();
+    this.#wakeAt = at;
+    this.#timer = this.clock.after(at - now, () => {
+      this.#wake();
+    });
+  }
+
+  #wake(): void {
+    this.#wakeAt = Infinity;
+    const now = this.clock.now();
+    const { retryDeadlineMs } = this.#config;
+    this.#giveUp(({ deadline }) => deadline <= now, `it could not be delivered within ${retryDeadlineMs} ms`);
+    if (this.#circuit.state === 'closed') this.#retry([...this.#held].filter(({ dueAt }) => dueAt <= now));
+    else if (this.#circuit.state === 'open' && this.#circuit.probeAt <= now) this.#probe();
+
+    let next = Infinity;
+    const { state, probeAt } = this.#circuit;
+    for (const { inFlight, waiting, dueAt } of this.#held) {
+      const [first] = waiting;
+      if (first === undefined) continue;
+      next = Math.min(next, first.deadline);
+      if (inFlight === 0 && state === 'closed') next = Math.min(next, dueAt);
+      if (inFlight === 0 && state === 'open') next = Math.min(next, probeAt);
+    }
+    this.#wakeBy(next);
+  }
+
+  // Errors.
+
+  #loss(
+    { order, attempts }: Consignment,
+    gone: readonly Line[],
+    error: SocketDeliveryError,
+    refusal: string | undefined,
+  ): SocketDeliveryError {
+    if (refusal !== undefined)
+      return this.#unavailable(order, gone, `${refusal}, after: ${error.message}`, error);
+    const lost = gone.map(({ to }) => to);
+    if (attempts === 1 && lost.length === error.lost.length) return error;
+    const DeliveryError = error.retryable ? SocketUnavailableError : SocketRejectedError;
+    const message = attempts === 1 ? error.message : `${error.message} (attempt ${attempts}, the last)`;
+    return new DeliveryError(message, { provider: error.provider, lost, cause: error });
+  }
+
+  #unavailable(
+    order: Order,
+    lines: readonly Line[],
+    reason: string,
+    cause?: unknown,
+  ): SocketUnavailableError {
+    const lost = lines.map(({ to }) => to);
+    const whom = lost.length === 1 ? lost.join() : `${lost.length} of ${order.to.length}`;
+    const message = `The provider "${this.provider}" did not get ${describeOrder(order)} to ${whom}: ${reason}`;
+    return new SocketUnavailableError(message, { provider: this.provider, lost, cause });
+  }
+
+  #rejected(cause: unknown, order: Order): SocketRejectedError {
+    const message = `The provider "${this.provider}" failed on ${describeOrder(order)}: ${String(cause)}`;
+    return new SocketRejectedError(message, { provider: this.provider, lost: order.to, cause });
+  }
+}
+
+/** What is sent is what it was when it was called for, however much later. */
+function copyOf(order: Order): Order {
+  const { to, options } = order;
+  return { ...order, to: [...new Set(to)], ...(options !== undefined && { options: { ...options } }) };
+}

@@ -1,0 +1,106 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
+import { Delivery, type DeliveryListener } from '../../src/delivery/delivery.js';
+import type { Order } from '../../src/delivery/order.js';
+import {
+  type DeliveryFailure,
+  type SocketDeliveryError,
+  SocketRejectedError,
+  SocketUnavailableError,
+} from '../../src/ports/errors.js';
+import { Payload } from '../../src/ports/payload.js';
+import type { ISocketClient } from '../../src/ports/socket-client.js';
+import type { DeliveryConfig } from '../../src/ports/socket-config.js';
+
+/** What a provider does with a call: takes it, or fails. */
+export type Fate = (to: readonly string[]) => SocketDeliveryError | undefined;
+
+export const down: Fate = (to) => unavailable(to);
+
+export function unavailable(
+  lost: readonly string[],
+  more: Partial<DeliveryFailure> = {},
+): SocketDeliveryError {
+  return new SocketUnavailableError('no answer', { provider: 'pusher', lost, ...more });
+}
+
+export function rejected(lost: readonly string[], more: Partial<DeliveryFailure> = {}): SocketDeliveryError {
+  return new SocketRejectedError('refused', { provider: 'pusher', lost, ...more });
+}
+
+/** A provider that answers each call a turn later, as its fate says at the time of the call. */
+export class Provider implements Partial<ISocketClient> {
+  /** Every call, like `A ada,alan`. */
+  readonly calls: string[] = [];
+  fate: Fate = () => undefined;
+  /** What calls wait for. */
+  gate: Promise<unknown> | undefined;
+
+  relayToMember = (id: string, event: string) => this.#take(event, [id]);
+  relayToMembers = (ids: readonly string[], event: string) => this.#take(event, ids);
+  relayToChannel = (channel: string, event: string) => this.#take(event, [channel]);
+  broadcast = (event: string) => this.#take(event, ['broadcast']);
+  disconnectMember = (id: string) => this.#take('-', [id]);
+
+  async #take(event: string, to: readonly string[]): Promise<void> {
+    this.calls.push(`${event} ${to.join()}`);
+    const failure = this.fate(to);
+    await (this.gate ?? nextTurn());
+    if (failure !== undefined) throw failure;
+  }
+}
+
+export const LIMITS: DeliveryConfig = {
+  mode: 'direct',
+  retryDeadlineMs: 30_000,
+  waitingRelays: 100,
+  waitingBytes: 10_000,
+  breakerFailures: 0,
+};
+
+/** Longer than any delay between two attempts, or two probes. */
+export const A_WHILE = 10_000;
+
+/** A delivery over a provider of a test's own, on a clock moved by hand. What it tells is written down. */
+export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClient) {
+  const clock = new ManualClock();
+  const provider = new Provider();
+  const told: string[] = [];
+  const losses: SocketDeliveryError[] = [];
+  const log: string[] = [];
+  const write = (line: string) => void log.push(line);
+  const listener: DeliveryListener = {
+    waits: ({ id }) => void told.push(`${id} waits`),
+    arrived: ({ id }) => void told.push(`${id} arrived`),
+    lost: ({ id }, error, isFirst) => {
+      losses.push(error);
+      told.push(`${id} lost to ${error.lost.join()}${isFirst ? '' : ' too'}`);
+    },
+  };
+  const delivery = new Delivery(
+    client ?? (provider as Provider & ISocketClient),
+    'pusher',
+    { ...LIMITS, ...limits },
+    clock,
+    listener,
+    { log: write, warn: write, error: write },
+  );
+  const send = (id: string, ...to: string[]) => delivery.send(order(id, to));
+  const advance = async (milliseconds: number) => {
+    await settled();
+    for (let left = milliseconds; left > 0; left -= 25) {
+      clock.advance(Math.min(25, left));
+      await settled();
+    }
+  };
+  return { clock, provider, delivery, send, advance, told, losses, log };
+}
+
+export function order(id: string, to: readonly string[], payload: unknown = ''): Order {
+  return { id, kind: to.length === 1 ? 'member' : 'members', to, event: id, payload: Payload.of(payload) };
+}
+
+/** Long enough for every answer, and for what it sets off. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 8; turn++) await nextTurn();
+}
