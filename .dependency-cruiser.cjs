@@ -76,9 +76,39 @@ module.exports = {
       to: { path: 'node_modules/ioredis/' },
     },
     {
+      name: 'delivery-imports-ports-only',
+      severity: 'error',
+      from: { path: '^src/delivery/' },
+      to: { path: '^src/', pathNot: '^src/(delivery|ports)/' },
+    },
+    {
+      name: 'delivery-is-known-to-the-socket-module-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(delivery|modules/socket)/' },
+      to: { path: '^src/delivery/' },
+    },
+    {
+      name: 'delivery-is-loaded-on-demand',
+      severity: 'error',
+      comment: 'only a dynamic import keeps cockatiel unloaded where nothing is tried again',
+      from: { path: '^src/modules/socket/' },
+      to: {
+        path: '^src/delivery/',
+        pathNot: '^src/delivery/order\\.ts$',
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'cockatiel-only-in-delivery',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/delivery/' },
+      to: { path: 'node_modules/cockatiel/' },
+    },
+    {
       name: 'no-nest-no-sockets-no-http-inside',
       severity: 'error',
-      from: { path: '^src/(ports|protocol|channels|cluster)/' },
+      from: { path: '^src/(ports|protocol|channels|cluster|delivery)/' },
       to: {
         path: '(^|node_modules/)(@nestjs|ws|rxjs|pusher|express|fastify)(/|$)|^(node:)?(http|https|net|tls)$',
         dependencyTypesNot: ['type-only'],

@@ -16,6 +16,7 @@ export {
 export type { ClusterStatistics } from './ports/cluster.js';
 export { LIMITS } from './ports/limits.js';
 export {
+  type DeliveryHealth,
   type ISocketClient,
   type ProviderHealth,
   type RelayOptions,
@@ -24,6 +25,8 @@ export {
 export type {
   AppCredentials,
   ClusterKind,
+  DeliveryConfig,
+  DeliveryMode,
   FailurePolicy,
   GatewayConfig,
   GatewayLimits,

@@ -32,6 +32,16 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'the-fake-is-one-node': ['src/adapters/memory/violation.ts', `import '../../cluster/index.js';`],
   'clusters-are-loaded-on-demand': ['src/cluster/violation-b.ts', `import './redis/redis.module.js';`],
   'ioredis-only-in-the-cluster-over-redis': ['src/adapters/ws/violation-d.ts', `import 'ioredis';`],
+  'delivery-imports-ports-only': ['src/delivery/violation.ts', `import '../protocol/codes.js';`],
+  'delivery-is-known-to-the-socket-module-only': [
+    'src/adapters/pusher/violation-b.ts',
+    `import '../../delivery/order.js';`,
+  ],
+  'delivery-is-loaded-on-demand': [
+    'src/modules/socket/violation-c.ts',
+    `import '../../delivery/delivery.js';`,
+  ],
+  'cockatiel-only-in-delivery': ['src/adapters/pusher/violation-c.ts', `import 'cockatiel';`],
   'no-nest-no-sockets-no-http-inside': ['src/channels/violation-b.ts', `import 'node:http';`],
   'adapters-never-import-modules': [
     'src/adapters/ws/violation.ts',

@@ -32,6 +32,12 @@ export interface SocketAdapter {
   readonly module: ContainerModule;
   /** Whether it serves connections of its own, which the other nodes of a cluster have to know of. */
   readonly isClustered?: true;
+  /**
+   * Whether calls that fail in a way a retry can help are made again for it. Then nothing of such a call has reached those
+   * whom its error names as `retryableLost`, as far as can be known; and, while `delivery.retryDeadlineMs` is not 0, calls
+   * to a member or a channel that were made after it and before it failed fail likewise, so that they do not overtake it.
+   */
+  readonly isRetried?: true;
   /** Where `pusher-js` connects to. */
   clientOptions(config: SocketConfig, origin: ClientOrigin): ClientOptions;
 }

@@ -28,6 +28,8 @@ export interface EncodedRelay {
  */
 @injectable()
 export class EngineSocketClient implements ISocketClient {
+  /** Whether it serves whoever is connected, and nobody new. */
+  protected isDraining = false;
   #closed = false;
 
   constructor(
@@ -87,12 +89,14 @@ export class EngineSocketClient implements ISocketClient {
   async health(): Promise<ProviderHealth> {
     if (this.#closed) return { status: 'down', connections: 0, reason: 'closed' };
     const { connections, node, statistics, problem } = this.engine;
+    const reason = this.isDraining ? 'draining' : problem;
+    const degraded = problem === undefined ? 'up' : 'degraded';
     return {
-      status: problem === undefined ? 'up' : 'degraded',
+      status: this.isDraining ? 'down' : degraded,
       connections,
       ...(node !== undefined && { node }),
       ...(statistics !== undefined && { cluster: statistics }),
-      ...(problem !== undefined && { reason: problem }),
+      ...(reason !== undefined && { reason }),
     };
   }
 

@@ -1,5 +1,6 @@
 import type {
   AppCredentials,
+  DeliveryConfig,
   GatewayConfig,
   GatewayLimits,
   HttpApiConfig,
@@ -20,6 +21,7 @@ export interface SocketSettings {
   readonly encryptionMasterKey?: string;
   readonly broadcastChannel?: string;
   readonly failure?: SocketConfig['failure'];
+  readonly delivery?: Partial<DeliveryConfig>;
   readonly pusher?: Partial<PusherConfig>;
   readonly gateway?: Partial<Omit<GatewayConfig, 'path' | 'limits'>> & {
     readonly limits?: Partial<GatewayLimits>;
@@ -36,7 +38,7 @@ export interface SocketSettings {
 
 /** Writes settings as the variables they stand for, so that both go through one validation. */
 export function settingsAsVariables(settings: SocketSettings): Environment {
-  const { app, pusher, gateway, httpApi, webhooks, redis } = settings;
+  const { app, delivery, pusher, gateway, httpApi, webhooks, redis } = settings;
   const limits = gateway?.limits;
   const variables: Partial<Record<Variable, string | number | boolean | readonly string[]>> = {
     ...defined('SOCKET_PROVIDER', settings.provider),
@@ -46,6 +48,11 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('SOCKET_ENCRYPTION_MASTER_KEY', settings.encryptionMasterKey),
     ...defined('SOCKET_BROADCAST_CHANNEL', settings.broadcastChannel),
     ...defined('SOCKET_FAILURE', settings.failure),
+    ...defined('SOCKET_DELIVERY', delivery?.mode),
+    ...defined('SOCKET_RETRY_DEADLINE_MS', delivery?.retryDeadlineMs),
+    ...defined('SOCKET_MAX_WAITING_RELAYS', delivery?.waitingRelays),
+    ...defined('SOCKET_MAX_WAITING_BYTES', delivery?.waitingBytes),
+    ...defined('SOCKET_BREAKER_FAILURES', delivery?.breakerFailures),
     ...defined('PUSHER_CLUSTER', pusher?.cluster),
     ...defined('PUSHER_HOST', pusher?.host),
     ...defined('PUSHER_PORT', pusher?.port),
@@ -64,6 +71,7 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('SOCKET_ACTIVITY_TIMEOUT_S', gateway?.activityTimeoutS),
     ...defined('SOCKET_PONG_TIMEOUT_S', gateway?.pongTimeoutS),
     ...defined('SOCKET_PRESENCE_GRACE_MS', gateway?.presenceGraceMs),
+    ...defined('SOCKET_DRAIN_MS', gateway?.drainMs),
     ...defined('SOCKET_ALLOWED_ORIGINS', gateway?.allowedOrigins),
     ...defined('SOCKET_MAX_CONNECTIONS', limits?.connections),
     ...defined('SOCKET_MAX_CONNECTIONS_PER_ADDRESS', limits?.connectionsPerAddress),

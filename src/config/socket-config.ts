@@ -60,6 +60,13 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
     broadcastChannel: values.SOCKET_BROADCAST_CHANNEL,
     // The fake throws, so that tests are loud.
     failure: values.SOCKET_FAILURE ?? (provider === 'memory' ? 'throw' : 'report'),
+    delivery: {
+      mode: values.SOCKET_DELIVERY,
+      retryDeadlineMs: values.SOCKET_RETRY_DEADLINE_MS,
+      waitingRelays: values.SOCKET_MAX_WAITING_RELAYS,
+      waitingBytes: values.SOCKET_MAX_WAITING_BYTES,
+      breakerFailures: values.SOCKET_BREAKER_FAILURES,
+    },
     pusher: {
       scheme: values.PUSHER_SCHEME,
       timeoutMs: values.PUSHER_TIMEOUT_MS,
@@ -76,6 +83,7 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
       activityTimeoutS: values.SOCKET_ACTIVITY_TIMEOUT_S,
       pongTimeoutS: values.SOCKET_PONG_TIMEOUT_S,
       presenceGraceMs: values.SOCKET_PRESENCE_GRACE_MS,
+      drainMs: values.SOCKET_DRAIN_MS,
       subscriptionCount: values.SOCKET_SUBSCRIPTION_COUNT,
       allowedOrigins: values.SOCKET_ALLOWED_ORIGINS,
       limits: {

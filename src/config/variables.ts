@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
-import { CLUSTERS, PROVIDERS } from '../ports/socket-config.js';
+import { CLUSTERS, DELIVERIES, PROVIDERS } from '../ports/socket-config.js';
 import { redisAddress } from './redis-address.js';
 
 const integer = (minimum: number, maximum: number) => {
@@ -115,6 +115,11 @@ export const variables = v.object({
   SOCKET_ENCRYPTION_MASTER_KEY: v.optional(masterKey),
   SOCKET_BROADCAST_CHANNEL: v.optional(broadcastChannel, 'broadcast'),
   SOCKET_FAILURE: v.optional(oneOf(['report', 'throw'])),
+  SOCKET_DELIVERY: v.optional(v.picklist(DELIVERIES, 'must be direct; queue is not available yet'), 'direct'),
+  SOCKET_RETRY_DEADLINE_MS: v.optional(integer(0, 3_600_000), '30000'),
+  SOCKET_MAX_WAITING_RELAYS: v.optional(limit, '10000'),
+  SOCKET_MAX_WAITING_BYTES: v.optional(limit, '16777216'),
+  SOCKET_BREAKER_FAILURES: v.optional(integer(0, 1_000_000), '5'),
   PUSHER_CLUSTER: v.optional(matching(/^[A-Za-z0-9-]+$/, 'must be a cluster name like eu or mt1')),
   PUSHER_HOST: v.optional(hostname),
   PUSHER_PORT: v.optional(port),
@@ -133,6 +138,7 @@ export const variables = v.object({
   SOCKET_ACTIVITY_TIMEOUT_S: v.optional(integer(1, 86_400), '120'),
   SOCKET_PONG_TIMEOUT_S: v.optional(integer(1, 3_600), '30'),
   SOCKET_PRESENCE_GRACE_MS: v.optional(integer(0, 600_000), '3000'),
+  SOCKET_DRAIN_MS: v.optional(integer(0, 600_000), '5000'),
   SOCKET_ALLOWED_ORIGINS: v.optional(origins, ''),
   SOCKET_MAX_CONNECTIONS: v.optional(limit, '100000'),
   SOCKET_MAX_CONNECTIONS_PER_ADDRESS: v.optional(limit, '0'),

@@ -43,17 +43,34 @@ export interface DeliveryFailure {
   readonly lost: readonly string[];
   /** What went wrong underneath, with secrets removed. */
   readonly cause?: unknown;
+  /** Those of `lost` whom a retry can reach; all of them, or nobody, unless it says otherwise. */
+  readonly retryableLost?: readonly string[];
+  /** For how many milliseconds the provider wants to be left alone. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The provider did not take a message. See the two subclasses for what a retry would do. */
 export abstract class SocketDeliveryError extends SocketError {
   readonly provider: string;
   readonly lost: readonly string[];
+  /** For how many milliseconds the provider wants to be left alone, where it has said so. */
+  readonly retryAfterMs?: number;
+  readonly #retryableLost: readonly string[] | undefined;
 
   constructor(message: string, failure: DeliveryFailure) {
     super(message, { cause: failure.cause });
     this.provider = failure.provider;
     this.lost = failure.lost;
+    if (failure.retryAfterMs !== undefined) this.retryAfterMs = failure.retryAfterMs;
+    this.#retryableLost = failure.retryableLost;
+  }
+
+  /**
+   * Those of `lost` whom the same call can reach later. All of them where it is `retryable`; otherwise nobody, or those who
+   * were missed for another reason than the refusal of others.
+   */
+  get retryableLost(): readonly string[] {
+    return this.#retryableLost ?? (this.retryable ? this.lost : []);
   }
 }
 

@@ -8,7 +8,10 @@ export interface RelayOptions {
 
 /** How a provider is doing. */
 export interface ProviderHealth {
-  /** `degraded`: this process serves its own connections, and cannot reach the other nodes. */
+  /**
+   * `degraded`: this process serves its own connections, and cannot reach the other nodes. `down`: it cannot relay, or it
+   * is going away and wants no more connections; `reason` says `draining` while it still relays to those there are.
+   */
   readonly status: 'up' | 'degraded' | 'down';
   /** Open connections that this process knows of; `null` where the provider does not tell. */
   readonly connections: number | null;
@@ -18,6 +21,18 @@ export interface ProviderHealth {
   readonly cluster?: ClusterStatistics;
   /** Why it is not up, without secrets. */
   readonly reason?: string;
+  /** What waits to be tried again; absent where nothing is. Told by `SocketService`, which does it. */
+  readonly delivery?: DeliveryHealth;
+}
+
+/** What waits for a provider that failed. */
+export interface DeliveryHealth {
+  /** How many relays wait, one to one member or channel each. */
+  readonly waiting: number;
+  /** How many bytes their payloads have. */
+  readonly bytes: number;
+  /** `open`: the provider keeps failing, and is left alone but for one relay at a time that finds out, `half-open`. */
+  readonly breaker: 'closed' | 'open' | 'half-open';
 }
 
 /**
@@ -26,7 +41,8 @@ export interface ProviderHealth {
  * What every adapter promises, and the contract suite (`describeSocketClient`) checks:
  * - *Resolved* means the provider has accepted the message for every connection the member has at that moment, on any
  *   node. Nobody listening is no error.
- * - Two relays from one process to one member arrive in the order they were called.
+ * - Two relays from one process to one member arrive in the order they were called. The port tries nothing again;
+ *   `SocketService` does where the adapter allows it, and then what was called behind a failure fails too.
  * - The payload arrives deep-equal to `JSON.parse(JSON.stringify(payload))`. A call without payload arrives without one.
  * - The payload is read before the call returns: what is sent is what it was.
  * - `exceptSocketId` leaves exactly that connection out.

@@ -41,6 +41,8 @@ export interface GatewayConfig {
   readonly pongTimeoutS: number;
   /** Milliseconds a member may be gone (a page reload) before its presence channels are told; 0 tells at once. */
   readonly presenceGraceMs: number;
+  /** Milliseconds over which the clients are sent away when the process goes; 0 sends all of them at once. */
+  readonly drainMs: number;
   /** Whether subscribers are told how many they are. */
   readonly subscriptionCount: boolean;
   /** The origins that browsers may connect from: exact, with a wildcard (`https://*.example.com`), or any when empty. */
@@ -116,6 +118,24 @@ export interface RedisConfig {
 /** What a relay's failure does: `report` resolves with a failed receipt, `throw` rejects. */
 export type FailurePolicy = 'report' | 'throw';
 
+/** How relays are delivered: tried at once, and again from memory (`direct`). */
+export const DELIVERIES = ['direct'] as const;
+/** One of {@link DELIVERIES}. */
+export type DeliveryMode = (typeof DELIVERIES)[number];
+
+/** What is tried again, for how long, and how much of it may wait. 0 allows any number of what waits. */
+export interface DeliveryConfig {
+  readonly mode: DeliveryMode;
+  /** Milliseconds from the call until a relay that keeps failing is given up; 0 tries once. */
+  readonly retryDeadlineMs: number;
+  /** Relays that may wait, one to one member or channel each. */
+  readonly waitingRelays: number;
+  /** Bytes that their payloads may have. */
+  readonly waitingBytes: number;
+  /** Failures in a row after which the provider is left alone for a while; 0 never leaves it alone. */
+  readonly breakerFailures: number;
+}
+
 /** The whole configuration, complete and checked. */
 export interface SocketConfig {
   readonly provider: Provider;
@@ -125,6 +145,7 @@ export interface SocketConfig {
   /** The channel behind `broadcast`. */
   readonly broadcastChannel: string;
   readonly failure: FailurePolicy;
+  readonly delivery: DeliveryConfig;
   readonly pusher: PusherConfig;
   readonly gateway: GatewayConfig;
   readonly httpApi: HttpApiConfig;

@@ -103,6 +103,33 @@ export const VARIABLES: readonly VariableRow[] = [
     allowed: /one of: report, throw/,
   },
   {
+    variable: 'SOCKET_DELIVERY',
+    read: ({ delivery }) => delivery.mode,
+    byDefault: 'direct',
+    good: [['direct', 'direct']],
+    bad: ['queue', 'Direct', 'true'],
+    allowed: /must be direct; queue is not available yet/,
+  },
+  ...(
+    [
+      ['SOCKET_RETRY_DEADLINE_MS', 'retryDeadlineMs', 30_000],
+      ['SOCKET_MAX_WAITING_RELAYS', 'waitingRelays', 10_000],
+      ['SOCKET_MAX_WAITING_BYTES', 'waitingBytes', 16_777_216],
+      ['SOCKET_BREAKER_FAILURES', 'breakerFailures', 5],
+    ] as const
+  ).map(([variable, name, byDefault]): VariableRow => ({
+    variable,
+    read: ({ delivery }) => delivery[name],
+    byDefault,
+    // 0 switches it off.
+    good: [
+      ['0', 0],
+      ['7', 7],
+    ],
+    bad: ['-1', '1.5', 'never', '30s'],
+    allowed: /whole number from 0 to \d+/,
+  })),
+  {
     variable: 'PUSHER_CLUSTER',
     read: ({ pusher }) => pusher.cluster,
     byDefault: undefined,
@@ -171,6 +198,17 @@ export const VARIABLES: readonly VariableRow[] = [
       ['10000', 10_000],
     ],
     bad: ['-1', '0.5', 'never'],
+    allowed: /whole number from 0 to \d+/,
+  },
+  {
+    variable: 'SOCKET_DRAIN_MS',
+    read: ({ gateway }) => gateway.drainMs,
+    byDefault: 5_000,
+    good: [
+      ['0', 0],
+      ['30000', 30_000],
+    ],
+    bad: ['-1', '0.5', '5s'],
     allowed: /whole number from 0 to \d+/,
   },
   {

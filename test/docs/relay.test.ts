@@ -99,7 +99,7 @@ test('the status says who is online, what was sent and how the provider is doing
   expect(await status(app.get(SocketService))).toEqual({
     provider: 'memory',
     online: ['ada'],
-    relays: { sent: 1, failed: 0 },
+    relays: { sent: 1, failed: 0, queued: 0, retried: 0 },
     health: { status: 'up', connections: 1 },
   });
   fake.faults.goDown();

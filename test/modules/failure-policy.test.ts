@@ -52,7 +52,7 @@ describe('with failure: report', () => {
     await service.relayToMember('alice', 'MEMBER_MESSAGED', HELLO);
     fake.faults.comeBack();
     await service.broadcast('ANNOUNCED', { message: 'three' });
-    expect(service.relays).toEqual({ sent: 2, failed: 2 });
+    expect(service.relays).toEqual({ sent: 2, failed: 2, queued: 0, retried: 0 });
   });
 
   test('onRelayError is told the id of the receipt, the event and the error', async () => {
@@ -86,7 +86,7 @@ describe('with failure: report', () => {
     expect(receipt.status).toBe('failed');
     expect(errors.lines).toHaveLength(2);
     expect(errors.lines[1]).toMatch(new RegExp(`${receipt.id}.*the pager is down`));
-    expect(service.relays).toEqual({ sent: 0, failed: 1 });
+    expect(service.relays).toEqual({ sent: 0, failed: 1, queued: 0, retried: 0 });
   });
 
   // A method that returns nothing may be implemented by an async one; TypeScript has no objection.
@@ -125,7 +125,7 @@ describe('with failure: report', () => {
       code: 'PAYLOAD_TOO_LARGE',
     });
     await expect(service.onlineMembers(['a b'])).rejects.toMatchObject({ code: 'INVALID_MEMBER_ID' });
-    expect(service.relays).toEqual({ sent: 0, failed: 0 });
+    expect(service.relays).toEqual({ sent: 0, failed: 0, queued: 0, retried: 0 });
     expect(errors.lines).toEqual([]);
     expect(lost).toEqual([]);
   });
@@ -144,7 +144,7 @@ describe('with failure: throw', () => {
       code: 'PROVIDER_UNAVAILABLE',
       lost: ['alice'],
     });
-    expect(service.relays).toEqual({ sent: 0, failed: 1 });
+    expect(service.relays).toEqual({ sent: 0, failed: 1, queued: 0, retried: 0 });
     expect(errors.lines).toEqual([]);
     expect(lost).toEqual([]);
   });
@@ -159,7 +159,7 @@ describe('with failure: throw', () => {
     const { service, fake } = await startFake({ failure: 'throw' });
     fake.faults.goDown();
     await expect(service.disconnectMember('')).rejects.toMatchObject({ code: 'INVALID_MEMBER_ID' });
-    expect(service.relays).toEqual({ sent: 0, failed: 0 });
+    expect(service.relays).toEqual({ sent: 0, failed: 0, queued: 0, retried: 0 });
   });
 });
 

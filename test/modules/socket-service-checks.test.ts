@@ -32,7 +32,7 @@ async function refusal(call: Promise<unknown>): Promise<SocketUsageError> {
   expect(error).toBeInstanceOf(SocketUsageError);
   expect(error).toMatchObject({ name: 'SocketUsageError', retryable: false });
   expect(host.fake.relayed).toEqual([]);
-  expect(host.service.relays).toEqual({ sent: 0, failed: 0 });
+  expect(host.service.relays).toEqual({ sent: 0, failed: 0, queued: 0, retried: 0 });
   return error as SocketUsageError;
 }
 
@@ -140,7 +140,7 @@ describe.each(GOOD_RELAYS)('an event of %s', (_, relay) => {
     await relay(service, 'NOTED', {}, { exceptSocketId: '12.34' });
     await relay(service, 'NOTED', {}, { exceptSocketId: undefined });
     await relay(service, 'NOTED', {}, {});
-    expect(host.service.relays).toEqual({ sent: 3, failed: 0 });
+    expect(host.service.relays).toEqual({ sent: 3, failed: 0, queued: 0, retried: 0 });
     expect(host.fake.relayed[0]).toMatchObject({ exceptSocketId: '12.34' });
     expect(host.fake.relayed.at(-1)).not.toHaveProperty('exceptSocketId');
   });
@@ -155,7 +155,7 @@ describe.each(GOOD_RELAYS)('a payload of %s', (_, relay) => {
   test('of exactly 10 240 bytes is taken', async () => {
     await relay(service, 'NOTED', letters(10_240));
     await relay(service, 'NOTED', accents(10_240));
-    expect(host.service.relays).toEqual({ sent: 2, failed: 0 });
+    expect(host.service.relays).toEqual({ sent: 2, failed: 0, queued: 0, retried: 0 });
   });
 
   test.each([

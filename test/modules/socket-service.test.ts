@@ -154,7 +154,7 @@ describe('onlineMembers', () => {
     await service.onlineMembers(['alice']);
     fake.faults.failNext();
     await service.onlineMembers(['alice']);
-    expect(service.relays).toEqual({ sent: 0, failed: 0 });
+    expect(service.relays).toEqual({ sent: 0, failed: 0, queued: 0, retried: 0 });
     fake.assertNothingRelayed();
   });
 });

@@ -4,7 +4,10 @@ import type { SocketDeliveryError } from '../../ports/errors.js';
 export interface Receipt {
   /** The message id, the same in logs and in `onRelayError`. */
   readonly id: string;
-  /** `sent`: the provider accepted it. `queued`: it will be tried later. `failed`: it was lost, and `error` says why. */
-  readonly status: 'sent' | 'queued' | 'failed';
+  /**
+   * `sent`: the provider accepted it. `queued`: it will be tried later: after the commit, or again. `failed`: it was lost, and
+   * `error` says why. `dropped`: it was made after its transaction had been rolled back, and is never sent.
+   */
+  readonly status: 'sent' | 'queued' | 'failed' | 'dropped';
   readonly error?: SocketDeliveryError;
 }

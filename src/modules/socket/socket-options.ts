@@ -25,7 +25,10 @@ export interface SocketModuleOptions extends SocketSettings {
    * channel and signin is refused. The request is Express's or Fastify's own.
    */
   identify?(request: HttpRequest): Identity | null | Promise<Identity | null>;
-  /** Told about every relay that was lost while `failure` is `report`. What it throws is logged. */
+  /**
+   * Told about every relay that was lost and whose call could not reject: each while `failure` is `report`, and otherwise
+   * those that were answered with `queued`. What it throws is logged.
+   */
   onRelayError?(lost: LostRelay): void;
   /** Where the variables of the README's table are read. @default process.env */
   readonly env?: Environment;

@@ -17,6 +17,8 @@ import {
 import { loadAdapter } from '../../adapters/index.js';
 import { createSocketContainer } from '../../adapters/socket-container.js';
 import { DEVELOPMENT_APP, socketConfig } from '../../config/socket-config.js';
+import type { Delivery, DeliveryListener } from '../../delivery/delivery.js';
+import { type Clock, CLOCK } from '../../ports/clock.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
 import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js';
@@ -24,6 +26,8 @@ import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js
 /** The border between the two containers: the inside as inversify composed it, started and stopped with the Nest application. */
 @Injectable()
 export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  #delivery: Delivery | undefined;
+
   private constructor(
     readonly config: SocketConfig,
     private readonly adapter: SocketAdapter,
@@ -32,6 +36,8 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     private readonly host: HttpAdapterHost,
     /** Where the endpoints are, once the application is complete; whatever a prefix's `exclude` or versioning say. */
     private readonly endpoints: () => string,
+    /** Loaded only where something is tried again. */
+    private readonly DeliveryClass: typeof Delivery | undefined,
   ) {}
 
   /**
@@ -54,11 +60,23 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     const adapter = await loadAdapter(config.provider);
     const container = await createSocketContainer(config, adapter, new Logger('SocketModule'));
     const endpoints = () => absolutePath(application.getGlobalPrefix(), path);
-    return new SocketRuntime(config, adapter, container, host, endpoints);
+    const isRetried = adapter.isRetried === true && config.delivery.retryDeadlineMs > 0;
+    const DeliveryClass = isRetried ? (await import('../../delivery/delivery.js')).Delivery : undefined;
+    return new SocketRuntime(config, adapter, container, host, endpoints, DeliveryClass);
   }
 
   get client(): ISocketClient {
     return this.container.get<ISocketClient>(SOCKET_CLIENT);
+  }
+
+  /** What tries again for the one who asks first; nothing where each call is made once. It ends with the application. */
+  deliver(listener: DeliveryListener): Delivery | undefined {
+    if (this.DeliveryClass === undefined) return undefined;
+    const { provider, delivery } = this.config;
+    const clock = this.container.get<Clock>(CLOCK);
+    const logger = new Logger('SocketModule');
+    this.#delivery = new this.DeliveryClass(this.client, provider, delivery, clock, listener, logger);
+    return this.#delivery;
   }
 
   /** Where `pusher-js` connects to. */
@@ -86,6 +104,7 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
   /** Before Nest closes the HTTP server, which would wait for the sockets. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#attachment?.detach?.();
+    await this.#delivery?.close();
     await this.client.close();
   }
 
