@@ -45,6 +45,11 @@ export class AfterCommit {
     }
   }
 
+  /** Whether a call that is made now may belong to a transaction. */
+  get isEntered(): boolean {
+    return this.#scopes.getStore() !== undefined;
+  }
+
   /**
    * Takes a call if it is made in a transaction.
    *

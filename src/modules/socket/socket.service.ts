@@ -211,7 +211,7 @@ export class SocketService implements OnApplicationShutdown {
     const id = heldAs ?? randomUUID();
     try {
       const send = check();
-      if (heldAs === undefined) {
+      if (heldAs === undefined && this.#afterCommit.isEntered) {
         const held = this.#afterCommit.take({ id, event, send: () => this.#attempt(event, () => send, id) });
         if (held !== undefined) return { id, status: held };
       }

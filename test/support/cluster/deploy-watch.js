@@ -1,8 +1,10 @@
 // What a node's process tells its parent of a deploy: which relays were accepted, and when it began to send a connection
 // away. Plain JavaScript, because Node runs it as it is, on the built package.
 
-import { RedisCluster } from '../../../dist/cluster/redis/redis-cluster.js';
-import { WsConnection } from '../../../dist/adapters/ws/ws-connection.js';
+// By URL, because where the linters look there is no build.
+const built = (path) => import(new URL(`../../../dist/${path}`, import.meta.url));
+const { RedisCluster } = await built('cluster/redis/redis-cluster.js');
+const { WsConnection } = await built('adapters/ws/ws-connection.js');
 
 const EVERY_MS = 10;
 
