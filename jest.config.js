@@ -34,8 +34,6 @@ const ON_ONE_NODE = {
 
 /** @type {import('jest').Config} */
 export default {
-  // Most of what tests do is wait, so on two cores two files at a time take half as long. (Jest's own default is one there.)
-  maxWorkers: 2,
   projects: [
     { ...common, displayName: 'one node', testMatch: ['<rootDir>/test/**/*.test.ts'] },
     {
