@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import { type Client, EngineNode, type EngineSettings, rosterOf } from '../support/cluster/engines.js';
+import { type Client, type EngineNode, type EngineSettings, rosterOf } from '../support/cluster/engines.js';
+import { Pairs } from '../support/cluster/pairs.js';
 import { eventually, throughout } from '../support/cluster/waiting.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
 
 jest.setTimeout(30_000);
 
@@ -17,15 +17,8 @@ const REMOVED = 'pusher_internal:member_removed';
 const COUNT = 'pusher_internal:subscription_count';
 const WATCHLIST = 'pusher_internal:watchlist_events';
 
-let redis: RedisServer;
-beforeAll(async () => {
-  redis = await startRedis({ until: 'file' });
-});
-
-// Tests share a Redis, so each has a prefix.
-let tests = 0;
-const two = (settings: EngineSettings = {}) =>
-  EngineNode.two(redis.url, { prefix: `test-${++tests}`, presenceGraceMs: 0, ...settings });
+const pairs = Pairs.onOneRedis();
+const two = (settings?: EngineSettings) => pairs.two(settings);
 
 /** Everything of one name that any of these nodes was told of a channel: what webhooks and `onChannelEvent` get. */
 const told = (nodes: readonly EngineNode[], channel: string, name: Parameters<EngineNode['told']>[1]) =>
@@ -308,9 +301,9 @@ describe('A watchlist whose users are on two nodes', () => {
     const [first] = await two();
     const watcher = first.connects();
     await watcher.isSignedIn({ id: 'watcher', watchlist: ids });
-    const client = redis.client();
+    const client = pairs.redis.client();
     const heard = async () =>
-      ((await client.call('PUBSUB', 'CHANNELS', `test-${tests}:*:status`)) as string[]).length;
+      ((await client.call('PUBSUB', 'CHANNELS', `${pairs.prefix}:*:status`)) as string[]).length;
     expect(await heard()).toBe(100);
     watcher.isLost();
     await eventually(SETTLED_MS, async () => {

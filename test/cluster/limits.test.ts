@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import { RememberedEvents } from '../../src/cluster/redis/remembered-events.js';
-import { type Client, EngineNode, type EngineSettings } from '../support/cluster/engines.js';
+import type { Client, EngineNode, EngineSettings } from '../support/cluster/engines.js';
+import { Pairs } from '../support/cluster/pairs.js';
 import { eventually, throughout } from '../support/cluster/waiting.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
 import { onTeardown } from '../support/teardown.js';
 
 jest.setTimeout(40_000);
@@ -15,15 +15,8 @@ const LATE_MS = 1_000;
 
 const COUNT = 'pusher_internal:subscription_count';
 
-let redis: RedisServer;
-beforeAll(async () => {
-  redis = await startRedis({ until: 'file' });
-});
-
-// Tests share a Redis, so each has a prefix.
-let tests = 0;
-const two = (settings: EngineSettings = {}) =>
-  EngineNode.two(redis.url, { prefix: `test-${++tests}`, presenceGraceMs: 0, ...settings });
+const pairs = Pairs.onOneRedis();
+const two = (settings?: EngineSettings) => pairs.two(settings);
 
 /** The counts that a client was told, oldest first. */
 const counts = (client: Client, channel: string) =>
@@ -117,9 +110,12 @@ describe('A node that has no subscribers of its own', () => {
   it('does no work for the events of channels that only others have subscribers of', async () => {
     const [first, second] = await two();
     const ann = await second.joins('orders');
-    const client = redis.client();
+    const client = pairs.redis.client();
     const subscribers = async () => {
-      const [, count] = (await client.call('PUBSUB', 'NUMSUB', `test-${tests}:{orders}`)) as [string, number];
+      const [, count] = (await client.call('PUBSUB', 'NUMSUB', `${pairs.prefix}:{orders}`)) as [
+        string,
+        number,
+      ];
       return count;
     };
     expect(await subscribers()).toBe(1);
