@@ -7,17 +7,8 @@ import type { DeliveryConfig } from '../ports/socket-config.js';
 import { Circuit } from './circuit.js';
 import { Consignment, Line } from './line.js';
 import { describeOrder, type Order, perform } from './order.js';
+import type { DeliveryListener, RelayDelivery } from './relay-delivery.js';
 import { WaitingRoom } from './waiting-room.js';
-
-/** Told what becomes of what was answered with `queued`. */
-export interface DeliveryListener {
-  /** Its first attempt failed, and it will be tried again. */
-  waits(order: Order, error: Error): void;
-  /** It was accepted for everybody it was for. */
-  arrived(order: Order): void;
-  /** It is lost to those that the error names. `isFirst` unless that was so of others it was for. */
-  lost(order: Order, error: SocketDeliveryError, isFirst: boolean): void;
-}
 
 /** Between two attempts, all of it by chance. */
 const BACKOFF = { generator: fullJitterGenerator, initialDelay: 250, maxDelay: 5_000, exponent: 2 };
@@ -39,7 +30,7 @@ export const CLOSE_MS = 5_000;
  * It counts on its client for what is under way: when a call fails in a way a retry can help, later ones to the same
  * member or channel fail too, instead of overtaking it (`SocketAdapter.isRetried`).
  */
-export class Delivery {
+export class Delivery implements RelayDelivery {
   readonly #config: DeliveryConfig;
   readonly #circuit: Circuit;
   readonly #room: WaitingRoom;
@@ -89,7 +80,7 @@ export class Delivery {
     return this.#retried;
   }
 
-  get health(): DeliveryHealth {
+  health(): DeliveryHealth {
     return { waiting: this.#room.relays, bytes: this.#room.bytes, breaker: this.#circuit.state };
   }
 

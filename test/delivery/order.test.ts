@@ -99,7 +99,7 @@ describe.each([
           for (let rounds = 0; rounds < 20 && delivery.queued > 0; rounds++) await advance(A_WHILE);
           await settled();
 
-          expect(delivery.health).toEqual({ waiting: 0, bytes: 0, breaker: 'closed' });
+          expect(delivery.health()).toEqual({ waiting: 0, bytes: 0, breaker: 'closed' });
           const lateLosses = losses.flatMap(({ lost }) => lost);
           for (const member of MEMBERS) {
             const told = server.told.get(member) ?? [];

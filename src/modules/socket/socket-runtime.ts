@@ -17,7 +17,8 @@ import {
 import { loadAdapter } from '../../adapters/index.js';
 import { createSocketContainer } from '../../adapters/socket-container.js';
 import { DEVELOPMENT_APP, socketConfig } from '../../config/socket-config.js';
-import type { Delivery, DeliveryListener } from '../../delivery/delivery.js';
+import type { Delivery } from '../../delivery/delivery.js';
+import type { DeliveryListener, RelayDelivery } from '../../delivery/relay-delivery.js';
 import { type Clock, CLOCK } from '../../ports/clock.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
@@ -26,7 +27,7 @@ import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js
 /** The border between the two containers: the inside as inversify composed it, started and stopped with the Nest application. */
 @Injectable()
 export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  #delivery: Delivery | undefined;
+  #delivery: RelayDelivery | undefined;
 
   private constructor(
     readonly config: SocketConfig,
@@ -70,7 +71,7 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   /** What tries again for the one who asks first; nothing where each call is made once. It ends with the application. */
-  deliver(listener: DeliveryListener): Delivery | undefined {
+  deliver(listener: DeliveryListener): RelayDelivery | undefined {
     if (this.DeliveryClass === undefined) return undefined;
     const { provider, delivery } = this.config;
     const clock = this.container.get<Clock>(CLOCK);

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ChannelEventSource } from '../../channels/channel-event-source.js';
 import type { ChannelEventName } from '../../ports/channel-events.js';
-import type { Delivery } from '../../delivery/delivery.js';
 import { type Order, perform } from '../../delivery/order.js';
+import type { RelayDelivery } from '../../delivery/relay-delivery.js';
 import { SocketDeliveryError } from '../../ports/errors.js';
 import type { EventName, PayloadOf } from '../../ports/event-map.js';
 import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
@@ -37,7 +37,7 @@ type Rest<E extends EventName> =
 export class SocketService implements OnApplicationShutdown {
   private readonly logger = new Logger(SocketService.name);
   private readonly client: ISocketClient;
-  readonly #delivery: Delivery | undefined;
+  readonly #delivery: RelayDelivery | undefined;
   readonly #listeners: ChannelListeners;
   readonly #afterCommit = new AfterCommit(this.logger);
   #sent = 0;
@@ -190,7 +190,7 @@ export class SocketService implements OnApplicationShutdown {
   /** How the provider is doing, asked now, and what waits for it. Never rejects. */
   async health(): Promise<ProviderHealth> {
     const health = await this.client.health();
-    return this.#delivery === undefined ? health : { ...health, delivery: this.#delivery.health };
+    return this.#delivery === undefined ? health : { ...health, delivery: await this.#delivery.health() };
   }
 
   get #maximumBytes(): number {
