@@ -11,7 +11,7 @@ import type { Leases } from './leases.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
 import type { RedisConnection } from './redis-connection.js';
-import { run, script } from './redis-scripts.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import { type RememberedEvents, storedText } from './remembered-events.js';
 import { REMEMBER_SCRIPT } from './scripts.js';
 

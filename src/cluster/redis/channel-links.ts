@@ -19,7 +19,7 @@ import {
 } from './occupancy-script.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
-import { run, script } from './redis-scripts.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import type { RememberedEvents } from './remembered-events.js';
 import type { WatchedUsers } from './watched-users.js';
 

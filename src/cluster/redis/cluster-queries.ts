@@ -5,7 +5,7 @@ import type { ChannelInfo } from '../../ports/cluster.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
-import { run, script } from './redis-scripts.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import { readStored } from './remembered-events.js';
 import { LOOK_SCRIPT } from './scripts.js';
 

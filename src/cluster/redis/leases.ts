@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { Clock, Timer } from '../../ports/clock.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
-import { run, script } from './redis-scripts.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import { RENEW_SCRIPT, RESIGN_SCRIPT } from './scripts.js';
 
 /** A node that was not heard of for so long is gone. */

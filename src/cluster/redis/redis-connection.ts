@@ -1,7 +1,8 @@
 // The host's tests may replace the global one by one that they move by hand.
 import { setImmediate } from 'node:timers';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from '../../ports/socket-config.js';
+import { access, type ClientOptions, reasonOf, whereabouts } from '../../redis/redis-options.js';
 
 /** Milliseconds until an answer, or a connection, is given up. Redis answers in less than one. */
 export const ANSWER_TIMEOUT_MS = 1_500;
@@ -162,9 +163,6 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
   };
 }
 
-/** ioredis's own overloads do not take its own type. */
-type Options = Omit<RedisOptions, 'replyMapping'>;
-
 const TIMEOUTS = {
   connectTimeout: ANSWER_TIMEOUT_MS,
   commandTimeout: ANSWER_TIMEOUT_MS,
@@ -173,32 +171,11 @@ const TIMEOUTS = {
   disconnectTimeout: 0,
 };
 
-function access({ username, password, isTls }: RedisAddress): Options {
+function standalone(address: RedisAddress): ClientOptions {
   return {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(isTls && { tls: {} }),
-  };
-}
-
-function standalone(address: RedisAddress): Options {
-  const { hosts, database, primary, password, isTls } = address;
-  const [first = { host: 'localhost', port: 6_379 }] = hosts;
-  const where =
-    primary === undefined
-      ? first
-      : {
-          sentinels: [...hosts],
-          name: primary,
-          ...(password !== undefined && { sentinelPassword: password }),
-          ...(isTls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
-          sentinelRetryStrategy: () => null,
-        };
-  return {
-    ...where,
-    ...access(address),
+    ...whereabouts(address),
+    ...(address.primary !== undefined && { sentinelRetryStrategy: () => null }),
     ...TIMEOUTS,
-    db: database,
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResubscribe: false,
@@ -206,13 +183,6 @@ function standalone(address: RedisAddress): Options {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   };
-}
-
-/** Why something failed, without saying where Redis is: by the system's code, or in the server's words. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { code } = error as { code?: unknown };
-  return 'syscall' in error && typeof code === 'string' ? code : error.message;
 }
 
 function asError(reason: unknown): Error {

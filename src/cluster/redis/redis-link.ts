@@ -2,8 +2,9 @@ import pRetry from 'p-retry';
 import { ClusterUnreachableError } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { RedisAddress } from '../../ports/socket-config.js';
-import { preload } from './redis-scripts.js';
-import { connect, type MessageListener, reasonOf, type RedisConnection } from './redis-connection.js';
+import { preload } from '../../redis/redis-scripts.js';
+import { reasonOf } from '../../redis/redis-options.js';
+import { connect, type MessageListener, type RedisConnection } from './redis-connection.js';
 
 /** So much may wait to be answered, in bytes; more of it means that Redis does not keep up. */
 const MAX_UNANSWERED = 64 * 1_024 * 1_024;

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { RedisConnection } from './redis-connection.js';
+import type { Cluster, Redis } from 'ioredis';
+
+/** A connection, whatever stands behind it. */
+interface Connection {
+  readonly client: Redis | Cluster;
+}
 
 /** A script and the name by which Redis remembers it. */
 interface Script {
@@ -17,13 +22,16 @@ export function script(text: string): Script {
 }
 
 /** Tells a server every script, so that no call has to bring its text along. Servers of a Redis Cluster learn as they go. */
-export async function preload({ client, isSharded }: RedisConnection): Promise<void> {
+export async function preload({
+  client,
+  isSharded,
+}: Connection & { readonly isSharded: boolean }): Promise<void> {
   if (!isSharded) await Promise.all(SCRIPTS.map(({ text }) => client.script('LOAD', text)));
 }
 
 /** Runs a script by its name, and by its text where Redis does not know it yet. What it answers is read by the caller. */
 export async function run(
-  { client }: RedisConnection,
+  { client }: Connection,
   { text, sha }: Script,
   keys: readonly string[],
   values: readonly (string | number)[],
