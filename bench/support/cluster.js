@@ -33,6 +33,7 @@ export class Cluster {
       SOCKET_CLUSTER: 'redis',
       SOCKET_REDIS_URL: cluster.redis.url,
       SOCKET_PRESENCE_GRACE_MS: String(GRACE_MS),
+      SOCKET_MAX_MESSAGES_PER_SECOND: '0',
       SOCKET_MAX_SUBSCRIBES_PER_SECOND: '0',
     });
     try {

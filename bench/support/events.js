@@ -1,6 +1,6 @@
 // What all processes agree on.
 
-export const APP = { id: 'bench', key: 'bench-key', secret: 'bench-secret' };
+export const APP = { id: 'bench', key: 'bench-key', secret: 'bench-secret-of-20-characters' };
 /** No frame of the protocol itself begins so, which is how the load generator tells them apart. */
 export const EVENT = 'BENCH_EVENT';
 /** What a frame of an event weighs on a browser's wire. */

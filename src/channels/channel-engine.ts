@@ -24,9 +24,11 @@ import { ChannelEventSource } from './channel-event-source.js';
 import { Channels } from './channels.js';
 import { type ClientEvent, clientEvent } from './client-events.js';
 import type { Connection } from './connection.js';
+import { ConnectionCounters } from './connection-counters.js';
 import { Drain } from './drain.js';
 import { Liveness } from './liveness.js';
-import { Session, type Subscription } from './session.js';
+import { MessageRate } from './message-rate.js';
+import { type Said, Session, type Subscription } from './session.js';
 import { Users } from './users.js';
 import { Watchlists } from './watchlists.js';
 
@@ -38,11 +40,14 @@ import { Watchlists } from './watchlists.js';
  */
 @injectable()
 export class ChannelEngine implements ClusterNode {
+  /** What has happened to connections; whoever brings them counts here too. */
+  readonly counters = new ConnectionCounters();
   readonly #sessions = new Set<Session>();
   readonly #users = new Users();
   readonly #watchlists: Watchlists;
   readonly #channels: Channels;
   readonly #liveness: Liveness;
+  readonly #messageRate: MessageRate;
   readonly #drain: Drain;
   readonly #cluster: Cluster;
 
@@ -59,6 +64,9 @@ export class ChannelEngine implements ClusterNode {
     this.#liveness = new Liveness(clock, config.gateway, this.#sessions, (session, code, reason) => {
       this.#end(session, code, reason, false);
     });
+    this.#messageRate = new MessageRate(clock, config.gateway.limits, (session, reason) => {
+      this.#refuseMessage(session, new ProtocolError(CODES.RATE_EXCEEDED, reason), false);
+    });
     this.#drain = new Drain(clock, config.gateway, this.#sessions, this.#cluster, (session) => {
       this.#sendAway(session);
     });
@@ -72,6 +80,16 @@ export class ChannelEngine implements ClusterNode {
   /** How many channels are occupied on this node, or kept for a member who may come back. */
   get channels(): number {
     return this.#cluster.size;
+  }
+
+  /** How many subscriptions the connections of this node have. */
+  get subscriptions(): number {
+    return this.#channels.subscriptions;
+  }
+
+  /** How many users are signed in on this node. */
+  get users(): number {
+    return this.#users.size;
   }
 
   /** This node's name in its cluster; `undefined` where there is one node only. */
@@ -115,8 +133,9 @@ export class ChannelEngine implements ClusterNode {
 
   /** Takes a new connection in and greets it. */
   open(connection: Connection): Session {
-    const session = new Session(connection, this.clock.now());
+    const session = new Session(connection, this.clock.now(), this.#hear);
     this.#sessions.add(session);
+    this.counters.opened++;
     this.#liveness.watch();
     connection.send(connectionEstablished(connection.id, this.config.gateway.activityTimeoutS));
     return session;
@@ -127,27 +146,39 @@ export class ChannelEngine implements ClusterNode {
     if (session.closed) return;
     session.lastActivity = this.clock.now();
     session.pingedAt = undefined;
-    if (!session.isWaiting) this.#hear(session, text);
-    else {
-      session.inTurn(() => {
-        this.#hear(session, text);
-      });
-    }
+    session.inTurn(text);
   }
 
-  #hear(session: Session, text: string): void {
+  readonly #hear = (session: Session, said: Said): void => {
+    if (this.#messageRate.isOver(session, said)) this.#messageRate.hold(session, said);
+    else if (typeof said === 'string') this.#read(session, said);
+    else this.#refuseMessage(session, said, true);
+  };
+
+  #read(session: Session, text: string): void {
+    let received: ClientFrame | undefined;
     try {
-      this.#handle(session, parseClientFrame(text));
+      received = parseClientFrame(text);
+      this.#handle(session, received);
     } catch (error) {
-      this.#answer(session, error);
+      this.#refuseMessage(session, error, received === undefined);
     }
   }
 
   /** Answers something a client did with `pusher:error`; the connection goes on. */
-  refuse(session: Session, error: unknown): void {
-    session.inTurn(() => {
-      this.#answer(session, error);
-    });
+  refuse(session: Session, error: ProtocolError): void {
+    if (!session.closed) session.inTurn(error);
+  }
+
+  /** Counts what is answered beneath the protocol already: a ping of the WebSocket's own. */
+  pinged(session: Session): void {
+    if (!session.closed && this.#messageRate.isOver(session)) this.#messageRate.hold(session);
+  }
+
+  #refuseMessage(session: Session, error: unknown, isMalformed: boolean): void {
+    const code = error instanceof ProtocolError ? (error.code ?? 'none') : 'internal';
+    this.counters.messagesRefused.add(isMalformed ? 'malformed' : String(code));
+    this.#answer(session, error);
   }
 
   #answer(session: Session, error: unknown): void {
@@ -159,9 +190,13 @@ export class ChannelEngine implements ClusterNode {
     session.connection.send(errorFrame(wireError));
   }
 
-  /** Lets go of a connection that was lost. Presence channels are told after the grace period. */
-  lost(session: Session): void {
-    this.#release(session, false);
+  /**
+   * Lets go of a connection that was lost. Presence channels are told after the grace period.
+   *
+   * @param how as it is counted, where the engine has not ended it itself
+   */
+  lost(session: Session, how = 'client'): void {
+    this.#release(session, false, how);
   }
 
   /**
@@ -277,6 +312,7 @@ export class ChannelEngine implements ClusterNode {
     })?.catch(() => {
       // Who sends client events is told nothing of what becomes of them; the cluster has counted it.
     });
+    this.counters.clientEvents++;
     this.events.emit(event);
   }
 
@@ -301,10 +337,11 @@ export class ChannelEngine implements ClusterNode {
     if (existing !== undefined) throw new ProtocolError(null, `Existing subscription to channel ${name}`);
     this.#limitSubscriptions(session);
     const user = admitToChannel(this.config.app, session, request);
+    this.#limitChannels(name);
     this.#channels.join(session, name, user, () => {
       const { presenceMembers } = this.config.gateway.limits;
       const reason = `The presence channel is full: ${presenceMembers} members are allowed`;
-      this.#answer(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
+      this.#refuseMessage(session, new ProtocolError(CODES.UNAUTHORIZED, reason), false);
     });
     if (channelType(name).access !== 'public') session.isAuthorized = true;
   }
@@ -332,6 +369,17 @@ export class ChannelEngine implements ClusterNode {
     }
   }
 
+  /** What needs a signature is the application's own to allow: strangers' names take no room from it. */
+  #limitChannels(name: string): void {
+    const { channels } = this.config.gateway.limits;
+    if (channels === 0 || this.#cluster.size < channels || this.#cluster.knows(name)) return;
+    if (channelType(name).access !== 'public' || name === this.config.broadcastChannel) return;
+    throw new ProtocolError(
+      CODES.OVER_CAPACITY,
+      `Subscription refused: there are ${channels} channels already`,
+    );
+  }
+
   #signIn(session: Session, received: ClientFrame): void {
     const fields = dataFields(received);
     const userData = textField(fields, 'user_data');
@@ -348,7 +396,7 @@ export class ChannelEngine implements ClusterNode {
       this.#watchlists.watch(session, watchlist, () => {
         if (!isWatchlistCut) return;
         const message = `The watchlist is too long: its first ${LIMITS.watchlist} users are watched`;
-        this.#answer(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message));
+        this.#refuseMessage(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message), false);
       });
     });
   }
@@ -359,13 +407,14 @@ export class ChannelEngine implements ClusterNode {
   }
 
   #end(session: Session, code: number, reason: string, deliberate: boolean): void {
-    this.#release(session, deliberate);
+    this.#release(session, deliberate, String(code));
     session.connection.close(code, reason);
   }
 
-  #release(session: Session, deliberate: boolean): void {
+  #release(session: Session, deliberate: boolean, how: string): void {
     if (session.closed) return;
     session.closed = true;
+    this.counters.closed.add(how);
     this.#sessions.delete(session);
     this.#watchlists.unwatch(session);
     if (session.user !== undefined) this.#users.remove(session, session.user.id);

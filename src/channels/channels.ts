@@ -7,8 +7,14 @@ import type { Session, Subscription } from './session.js';
 /** Every channel with subscriptions on this node, and the moves in and out. Whether a session may join is decided before. */
 export class Channels {
   readonly #channels = new Map<string, Channel>();
+  #subscriptions = 0;
 
   constructor(private readonly cluster: Cluster) {}
+
+  /** How many subscriptions they have together. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
 
   /**
    * Subscribes a session, on presence channels as the given user, and answers it with `subscription_succeeded` once it
@@ -38,6 +44,7 @@ export class Channels {
   /** Unsubscribes a session. A deliberate leave is told at once, another after the grace period. */
   leave(session: Session, { channel, user }: Subscription, isDeliberate: boolean): void {
     session.subscriptions.delete(channel.name);
+    this.#subscriptions--;
     channel.subscribers.delete(session.connection);
     const isGone = channel.exit(user?.id);
     if (channel.subscriptions === 0) this.#channels.delete(channel.name);
@@ -83,6 +90,7 @@ export class Channels {
     const subscription: Subscription = { channel, user };
     // The channel's own text, not the one that came in this frame.
     session.subscriptions.set(channel.name, subscription);
+    this.#subscriptions++;
     channel.enter(user?.id);
     const answered = session.wait();
     this.cluster.join(name, channel.subscriptions, user, (refusal) => {

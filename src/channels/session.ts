@@ -1,4 +1,5 @@
 import type { User } from '../ports/user.js';
+import type { ProtocolError } from '../protocol/codes.js';
 import type { Channel } from './channel.js';
 import type { Connection } from './connection.js';
 import { RateLimit } from './rate-limit.js';
@@ -12,6 +13,9 @@ export interface Subscription {
   /** As whom it is present, on presence channels. */
   readonly user: User | undefined;
 }
+
+/** What a client said, or what is wrong with it where it is no text. */
+export type Said = string | ProtocolError;
 
 /** What the engine remembers of one connection for as long as it is open. */
 export class Session {
@@ -27,10 +31,15 @@ export class Session {
   /** Whether it has proved something: signed in, or joined a channel that needs a signature. */
   isAuthorized = false;
   closed = false;
+  /** How many messages have come since `secondBeganAt`, or since it was opened. */
+  messages = 0;
+  secondBeganAt: number | undefined;
+  /** Whether it said too much, and nothing more is read from it for a moment. */
+  isHeld = false;
   /** How many answers it waits for. */
   #unanswered = 0;
-  /** What it did meanwhile. */
-  #later: (() => void)[] | undefined;
+  /** What it said meanwhile. Nothing is made of it before its turn: it has to take no more memory than it took on the wire. */
+  #later: Said[] | undefined;
   // Most connections do neither, or did so once, long ago.
   #clientEventRate: RateLimit | undefined;
   #subscribeRate: RateLimit | undefined;
@@ -39,6 +48,7 @@ export class Session {
     readonly connection: Connection,
     /** When it was opened, in the clock's milliseconds. */
     readonly openedAt: number,
+    private readonly hear: (session: Session, said: Said) => void,
   ) {
     this.lastActivity = openedAt;
   }
@@ -55,23 +65,21 @@ export class Session {
     return (this.#subscribeRate ??= new RateLimit());
   }
 
-  /** Whether it waits for an answer. */
-  get isWaiting(): boolean {
-    return this.#unanswered > 0;
+  /** Hears something once everything that the client asked for before is answered: at once, unless other nodes are asked. */
+  inTurn(said: Said): void {
+    if (this.#unanswered === 0) this.hear(this, said);
+    else this.#pause().push(said);
   }
 
-  /** Does something once everything that the client asked for before is answered: at once, unless other nodes are asked. */
-  inTurn(handle: () => void): void {
-    if (this.#unanswered === 0) {
-      handle();
-      return;
-    }
-    if (this.#later === undefined) {
-      this.#later = [];
-      // Nothing more is read from it meanwhile, so little can pile up.
-      this.connection.pause?.(true);
-    }
-    this.#later.push(handle);
+  /**
+   * Reads nothing more, and lets what has been read wait, until what is returned is called.
+   *
+   * @param first what is heard then, before all that waits
+   */
+  hold(first?: Said): () => void {
+    const later = this.#pause();
+    if (first !== undefined) later.unshift(first);
+    return this.wait();
   }
 
   /** What the client does from now on has to wait, until what is returned is called. */
@@ -82,13 +90,23 @@ export class Session {
       const later = this.#later;
       if (later === undefined) return;
       while (this.#unanswered === 0 && !this.closed) {
-        const handle = later.shift();
-        if (handle === undefined) break;
-        handle();
+        const said = later.shift();
+        if (said === undefined) break;
+        this.hear(this, said);
       }
-      if (later.length > 0) return;
+      // The last of them may have to wait for an answer of its own.
+      if (later.length > 0 || this.#unanswered > 0) return;
       this.#later = undefined;
       this.connection.pause?.(false);
     };
+  }
+
+  /** Nothing more is read from it, so little can pile up in what is returned. */
+  #pause(): Said[] {
+    if (this.#later === undefined) {
+      this.#later = [];
+      this.connection.pause?.(true);
+    }
+    return this.#later;
   }
 }

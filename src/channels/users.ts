@@ -4,6 +4,11 @@ import type { Session } from './session.js';
 export class Users {
   readonly #sessions = new Map<string, Set<Session>>();
 
+  /** How many users that is. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
   sessionsOf(userId: string): readonly Session[] {
     return [...(this.#sessions.get(userId) ?? [])];
   }

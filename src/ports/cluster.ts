@@ -76,6 +76,8 @@ export interface Cluster {
   readonly node: string | undefined;
   /** How many channels something is kept of on this node: for as long as one is occupied, or somebody may come back. */
   readonly size: number;
+  /** Whether a channel is one of them. */
+  knows(channel: string): boolean;
 
   /** Takes part from now on, as a process that has connections or will have. Resolves when it does, or cannot. */
   attend(): Promise<void>;

@@ -212,3 +212,20 @@ describe('What a message between nodes may carry', () => {
     expect(nodes.map(({ engine }) => engine.statistics?.malformed)).toEqual([0, 0]);
   });
 });
+
+describe('SOCKET_MAX_CHANNELS on two nodes', () => {
+  it('is what each of them knows: one that is full takes no new public channel, and those that it has go on', async () => {
+    const [first, second] = await two({ presenceGraceMs: 0, limits: { channels: 1 } });
+    const there = await first.joins('a');
+    const stranger = first.connects();
+    stranger.subscribes('b');
+    await stranger.joins('a');
+    expect(stranger.frames('pusher:error')).toMatchObject([{ data: { code: 4100 } }]);
+    await second.joins('b');
+    for (const client of [there, stranger]) client.unsubscribes('a');
+    await eventually(SETTLED_MS, () => {
+      expect(first.engine.channels).toBe(0);
+    });
+    await stranger.joins('b');
+  });
+});

@@ -45,7 +45,7 @@ test('every configuration problem is listed at once, and the exit code is 1', as
     NODE_ENV: 'production',
     PORT: 'eighty',
     SOCKET_PROVIDER: 'pusher',
-    SOCKET_APP_SECRET: 'hush-hush',
+    SOCKET_APP_SECRET: 'hush-hush-nobody-may-see-it',
     SOCKET_FAILURE: 'ignore',
     PUSHER_PORT: '99999',
   });

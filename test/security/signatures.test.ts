@@ -228,7 +228,7 @@ describe('Comparing', () => {
   const OWN_CONFIGURATION = new Set([
     'known?.secret === secret',
     'config.app.secret === DEVELOPMENT_APP.secret',
-    "given['SOCKET_APP_SECRET'] === DEVELOPMENT_APP.secret",
+    'secret === DEVELOPMENT_APP.secret',
   ]);
   const EQUALITY = new Set([
     ts.SyntaxKind.EqualsEqualsToken,

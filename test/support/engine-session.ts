@@ -8,10 +8,13 @@ import type { Connection } from '../../src/channels/connection.js';
 import type { Session } from '../../src/channels/session.js';
 import type { SocketSettings } from '../../src/config/settings.js';
 import { socketConfig } from '../../src/config/socket-config.js';
+import { ProtocolError } from '../../src/protocol/codes.js';
 import type { Frame } from '../../src/protocol/frame.js';
 import { channelAuth, userAuth } from './signing.js';
 
 export const APP = { id: '1', key: 'test-key', secret: 'test-secret' };
+
+const BINARY = new ProtocolError(null, 'Binary messages are not supported');
 
 /** A frame as it came over the wire, its data read once: text of JSON becomes what it says. */
 export interface HeardFrame {
@@ -123,6 +126,11 @@ export class EngineClient implements Connection {
   /** Sends a text frame as it is. */
   sends(text: string): void {
     this.engine.receive(this.#session, text);
+  }
+
+  /** Sends what is no text, as the gateway puts it. */
+  sendsBinary(): void {
+    this.engine.refuse(this.#session, BINARY);
   }
 
   /** Sends an event. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayConfig } from '../../ports/socket-config.js';
+import { clientNetwork } from './client-network.js';
 
 /** How long a refused client may take to read why. */
 const ANSWER_WAIT_MS = 1_000;
@@ -23,7 +24,11 @@ export class UpgradeGate {
   #open = 0;
   #isClosed = false;
 
-  constructor(private readonly config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>) {
+  /** @param refused told the HTTP status of every upgrade that may not pass */
+  constructor(
+    private readonly config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>,
+    private readonly refused: (status: string) => void,
+  ) {
     this.#origins = config.allowedOrigins.map(originPattern);
   }
 
@@ -35,6 +40,7 @@ export class UpgradeGate {
   enter(request: IncomingMessage, socket: Duplex): boolean {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
+      this.refused(refusal.status.slice(0, 3));
       answer(socket, refusal);
       return false;
     }
@@ -88,8 +94,9 @@ export class UpgradeGate {
   }
 }
 
+/** What its connections are counted by. */
 function addressOf(request: IncomingMessage): string {
-  return request.socket.remoteAddress ?? '';
+  return clientNetwork(request.socket.remoteAddress ?? '');
 }
 
 /** `https://*.example.com` stands for every host below example.com, at any depth, and not for example.com itself. */

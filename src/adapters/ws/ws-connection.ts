@@ -20,6 +20,7 @@ export class WsConnection implements Connection {
   /** What was sent in this turn and is not written yet. */
   #queue: Batch | undefined;
   #isSealed = false;
+  #isSlow = false;
 
   constructor(
     private readonly socket: WebSocket,
@@ -28,6 +29,11 @@ export class WsConnection implements Connection {
     readonly id: string,
     private readonly outbox: Outbox,
   ) {}
+
+  /** Whether it was closed because its client reads too slowly. */
+  get isSlow(): boolean {
+    return this.#isSlow;
+  }
 
   send(frame: Frame): void {
     if (this.#isSealed) return;
@@ -78,6 +84,7 @@ export class WsConnection implements Connection {
       // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
       this.#queue = undefined;
       this.#isSealed = true;
+      this.#isSlow = true;
       this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
       this.outbox.slowReaders++;
       return false;

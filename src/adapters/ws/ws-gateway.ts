@@ -32,7 +32,9 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
     @inject(HttpApi) private readonly httpApi: HttpApi,
   ) {
-    this.#gate = new UpgradeGate(config.gateway);
+    this.#gate = new UpgradeGate(config.gateway, (status) => {
+      engine.counters.refused.add(status);
+    });
     this.#outbox = new Outbox(config.gateway.limits.bufferedBytes);
   }
 
@@ -106,6 +108,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     client.ignoreErrors();
     const problem = handshakeProblem(this.#target(request) ?? '', this.config.app.key);
     if (problem !== undefined) {
+      this.engine.counters.refused.add(String(problem.code));
       refuse(client, problem);
       return;
     }

@@ -2,7 +2,7 @@ import { ContainerModule } from 'inversify';
 import { ChannelEngine } from '../../channels/channel-engine.js';
 import { CLOCK, systemClock } from '../../ports/clock.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
-import { SERVER_ATTACHMENT, type SocketAdapter } from '../adapter.js';
+import { SERVER_ATTACHMENT, type SocketAdapter, WEBHOOK_COUNTERS } from '../adapter.js';
 import { HttpApi } from './http-api/http-api.js';
 import { DEFAULT_WEBHOOK_LIMITS, WEBHOOK_LIMITS } from './webhooks/webhook-limits.js';
 import { Webhooks } from './webhooks/webhooks.js';
@@ -19,6 +19,7 @@ export const wsAdapter: SocketAdapter = {
     bind(SERVER_ATTACHMENT).toService(WsGateway);
     bind(WEBHOOK_LIMITS).toConstantValue(DEFAULT_WEBHOOK_LIMITS);
     bind(Webhooks).toSelf().inSingletonScope();
+    bind(WEBHOOK_COUNTERS).toService(Webhooks);
     bind(SOCKET_CLIENT).to(WsSocketClient).inSingletonScope();
   }),
   isClustered: true,

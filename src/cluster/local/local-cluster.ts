@@ -46,6 +46,10 @@ export class LocalCluster implements Cluster {
     return this.#channels.size;
   }
 
+  knows(channel: string): boolean {
+    return this.#channels.has(channel);
+  }
+
   async attend(): Promise<void> {
     // There is nobody whose remains would have to be cleared away.
   }

@@ -114,6 +114,10 @@ export class RedisCluster implements Cluster {
     return this.#links.size;
   }
 
+  knows(channel: string): boolean {
+    return this.#links.find(channel) !== undefined;
+  }
+
   get statistics(): ClusterStatistics {
     return this.#bus.statistics;
   }

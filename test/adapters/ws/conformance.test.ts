@@ -193,7 +193,7 @@ describe('A binary message (3.1)', () => {
 
 describe('The frames of one connection (3.2, 3.17)', () => {
   it('are handled strictly in order, whatever each costs (raw)', async () => {
-    const host = await Host.start({ gateway: { limits: { subscribesPerSecond: 0 } } });
+    const host = await Host.start({ gateway: { limits: { messagesPerSecond: 0, subscribesPerSecond: 0 } } });
     const client = host.raw();
     const socketId = await client.greeted();
     const expected: string[] = [];

@@ -273,7 +273,13 @@ async function gone(sockets: readonly Socket[]): Promise<void> {
   await Promise.all(sockets.map(async (socket) => socket.closed || once(socket, 'close')));
 }
 
-const UNLIMITED = { connections: 0, clientEventsPerSecond: 0, subscribesPerSecond: 0, eventBytes: 0 };
+const UNLIMITED = {
+  connections: 0,
+  messagesPerSecond: 0,
+  clientEventsPerSecond: 0,
+  subscribesPerSecond: 0,
+  eventBytes: 0,
+};
 
 describe('The events of one turn', () => {
   it('arrive at everybody, in their order, each once', async () => {

@@ -1,4 +1,4 @@
-import type { Channel, PresenceChannel } from 'pusher-js';
+import type { Channel, Options, PresenceChannel } from 'pusher-js';
 import { Pusher } from '../pusher-browser.js';
 import { channelAuth, userAuth } from '../signing.js';
 import { onTeardown } from '../teardown.js';
@@ -41,10 +41,11 @@ export class Member {
     pusher.signin();
   }
 
-  /** Starts to connect to a node; does not wait for it. */
-  static async open(id: string, node: Listening): Promise<Member> {
+  /** Starts to connect to a node; does not wait for it. The options are those of `pusher-js` that it has besides. */
+  static async open(id: string, node: Listening, options: Partial<Options> = {}): Promise<Member> {
     const line = await Line.to(node);
     const pusher = new Pusher(APP.key, {
+      ...options,
       cluster: 'x',
       wsHost: '127.0.0.1',
       wsPort: line.port,
