@@ -10,10 +10,13 @@ export interface ClientConfig {
   readonly key: string;
   readonly options: {
     readonly cluster: string;
+    readonly forceTLS: boolean;
     readonly channelAuthorization: AuthEndpoint;
     readonly userAuthentication: AuthEndpoint;
   };
   readonly broadcastChannel: string;
+  /** After how many milliseconds to ask again; absent where it will be the same. */
+  readonly recheckMs?: number;
 }
 
 /** @throws Error when the backend does not answer with a configuration a browser can use */

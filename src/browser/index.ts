@@ -1,5 +1,6 @@
 import type { EventName, PayloadOf } from '../ports/event-map.js';
 import { type AuthEndpoint, type ClientConfig, readConfig } from './client-config.js';
+import { follow } from './follow.js';
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
 import { whenReady } from './when-ready.js';
 
@@ -20,7 +21,7 @@ export interface ConnectOptions {
 
 /** A member's connection. */
 export interface SwitchboardSocket<P extends PusherLike> {
-  /** Which provider the backend uses. */
+  /** Which provider this connection is on: the one in force when the backend was asked last. */
   readonly provider: ClientConfig['provider'];
   /** The `pusher-js` client underneath; everything it can do still works. */
   readonly pusher: P;
@@ -35,7 +36,8 @@ export interface SwitchboardSocket<P extends PusherLike> {
 }
 
 /**
- * Connects to whichever provider the backend says, signs in and subscribes to the broadcast channel.
+ * Connects to whichever provider the backend says, signs in and subscribes to the broadcast channel. Where the backend has
+ * two, the connection moves to the other one, with its channels and handlers, when that is in force.
  *
  * @param Pusher the `pusher-js` class, handed in so that this helper brings no second copy
  * @returns once signed in and subscribed; from then on `pusher-js` reconnects by itself
@@ -46,25 +48,29 @@ export async function connect<P extends PusherLike>(
   { url = '', path = '/socket', headers = {} }: ConnectOptions = {},
 ): Promise<SwitchboardSocket<P>> {
   const headersProvider = typeof headers === 'function' ? headers : () => headers;
-  const config = await readConfig(`${url.replace(/\/+$/, '')}${path}/config`, headersProvider());
+  const ask = () => readConfig(`${url.replace(/\/+$/, '')}${path}/config`, headersProvider());
+  const config = await ask();
   const withHeaders = (auth: AuthEndpoint) => ({
     ...auth,
     // The backend names a path on its own origin, which need not be the page's.
     endpoint: URL.canParse(url) ? new URL(auth.endpoint, url).href : auth.endpoint,
     headersProvider,
   });
-  const options = {
-    ...config.options,
-    channelAuthorization: withHeaders(config.options.channelAuthorization),
-    userAuthentication: withHeaders(config.options.userAuthentication),
-  };
+  const optionsOf = ({ options }: ClientConfig) => ({
+    ...options,
+    channelAuthorization: withHeaders(options.channelAuthorization),
+    userAuthentication: withHeaders(options.userAuthentication),
+  });
   // The class was accepted whatever the type of its options; the backend made these for it.
-  const pusher = new Pusher(config.key, options as never);
+  const pusher = new Pusher(config.key, optionsOf(config) as never);
   pusher.signin();
   const broadcasts = pusher.subscribe(config.broadcastChannel);
   await whenReady(pusher, broadcasts, config.broadcastChannel);
+  const where = follow(pusher, config, ask, optionsOf);
   return {
-    provider: config.provider,
+    get provider() {
+      return where().provider;
+    },
     pusher,
     onMember: (event, handler) => listen(pusher.user, event, handler),
     onBroadcast: (event, handler) => listen(broadcasts, event, handler),

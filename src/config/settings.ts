@@ -4,7 +4,9 @@ import type {
   GatewayConfig,
   GatewayLimits,
   HttpApiConfig,
+  Provider,
   PusherConfig,
+  SecondConfig,
   SocketConfig,
   WebhookConfig,
 } from '../ports/socket-config.js';
@@ -15,7 +17,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Settings given in code. Each stands for the environment variable of the same meaning, and wins over it. */
 export interface SocketSettings {
-  readonly provider?: SocketConfig['provider'];
+  /** One, or two of `ws` and `pusher`, the first of them first. */
+  readonly provider?: Provider | readonly [first: Provider, second: Provider];
+  /** What the second of two providers is for. */
+  readonly second?: Partial<Omit<SecondConfig, 'provider'>>;
   readonly app?: AppCredentials;
   /** 32 bytes in base64; enables encrypted channels. */
   readonly encryptionMasterKey?: string;
@@ -42,6 +47,8 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
   const limits = gateway?.limits;
   const variables: Partial<Record<Variable, string | number | boolean | readonly string[]>> = {
     ...defined('SOCKET_PROVIDER', settings.provider),
+    ...defined('SOCKET_SECOND_ROLE', settings.second?.role),
+    ...defined('SOCKET_SECOND_RECHECK_S', settings.second?.recheckS),
     ...defined('SOCKET_APP_ID', app?.id),
     ...defined('SOCKET_APP_KEY', app?.key),
     ...defined('SOCKET_APP_SECRET', app?.secret),
@@ -53,6 +60,8 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('SOCKET_MAX_WAITING_RELAYS', delivery?.waitingRelays),
     ...defined('SOCKET_MAX_WAITING_BYTES', delivery?.waitingBytes),
     ...defined('SOCKET_BREAKER_FAILURES', delivery?.breakerFailures),
+    ...defined('SOCKET_QUEUE_CONCURRENCY', delivery?.queueConcurrency),
+    ...defined('SOCKET_MAX_DEAD_LETTERS', delivery?.deadLetters),
     ...defined('PUSHER_CLUSTER', pusher?.cluster),
     ...defined('PUSHER_HOST', pusher?.host),
     ...defined('PUSHER_PORT', pusher?.port),
@@ -75,7 +84,9 @@ export function settingsAsVariables(settings: SocketSettings): Environment {
     ...defined('SOCKET_ALLOWED_ORIGINS', gateway?.allowedOrigins),
     ...defined('SOCKET_MAX_CONNECTIONS', limits?.connections),
     ...defined('SOCKET_MAX_CONNECTIONS_PER_ADDRESS', limits?.connectionsPerAddress),
+    ...defined('SOCKET_MAX_CHANNELS', limits?.channels),
     ...defined('SOCKET_MAX_CHANNELS_PER_CONNECTION', limits?.channelsPerConnection),
+    ...defined('SOCKET_MAX_MESSAGES_PER_SECOND', limits?.messagesPerSecond),
     ...defined('SOCKET_MAX_SUBSCRIBES_PER_SECOND', limits?.subscribesPerSecond),
     ...defined('SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', limits?.clientEventsPerSecond),
     ...defined('SOCKET_MAX_EVENT_BYTES', limits?.eventBytes),

@@ -1,10 +1,15 @@
 import * as v from 'valibot';
 import { SocketConfigurationError } from '../ports/errors.js';
 import { LIMITS } from '../ports/limits.js';
-import type { AppCredentials, Provider, SocketConfig } from '../ports/socket-config.js';
+import {
+  type AppCredentials,
+  type Provider,
+  SECOND_ROLES,
+  type SocketConfig,
+} from '../ports/socket-config.js';
 import { isPrivateHost } from '../protocol/public-address.js';
 import { type Environment, settingsAsVariables, type SocketSettings } from './settings.js';
-import { SECRET_VARIABLES, type Variable, variables } from './variables.js';
+import { providersOf, SECRET_VARIABLES, type Variable, variables } from './variables.js';
 
 type Values = v.InferOutput<typeof variables>;
 
@@ -14,6 +19,15 @@ export const DEVELOPMENT_APP: AppCredentials = Object.freeze({
   key: 'switchboard-key',
   secret: 'switchboard-secret',
 });
+
+/** As long as hosted Pusher's own. */
+const SECRET_LENGTH = 20;
+
+/** What waits in memory waits for a bad minute, what waits in Redis for an outage of hours. */
+const DELIVERY_DEFAULTS = {
+  direct: { retryDeadlineMs: 30_000, waitingRelays: 10_000, waitingBytes: 16_777_216 },
+  queue: { retryDeadlineMs: 86_400_000, waitingRelays: 1_000_000, waitingBytes: 1_073_741_824 },
+} as const;
 
 /**
  * Turns the environment, with the settings given in code laid over it, into a complete configuration. Empty variables
@@ -46,9 +60,17 @@ export function socketConfig(
 }
 
 function complete(values: Values, gatewayPath: string): SocketConfig {
-  const provider = values.SOCKET_PROVIDER ?? 'ws';
+  const [provider, second] = values.SOCKET_PROVIDER ?? ['ws'];
+  const defaults = DELIVERY_DEFAULTS[values.SOCKET_DELIVERY];
   return {
     provider,
+    ...(second !== undefined && {
+      second: {
+        provider: second,
+        role: values.SOCKET_SECOND_ROLE ?? 'failover',
+        recheckS: values.SOCKET_SECOND_RECHECK_S,
+      },
+    }),
     app: {
       id: values.SOCKET_APP_ID ?? DEVELOPMENT_APP.id,
       key: values.SOCKET_APP_KEY ?? DEVELOPMENT_APP.key,
@@ -62,10 +84,12 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
     failure: values.SOCKET_FAILURE ?? (provider === 'memory' ? 'throw' : 'report'),
     delivery: {
       mode: values.SOCKET_DELIVERY,
-      retryDeadlineMs: values.SOCKET_RETRY_DEADLINE_MS,
-      waitingRelays: values.SOCKET_MAX_WAITING_RELAYS,
-      waitingBytes: values.SOCKET_MAX_WAITING_BYTES,
+      retryDeadlineMs: values.SOCKET_RETRY_DEADLINE_MS ?? defaults.retryDeadlineMs,
+      waitingRelays: values.SOCKET_MAX_WAITING_RELAYS ?? defaults.waitingRelays,
+      waitingBytes: values.SOCKET_MAX_WAITING_BYTES ?? defaults.waitingBytes,
       breakerFailures: values.SOCKET_BREAKER_FAILURES,
+      queueConcurrency: values.SOCKET_QUEUE_CONCURRENCY,
+      deadLetters: values.SOCKET_MAX_DEAD_LETTERS,
     },
     pusher: {
       scheme: values.PUSHER_SCHEME,
@@ -89,7 +113,9 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
       limits: {
         connections: values.SOCKET_MAX_CONNECTIONS,
         connectionsPerAddress: values.SOCKET_MAX_CONNECTIONS_PER_ADDRESS,
+        channels: values.SOCKET_MAX_CHANNELS,
         channelsPerConnection: values.SOCKET_MAX_CHANNELS_PER_CONNECTION,
+        messagesPerSecond: values.SOCKET_MAX_MESSAGES_PER_SECOND,
         subscribesPerSecond: values.SOCKET_MAX_SUBSCRIBES_PER_SECOND,
         clientEventsPerSecond: values.SOCKET_MAX_CLIENT_EVENTS_PER_SECOND,
         eventBytes: values.SOCKET_MAX_EVENT_BYTES,
@@ -121,36 +147,41 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
   const problems: string[] = [];
   const isProduction = given['NODE_ENV'] === 'production';
   const provider = given['SOCKET_PROVIDER'] ?? (isProduction ? undefined : 'ws');
+  const providers = provider === undefined ? undefined : providersOf(provider);
+  const hasPusher = providers?.includes('pusher') === true;
   if (provider === undefined)
     problems.push('SOCKET_PROVIDER: is required in production; one of: ws, pusher, memory');
-  if (provider === 'pusher' || (provider !== 'memory' && isProduction)) {
-    const reason = provider === 'pusher' ? 'by the provider "pusher"' : 'in production';
+  if (hasPusher || (provider !== 'memory' && isProduction)) {
+    const reason = hasPusher ? 'by the provider "pusher"' : 'in production';
     for (const name of ['SOCKET_APP_ID', 'SOCKET_APP_KEY', 'SOCKET_APP_SECRET']) {
       if (given[name] === undefined) problems.push(`${name}: is required ${reason}`);
     }
   }
-  if (
-    isProduction &&
-    provider !== ('memory' satisfies Provider) &&
-    given['SOCKET_APP_SECRET'] === DEVELOPMENT_APP.secret
-  ) {
-    problems.push(
-      'SOCKET_APP_SECRET: the development secret is public knowledge; production needs one of its own',
-    );
+  if (isProduction && provider !== ('memory' satisfies Provider)) {
+    const problem = secretProblem(given['SOCKET_APP_SECRET']);
+    if (problem !== undefined) problems.push(`SOCKET_APP_SECRET: ${problem}`);
   }
+  if (providers !== undefined) problems.push(...secondProblems(given, providers));
   const eventBytes = Number(given['SOCKET_MAX_EVENT_BYTES'] ?? LIMITS.payloadBytes);
-  if (provider === 'pusher' && (eventBytes === 0 || eventBytes > LIMITS.payloadBytes)) {
+  if (hasPusher && (eventBytes === 0 || eventBytes > LIMITS.payloadBytes)) {
     problems.push(
       `SOCKET_MAX_EVENT_BYTES: hosted Pusher takes at most ${LIMITS.payloadBytes}; it is ${eventBytes}`,
     );
   }
-  if (provider === 'pusher' && given['PUSHER_CLUSTER'] === undefined && given['PUSHER_HOST'] === undefined) {
+  if (hasPusher && given['PUSHER_CLUSTER'] === undefined && given['PUSHER_HOST'] === undefined) {
     problems.push(
       'PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server',
     );
   }
   if (given['SOCKET_HTTP_API_PORT'] !== undefined && (given['SOCKET_HTTP_API'] ?? 'false') === 'false') {
     problems.push('SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true');
+  }
+  if (
+    given['SOCKET_DELIVERY'] === 'queue' &&
+    provider !== 'memory' &&
+    given['SOCKET_REDIS_URL'] === undefined
+  ) {
+    problems.push('SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379');
   }
   if (given['SOCKET_CLUSTER'] === 'redis' && given['SOCKET_REDIS_URL'] === undefined) {
     problems.push('SOCKET_REDIS_URL: is required by SOCKET_CLUSTER=redis; like redis://host:6379');
@@ -163,6 +194,31 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
     }
   }
   return problems;
+}
+
+/** What cannot be with two providers, and what needs two. */
+function secondProblems(
+  given: Readonly<Record<string, string | undefined>>,
+  [first, second]: readonly [Provider, Provider?],
+): string[] {
+  const role = given['SOCKET_SECOND_ROLE'];
+  if (second === undefined) {
+    return SECOND_ROLES.some((known) => known === role)
+      ? [`SOCKET_SECOND_ROLE: has no effect with one provider; SOCKET_PROVIDER is "${first}"`]
+      : [];
+  }
+  return (role ?? 'failover') === 'failover' && Number(given['SOCKET_BREAKER_FAILURES']) === 0
+    ? ['SOCKET_BREAKER_FAILURES: must not be 0 where a second provider takes over, which is when it opens']
+    : [];
+}
+
+/** Every member sees signatures of texts it knows, and has time: only the secret's length stands against guessing it. */
+function secretProblem(secret: string | undefined): string | undefined {
+  if (secret === DEVELOPMENT_APP.secret) {
+    return 'the development secret is public knowledge; production needs one of its own';
+  }
+  if (secret === undefined || secret.length >= SECRET_LENGTH) return undefined;
+  return `must be at least ${SECRET_LENGTH} characters in production; it is ${secret.length} characters`;
 }
 
 /** The hosts of the URLs in a list, as far as they are any. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
-import { CLUSTERS, DELIVERIES, PROVIDERS } from '../ports/socket-config.js';
+import { CLUSTERS, DELIVERIES, type Provider, PROVIDERS, SECOND_ROLES } from '../ports/socket-config.js';
 import { redisAddress } from './redis-address.js';
 
 const integer = (minimum: number, maximum: number) => {
@@ -105,21 +105,42 @@ const redisUrl = readBy(
     'redis-sentinel://one:26379,two:26379/0#primary; what is special in a password has to be percent-encoded',
 );
 
+/** Reads `SOCKET_PROVIDER`: one provider, or two that can stand beside each other; `undefined` where it is neither. */
+export function providersOf(text: string): readonly [first: Provider, second?: Provider] | undefined {
+  const [first, second, ...more] = text
+    .split(',')
+    .map((name) => PROVIDERS.find((known) => known === name.trim()));
+  if (first === undefined || more.length > 0) return undefined;
+  if (!text.includes(',')) return [first];
+  // The fake is not a place that anything could be moved to.
+  const canBeTwo = second !== undefined && second !== first && first !== 'memory' && second !== 'memory';
+  return canBeTwo ? [first, second] : undefined;
+}
+
+const providers = readBy(
+  providersOf,
+  `must be one of: ${PROVIDERS.join(', ')}; or two of ws and pusher, the first of them first, like pusher,ws`,
+);
+
 /** Every variable of the library, its shape and its default. The order is the README's. */
 export const variables = v.object({
   NODE_ENV: v.optional(v.string()),
-  SOCKET_PROVIDER: v.optional(oneOf(PROVIDERS)),
+  SOCKET_PROVIDER: v.optional(providers),
+  SOCKET_SECOND_ROLE: v.optional(oneOf(SECOND_ROLES)),
+  SOCKET_SECOND_RECHECK_S: v.optional(integer(1, 86_400), '30'),
   SOCKET_APP_ID: v.optional(urlSafe),
   SOCKET_APP_KEY: v.optional(urlSafe),
   SOCKET_APP_SECRET: v.optional(v.string()),
   SOCKET_ENCRYPTION_MASTER_KEY: v.optional(masterKey),
   SOCKET_BROADCAST_CHANNEL: v.optional(broadcastChannel, 'broadcast'),
   SOCKET_FAILURE: v.optional(oneOf(['report', 'throw'])),
-  SOCKET_DELIVERY: v.optional(v.picklist(DELIVERIES, 'must be direct; queue is not available yet'), 'direct'),
-  SOCKET_RETRY_DEADLINE_MS: v.optional(integer(0, 3_600_000), '30000'),
-  SOCKET_MAX_WAITING_RELAYS: v.optional(limit, '10000'),
-  SOCKET_MAX_WAITING_BYTES: v.optional(limit, '16777216'),
+  SOCKET_DELIVERY: v.optional(oneOf(DELIVERIES), 'direct'),
+  SOCKET_RETRY_DEADLINE_MS: v.optional(integer(0, 604_800_000)),
+  SOCKET_MAX_WAITING_RELAYS: v.optional(limit),
+  SOCKET_MAX_WAITING_BYTES: v.optional(limit),
   SOCKET_BREAKER_FAILURES: v.optional(integer(0, 1_000_000), '5'),
+  SOCKET_QUEUE_CONCURRENCY: v.optional(integer(0, 10_000), '64'),
+  SOCKET_MAX_DEAD_LETTERS: v.optional(limit, '10000'),
   PUSHER_CLUSTER: v.optional(matching(/^[A-Za-z0-9-]+$/, 'must be a cluster name like eu or mt1')),
   PUSHER_HOST: v.optional(hostname),
   PUSHER_PORT: v.optional(port),
@@ -142,7 +163,9 @@ export const variables = v.object({
   SOCKET_ALLOWED_ORIGINS: v.optional(origins, ''),
   SOCKET_MAX_CONNECTIONS: v.optional(limit, '100000'),
   SOCKET_MAX_CONNECTIONS_PER_ADDRESS: v.optional(limit, '0'),
+  SOCKET_MAX_CHANNELS: v.optional(limit, '1000000'),
   SOCKET_MAX_CHANNELS_PER_CONNECTION: v.optional(limit, '500'),
+  SOCKET_MAX_MESSAGES_PER_SECOND: v.optional(limit, '1000'),
   SOCKET_MAX_SUBSCRIBES_PER_SECOND: v.optional(limit, '500'),
   SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: v.optional(limit, '10'),
   SOCKET_MAX_EVENT_BYTES: v.optional(limit, '10240'),

@@ -7,7 +7,7 @@ import { problemsOf } from '../support/config-problems.js';
 const problems = (environment: Environment, settings?: SocketSettings) =>
   problemsOf(() => socketConfig(environment, settings));
 const named = (lines: readonly string[]) => lines.map((line) => line.split(':')[0]);
-const OWN = { SOCKET_APP_ID: '1', SOCKET_APP_KEY: 'own-key', SOCKET_APP_SECRET: 'own-secret' };
+const OWN = { SOCKET_APP_ID: '1', SOCKET_APP_KEY: 'own-key', SOCKET_APP_SECRET: '20-characters-secret' };
 
 describe('in production', () => {
   const NODE_ENV = 'production';
@@ -47,10 +47,23 @@ describe('in production', () => {
     ]);
   });
 
+  test.each(['ws', 'pusher'])('a secret that members could guess at home is refused on %s', (provider) => {
+    const rest = { NODE_ENV, SOCKET_PROVIDER: provider, PUSHER_CLUSTER: 'eu', ...OWN };
+    expect(problems({ ...rest, SOCKET_APP_SECRET: '19-character-secret' })).toEqual([
+      'SOCKET_APP_SECRET: must be at least 20 characters in production; it is 19 characters',
+    ]);
+    expect(problems(rest)).toEqual([]);
+  });
+
+  test('a short secret is nobody’s problem where nothing is signed with it, or nobody is a stranger', () => {
+    expect(problems({ NODE_ENV, SOCKET_PROVIDER: 'memory', SOCKET_APP_SECRET: 'short' })).toEqual([]);
+    expect(problems({ ...OWN, SOCKET_APP_SECRET: 'short' })).toEqual([]);
+  });
+
   test('a provider with credentials of its own is all it takes', () => {
     expect(socketConfig({ NODE_ENV, SOCKET_PROVIDER: 'ws', ...OWN })).toMatchObject({
       provider: 'ws',
-      app: { id: '1', key: 'own-key', secret: 'own-secret' },
+      app: { id: '1', key: 'own-key', secret: '20-characters-secret' },
     });
   });
 
@@ -78,6 +91,13 @@ describe("a secret's value", () => {
         settings,
       );
     expect(named(problemsOf(read))).toContain('SOCKET_APP_ID');
+    expect(everythingAbout(read)).not.toContain('hunter2');
+  });
+
+  test('never appears in the error when it is too short', () => {
+    const read = () =>
+      socketConfig({ ...OWN, NODE_ENV: 'production', SOCKET_PROVIDER: 'ws', SOCKET_APP_SECRET: 'hunter2' });
+    expect(named(problemsOf(read))).toEqual(['SOCKET_APP_SECRET']);
     expect(everythingAbout(read)).not.toContain('hunter2');
   });
 
@@ -149,6 +169,8 @@ describe('settings in code', () => {
   test('win over the environment, every one of them', () => {
     const environment = {
       SOCKET_PROVIDER: 'ws',
+      SOCKET_SECOND_ROLE: 'mirror',
+      SOCKET_SECOND_RECHECK_S: '1',
       ...OWN,
       SOCKET_BROADCAST_CHANNEL: 'from-the-environment',
       SOCKET_FAILURE: 'report',
@@ -157,6 +179,8 @@ describe('settings in code', () => {
       SOCKET_MAX_WAITING_RELAYS: '1',
       SOCKET_MAX_WAITING_BYTES: '1',
       SOCKET_BREAKER_FAILURES: '1',
+      SOCKET_QUEUE_CONCURRENCY: '1',
+      SOCKET_MAX_DEAD_LETTERS: '1',
       PUSHER_CLUSTER: 'us2',
       PUSHER_HOST: 'environment.example.com',
       PUSHER_PORT: '1',
@@ -180,7 +204,9 @@ describe('settings in code', () => {
       SOCKET_ALLOWED_ORIGINS: 'https://environment.example.com',
       SOCKET_MAX_CONNECTIONS: '1',
       SOCKET_MAX_CONNECTIONS_PER_ADDRESS: '1',
+      SOCKET_MAX_CHANNELS: '1',
       SOCKET_MAX_CHANNELS_PER_CONNECTION: '1',
+      SOCKET_MAX_MESSAGES_PER_SECOND: '1',
       SOCKET_MAX_SUBSCRIBES_PER_SECOND: '1',
       SOCKET_MAX_CLIENT_EVENTS_PER_SECOND: '1',
       SOCKET_MAX_EVENT_BYTES: '1',
@@ -198,16 +224,19 @@ describe('settings in code', () => {
     );
     const encryptionMasterKey = Buffer.alloc(32, 'c');
     const settings = {
-      provider: 'pusher',
+      provider: ['pusher', 'ws'],
+      second: { role: 'failover', recheckS: 2 },
       app: { id: 'code', key: 'code-key', secret: 'code-secret' },
       broadcastChannel: 'private-code',
       failure: 'throw',
       delivery: {
-        mode: 'direct',
+        mode: 'queue',
         retryDeadlineMs: 2,
         waitingRelays: 2,
         waitingBytes: 2,
-        breakerFailures: 0,
+        breakerFailures: 3,
+        queueConcurrency: 2,
+        deadLetters: 2,
       },
       pusher: {
         cluster: 'eu',
@@ -230,7 +259,9 @@ describe('settings in code', () => {
         limits: {
           connections: 2,
           connectionsPerAddress: 2,
+          channels: 2,
           channelsPerConnection: 2,
+          messagesPerSecond: 2,
           subscribesPerSecond: 2,
           clientEventsPerSecond: 2,
           eventBytes: 2,
@@ -249,6 +280,8 @@ describe('settings in code', () => {
     const config = socketConfig(environment, given);
     expect(config).toEqual({
       ...settings,
+      provider: 'pusher',
+      second: { provider: 'ws', ...settings.second },
       encryptionMasterKey,
       gateway: { path: '', ...settings.gateway },
       redis: { prefix: 'code', address: redisAddress(settings.redis.url) },

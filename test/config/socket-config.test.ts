@@ -139,6 +139,29 @@ describe('a cluster over Redis', () => {
   });
 });
 
+describe('a queue', () => {
+  test('needs to be told where Redis is, except for the fake, which has none', () => {
+    const missing = 'SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379';
+    expect(problems({ SOCKET_DELIVERY: 'queue' })).toEqual([missing]);
+    expect(problems({ SOCKET_DELIVERY: 'queue', SOCKET_REDIS_URL: 'redis://localhost' })).toEqual([]);
+    expect(problems({ SOCKET_DELIVERY: 'queue', SOCKET_PROVIDER: 'memory' })).toEqual([]);
+  });
+
+  test('holds more than memory does, and for longer, unless it is told otherwise', () => {
+    const environment = { SOCKET_DELIVERY: 'queue', SOCKET_REDIS_URL: 'redis://localhost' };
+    expect(socketConfig(environment).delivery).toEqual({
+      mode: 'queue',
+      retryDeadlineMs: 86_400_000,
+      waitingRelays: 1_000_000,
+      waitingBytes: 1_073_741_824,
+      breakerFailures: 5,
+      queueConcurrency: 64,
+      deadLetters: 10_000,
+    });
+    expect(socketConfig({ ...environment, SOCKET_MAX_WAITING_RELAYS: '7' }).delivery.waitingRelays).toBe(7);
+  });
+});
+
 describe('a webhook target that is this machine or in its network', () => {
   test.each([
     ['http://127.0.0.1/hook', '127.0.0.1'],

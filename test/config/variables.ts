@@ -54,6 +54,14 @@ const yesOrNo = {
   allowed: /one of: true, false/,
 } as const;
 
+const TWO_PROVIDERS = {
+  SOCKET_PROVIDER: 'pusher,ws',
+  SOCKET_APP_ID: '1',
+  SOCKET_APP_KEY: 'k',
+  SOCKET_APP_SECRET: 's',
+  PUSHER_CLUSTER: 'eu',
+};
+
 /** The two secrets, `SOCKET_APP_SECRET` and `SOCKET_ENCRYPTION_MASTER_KEY`, are tested on their own. */
 export const VARIABLES: readonly VariableRow[] = [
   {
@@ -64,8 +72,39 @@ export const VARIABLES: readonly VariableRow[] = [
       ['ws', 'ws'],
       ['memory', 'memory'],
     ],
-    bad: ['socket-io', 'WS', 'ws,pusher'],
-    allowed: /one of: ws, pusher, memory/,
+    bad: [
+      'socket-io',
+      'WS',
+      'ws,ws',
+      'ws,memory',
+      'memory,pusher',
+      'ws,',
+      ',ws',
+      'ws,pusher,memory',
+      'ws pusher',
+    ],
+    allowed: /one of: ws, pusher, memory; or two of ws and pusher/,
+  },
+  {
+    variable: 'SOCKET_SECOND_ROLE',
+    read: ({ second }) => second?.role,
+    byDefault: undefined,
+    alongside: TWO_PROVIDERS,
+    good: [
+      ['failover', 'failover'],
+      ['mirror', 'mirror'],
+    ],
+    bad: ['both', 'Mirror'],
+    allowed: /one of: failover, mirror/,
+  },
+  {
+    variable: 'SOCKET_SECOND_RECHECK_S',
+    read: ({ second }) => second?.recheckS,
+    // Its default is of no use to one provider.
+    byDefault: undefined,
+    alongside: TWO_PROVIDERS,
+    good: [['5', 5]],
+    ...seconds,
   },
   {
     variable: 'SOCKET_APP_ID',
@@ -106,9 +145,13 @@ export const VARIABLES: readonly VariableRow[] = [
     variable: 'SOCKET_DELIVERY',
     read: ({ delivery }) => delivery.mode,
     byDefault: 'direct',
-    good: [['direct', 'direct']],
-    bad: ['queue', 'Direct', 'true'],
-    allowed: /must be direct; queue is not available yet/,
+    good: [
+      ['direct', 'direct'],
+      ['queue', 'queue'],
+    ],
+    bad: ['Direct', 'true', 'bullmq'],
+    alongside: { SOCKET_REDIS_URL: 'redis://localhost' },
+    allowed: /one of: direct, queue/,
   },
   ...(
     [
@@ -116,6 +159,8 @@ export const VARIABLES: readonly VariableRow[] = [
       ['SOCKET_MAX_WAITING_RELAYS', 'waitingRelays', 10_000],
       ['SOCKET_MAX_WAITING_BYTES', 'waitingBytes', 16_777_216],
       ['SOCKET_BREAKER_FAILURES', 'breakerFailures', 5],
+      ['SOCKET_QUEUE_CONCURRENCY', 'queueConcurrency', 64],
+      ['SOCKET_MAX_DEAD_LETTERS', 'deadLetters', 10_000],
     ] as const
   ).map(([variable, name, byDefault]): VariableRow => ({
     variable,
@@ -262,7 +307,9 @@ export const VARIABLES: readonly VariableRow[] = [
     [
       ['SOCKET_MAX_CONNECTIONS', 'connections', 100_000],
       ['SOCKET_MAX_CONNECTIONS_PER_ADDRESS', 'connectionsPerAddress', 0],
+      ['SOCKET_MAX_CHANNELS', 'channels', 1_000_000],
       ['SOCKET_MAX_CHANNELS_PER_CONNECTION', 'channelsPerConnection', 500],
+      ['SOCKET_MAX_MESSAGES_PER_SECOND', 'messagesPerSecond', 1_000],
       ['SOCKET_MAX_SUBSCRIBES_PER_SECOND', 'subscribesPerSecond', 500],
       ['SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', 'clientEventsPerSecond', 10],
       ['SOCKET_MAX_EVENT_BYTES', 'eventBytes', 10_240],

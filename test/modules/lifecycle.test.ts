@@ -24,6 +24,14 @@ const PROVIDERS: readonly [string, SocketModuleOptions][] = [
   ['ws', { provider: 'ws' }],
   ['memory', { provider: 'memory' }],
   [
+    'pusher and ws',
+    {
+      provider: ['pusher', 'ws'],
+      app: { id: '1', key: 'k', secret: 's' },
+      pusher: { host: '127.0.0.1', port: 1 },
+    },
+  ],
+  [
     'pusher',
     { provider: 'pusher', app: { id: '1', key: 'k', secret: 's' }, pusher: { host: '127.0.0.1', port: 1 } },
   ],

@@ -1,0 +1,59 @@
+import type { ProviderHealth } from '../ports/socket-client.js';
+import type { Provider } from '../ports/socket-config.js';
+import { Copies, type Side } from './copies.js';
+import { type Order, perform } from './order.js';
+import { TwoProviders, type TwoProvidersParts } from './two-providers.js';
+
+/**
+ * Two providers that both get everything, for a migration: a browser hears the same on either. What becomes of a call is
+ * what the first made of it, and nobody waits for the second. How often the two differed is counted.
+ */
+export class Mirror extends TwoProviders {
+  readonly #copies: Copies;
+  #divergence = 0;
+
+  constructor(parts: TwoProvidersParts) {
+    super(parts);
+    this.#copies = new Copies(parts.second, parts.clock, parts.logger);
+  }
+
+  get inForce(): Provider {
+    return this.first.provider;
+  }
+
+  get counts(): { readonly missed: number; readonly divergence: number } {
+    return { missed: this.#copies.missed, divergence: this.#divergence };
+  }
+
+  async health(): Promise<ProviderHealth> {
+    const { first, second, isDraining } = await this.bothHealths();
+    return {
+      ...first,
+      ...(isDraining && { status: 'down', reason: 'draining' }),
+      second: {
+        ...second,
+        provider: this.second.provider,
+        role: 'mirror',
+        ...this.counts,
+      },
+    };
+  }
+
+  protected async carry(order: Order): Promise<void> {
+    const outcome = perform(this.first.client, order);
+    const copied = this.#copies.send(order);
+    let isTaken = false;
+    try {
+      await outcome;
+      isTaken = true;
+    } finally {
+      void copied.then((isCopied) => {
+        if (isCopied !== isTaken) this.#divergence++;
+      });
+    }
+  }
+
+  protected whoKnows(): readonly [Side, Side] {
+    return [this.first, this.second];
+  }
+}
