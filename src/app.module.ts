@@ -1,7 +1,9 @@
 import { type DynamicModule, Module, StandardSchemaValidationPipe } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { type Environment, SocketModule } from 'nestjs-switchboard';
-import { HealthController } from './modules/health/health.controller.js';
+import { Registry } from 'prom-client';
+import { HealthModule } from './modules/health/health.module.js';
+import { MetricsModule } from './modules/health/metrics.module.js';
 import { MembersModule } from './modules/members/members.module.js';
 import { SessionsModule } from './modules/sessions/sessions.module.js';
 import { Sessions } from './modules/sessions/sessions.js';
@@ -17,13 +19,18 @@ export class AppModule {
         // Without a secret of its own it runs in development, where every secret is public.
         SessionsModule.forRoot(env['SOCKET_APP_SECRET'] ?? 'development'),
         SocketModule.forRootAsync({
-          inject: [Sessions],
-          useFactory: (sessions: Sessions) => ({ env, identify: (request) => sessions.identify(request) }),
+          imports: [MetricsModule],
+          inject: [Sessions, Registry],
+          useFactory: (sessions: Sessions, metrics: Registry) => ({
+            env,
+            metrics,
+            identify: (request) => sessions.identify(request),
+          }),
         }),
         MembersModule,
         PageModule,
+        HealthModule,
       ],
-      controllers: [HealthController],
       providers: [{ provide: APP_PIPE, useClass: StandardSchemaValidationPipe }],
     };
   }

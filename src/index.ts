@@ -19,7 +19,10 @@ export {
   type DeliveryHealth,
   type ISocketClient,
   type ProviderHealth,
+  type QueueHealth,
   type RelayOptions,
+  type SendOptions,
+  type SecondHealth,
   SOCKET_CLIENT,
 } from './ports/socket-client.js';
 export type {
@@ -35,6 +38,8 @@ export type {
   PusherConfig,
   RedisAddress,
   RedisConfig,
+  SecondConfig,
+  SecondRole,
   SocketConfig,
   WebhookConfig,
 } from './ports/socket-config.js';
@@ -47,11 +52,13 @@ export { createSocketContainer } from './adapters/socket-container.js';
 export { AuthorizeChannel } from './modules/socket/authorize-channel.decorator.js';
 export type { ChannelListener } from './modules/socket/channel-listeners.js';
 export type { Receipt } from './modules/socket/receipt.js';
+export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
 export type { ClientConfig } from './modules/socket/socket.controller.js';
 export { SocketModule } from './modules/socket/socket.module.js';
 export type {
   HttpRequest,
   LostRelay,
+  MetricsRegistry,
   SocketModuleAsyncOptions,
   SocketModuleOptions,
   SocketModulePaths,

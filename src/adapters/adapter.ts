@@ -57,3 +57,16 @@ export interface ServerAttachment {
 
 /** The inversify token of {@link ServerAttachment}. */
 export const SERVER_ATTACHMENT = Symbol.for('nestjs-switchboard.ServerAttachment');
+
+/** Bound by adapters that post webhooks. */
+export interface WebhookCounters {
+  /** One for each URL. `waiting` is now, the others since the process started. */
+  readonly statistics: readonly {
+    readonly waiting: number;
+    readonly delivered: number;
+    readonly lost: number;
+  }[];
+}
+
+/** The inversify token of {@link WebhookCounters}. */
+export const WEBHOOK_COUNTERS = Symbol.for('nestjs-switchboard.WebhookCounters');

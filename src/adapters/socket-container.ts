@@ -1,7 +1,7 @@
 import { Container } from 'inversify';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
 import { loadCluster } from '../cluster/index.js';
-import { LOGGER, type SocketLogger } from '../ports/logger.js';
+import { LOGGER, oneLineLogger, type SocketLogger } from '../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
 import type { SocketAdapter } from './adapter.js';
 
@@ -18,7 +18,7 @@ export async function createSocketContainer(
 ): Promise<Container> {
   const container = new Container();
   container.bind(SOCKET_CONFIG).toConstantValue(config);
-  container.bind(LOGGER).toConstantValue(logger);
+  container.bind(LOGGER).toConstantValue(oneLineLogger(logger));
   container.bind(ChannelEventSource).toSelf().inSingletonScope();
   if (adapter.isClustered) await container.load(await loadCluster(config.cluster));
   await container.load(adapter.module);

@@ -4,6 +4,7 @@ export type SocketErrorCode =
   | 'INVALID_CHANNEL_NAME'
   | 'INVALID_EVENT_NAME'
   | 'INVALID_SOCKET_ID'
+  | 'INVALID_DELAY'
   | 'PAYLOAD_NOT_JSON'
   | 'PAYLOAD_TOO_LARGE'
   | 'PROVIDER_UNAVAILABLE'
@@ -98,7 +99,7 @@ export class SocketConfigurationError extends SocketError {
   }
 }
 
-/** The chosen provider, or the cluster `redis`, needs an npm package that is not installed. The message has the command that installs it. */
+/** The chosen provider, the cluster `redis` or an option needs an npm package that is not installed. The message has the command that installs it. */
 export class MissingPackageError extends SocketError {
   readonly code = 'MISSING_PACKAGE';
   readonly retryable = false;
@@ -107,7 +108,7 @@ export class MissingPackageError extends SocketError {
     readonly provider: string,
     readonly packages: readonly string[],
     options?: ErrorOptions,
-    kind: 'provider' | 'cluster' = 'provider',
+    kind: 'provider' | 'cluster' | 'delivery' | 'option' = 'provider',
   ) {
     super(
       `The ${kind} "${provider}" needs ${packages.map((name) => `"${name}"`).join(', ')}, which cannot be loaded. ` +

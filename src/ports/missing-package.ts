@@ -8,7 +8,7 @@ export function missingPackage(
   neededBy: string,
   packages: readonly string[],
   cause: unknown,
-  kind?: 'provider' | 'cluster',
+  kind?: 'provider' | 'cluster' | 'delivery' | 'option',
 ): unknown {
   const isOneMissing = packages.some((name) => isAbout(cause, name));
   return isOneMissing ? new MissingPackageError(neededBy, packages, { cause }, kind) : cause;

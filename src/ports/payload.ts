@@ -36,6 +36,11 @@ export class Payload {
     return new Payload(json);
   }
 
+  /** A payload that was read before, by its JSON text. */
+  static read(json: string | undefined): Payload {
+    return new Payload(json);
+  }
+
   /** The size that limits are checked against: bytes of UTF-8. */
   get bytes(): number {
     return this.json === undefined ? 0 : Buffer.byteLength(this.json);

@@ -1,4 +1,5 @@
 import type { ClusterStatistics } from './cluster.js';
+import type { Provider, SecondRole } from './socket-config.js';
 
 /** What one relay may say besides its payload. */
 export interface RelayOptions {
@@ -6,10 +7,20 @@ export interface RelayOptions {
   readonly exceptSocketId?: string;
 }
 
+/** What one call of `SocketService` may say besides its payload. */
+export interface SendOptions extends RelayOptions {
+  /**
+   * Milliseconds until it is sent, up to 2,147,483,647 (24 days). With `SOCKET_DELIVERY=queue` it waits in Redis; otherwise in this
+   * process's memory, and is lost with it. @default 0
+   */
+  readonly relayAfter?: number;
+}
+
 /** How a provider is doing. */
 export interface ProviderHealth {
   /**
-   * `degraded`: this process serves its own connections, and cannot reach the other nodes. `down`: it cannot relay, or it
+   * `degraded`: this process serves its own connections, and cannot reach the other nodes; or the second of two providers
+   * has taken over. `down`: it cannot relay, or it
    * is going away and wants no more connections; `reason` says `draining` while it still relays to those there are.
    */
   readonly status: 'up' | 'degraded' | 'down';
@@ -23,6 +34,20 @@ export interface ProviderHealth {
   readonly reason?: string;
   /** What waits to be tried again; absent where nothing is. Told by `SocketService`, which does it. */
   readonly delivery?: DeliveryHealth;
+  /** The second provider; absent where there is one only. The other fields are about the first. */
+  readonly second?: SecondHealth;
+}
+
+/** How a second provider is doing, and what stands before the two. */
+export interface SecondHealth extends Omit<ProviderHealth, 'delivery' | 'second'> {
+  readonly provider: Provider;
+  readonly role: SecondRole;
+  /** Calls that it was to get as well, without anybody waiting for it, and did not take since the process started. */
+  readonly missed: number;
+  /** As a `mirror`: calls that one of the two took, and the other did not. */
+  readonly divergence?: number;
+  /** As a `failover`: whether the first is asked (`closed`) or this one is, and one relay at a time finds out (`open`). */
+  readonly breaker?: DeliveryHealth['breaker'];
 }
 
 /** What waits for a provider that failed. */
@@ -33,6 +58,20 @@ export interface DeliveryHealth {
   readonly bytes: number;
   /** `open`: the provider keeps failing, and is left alone but for one relay at a time that finds out, `half-open`. */
   readonly breaker: 'closed' | 'open' | 'half-open';
+  /** What the queue holds besides; absent where there is none, or it cannot be reached. */
+  readonly queue?: QueueHealth;
+  /** Why it cannot be said what waits, without secrets. */
+  readonly problem?: string;
+}
+
+/** What a queue holds besides what waits now. */
+export interface QueueHealth {
+  /** Jobs that wait for their time: members and channels to be tried again, and relays that were asked for later. */
+  readonly later: number;
+  /** Relays that failed for good, and are kept to be looked at. */
+  readonly dead: number;
+  /** For how many milliseconds a member or a channel has had something waiting, at the most. */
+  readonly oldestMs: number;
 }
 
 /**

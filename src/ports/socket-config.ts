@@ -5,6 +5,19 @@ export const PROVIDERS = ['ws', 'pusher', 'memory'] as const;
 /** One of {@link PROVIDERS}. */
 export type Provider = (typeof PROVIDERS)[number];
 
+/** What a second provider does: it gets everything too (`mirror`), or takes over while the first one fails (`failover`). */
+export const SECOND_ROLES = ['failover', 'mirror'] as const;
+/** One of {@link SECOND_ROLES}. */
+export type SecondRole = (typeof SECOND_ROLES)[number];
+
+/** A second provider beside the first. */
+export interface SecondConfig {
+  readonly provider: Provider;
+  readonly role: SecondRole;
+  /** Seconds after which a page with the browser helper asks again which provider is in force. */
+  readonly recheckS: number;
+}
+
 /** The application's credentials, the same for `ws` and `pusher`. */
 export interface AppCredentials {
   readonly id: string;
@@ -54,10 +67,20 @@ export interface GatewayConfig {
 export interface GatewayLimits {
   /** Open connections of this process; beyond it, HTTP 503 before the upgrade. */
   readonly connections: number;
-  /** Open connections from one network address. Off by default: behind a proxy every client has the proxy's address. */
+  /**
+   * Open connections from one network address, of IPv6 from one /64. Off by default: behind a proxy every client has the
+   * proxy's address.
+   */
   readonly connectionsPerAddress: number;
+  /** Channels of this process; beyond it nobody makes up a new public one. */
+  readonly channels: number;
   /** Subscriptions of one connection. */
   readonly channelsPerConnection: number;
+  /**
+   * Messages of any kind from one connection in a second, a long one counted once for each KiB; beyond it nothing more is
+   * read until the second is over.
+   */
+  readonly messagesPerSecond: number;
   /** Subscribe messages of one connection in any second. */
   readonly subscribesPerSecond: number;
   /** Client events of one connection in any second. */
@@ -118,8 +141,8 @@ export interface RedisConfig {
 /** What a relay's failure does: `report` resolves with a failed receipt, `throw` rejects. */
 export type FailurePolicy = 'report' | 'throw';
 
-/** How relays are delivered: tried at once, and again from memory (`direct`). */
-export const DELIVERIES = ['direct'] as const;
+/** How relays are delivered: tried at once, and again from memory (`direct`), or by way of a queue in Redis (`queue`). */
+export const DELIVERIES = ['direct', 'queue'] as const;
 /** One of {@link DELIVERIES}. */
 export type DeliveryMode = (typeof DELIVERIES)[number];
 
@@ -134,11 +157,18 @@ export interface DeliveryConfig {
   readonly waitingBytes: number;
   /** Failures in a row after which the provider is left alone for a while; 0 never leaves it alone. */
   readonly breakerFailures: number;
+  /** In the mode `queue`: members and channels that this process serves at a time; 0 hands in only. */
+  readonly queueConcurrency: number;
+  /** In the mode `queue`: what failed for good and is kept to be looked at. The oldest go first. 0 keeps any number. */
+  readonly deadLetters: number;
 }
 
 /** The whole configuration, complete and checked. */
 export interface SocketConfig {
+  /** The provider, or the first of two. */
   readonly provider: Provider;
+  /** Absent where there is one provider. */
+  readonly second?: SecondConfig;
   readonly app: AppCredentials;
   /** 32 bytes; enables end-to-end encrypted channels. Never leaves the backend. */
   readonly encryptionMasterKey?: Buffer;

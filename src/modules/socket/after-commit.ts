@@ -1,12 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Logger } from '@nestjs/common';
+import type { RelayCall, RelayJournal } from './relay-journal.js';
+import type { SocketLog } from './socket-log.js';
 
 /** One call of `SocketService` that was checked and not sent. */
-export interface HeldCall {
-  /** The message id. */
-  readonly id: string;
-  /** The event's name; for a disconnect there is none. */
-  readonly event: string | undefined;
+export interface HeldCall extends RelayCall {
   /** Sends it now. What it rejects with is logged: nobody is left who could be told. */
   send(): Promise<unknown>;
 }
@@ -26,7 +23,10 @@ interface Scope {
 export class AfterCommit {
   readonly #scopes = new AsyncLocalStorage<Scope>();
 
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: SocketLog,
+    private readonly journal: RelayJournal,
+  ) {}
 
   /** Runs a transaction: resolves or rejects as `work` does, after which what was made in it is sent or forgotten. */
   async run<T>(work: () => Promise<T>): Promise<T> {
@@ -66,10 +66,7 @@ export class AfterCommit {
         scope.held.push({ scope, call });
         return 'queued';
       case 'rolled back':
-        // Something began in the transaction and outlived it, which is more likely a forgotten `await` than meant.
-        this.logger.warn(
-          `Relay ${call.id} (${call.event ?? 'disconnect'}) was not sent: it was made after its transaction had been rolled back`,
-        );
+        this.journal.dropped(call);
         return 'dropped';
     }
   }
@@ -88,7 +85,7 @@ export class AfterCommit {
 
   #send(call: HeldCall): void {
     call.send().catch((error: unknown) => {
-      this.logger.error(`Relay ${call.id} failed after the commit: ${String(error)}`);
+      this.logger.error(`Relay ${call.id} failed after the commit: ${String(error)}`, { id: call.id });
     });
   }
 }

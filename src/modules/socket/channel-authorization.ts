@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type {
@@ -16,6 +16,7 @@ import { channelSecret, encryptionProblem } from '../../protocol/encryption.js';
 import { channelStringToSign, sign, userStringToSign } from '../../protocol/signatures.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from './channel-pattern.js';
+import { SocketLog } from './socket-log.js';
 import { SocketRuntime } from './socket-runtime.js';
 
 interface Registration {
@@ -26,7 +27,7 @@ interface Registration {
 /** Who may join what, and the signatures that prove it to the gateway or to hosted Pusher. */
 @Injectable()
 export class ChannelAuthorization implements OnModuleInit {
-  private readonly logger = new Logger('SocketModule');
+  private readonly logger = new SocketLog();
   #registrations: readonly Registration[] | undefined;
 
   constructor(

@@ -1,16 +1,25 @@
-import type { ChannelEventSource } from '../../channels/channel-event-source.js';
-import type { ChannelEvent, ChannelEventName, ChannelEvents } from '../../ports/channel-events.js';
+import type {
+  ChannelEvent,
+  ChannelEventListener,
+  ChannelEventName,
+  ChannelEvents,
+} from '../../ports/channel-events.js';
 import type { SocketLogger } from '../../ports/logger.js';
 
 /** Hears one kind of channel event. It may be async; nobody waits for it. */
 export type ChannelListener<N extends ChannelEventName> = (event: ChannelEvents[N]) => unknown;
+
+/** Where channel events come from. The function that is returned stops it. */
+export interface ChannelEventFeed {
+  listen(listener: ChannelEventListener): () => void;
+}
 
 /** The application's listeners to channel events. */
 export class ChannelListeners {
   readonly #releases = new Set<() => void>();
 
   constructor(
-    private readonly source: ChannelEventSource,
+    private readonly source: ChannelEventFeed,
     private readonly logger: SocketLogger,
   ) {}
 

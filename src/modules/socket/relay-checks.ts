@@ -1,11 +1,14 @@
 import { inspect } from 'node:util';
 import { SocketUsageError } from '../../ports/errors.js';
 import { Payload } from '../../ports/payload.js';
-import type { RelayOptions } from '../../ports/socket-client.js';
+import type { SendOptions } from '../../ports/socket-client.js';
 import { channelNameProblem, channelType, memberIdProblem } from '../../protocol/channel-name.js';
 import { encryptedBytes, encryptionProblem } from '../../protocol/encryption.js';
 import { eventNameProblem } from '../../protocol/event-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
+
+/** What a timer can count. */
+const MAXIMUM_DELAY_MS = 2 ** 31 - 1;
 
 // What is wrong with a call is the same on every provider, so it is found here, once, before any of them.
 
@@ -29,12 +32,12 @@ export function checkChannel(name: string, hasMasterKey: boolean): void {
 
 /**
  * @returns the payload, read once
- * @throws SocketUsageError for the event's name, the payload or the socket id to leave out
+ * @throws SocketUsageError for the event's name, the payload, the socket id to leave out or the delay
  */
 export function checkRelay(
   event: unknown,
   payload: unknown,
-  options: RelayOptions | undefined,
+  options: SendOptions | undefined,
   maximumBytes: number,
 ): Payload {
   const problem = eventNameProblem(event);
@@ -47,9 +50,19 @@ export function checkRelay(
       `Invalid exceptSocketId ${shown(except)}: it must look like "123.456"`,
     );
   }
+  checkDelay(options?.relayAfter);
   const read = Payload.of(payload);
   checkSize(read.bytes, 'as JSON', event, maximumBytes);
   return read;
+}
+
+function checkDelay(milliseconds: number | undefined): void {
+  if (milliseconds === undefined) return;
+  if (Number.isSafeInteger(milliseconds) && milliseconds >= 0 && milliseconds <= MAXIMUM_DELAY_MS) return;
+  throw new SocketUsageError(
+    'INVALID_DELAY',
+    `Invalid relayAfter ${shown(milliseconds)}: it must be a whole number of milliseconds from 0 to ${MAXIMUM_DELAY_MS}`,
+  );
 }
 
 /** @throws SocketUsageError `PAYLOAD_TOO_LARGE`; what is encrypted counts as what it becomes */

@@ -18,6 +18,15 @@ export interface LostRelay {
   readonly error: SocketDeliveryError;
 }
 
+/**
+ * A `Registry` of `prom-client`, as far as this package has to know it: who does not use it needs no `prom-client` to compile.
+ */
+export interface MetricsRegistry {
+  registerMetric(metric: never): void;
+  getSingleMetric(name: string): unknown;
+  removeSingleMetric(name: string): void;
+}
+
 /** What the host application tells `SocketModule`. Settings given here win over the environment. */
 export interface SocketModuleOptions extends SocketSettings {
   /**
@@ -30,6 +39,12 @@ export interface SocketModuleOptions extends SocketSettings {
    * those that were answered with `queued`. What it throws is logged.
    */
   onRelayError?(lost: LostRelay): void;
+  /**
+   * The application's own `Registry` of `prom-client`, which gets the metrics of this module until the application is closed.
+   * Modules that are given the same one share the metrics, which then are sums. Without it nothing is counted for it, and
+   * `prom-client` is not loaded.
+   */
+  readonly metrics?: MetricsRegistry;
   /** Where the variables of the README's table are read. @default process.env */
   readonly env?: Environment;
 }

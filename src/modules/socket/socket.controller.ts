@@ -7,7 +7,6 @@ import {
   Header,
   HttpCode,
   Inject,
-  Logger,
   Post,
   Req,
   type Type,
@@ -19,6 +18,7 @@ import type { Provider } from '../../ports/socket-config.js';
 import { channelNameProblem } from '../../protocol/channel-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
 import { ChannelAuthorization } from './channel-authorization.js';
+import { SocketLog } from './socket-log.js';
 import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from './socket-runtime.js';
 
@@ -37,6 +37,8 @@ export interface ClientConfig {
     readonly userAuthentication: AuthEndpoint;
   };
   readonly broadcastChannel: string;
+  /** After how many milliseconds to ask again, for it may be another one then; absent where there is one provider only. */
+  readonly recheckMs?: number;
 }
 
 /** What Express and Fastify both have, next to the raw request. */
@@ -51,7 +53,7 @@ interface FrameworkRequest extends HttpRequest {
 export function createSocketController(path: string): Type<unknown> {
   @Controller(path)
   class SocketController {
-    private readonly logger = new Logger('SocketModule');
+    private readonly logger = new SocketLog();
 
     constructor(
       private readonly runtime: SocketRuntime,
@@ -68,7 +70,7 @@ export function createSocketController(path: string): Type<unknown> {
     @Get('config')
     @Header('Cache-Control', 'no-store')
     config(@Req() request: FrameworkRequest): ClientConfig {
-      const { provider, app, broadcastChannel } = this.runtime.config;
+      const { app, broadcastChannel, second } = this.runtime.config;
       const host = `http://${request.host ?? request.headers.host ?? ''}`;
       if (!URL.canParse(host)) throw new BadRequestException('Host: it is not a host name');
       const url = new URL(host);
@@ -82,7 +84,7 @@ export function createSocketController(path: string): Type<unknown> {
         .replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?]*/i, '')
         .replace(/\/config\/?(?:\?.*)?$/, '');
       return {
-        provider,
+        provider: this.runtime.provider,
         key: app.key,
         options: {
           ...this.runtime.clientOptions(origin),
@@ -90,6 +92,7 @@ export function createSocketController(path: string): Type<unknown> {
           userAuthentication: { endpoint: `${base}/user-auth`, transport: 'ajax' },
         },
         broadcastChannel,
+        ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
       };
     }
 

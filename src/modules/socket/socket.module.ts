@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module, type Provider } from '@nestjs/commo
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { ChannelAuthorization } from './channel-authorization.js';
+import { RELAY_METRICS, type RelayMetrics } from './relay-journal.js';
 import {
   PROVIDER_OVERRIDE,
   SOCKET_OPTIONS,
@@ -10,6 +11,7 @@ import {
   type SocketModulePaths,
 } from './socket-options.js';
 import { SocketRuntime } from './socket-runtime.js';
+import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { createSocketController } from './socket.controller.js';
 import { SocketService } from './socket.service.js';
 
@@ -41,6 +43,16 @@ export class SocketModule {
   }
 }
 
+/** Loads nothing where nobody wants to know. */
+async function loadMetrics(
+  { metrics }: SocketModuleOptions,
+  runtime: SocketRuntime,
+): Promise<RelayMetrics | undefined> {
+  if (metrics === undefined) return undefined;
+  const { startMetrics } = await import('./metrics/start-metrics.js');
+  return startMetrics(metrics, runtime);
+}
+
 function assemble(
   { path = 'socket', gatewayPath = '' }: SocketModulePaths,
   imports: NonNullable<DynamicModule['imports']>,
@@ -67,10 +79,16 @@ function assemble(
           override?: 'memory',
         ) => SocketRuntime.create(socketOptions, { path, gatewayPath }, host, application, override),
       },
+      {
+        provide: RELAY_METRICS,
+        inject: [SOCKET_OPTIONS, SocketRuntime],
+        useFactory: loadMetrics,
+      },
       { provide: SOCKET_CLIENT, inject: [SocketRuntime], useFactory: ({ client }: SocketRuntime) => client },
       ChannelAuthorization,
       SocketService,
+      SocketHealthIndicator,
     ],
-    exports: [SocketService, SOCKET_CLIENT, ChannelAuthorization, SocketRuntime],
+    exports: [SocketService, SocketHealthIndicator, SOCKET_CLIENT, ChannelAuthorization, SocketRuntime],
   };
 }

@@ -1,17 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { ChannelEventSource } from '../../channels/channel-event-source.js';
+import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
 import type { ChannelEventName } from '../../ports/channel-events.js';
-import { type Order, perform } from '../../delivery/order.js';
+import { describeOrder, type Order, perform } from '../../delivery/order.js';
+import { Postponed } from '../../delivery/postponed.js';
 import type { RelayDelivery } from '../../delivery/relay-delivery.js';
-import { SocketDeliveryError } from '../../ports/errors.js';
+import { SocketDeliveryError, SocketUnavailableError } from '../../ports/errors.js';
 import type { EventName, PayloadOf } from '../../ports/event-map.js';
-import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/socket-client.js';
+import type { ISocketClient, ProviderHealth, SendOptions } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
 import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import type { Receipt } from './receipt.js';
+import {
+  RELAY_METRICS,
+  type RelayCall,
+  RelayJournal,
+  type RelayKind,
+  type RelayMetrics,
+} from './relay-journal.js';
 import { checkChannel, checkEncryptedSize, checkMemberId, checkRelay } from './relay-checks.js';
+import { SocketLog } from './socket-log.js';
 import { type LostRelay, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from './socket-runtime.js';
 
@@ -21,8 +29,8 @@ import { SocketRuntime } from './socket-runtime.js';
  */
 type Rest<E extends EventName> =
   undefined extends PayloadOf<E>
-    ? [payload?: PayloadOf<E>, options?: RelayOptions]
-    : [payload: PayloadOf<E>, options?: RelayOptions];
+    ? [payload?: PayloadOf<E>, options?: SendOptions]
+    : [payload: PayloadOf<E>, options?: SendOptions];
 
 /**
  * What business code injects. It checks every call once, on every provider alike, gives each relay its message id, and
@@ -35,42 +43,54 @@ type Rest<E extends EventName> =
  */
 @Injectable()
 export class SocketService implements OnApplicationShutdown {
-  private readonly logger = new Logger(SocketService.name);
+  private readonly logger = new SocketLog(SocketService.name);
   private readonly client: ISocketClient;
   readonly #delivery: RelayDelivery | undefined;
+  readonly #postponed: Postponed;
   readonly #listeners: ChannelListeners;
-  readonly #afterCommit = new AfterCommit(this.logger);
+  readonly #journal: RelayJournal;
+  readonly #afterCommit: AfterCommit;
   #sent = 0;
   #failed = 0;
 
   constructor(
     private readonly runtime: SocketRuntime,
     @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
+    @Optional() @Inject(RELAY_METRICS) private readonly metrics?: RelayMetrics,
   ) {
     this.client = runtime.client;
+    this.#journal = new RelayJournal(this.logger, () => runtime.provider, metrics);
+    this.#afterCommit = new AfterCommit(this.logger, this.#journal);
     this.#delivery = runtime.deliver({
-      waits: ({ id, event }, { message }) => {
-        this.logger.warn(`Relay ${id} (${event ?? 'disconnect'}) waits to be tried again: ${message}`);
+      waits: (order, error, progress) => {
+        this.#journal.waits(order, error, progress);
       },
-      arrived: () => {
+      arrived: (order, progress) => {
         this.#sent++;
+        this.#journal.arrived(order, progress);
       },
-      lost: ({ id, event }, error, isFirst) => {
-        if (isFirst) this.#failed++;
-        this.#report({ id, event, error });
+      lost: (order, error, isFirst, progress) => {
+        if (isFirst) this.#countFailed(order);
+        this.#journal.lost(order, error, progress);
+        this.#tell({ id: order.id, event: order.event, error });
       },
     });
-    this.#listeners = new ChannelListeners(runtime.container.get(ChannelEventSource), this.logger);
+    const { clock, config } = runtime;
+    this.#postponed = new Postponed(clock, config.delivery, (order) => {
+      const { kind, event, id } = order;
+      void this.#attempt(kind, event, () => () => this.#carry(order), id);
+    });
+    this.#listeners = new ChannelListeners(runtime.channelEvents, this.logger);
   }
 
-  /** The provider in force. */
+  /** The provider in force: of two, the one that browsers should be on now. */
   get provider(): Provider {
-    return this.runtime.config.provider;
+    return this.runtime.provider;
   }
 
   /**
    * How many calls the provider accepted and how many it did not, be it for one of many members, since the process started;
-   * how many wait to be tried again now; and how many attempts were made after a first one.
+   * how many wait in this process now, for their time or to be tried again; and how many attempts were made after a first one.
    */
   get relays(): {
     readonly sent: number;
@@ -79,7 +99,7 @@ export class SocketService implements OnApplicationShutdown {
     readonly retried: number;
   } {
     const { queued = 0, retried = 0 } = this.#delivery ?? {};
-    return { sent: this.#sent, failed: this.#failed, queued, retried };
+    return { sent: this.#sent, failed: this.#failed, queued: queued + this.#postponed.size, retried };
   }
 
   /** Sends an event to one member, wherever and however often that member is connected. */
@@ -88,7 +108,7 @@ export class SocketService implements OnApplicationShutdown {
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    return this.#attempt(event, () => {
+    return this.#attempt('member', event, () => {
       checkMemberId(memberId);
       const checked = checkRelay(event, payload, options, this.#maximumBytes);
       return (id) => this.#carry({ id, kind: 'member', to: [memberId], event, payload: checked, options });
@@ -101,7 +121,7 @@ export class SocketService implements OnApplicationShutdown {
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    return this.#attempt(event, () => {
+    return this.#attempt('members', event, () => {
       memberIds.forEach(checkMemberId);
       const checked = checkRelay(event, payload, options, this.#maximumBytes);
       const to = [...memberIds];
@@ -115,7 +135,7 @@ export class SocketService implements OnApplicationShutdown {
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    return this.#attempt(event, () => {
+    return this.#attempt('channel', event, () => {
       checkChannel(channel, this.runtime.config.encryptionMasterKey !== undefined);
       const checked = checkRelay(event, payload, options, this.#maximumBytes);
       checkEncryptedSize(channel, checked, event, this.#maximumBytes);
@@ -125,7 +145,7 @@ export class SocketService implements OnApplicationShutdown {
 
   /** Sends an event to everybody on the broadcast channel. */
   broadcast<E extends EventName>(event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
-    return this.#attempt(event, () => {
+    return this.#attempt('broadcast', event, () => {
       const checked = checkRelay(event, payload, options, this.#maximumBytes);
       const to = [this.runtime.config.broadcastChannel];
       return (id) => this.#carry({ id, kind: 'broadcast', to, event, payload: checked, options });
@@ -134,7 +154,7 @@ export class SocketService implements OnApplicationShutdown {
 
   /** Ends every signed-in connection of a member, whose client then stops trying. It may sign in again if `identify` lets it. */
   disconnectMember(memberId: string): Promise<Receipt> {
-    return this.#attempt(undefined, () => {
+    return this.#attempt('disconnect', undefined, () => {
       checkMemberId(memberId);
       return (id) => this.#carry({ id, kind: 'disconnect', to: [memberId] });
     });
@@ -184,13 +204,26 @@ export class SocketService implements OnApplicationShutdown {
 
   /** Once everything is closed, so that what happens on the way out is still told. */
   onApplicationShutdown(): void {
+    for (const order of this.#postponed.close()) {
+      const error = this.#unsent(order, 'the application ends before its time');
+      this.#countFailed(order);
+      this.#journal.lost(order, error);
+      this.#tell({ id: order.id, event: order.event, error });
+    }
     this.#listeners.release();
+    this.metrics?.release();
   }
 
   /** How the provider is doing, asked now, and what waits for it. Never rejects. */
   async health(): Promise<ProviderHealth> {
     const health = await this.client.health();
-    return this.#delivery === undefined ? health : { ...health, delivery: await this.#delivery.health() };
+    if (this.#delivery === undefined) return health;
+    const delivery = await this.#delivery.health();
+    const { problem } = delivery;
+    // What can be relayed cannot be handed in.
+    if (problem !== undefined && health.status === 'up')
+      return { ...health, status: 'degraded', reason: problem, delivery };
+    return { ...health, delivery };
   }
 
   get #maximumBytes(): number {
@@ -204,41 +237,71 @@ export class SocketService implements OnApplicationShutdown {
    * its caller cannot be reached any more
    */
   async #attempt(
+    kind: RelayKind,
     event: string | undefined,
     check: () => (id: string) => Promise<unknown>,
     heldAs?: string,
   ): Promise<Receipt> {
-    const id = heldAs ?? randomUUID();
+    const call = { id: heldAs ?? randomUUID(), kind, event };
+    const { id } = call;
+    const calledAt = performance.now();
     try {
       const send = check();
       if (heldAs === undefined && this.#afterCommit.isEntered) {
-        const held = this.#afterCommit.take({ id, event, send: () => this.#attempt(event, () => send, id) });
+        const later = () => this.#attempt(kind, event, () => send, id);
+        const held = this.#afterCommit.take({ ...call, send: later });
         if (held !== undefined) return { id, status: held };
       }
-      if ((await send(id)) === 'queued') return { id, status: 'queued' };
+      if ((await send(id)) === 'queued') {
+        this.#journal.queued(call);
+        return { id, status: 'queued' };
+      }
       this.#sent++;
+      this.#journal.sent(call, performance.now() - calledAt);
       return { id, status: 'sent' };
     } catch (error) {
-      if (error instanceof SocketDeliveryError) this.#failed++;
+      if (error instanceof SocketDeliveryError) this.#countFailed(call);
       if (!this.#isReported(error, heldAs !== undefined)) throw error;
-      this.#report({ id, event, error });
+      this.#journal.lost(call, error, { attempts: 1, milliseconds: performance.now() - calledAt });
+      this.#tell({ id, event, error });
       return { id, status: 'failed', error };
     }
   }
 
-  /** Resolves with `queued` where it will be tried again, and with anything else where the provider has accepted it. */
-  #carry(order: Order): Promise<unknown> {
+  /** Resolves with `queued` where it will be sent later or tried again, and with anything else where the provider has accepted it. */
+  #carry(order: Order & { readonly options?: SendOptions | undefined }): Promise<unknown> {
+    const delayMs = order.options?.relayAfter ?? 0;
+    if (delayMs > 0) return this.#postpone(order, delayMs);
     return this.#delivery === undefined ? perform(this.client, order) : this.#delivery.send(order);
+  }
+
+  #postpone(asked: Order, delayMs: number): Promise<'sent' | 'queued'> {
+    const { exceptSocketId } = asked.options ?? {};
+    const order = { ...asked, options: exceptSocketId === undefined ? undefined : { exceptSocketId } };
+    if (this.#delivery?.takesDelays === true) return this.#delivery.send({ ...order, delayMs });
+    const refusal = this.#postponed.hold(order, delayMs);
+    if (refusal === undefined) return Promise.resolve('queued');
+    return Promise.reject(this.#unsent(order, refusal));
+  }
+
+  #unsent(order: Order, reason: string): SocketUnavailableError {
+    const { provider } = this;
+    const message = `The provider "${provider}" did not get ${describeOrder(order)} to ${order.to.join()}: ${reason}`;
+    return new SocketUnavailableError(message, { provider, lost: order.to });
   }
 
   #isReported(error: unknown, always = false): error is SocketDeliveryError {
     return error instanceof SocketDeliveryError && (always || this.runtime.config.failure === 'report');
   }
 
-  #report(lost: LostRelay): void {
-    this.logger.error(`Relay ${lost.id} (${lost.event ?? 'disconnect'}) was lost: ${lost.error.message}`);
+  #countFailed(call: RelayCall): void {
+    this.#failed++;
+    this.#journal.failed(call);
+  }
+
+  #tell(lost: LostRelay): void {
     const failed = (error: unknown) => {
-      this.logger.error(`onRelayError failed for relay ${lost.id}: ${String(error)}`);
+      this.logger.error(`onRelayError failed for relay ${lost.id}: ${String(error)}`, { id: lost.id });
     };
     try {
       // It may be async, although its type does not ask for it.

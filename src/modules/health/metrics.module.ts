@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { Registry } from 'prom-client';
+import { MetricsController } from './metrics.controller.js';
+
+/** The application's metrics: one registry, for whoever has something to count. */
+@Module({
+  controllers: [MetricsController],
+  providers: [{ provide: Registry, useFactory: () => new Registry() }],
+  exports: [Registry],
+})
+export class MetricsModule {}

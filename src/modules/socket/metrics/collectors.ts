@@ -1,0 +1,151 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { SocketConfigurationError } from '../../../ports/errors.js';
+import type { RelayKind, RelayMetrics, RelayOutcome } from '../relay-journal.js';
+import type { MetricsRegistry } from '../socket-options.js';
+import type { SocketRuntime } from '../socket-runtime.js';
+import {
+  type DurationMetric,
+  QUEUED_DURATION,
+  READ_METRICS,
+  type ReadMetric,
+  RELAY_DURATION,
+  RELAYS,
+  type Sample,
+} from './catalogue.js';
+import { MetricSource } from './metric-source.js';
+
+type Labels = Record<string, string>;
+
+const KINDS: readonly RelayKind[] = ['member', 'members', 'channel', 'broadcast', 'disconnect'];
+const OUTCOMES: readonly RelayOutcome[] = ['sent', 'queued', 'failed', 'dropped'];
+
+const perRegistry = new WeakMap<MetricsRegistry, Collectors>();
+
+/**
+ * The metrics of this package in one registry. Modules that are given the same one share them: what they count is added
+ * up. The last that is released takes them out.
+ */
+export class Collectors {
+  readonly #sources = new Set<MetricSource>();
+  readonly #names: readonly string[];
+  readonly #relays: Counter;
+  readonly #durations: Readonly<Record<'sent' | 'queued', Histogram>>;
+
+  /**
+   * The one that a registry has, or gets now.
+   *
+   * @throws SocketConfigurationError when the registry has other metrics by these names
+   */
+  static in(registry: MetricsRegistry): Collectors {
+    const collectors = perRegistry.get(registry) ?? new Collectors(registry);
+    perRegistry.set(registry, collectors);
+    return collectors;
+  }
+
+  private constructor(private readonly registry: MetricsRegistry) {
+    const definitions = [...READ_METRICS, RELAYS, RELAY_DURATION, QUEUED_DURATION];
+    this.#names = definitions.map(({ name }) => name);
+    const taken = this.#names.find((name) => registry.getSingleMetric(name) !== undefined);
+    if (taken !== undefined) {
+      throw new SocketConfigurationError([`metrics: the registry has another metric "${taken}" already`]);
+    }
+    // It is one, and our own types only do not say so.
+    const registers = [registry as unknown as Registry];
+    for (const metric of READ_METRICS) this.#register(metric, registers);
+    const { name, help } = RELAYS;
+    this.#relays = new Counter({ name, help, labelNames: labelNames(RELAYS), registers });
+    const histogram = (metric: DurationMetric) =>
+      new Histogram({
+        name: metric.name,
+        help: metric.help,
+        labelNames: labelNames(metric),
+        buckets: [...metric.buckets],
+        registers,
+      });
+    this.#durations = { sent: histogram(RELAY_DURATION), queued: histogram(QUEUED_DURATION) };
+  }
+
+  /** Counts one more module in, until it is released. */
+  add(runtime: SocketRuntime): RelayMetrics {
+    const sources = MetricSource.of(runtime);
+    for (const source of sources) this.#add(source);
+    return {
+      count: (kind, outcome) => {
+        this.#relays.inc({ provider: runtime.provider, kind, outcome });
+      },
+      took: (kind, outcome, milliseconds) => {
+        this.#durations[outcome].observe({ provider: runtime.provider, kind }, milliseconds / 1_000);
+      },
+      release: () => {
+        if (this.#remove(sources) && this.#sources.size === 0) this.#unregister();
+      },
+    };
+  }
+
+  #add(source: MetricSource): void {
+    const { provider } = source;
+    this.#sources.add(source);
+    // From 0 on, so that the first of each is an increase.
+    for (const kind of KINDS)
+      for (const outcome of OUTCOMES) this.#relays.inc({ provider, kind, outcome }, 0);
+  }
+
+  /** @returns whether they were there */
+  #remove(sources: readonly MetricSource[]): boolean {
+    return sources.filter((source) => this.#sources.delete(source)).length > 0;
+  }
+
+  #register(metric: ReadMetric, registers: Registry[]): void {
+    const options = { name: metric.name, help: metric.help, labelNames: labelNames(metric), registers };
+    const sums = () => this.#read(metric);
+    if (metric.type === 'gauge') {
+      new Gauge({
+        ...options,
+        async collect() {
+          const samples = await sums();
+          this.reset();
+          for (const { labels, value } of samples) this.set(labels, value);
+        },
+      });
+    } else {
+      new Counter({
+        ...options,
+        async collect() {
+          const samples = await sums();
+          this.reset();
+          for (const { labels, value } of samples) this.inc(labels, value);
+        },
+      });
+    }
+  }
+
+  /** What all modules say, one sample for the same labels. */
+  async #read(metric: ReadMetric): Promise<Iterable<{ labels: Labels; value: number }>> {
+    const samples = await Promise.all(
+      [...this.#sources].map(async (source): Promise<Sample[]> => {
+        const { provider } = source;
+        return (await metric.read(source)).map(({ labels, value }) => ({
+          labels: { provider, ...labels },
+          value,
+        }));
+      }),
+    );
+    const sums = new Map<string, { labels: Labels; value: number }>();
+    for (const { labels = {}, value } of samples.flat()) {
+      const key = JSON.stringify(labels);
+      const sum = sums.get(key);
+      if (sum === undefined) sums.set(key, { labels: { ...labels }, value });
+      else sum.value = metric.together === 'largest' ? Math.max(sum.value, value) : sum.value + value;
+    }
+    return sums.values();
+  }
+
+  #unregister(): void {
+    for (const name of this.#names) this.registry.removeSingleMetric(name);
+    perRegistry.delete(this.registry);
+  }
+}
+
+function labelNames({ labels = [] }: { readonly labels?: readonly string[] }): string[] {
+  return ['provider', ...labels];
+}

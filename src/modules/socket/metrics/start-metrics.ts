@@ -1,0 +1,19 @@
+import { missingPackage } from '../../../ports/missing-package.js';
+import type { RelayMetrics } from '../relay-journal.js';
+import type { MetricsRegistry } from '../socket-options.js';
+import type { SocketRuntime } from '../socket-runtime.js';
+
+/**
+ * Loads `prom-client`, and puts a module's metrics into a registry.
+ *
+ * @throws MissingPackageError when it is not installed
+ * @throws SocketConfigurationError when the registry has other metrics by these names
+ */
+export async function startMetrics(registry: MetricsRegistry, runtime: SocketRuntime): Promise<RelayMetrics> {
+  try {
+    const { Collectors } = await import('./collectors.js');
+    return Collectors.in(registry).add(runtime);
+  } catch (cause) {
+    throw missingPackage('metrics', ['prom-client'], cause, 'option');
+  }
+}
