@@ -36,7 +36,7 @@ module.exports = {
       name: 'cluster-imports-protocol-and-ports-only',
       severity: 'error',
       from: { path: '^src/cluster/' },
-      to: { path: '^src/', pathNot: '^src/(cluster|protocol|ports)/' },
+      to: { path: '^src/', pathNot: '^src/(cluster|redis|protocol|ports)/' },
     },
     {
       name: 'cluster-kinds-never-import-each-other',
@@ -70,21 +70,40 @@ module.exports = {
       to: { path: '^src/cluster/[^/]+/', dynamic: false },
     },
     {
-      name: 'ioredis-only-in-the-cluster-over-redis',
+      name: 'ioredis-only-in-the-cluster-over-redis-and-the-queue',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/cluster/redis/' },
+      from: { path: '^src/', pathNot: '^src/(cluster/redis|delivery/queue|redis)/' },
       to: { path: 'node_modules/ioredis/' },
     },
     {
       name: 'delivery-imports-ports-only',
       severity: 'error',
       from: { path: '^src/delivery/' },
-      to: { path: '^src/', pathNot: '^src/(delivery|ports)/' },
+      to: { path: '^src/', pathNot: '^src/(delivery|redis|ports)/' },
     },
     {
-      name: 'delivery-is-known-to-the-socket-module-only',
+      name: 'what-is-common-to-those-who-use-redis-imports-ports-only',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(delivery|modules/socket)/' },
+      from: { path: '^src/redis/' },
+      to: { path: '^src/', pathNot: '^src/(redis|ports)/' },
+    },
+    {
+      name: 'redis-is-known-to-the-cluster-over-it-and-the-queue-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(redis|cluster/redis|delivery/queue)/' },
+      to: { path: '^src/redis/' },
+    },
+    {
+      name: 'the-queue-is-loaded-on-demand',
+      severity: 'error',
+      comment: 'only a dynamic import keeps bullmq and ioredis unloaded where there is none',
+      from: { path: '^src/', pathNot: '^src/delivery/queue/' },
+      to: { path: '^src/delivery/queue/', dynamic: false, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'delivery-is-known-to-the-socket-module-and-the-command-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(delivery|modules/socket|cli)/' },
       to: { path: '^src/delivery/' },
     },
     {
@@ -94,7 +113,18 @@ module.exports = {
       from: { path: '^src/modules/socket/' },
       to: {
         path: '^src/delivery/',
-        pathNot: '^src/delivery/order\\.ts$',
+        pathNot: '^src/delivery/(index|order|postponed)\\.ts$',
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'what-two-providers-need-is-loaded-on-demand',
+      severity: 'error',
+      comment: 'only a dynamic import keeps it unloaded where there is one provider',
+      from: { path: '^src/' },
+      to: {
+        path: '^src/(modules/socket/second-provider|delivery/(mirror|failover))\\.ts$',
         dynamic: false,
         dependencyTypesNot: ['type-only'],
       },
@@ -104,6 +134,22 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/delivery/' },
       to: { path: 'node_modules/cockatiel/' },
+    },
+    {
+      name: 'prom-client-only-where-the-metrics-are',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: `^src/(modules/socket/metrics/collectors|app\\.module)\\.ts$|${businessModules}`,
+      },
+      to: { path: 'node_modules/prom-client/' },
+    },
+    {
+      name: 'metrics-are-loaded-on-demand',
+      severity: 'error',
+      comment: 'only a dynamic import keeps prom-client unloaded where there is no registry',
+      from: { path: '^src/', pathNot: '^src/modules/socket/metrics/' },
+      to: { path: '^src/modules/socket/metrics/', dynamic: false },
     },
     {
       name: 'no-nest-no-sockets-no-http-inside',
@@ -156,7 +202,19 @@ module.exports = {
       name: 'optional-packages-only-in-their-adapter',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/adapters/(ws|pusher)/' },
-      to: { path: 'node_modules/(ws|pusher|bullmq|@nestjs/(websockets|platform-ws))/' },
+      to: { path: 'node_modules/(ws|pusher|@nestjs/(websockets|platform-ws))/' },
+    },
+    {
+      name: 'bullmq-only-in-the-queue',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/delivery/queue/' },
+      to: { path: 'node_modules/bullmq/' },
+    },
+    {
+      name: 'nobody-imports-the-command',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
     },
     {
       name: 'adapters-are-loaded-on-demand',

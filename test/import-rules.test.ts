@@ -31,9 +31,23 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   ],
   'the-fake-is-one-node': ['src/adapters/memory/violation.ts', `import '../../cluster/index.js';`],
   'clusters-are-loaded-on-demand': ['src/cluster/violation-b.ts', `import './redis/redis.module.js';`],
-  'ioredis-only-in-the-cluster-over-redis': ['src/adapters/ws/violation-d.ts', `import 'ioredis';`],
+  'ioredis-only-in-the-cluster-over-redis-and-the-queue': [
+    'src/adapters/ws/violation-d.ts',
+    `import 'ioredis';`,
+  ],
   'delivery-imports-ports-only': ['src/delivery/violation.ts', `import '../protocol/codes.js';`],
-  'delivery-is-known-to-the-socket-module-only': [
+  'what-is-common-to-those-who-use-redis-imports-ports-only': [
+    'src/redis/violation.ts',
+    `import '../protocol/codes.js';`,
+  ],
+  'redis-is-known-to-the-cluster-over-it-and-the-queue-only': [
+    'src/delivery/violation-b.ts',
+    `import '../redis/redis-options.js';`,
+  ],
+  'the-queue-is-loaded-on-demand': ['src/delivery/violation-c.ts', `import './queue/queued-delivery.js';`],
+  'bullmq-only-in-the-queue': ['src/delivery/violation-d.ts', `import 'bullmq';`],
+  'nobody-imports-the-command': ['src/config/violation-cli.ts', `import '../cli/dead-letters.js';`],
+  'delivery-is-known-to-the-socket-module-and-the-command-only': [
     'src/adapters/pusher/violation-b.ts',
     `import '../../delivery/order.js';`,
   ],
@@ -41,7 +55,13 @@ const violations: Record<string, readonly [file: string, code: string]> = {
     'src/modules/socket/violation-c.ts',
     `import '../../delivery/delivery.js';`,
   ],
+  'what-two-providers-need-is-loaded-on-demand': [
+    'src/modules/socket/violation-two.ts',
+    `import './second-provider.js';`,
+  ],
   'cockatiel-only-in-delivery': ['src/adapters/pusher/violation-c.ts', `import 'cockatiel';`],
+  'prom-client-only-where-the-metrics-are': ['src/modules/socket/violation-d.ts', `import 'prom-client';`],
+  'metrics-are-loaded-on-demand': ['src/modules/socket/violation-e.ts', `import './metrics/catalogue.js';`],
   'no-nest-no-sockets-no-http-inside': ['src/channels/violation-b.ts', `import 'node:http';`],
   'adapters-never-import-modules': [
     'src/adapters/ws/violation.ts',

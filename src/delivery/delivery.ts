@@ -6,8 +6,8 @@ import type { DeliveryHealth, ISocketClient } from '../ports/socket-client.js';
 import type { DeliveryConfig } from '../ports/socket-config.js';
 import { Circuit } from './circuit.js';
 import { Consignment, Line } from './line.js';
-import { describeOrder, type Order, perform } from './order.js';
-import type { DeliveryListener, RelayDelivery } from './relay-delivery.js';
+import { describeOrder, lineOf, type Order, perform } from './order.js';
+import type { DeliveryListener, Progress, RelayDelivery } from './relay-delivery.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** Between two attempts, all of it by chance. */
@@ -144,8 +144,8 @@ export class Delivery implements RelayDelivery {
 
   // What is on its way.
 
-  #line({ kind }: Order, to: string): Line {
-    const key = `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${to}`;
+  #line(order: Order, to: string): Line {
+    const key = lineOf(order, to);
     let line = this.#lines.get(key);
     if (line === undefined) {
       line = new Line(key, to);
@@ -212,7 +212,7 @@ export class Delivery implements RelayDelivery {
     for (const line of lines) this.#left(line, !isMissed.has(line));
     consignment.lastError = error;
     this.#putOff([...again], consignment, error.retryAfterMs);
-    if (again.size > 0 && consignment.attempts === 1) this.listener.waits(consignment.order, error);
+    if (again.size > 0 && consignment.attempts === 1) this.#waits(consignment, error);
     const loss = gone.length === 0 ? undefined : this.#loss(consignment, gone, error, refusal);
     if (loss !== undefined) consignment.isLost = true;
     this.#settle(consignment, lines.length - again.size, isRetry);
@@ -233,7 +233,9 @@ export class Delivery implements RelayDelivery {
     consignment.isStored = false;
     this.#room.leave(0, consignment.bytes);
     this.#queued--;
-    if (consignment.isAnswered && !consignment.isLost) this.listener.arrived(consignment.order);
+    if (consignment.isAnswered && !consignment.isLost) {
+      this.listener.arrived(consignment.order, this.#progress(consignment));
+    }
   }
 
   /** Has them wait for their next attempt, all for the same time where they have failed as often. */
@@ -375,7 +377,16 @@ export class Delivery implements RelayDelivery {
   #tell(consignment: Consignment, loss: SocketDeliveryError): void {
     const isFirst = !consignment.isTold;
     consignment.isTold = true;
-    this.listener.lost(consignment.order, loss, isFirst);
+    this.listener.lost(consignment.order, loss, isFirst, this.#progress(consignment));
+  }
+
+  #waits(consignment: Consignment, error: Error): void {
+    this.listener.waits(consignment.order, error, this.#progress(consignment));
+  }
+
+  #progress({ attempts, deadline }: Consignment): Progress {
+    const calledAt = deadline - this.#config.retryDeadlineMs;
+    return { attempts, milliseconds: this.clock.now() - calledAt };
   }
 
   #tryAllAgain(): void {

@@ -12,6 +12,13 @@ export interface Order {
   readonly event?: string;
   readonly payload?: Payload;
   readonly options?: RelayOptions | undefined;
+  /** Milliseconds from the call until it is sent for the first time. */
+  readonly delayMs?: number;
+}
+
+/** What keeps the order of the calls: all orders to one member, or to one channel, are one line. */
+export function lineOf({ kind }: Pick<Order, 'kind'>, to: string): string {
+  return `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${to}`;
 }
 
 /** Makes the call of the port that an order stands for. */

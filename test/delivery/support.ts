@@ -57,6 +57,8 @@ export const LIMITS: DeliveryConfig = {
   waitingRelays: 100,
   waitingBytes: 10_000,
   breakerFailures: 0,
+  queueConcurrency: 1,
+  deadLetters: 0,
 };
 
 /** Longer than any delay between two attempts, or two probes. */

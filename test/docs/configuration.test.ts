@@ -56,7 +56,7 @@ test('the problems are listed in the very words of the page', async () => {
     NODE_ENV: 'production',
     SOCKET_PROVIDER: 'pusher',
     PUSHER_PORT: 'https',
-    SOCKET_APP_SECRET: 'a-secret',
+    SOCKET_APP_SECRET: 'a-secret-that-is-long-enough',
   };
   expect(problems({})).toEqual([]);
   const lines = problems(environment).map((problem) => `  - ${problem}\n`);

@@ -46,6 +46,20 @@ test('every call does what its comment says', async () => {
   });
 });
 
+test('the reminder comes a quarter of an hour later', async () => {
+  const { remind } = await page.run<{ remind: (service: SocketService, to: string) => Promise<void> }>(
+    'remind.ts',
+  );
+  const fake = await start();
+  await remind(app.get(SocketService), 'ada');
+  fake.advance(15 * 60_000 - 1);
+  await fake.settled();
+  fake.assertNothingRelayed('ada');
+  fake.advance(1);
+  await fake.settled();
+  fake.assertRelayed('ada', 'CART_EMPTIED');
+});
+
 test('the service saves, and then relays', async () => {
   const { OrdersService } = await page.run<{
     OrdersService: Type<{ ship(id: string, carrier: string): Promise<void> }>;

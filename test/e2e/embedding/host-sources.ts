@@ -107,9 +107,9 @@ export function listens(socket: SwitchboardSocket<PusherLike>): void {
 const typesInUse = `
 export type {
   Admission, AppCredentials, ChannelAuthorizer, ClientConfig, ClientOptions, ClientOrigin, DeliveryFailure,
-  Environment, EventName, FailurePolicy, GatewayConfig, GatewayLimits, HttpApiConfig, HttpRequest, Identity, ISocketClient, LostRelay, PayloadOf,
-  PresenceMember, Provider, ProviderHealth, PusherConfig, Receipt, RelayOptions, SocketAdapter, SocketConfig,
-  SocketErrorCode, SocketEvents, SocketLogger, SocketModuleAsyncOptions, SocketModuleOptions, SocketModulePaths,
+  Environment, EventName, FailurePolicy, GatewayConfig, GatewayLimits, HttpApiConfig, HttpRequest, Identity, ISocketClient, LostRelay, MetricsRegistry, PayloadOf,
+  PresenceMember, Provider, ProviderHealth, PusherConfig, QueueHealth, Receipt, RelayOptions, SendOptions, SocketAdapter, SecondConfig, SecondHealth,
+  SecondRole, SocketConfig, SocketErrorCode, SocketEvents, SocketHealthResult, SocketLogger, SocketModuleAsyncOptions, SocketModuleOptions, SocketModulePaths,
   ChannelEventName, ChannelEvents, ChannelListener, SocketSettings, WebhookConfig,
 } from 'nestjs-switchboard';
 export type {

@@ -12,7 +12,7 @@ const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 /** What every Nest application has. */
 const REQUIRED = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'];
 /** What only some providers need. */
-export const OPTIONAL = ['ioredis', 'pusher', 'ws'];
+export const OPTIONAL = ['bullmq', 'ioredis', 'pusher', 'ws'];
 /** Optional too, and not even the application with everything needs them. */
 const NEVER_INSTALLED = ['@nestjs/testing', 'pusher-js'];
 

@@ -1,0 +1,145 @@
+import { parseArgs } from 'node:util';
+import type { Environment } from '../config/settings.js';
+import { socketConfig } from '../config/socket-config.js';
+import { loadQueue } from '../delivery/index.js';
+import { SocketConfigurationError } from '../ports/errors.js';
+import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
+
+/** What the command writes to, line by line. */
+export interface Output {
+  out(line: string): void;
+  err(line: string): void;
+}
+
+const USAGE = `Usage: switchboard dead-letters [list] [--json]
+       switchboard dead-letters resend (<key> … | --all)
+       switchboard dead-letters remove (<key> … | --all)
+
+Relays that failed for good, with SOCKET_DELIVERY=queue. list shows them, the oldest first, each with the
+key that the other two take. The queue is where SOCKET_REDIS_URL and SOCKET_REDIS_PREFIX say.`;
+
+/** How much of a payload a line shows. */
+const SHOWN = 120;
+
+/**
+ * The command `switchboard`.
+ *
+ * @returns the exit code: 0 when done, 1 when something of it could not be, 2 when the words are off
+ */
+export async function main(words: readonly string[], env: Environment, output: Output): Promise<number> {
+  const asked = read(words);
+  if (asked === undefined) {
+    output.err(USAGE);
+    return 2;
+  }
+  if (asked === 'help') {
+    output.out(USAGE);
+    return 0;
+  }
+  try {
+    return await withDeadLetters(env, output, (letters) => perform(asked, letters, output));
+  } catch (error) {
+    output.err(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+interface Asked {
+  readonly action: 'list' | 'resend' | 'remove';
+  readonly keys: readonly string[];
+  readonly isAll: boolean;
+  readonly isJson: boolean;
+}
+
+function read(words: readonly string[]): Asked | 'help' | undefined {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...words],
+      allowPositionals: true,
+      options: { all: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    });
+  } catch {
+    return undefined;
+  }
+  const { values, positionals } = parsed;
+  const { all: isAll = false, json: isJson = false, help: isHelp = false } = values;
+  if (isHelp) return 'help';
+  const [subject, action = 'list', ...keys] = positionals;
+  if (subject !== 'dead-letters') return undefined;
+  if (action === 'list') return keys.length === 0 && !isAll ? { action, keys, isAll, isJson } : undefined;
+  if (action !== 'resend' && action !== 'remove') return undefined;
+  // Neither nothing by mistake, nor everything.
+  return !isJson && isAll === (keys.length === 0) ? { action, keys, isAll, isJson } : undefined;
+}
+
+async function withDeadLetters(
+  env: Environment,
+  output: Output,
+  work: (letters: DeadLetters) => Promise<number>,
+): Promise<number> {
+  const { redis, delivery } = socketConfig({ ...env, SOCKET_DELIVERY: 'queue' });
+  if (redis.address === undefined)
+    throw new SocketConfigurationError(['SOCKET_REDIS_URL: is where the queue is; like redis://host:6379']);
+  const { RelayQueue } = await loadQueue();
+  const queue = new RelayQueue(redis.address, redis.prefix, delivery, (reason) => {
+    output.err(`Redis: ${reason}`);
+  });
+  try {
+    return await queue.link.use(() => work(queue.deadLetters));
+  } finally {
+    await queue.close();
+  }
+}
+
+async function perform(
+  { action, keys, isAll, isJson }: Asked,
+  letters: DeadLetters,
+  output: Output,
+): Promise<number> {
+  if (action === 'list') {
+    let count = 0;
+    for await (const letter of letters.all()) {
+      output.out(isJson ? JSON.stringify(letter) : describe(letter));
+      count++;
+    }
+    if (!isJson) output.out(`${count} dead letter(s)`);
+    return 0;
+  }
+  // Before the first of them is touched: what dies again meanwhile is not sent again for ever.
+  const chosen = isAll ? await keysOf(letters) : keys;
+  let done = 0;
+  let failed = 0;
+  for (const key of chosen) {
+    try {
+      if (await letters[action](key)) done++;
+      else {
+        output.err(`There is no dead letter ${key}`);
+        failed++;
+      }
+    } catch (error) {
+      output.err(error instanceof Error ? error.message : String(error));
+      failed++;
+    }
+  }
+  output.out(`${done} dead letter(s) ${action === 'resend' ? 'sent again' : 'removed'}`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function keysOf(letters: DeadLetters): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of letters.all()) keys.push(key);
+  return keys;
+}
+
+function describe({ key, line, event, payload = '', reason, acceptedAt, diedAt }: DeadLetter): string {
+  const shown = payload.length > SHOWN ? `${payload.slice(0, SHOWN)}…` : payload;
+  return [
+    key,
+    `  ${event ?? 'disconnect'} to ${line}${shown === '' ? '' : `: ${shown}`}`,
+    `  accepted ${acceptedAt?.toISOString() ?? 'unknown'}, given up ${diedAt.toISOString()}`,
+    `  ${reason}`,
+  ]
+    .map((text) => text.replaceAll(/\p{Cc}/gu, '�'))
+    .join('\n');
+}

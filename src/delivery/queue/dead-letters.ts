@@ -1,0 +1,117 @@
+import type { Job, Queue } from 'bullmq';
+import * as v from 'valibot';
+import type { Lines } from './lines.js';
+import { lineOf } from '../order.js';
+import { readRelay, relayId, writeRelay } from './stored-relay.js';
+
+/** A relay to one member or channel that failed for good. */
+export interface DeadLetter {
+  /** What `resend` and `remove` know it by. */
+  readonly key: string;
+  /** The message id, as in the receipt and in the logs. */
+  readonly id: string;
+  /** Whom it was for, like `member 7` or `channel orders`. */
+  readonly line: string;
+  /** The event's name; for a disconnect there is none. */
+  readonly event: string | undefined;
+  /** The payload's JSON text. */
+  readonly payload: string | undefined;
+  readonly reason: string;
+  /** When it was accepted, and when it was given up. */
+  readonly acceptedAt: Date | undefined;
+  readonly diedAt: Date;
+}
+
+const data = v.object({ line: v.string(), text: v.string(), reason: v.string() });
+
+/** So many are looked at, or are sent again, at a time. */
+const PAGE = 500;
+
+/** What failed for good: kept in Redis until it is sent again, removed, or pushed out by what is newer. */
+export class DeadLetters {
+  /**
+   * @param queue BullMQ's, whose jobs nobody works on
+   * @param wake has a worker look after these lines
+   * @param maximum how many are kept; 0 keeps any number
+   */
+  constructor(
+    private readonly queue: Queue,
+    private readonly lines: Lines,
+    private readonly wake: (lines: readonly string[]) => Promise<unknown>,
+    private readonly maximum: number,
+  ) {}
+
+  /**
+   * Keeps one. One that is there already, because a worker died before it said so, is kept once.
+   *
+   * @returns how many of the oldest had to go for it
+   */
+  async add(line: string, text: string, reason: string): Promise<number> {
+    // One word, to be typed; and BullMQ's own ids have no colon in them.
+    const jobId = `${relayId(text)}@${line.replace(' ', '/').replaceAll(':', ';')}`;
+    await this.queue.add('dead', { line, text, reason }, { jobId });
+    if (this.maximum === 0) return 0;
+    const excess = (await this.queue.getWaitingCount()) - this.maximum;
+    if (excess <= 0) return 0;
+    const oldest = await this.queue.getWaiting(0, excess - 1);
+    await Promise.all(oldest.map((job) => job.remove()));
+    return oldest.length;
+  }
+
+  count(): Promise<number> {
+    return this.queue.getWaitingCount();
+  }
+
+  /** All of them, the oldest first. */
+  async *all(): AsyncGenerator<DeadLetter> {
+    for (let start = 0; ; start += PAGE) {
+      const jobs = await this.queue.getWaiting(start, start + PAGE - 1);
+      for (const job of jobs) yield describe(job);
+      if (jobs.length < PAGE) return;
+    }
+  }
+
+  /**
+   * Sends one again: at the end of its line, and with all the time that a new one has.
+   *
+   * @returns whether there is such a one
+   * @throws Error when it cannot be read, or there is no room
+   */
+  async resend(key: string): Promise<boolean> {
+    const job = await this.queue.getJob(key);
+    if (job === undefined) return false;
+    const { text } = v.parse(data, job.data);
+    const relay = readRelay(text);
+    if (relay === undefined)
+      throw new Error(`${key} was written by another version, which can send it again`);
+    const [to = ''] = relay.order.to;
+    const line = lineOf(relay.order, to);
+    const full = await this.lines.push([{ line, text: writeRelay(relay.order, to, Date.now()) }]);
+    if (full !== undefined) throw new Error(`${key} was not sent again: ${full}`);
+    await job.remove();
+    await this.wake([line]);
+    return true;
+  }
+
+  /** @returns whether there was such a one */
+  async remove(key: string): Promise<boolean> {
+    const job = await this.queue.getJob(key);
+    await job?.remove();
+    return job !== undefined;
+  }
+}
+
+function describe(job: Job): DeadLetter {
+  const { line, text, reason } = v.parse(data, job.data);
+  const relay = readRelay(text);
+  return {
+    key: String(job.id),
+    id: relayId(text),
+    line,
+    event: relay?.order.event,
+    payload: relay?.order.payload?.json,
+    reason,
+    acceptedAt: relay === undefined ? undefined : new Date(relay.at),
+    diedAt: new Date(job.timestamp),
+  };
+}

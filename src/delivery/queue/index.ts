@@ -1,0 +1,2 @@
+export { QueuedDelivery } from './queued-delivery.js';
+export { RelayQueue } from './relay-queue.js';

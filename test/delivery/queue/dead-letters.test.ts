@@ -1,0 +1,196 @@
+import { jest } from '@jest/globals';
+import { main } from '../../../src/cli/dead-letters.js';
+import { HttpApi } from '../../adapters/pusher/support.js';
+import { eventually } from '../../support/cluster/waiting.js';
+import { type RedisServer, startRedis } from '../../support/redis.js';
+import { note, numbersTo, startQueueApp, upTo } from './support.js';
+
+jest.setTimeout(60_000);
+
+/** Runs the command `switchboard`, and hands back what it said. */
+async function switchboard(redis: RedisServer, ...words: string[]) {
+  const said: { out: string[]; err: string[] } = { out: [], err: [] };
+  const env = { SOCKET_REDIS_URL: redis.url, SOCKET_REDIS_PREFIX: 'test' };
+  const code = await main(words, env, {
+    out: (line) => void said.out.push(line),
+    err: (line) => void said.err.push(line),
+  });
+  return { code, ...said };
+}
+
+/** A server that refuses what is for one member, for good, until it is told otherwise. */
+async function startRefusing(memberId: string) {
+  let isRefusing = true;
+  const api = await HttpApi.start(({ events }) => {
+    const isFor = events.some(({ channel }) => channel === `#server-to-user-${memberId}`);
+    return isRefusing && isFor ? { status: 400, body: 'no such thing\nfor you' } : undefined;
+  });
+  return {
+    api,
+    accept: () => {
+      isRefusing = false;
+    },
+  };
+}
+
+describe('a relay that fails for good', () => {
+  it('is a dead letter, is told, and is in nobody’s way', async () => {
+    const redis = await startRedis();
+    const { api } = await startRefusing('bob');
+    const { service, losses } = await startQueueApp(redis, api);
+    const { id } = await note(service, 'bob', 1);
+    await note(service, 'ada', 1);
+    await eventually(20_000, async () => {
+      expect((await service.health()).delivery).toMatchObject({ waiting: 0, queue: { dead: 1 } });
+    });
+    expect(numbersTo(api, 'ada')).toContain(1);
+    expect(losses).toMatchObject([
+      { id, event: 'MEMBER_MESSAGED', error: { code: 'PROVIDER_REJECTED', lost: ['bob'] } },
+    ]);
+    expect(service.relays).toMatchObject({ sent: 1, failed: 1 });
+  });
+
+  it('can be looked at, and sent again, by a command', async () => {
+    const redis = await startRedis();
+    const { api, accept } = await startRefusing('bob');
+    const { service } = await startQueueApp(redis, api);
+    const receipts = [];
+    for (const number of upTo(3)) receipts.push(await note(service, 'bob', number));
+    await eventually(20_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { queue: { dead: 3 } } });
+    });
+
+    const listed = await switchboard(redis, 'dead-letters');
+    expect(listed).toMatchObject({ code: 0, err: [] });
+    expect(listed.out.at(-1)).toBe('3 dead letter(s)');
+    expect(listed.out[0]).toContain(
+      `${receipts[0]?.id}@member/bob\n  MEMBER_MESSAGED to member bob: {"from":"ada","text":"0"}`,
+    );
+
+    const asJson = await switchboard(redis, 'dead-letters', 'list', '--json');
+    const letters = asJson.out.map((line) => JSON.parse(line) as { key: string; id: string; reason: string });
+    expect(letters.map(({ id }) => id)).toEqual(receipts.map(({ id }) => id));
+    expect(letters[0]?.reason).toMatch(/400/);
+
+    const seen = api.events.length;
+    accept();
+    const [first, , third] = letters;
+    expect(
+      await switchboard(redis, 'dead-letters', 'resend', String(first?.key), String(third?.key)),
+    ).toEqual({
+      code: 0,
+      out: ['2 dead letter(s) sent again'],
+      err: [],
+    });
+    await eventually(10_000, () => {
+      expect(numbersTo({ events: api.events.slice(seen) }, 'bob')).toEqual([0, 2]);
+    });
+    expect(await switchboard(redis, 'dead-letters', 'resend', '--all')).toMatchObject({
+      out: ['1 dead letter(s) sent again'],
+    });
+    await eventually(10_000, () => {
+      expect(numbersTo({ events: api.events.slice(seen) }, 'bob')).toEqual([0, 2, 1]);
+    });
+    expect((await switchboard(redis, 'dead-letters')).out).toEqual(['0 dead letter(s)']);
+  });
+
+  it('can be sent again while nobody works on the queue, and dies again where it is refused again', async () => {
+    const redis = await startRedis();
+    const { api } = await startRefusing('bob');
+    const { service, close } = await startQueueApp(redis, api);
+    await note(service, 'bob', 7);
+    await eventually(20_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { queue: { dead: 1 } } });
+    });
+    await close();
+    expect((await switchboard(redis, 'dead-letters', 'resend', '--all')).code).toBe(0);
+    expect((await switchboard(redis, 'dead-letters')).out).toEqual(['0 dead letter(s)']);
+    const { service: another } = await startQueueApp(redis, api);
+    await eventually(20_000, async () => {
+      expect(await another.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: 1 } } });
+    });
+  });
+
+  it('can be removed', async () => {
+    const redis = await startRedis();
+    const { api } = await startRefusing('bob');
+    const { service } = await startQueueApp(redis, api);
+    await note(service, 'bob', 1);
+    await eventually(20_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { queue: { dead: 1 } } });
+    });
+    expect(await switchboard(redis, 'dead-letters', 'remove', 'nobody')).toEqual({
+      code: 1,
+      out: ['0 dead letter(s) removed'],
+      err: ['There is no dead letter nobody'],
+    });
+    expect(await switchboard(redis, 'dead-letters', 'remove', '--all')).toMatchObject({ code: 0 });
+    expect(await service.health()).toMatchObject({ delivery: { queue: { dead: 0 } } });
+  });
+
+  it('pushes the oldest out where there are too many', async () => {
+    const redis = await startRedis();
+    const { api } = await startRefusing('bob');
+    const { service } = await startQueueApp(redis, api, { delivery: { deadLetters: 2 } });
+    for (const number of upTo(4)) await note(service, 'bob', number);
+    await eventually(20_000, () => {
+      expect(service.relays.failed).toBe(4);
+    });
+    const { out } = await switchboard(redis, 'dead-letters', 'list', '--json');
+    const payloads = out.map((line) => (JSON.parse(line) as { payload: string }).payload);
+    expect(payloads.map((payload) => (JSON.parse(payload) as { text: string }).text)).toEqual(['2', '3']);
+  });
+
+  it('is one that has waited for too long, too', async () => {
+    const redis = await startRedis();
+    const api = await HttpApi.start(() => ({ status: 500 }));
+    const { service, losses } = await startQueueApp(redis, api, { delivery: { retryDeadlineMs: 300 } });
+    await note(service, 'ada', 1);
+    await eventually(30_000, () => {
+      expect(losses).toHaveLength(1);
+    });
+    expect(await service.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: 1 } } });
+  });
+});
+
+describe('the command', () => {
+  test.each([
+    [['letters']],
+    [['dead-letters', 'burn']],
+    [['dead-letters', 'resend']],
+    [['dead-letters', 'remove']],
+    [['dead-letters', 'resend', 'key', '--all']],
+    [['dead-letters', 'list', 'key']],
+    [['dead-letters', '--everything']],
+  ])('says how it is used when it is called with %j', async (words) => {
+    const said: string[] = [];
+    const code = await main(words, {}, { out: () => undefined, err: (line) => void said.push(line) });
+    expect(code).toBe(2);
+    expect(said.join()).toMatch(/^Usage: switchboard dead-letters/);
+  });
+
+  it('says how it is used when it is asked', async () => {
+    const said: string[] = [];
+    expect(await main(['--help'], {}, { out: (line) => void said.push(line), err: () => undefined })).toBe(0);
+    expect(said.join()).toMatch(/resend/);
+  });
+
+  it('says what is wrong with the environment', async () => {
+    const said: string[] = [];
+    const code = await main(
+      ['dead-letters'],
+      {},
+      { out: () => undefined, err: (line) => void said.push(line) },
+    );
+    expect(code).toBe(1);
+    expect(said.join()).toMatch(/SOCKET_REDIS_URL: is required/);
+  });
+
+  it('ends when Redis cannot be reached', async () => {
+    const redis = await startRedis();
+    await redis.stop();
+    const { code, err } = await switchboard(redis, 'dead-letters');
+    expect(code).toBe(1);
+    expect(err.join()).toMatch(/cannot be reached/);
+  });
+});

@@ -1,0 +1,167 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { jest } from '@jest/globals';
+import { HttpApi } from '../../adapters/pusher/support.js';
+import { eventually } from '../../support/cluster/waiting.js';
+import { type RedisServer, startRedis } from '../../support/redis.js';
+import { onTeardown } from '../../support/teardown.js';
+import { note, numbersTo, startQueueApp, upTo } from './support.js';
+
+jest.setTimeout(90_000);
+
+const SCRIPT = fileURLToPath(new URL('queue-process.js', import.meta.url));
+
+/** A process of its own, with a worker or without one. Answers what it was told last whenever it says a line. */
+async function startProcess(redis: RedisServer, api: HttpApi, concurrency: number, relays: number) {
+  const child = spawn(process.execPath, [SCRIPT], {
+    env: {
+      PATH: process.env['PATH'],
+      QUEUE_REDIS_URL: redis.url,
+      QUEUE_API_PORT: String(api.port),
+      QUEUE_CONCURRENCY: String(concurrency),
+      QUEUE_RELAYS: String(relays),
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  onTeardown(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  return {
+    said: line.toString().trim(),
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+describe('what was answered with queued', () => {
+  it('survives the death of the process that handed it in', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const process = await startProcess(redis, api, 0, 100);
+    expect(process.said).toBe('100 queued');
+    await process.kill();
+    expect(api.events).toEqual([]);
+    await startQueueApp(redis, api);
+    await eventually(20_000, () => {
+      expect(numbersTo(api, 'ada')).toEqual(upTo(100));
+    });
+  });
+
+  it('survives the death of a worker in the middle of its work, in its order', async () => {
+    const redis = await startRedis();
+    let answered = 0;
+    // The first worker gets some of it through, and then no answer.
+    const api = await HttpApi.start(() => (answered++ < 3 ? undefined : 'nothing'));
+    const handsIn = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
+    for (const number of upTo(400)) await note(handsIn.service, 'ada', number);
+    const process = await startProcess(redis, api, 8, 0);
+    await api.until(({ received }) => received.length > 3);
+    await process.kill();
+    answered = Number.NEGATIVE_INFINITY;
+    const seen = api.events.length;
+    await startQueueApp(redis, api);
+    await eventually(60_000, async () => {
+      expect(await handsIn.service.health()).toMatchObject({ delivery: { waiting: 0 } });
+    });
+    // What the dead one had under way comes once more, from its beginning.
+    const again = numbersTo(api, 'ada').slice(seen);
+    expect(again).toEqual(upTo(400).slice(again[0]));
+    expect([...new Set(numbersTo(api, 'ada'))]).toEqual(upTo(400));
+  });
+
+  it('survives an outage of the provider, which is asked by one relay at a time meanwhile', async () => {
+    const redis = await startRedis();
+    let isDown = true;
+    const api = await HttpApi.start(() => (isDown ? { status: 503 } : undefined));
+    const { service, losses } = await startQueueApp(redis, api);
+    const members = upTo(50).map((number) => `member-${number}`);
+    for (const number of upTo(4)) await Promise.all(members.map((member) => note(service, member, number)));
+    await eventually(20_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { waiting: 200, breaker: 'open' } });
+    });
+    const whileDown = api.received.length;
+    isDown = false;
+    await eventually(45_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { waiting: 0, breaker: 'closed' } });
+    });
+    expect(whileDown).toBeLessThan(60);
+    for (const member of members) expect([...new Set(numbersTo(api, member))]).toEqual(upTo(4));
+    expect(losses).toEqual([]);
+    expect(service.relays).toMatchObject({ sent: 200, failed: 0 });
+  });
+
+  it('survives a Redis that is restarted with what it had', async () => {
+    const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const api = await HttpApi.start();
+    const { service, close } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
+    for (const number of upTo(20)) await note(service, 'ada', number);
+    await close();
+    const worker = await startQueueApp(redis, api, { delivery: { queueConcurrency: 4 } });
+    await eventually(20_000, () => {
+      expect(numbersTo(api, 'ada')).toEqual(upTo(20));
+    });
+    await redis.stop();
+    expect(await note(worker.service, 'ada', 20)).toMatchObject({ status: 'failed' });
+    await redis.restart();
+    await eventually(20_000, async () => {
+      expect(await note(worker.service, 'ada', 21)).toMatchObject({ status: 'queued' });
+    });
+    await eventually(20_000, () => {
+      expect(numbersTo(api, 'ada').at(-1)).toBe(21);
+    });
+  });
+});
+
+describe('while the queue’s Redis is away', () => {
+  it('nothing hangs: what cannot be kept is told at once, and the application ends', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const { service, losses, close } = await startQueueApp(redis, api);
+    expect((await note(service, 'ada', 0)).status).toBe('queued');
+    await api.until(({ events }) => events.length === 1);
+    await redis.stop();
+    const receipts = await Promise.all(upTo(10).map((number) => note(service, 'ada', number)));
+    expect(receipts.map(({ status }) => status)).toEqual(upTo(10).map(() => 'failed'));
+    expect(receipts[0]?.error).toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+      retryable: true,
+      lost: ['ada'],
+    });
+    expect(receipts[0]?.error?.message).toMatch(/the queue cannot be reached/);
+    expect(losses).toHaveLength(10);
+    const health = await service.health();
+    expect(health.delivery?.problem).toMatch(/the queue cannot be reached/);
+    await close();
+  });
+
+  it('an application starts, says so, and works once Redis is there', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    await redis.stop();
+    const { service } = await startQueueApp(redis, api);
+    expect(await note(service, 'ada', 0)).toMatchObject({ status: 'failed' });
+    await redis.restart();
+    await eventually(20_000, async () => {
+      expect(await note(service, 'ada', 1)).toMatchObject({ status: 'queued' });
+    });
+    await eventually(20_000, () => {
+      expect(numbersTo(api, 'ada')).toContain(1);
+    });
+  });
+
+  it('a Redis that answers nothing is given up after a moment', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const { service, close } = await startQueueApp(redis, api);
+    expect((await note(service, 'ada', 0)).status).toBe('queued');
+    redis.pause();
+    try {
+      expect(await note(service, 'ada', 1)).toMatchObject({ status: 'failed' });
+      await close();
+    } finally {
+      redis.resume();
+    }
+  });
+});
