@@ -200,9 +200,13 @@ export class ChannelLink {
     } else if (!this.host.isHoldingNews || this.isOldNews) this.#running ??= this.#run();
   }
 
-  /** While Redis is away nothing is kept of a channel that nobody is on, and that Redis knows nothing of. */
+  /**
+   * While Redis is away nothing is kept of a channel that nobody is on, and that Redis knows nothing of. Of a grace period
+   * that ended meanwhile it knows, and nobody else ends it.
+   */
   #forgetIfIdle(): void {
-    const isKept = this.#subscriptions > 0 || this.#isToBeTold || this.isExpecting || this.#lone.isExpecting;
+    const isAwaited = this.isExpecting || this.#isDue || this.#lone.isExpecting;
+    const isKept = this.#subscriptions > 0 || this.#isToBeTold || isAwaited;
     if (!isKept && !this.host.isUp && this.#running === undefined) this.host.forget(this.name);
   }
 
