@@ -4,6 +4,7 @@ import { APP, HttpApi } from '../adapters/pusher/support.js';
 import { startQueueApp } from '../delivery/queue/support.js';
 import { eventually } from '../support/cluster/waiting.js';
 import { startRedis } from '../support/redis.js';
+import { startProtectedRedis } from '../support/redis-protected.js';
 import { usePage } from './support/page.js';
 
 jest.setTimeout(60_000);
@@ -40,6 +41,23 @@ test('the worker brings what another process has handed in, and ends', async () 
   } finally {
     for (const name of Object.keys(environment)) Reflect.deleteProperty(process.env, name);
   }
+});
+
+test('a user with the rights of the page is all it takes', async () => {
+  const [, rules = ''] = /^user switchboard on >\S+ (.*)$/m.exec(page.text) ?? [];
+  const { server, userUrl } = await startProtectedRedis({ rules: rules.split(' ') });
+  const api = await HttpApi.start(({ events }) =>
+    events.some(({ name }) => name === 'TEST_LIST') ? { status: 400 } : undefined,
+  );
+  const { service } = await startQueueApp({ url: userUrl }, api, { prefix: 'switchboard' });
+  await service.relayToMember('ada', 'TEST_TICKED', undefined, { relayAfter: 1 });
+  await service.relayToMember('alan', 'TEST_TICKED');
+  await service.relayToMember('grace', 'TEST_LIST', []);
+  await eventually(20_000, async () => {
+    expect(service.relays).toMatchObject({ sent: 2, failed: 1 });
+    expect(await service.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: 1, later: 0 } } });
+  });
+  expect(await server.client().call('ACL', 'LOG')).toEqual([]);
 });
 
 test('the page has the defaults of a queue', () => {
