@@ -44,6 +44,8 @@ const part = {
 
 /** @type {import('jest').Config} */
 export default {
+  // What a test waits for comes in milliseconds, and on a machine that is busy otherwise it comes too.
+  testTimeout: 30_000,
   projects: [
     { ...common, ...part, displayName: 'one node', testMatch: ['<rootDir>/test/**/*.test.ts'] },
     {

@@ -1,12 +1,14 @@
 import { fullJitterGenerator } from 'cockatiel';
 import type { Clock, Timer } from '../ports/clock.js';
-import { SocketDeliveryError, SocketRejectedError, SocketUnavailableError } from '../ports/errors.js';
+import { SocketDeliveryError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { DeliveryHealth, ISocketClient } from '../ports/socket-client.js';
 import type { DeliveryConfig } from '../ports/socket-config.js';
 import { Circuit } from './circuit.js';
+import { HeldLines, takeAll } from './held-lines.js';
 import { Consignment, Line } from './line.js';
-import { describeOrder, lineOf, type Order, perform } from './order.js';
+import { Losses } from './losses.js';
+import { lineOf, type Order, perform } from './order.js';
 import type { DeliveryListener, Progress, RelayDelivery } from './relay-delivery.js';
 import { WaitingRoom } from './waiting-room.js';
 
@@ -33,11 +35,12 @@ export const CLOSE_MS = 5_000;
 export class Delivery implements RelayDelivery {
   readonly #config: DeliveryConfig;
   readonly #circuit: Circuit;
+  readonly #losses: Losses;
   readonly #room: WaitingRoom;
   /** Those to whom something is under way or waits. */
   readonly #lines = new Map<string, Line>();
   /** Those of them for whom something waits, or is tried again. */
-  readonly #held = new Set<Line>();
+  readonly #held = new HeldLines();
   #number = 0;
   #queued = 0;
   #retried = 0;
@@ -49,13 +52,14 @@ export class Delivery implements RelayDelivery {
   /** @param provider its name, for errors */
   constructor(
     private readonly client: ISocketClient,
-    private readonly provider: string,
+    provider: string,
     config: DeliveryConfig,
     private readonly clock: Clock,
     private readonly listener: DeliveryListener,
     logger: SocketLogger,
   ) {
     this.#config = config;
+    this.#losses = new Losses(provider);
     this.#room = new WaitingRoom(config.waitingRelays, config.waitingBytes);
     this.#circuit = new Circuit(
       clock,
@@ -132,7 +136,7 @@ export class Delivery implements RelayDelivery {
     const idle = new Promise<void>((resolve) => {
       this.#whenIdle = resolve;
     });
-    this.#retry([...this.#held]);
+    this.#retry(this.#held.all());
     let timer: Timer | undefined;
     const late = new Promise<void>((resolve) => {
       timer = this.clock.after(CLOSE_MS, resolve);
@@ -182,7 +186,7 @@ export class Delivery implements RelayDelivery {
       for (const line of lines) this.#goOn(line);
       return undefined;
     }
-    const error = failure instanceof SocketDeliveryError ? failure : this.#rejected(failure, part);
+    const error = failure instanceof SocketDeliveryError ? failure : this.#losses.rejected(failure, part);
     const loss = this.#missed(consignment, lines, isRetry, error);
     // Whoever called can still be told what it is; nobody else can.
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- as it came
@@ -213,11 +217,22 @@ export class Delivery implements RelayDelivery {
     consignment.lastError = error;
     this.#putOff([...again], consignment, error.retryAfterMs);
     if (again.size > 0 && consignment.attempts === 1) this.#waits(consignment, error);
-    const loss = gone.length === 0 ? undefined : this.#loss(consignment, gone, error, refusal);
+    const loss = gone.length === 0 ? undefined : this.#lossOf(consignment, gone, error, refusal);
     if (loss !== undefined) consignment.isLost = true;
     this.#settle(consignment, lines.length - again.size, isRetry);
     for (const line of lines) this.#goOn(line);
     return loss;
+  }
+
+  #lossOf(
+    { order, attempts }: Consignment,
+    gone: readonly Line[],
+    error: SocketDeliveryError,
+    refusal: string | undefined,
+  ): SocketDeliveryError {
+    return refusal === undefined
+      ? this.#losses.afterAttempt(error, attempts, gone)
+      : this.#losses.unavailable(order, gone, `${refusal}, after: ${error.message}`, error);
   }
 
   #left(line: Line, isAccepted: boolean): void {
@@ -244,7 +259,7 @@ export class Delivery implements RelayDelivery {
     const delays = new Map<number, number>();
     for (const line of lines) {
       line.insert(consignment);
-      this.#hold(line);
+      this.#held.hold(line);
       if (line.isPutOff) continue;
       line.isPutOff = true;
       const delay = delays.get(line.failures) ?? fullJitterGenerator(line.failures, BACKOFF)[0];
@@ -259,7 +274,7 @@ export class Delivery implements RelayDelivery {
   #goOn(line: Line): void {
     if (line.inFlight > 0) return;
     if (line.waiting.length === 0) {
-      this.#held.delete(line);
+      this.#held.release(line);
       this.#lines.delete(line.key);
       if (this.#lines.size === 0) this.#whenIdle();
     } else if (this.#isClosed || (!line.isPutOff && this.#circuit.state === 'closed')) {
@@ -275,7 +290,7 @@ export class Delivery implements RelayDelivery {
   #waitBehind(consignment: Consignment, lines: readonly Line[]): SocketDeliveryError | undefined {
     const refusal = this.#isClosed ? 'the application ends' : this.#store(consignment, lines.length);
     if (refusal !== undefined) {
-      const error = this.#unavailable(consignment.order, lines, refusal);
+      const error = this.#losses.unavailable(consignment.order, lines, refusal);
       consignment.isLost = true;
       this.#settle(consignment, lines.length, false);
       for (const line of lines) this.#goOn(line);
@@ -283,18 +298,13 @@ export class Delivery implements RelayDelivery {
     }
     for (const line of lines) {
       line.insert(consignment);
-      this.#hold(line);
+      this.#held.hold(line);
     }
     // The first to wait for a provider that is left alone, and the first to be given up.
     this.#wakeBy(
       Math.min(consignment.deadline, this.#circuit.state === 'open' ? this.#circuit.probeAt : Infinity),
     );
     return undefined;
-  }
-
-  #hold(line: Line): void {
-    line.isHeld = true;
-    this.#held.add(line);
   }
 
   /** @returns why there is no room */
@@ -309,23 +319,13 @@ export class Delivery implements RelayDelivery {
 
   /** Gives up what waits, as far as this holds of it. */
   #giveUp(isOver: (consignment: Consignment) => boolean, why: string): void {
-    const gone = new Map<Consignment, Line[]>();
-    for (const line of this.#held) {
-      // The first is the first whose time is over.
-      for (let [first] = line.waiting; first !== undefined && isOver(first); [first] = line.waiting) {
-        line.waiting.shift();
-        const lines = gone.get(first);
-        if (lines === undefined) gone.set(first, [line]);
-        else lines.push(line);
-      }
-    }
-    for (const [consignment, lines] of gone) {
+    for (const [consignment, lines] of this.#held.takeFirst(isOver)) {
       consignment.isLost = true;
       this.#settle(consignment, lines.length, true);
       const { lastError, attempts, order } = consignment;
       const reason =
         lastError === undefined ? why : `${why}, after ${attempts} attempt(s): ${lastError.message}`;
-      this.#tell(consignment, this.#unavailable(order, lines, reason, lastError));
+      this.#tell(consignment, this.#losses.unavailable(order, lines, reason, lastError));
       for (const line of lines) this.#goOn(line);
     }
   }
@@ -334,36 +334,12 @@ export class Delivery implements RelayDelivery {
 
   /** Everything that waits in these lines, in the order of the calls, and what is one order as one call. */
   #retry(lines: readonly Line[]): void {
-    const parts = new Map<Consignment, Line[]>();
-    for (const line of lines) {
-      if (line.inFlight > 0) continue;
-      line.isPutOff = false;
-      for (const consignment of line.waiting.splice(0)) {
-        const others = parts.get(consignment);
-        if (others === undefined) parts.set(consignment, [line]);
-        else others.push(line);
-      }
-    }
-    const inOrder = [...parts].sort(([a], [b]) => a.number - b.number);
-    // Before the first is tried, so that none of these lines is taken for one with nothing under way.
-    for (const [consignment, to] of inOrder) this.#tryAgain(consignment, to);
+    for (const [consignment, to] of takeAll(lines)) this.#tryAgain(consignment, to);
   }
 
   /** The oldest that waits, alone. */
   #probe(): void {
-    let oldest: Consignment | undefined;
-    for (const { inFlight, waiting } of this.#held) {
-      const [first] = waiting;
-      if (inFlight === 0 && first !== undefined && first.number < (oldest?.number ?? Infinity))
-        oldest = first;
-    }
-    if (oldest === undefined) return;
-    const lines = [...this.#held].filter(({ inFlight, waiting }) => inFlight === 0 && waiting[0] === oldest);
-    for (const line of lines) {
-      line.waiting.shift();
-      line.isPutOff = false;
-    }
-    this.#tryAgain(oldest, lines);
+    for (const [consignment, to] of this.#held.takeOldest()) this.#tryAgain(consignment, to);
   }
 
   #tryAgain(consignment: Consignment, lines: readonly Line[]): void {
@@ -391,7 +367,7 @@ export class Delivery implements RelayDelivery {
 
   #tryAllAgain(): void {
     const now = this.clock.now();
-    for (const line of this.#held) line.dueAt = Math.min(line.dueAt, now);
+    this.#held.hurry(now);
     this.#wakeBy(now);
   }
 
@@ -412,53 +388,10 @@ export class Delivery implements RelayDelivery {
     const now = this.clock.now();
     const { retryDeadlineMs } = this.#config;
     this.#giveUp(({ deadline }) => deadline <= now, `it could not be delivered within ${retryDeadlineMs} ms`);
-    if (this.#circuit.state === 'closed') this.#retry([...this.#held].filter(({ dueAt }) => dueAt <= now));
+    if (this.#circuit.state === 'closed') this.#retry(this.#held.due(now));
     else if (this.#circuit.state === 'open' && this.#circuit.probeAt <= now) this.#probe();
 
-    let next = Infinity;
-    const { state, probeAt } = this.#circuit;
-    for (const { inFlight, waiting, dueAt } of this.#held) {
-      const [first] = waiting;
-      if (first === undefined) continue;
-      next = Math.min(next, first.deadline);
-      if (inFlight === 0 && state === 'closed') next = Math.min(next, dueAt);
-      if (inFlight === 0 && state === 'open') next = Math.min(next, probeAt);
-    }
-    this.#wakeBy(next);
-  }
-
-  // Errors.
-
-  #loss(
-    { order, attempts }: Consignment,
-    gone: readonly Line[],
-    error: SocketDeliveryError,
-    refusal: string | undefined,
-  ): SocketDeliveryError {
-    if (refusal !== undefined)
-      return this.#unavailable(order, gone, `${refusal}, after: ${error.message}`, error);
-    const lost = gone.map(({ to }) => to);
-    if (attempts === 1 && lost.length === error.lost.length) return error;
-    const DeliveryError = error.retryable ? SocketUnavailableError : SocketRejectedError;
-    const message = attempts === 1 ? error.message : `${error.message} (attempt ${attempts}, the last)`;
-    return new DeliveryError(message, { provider: error.provider, lost, cause: error });
-  }
-
-  #unavailable(
-    order: Order,
-    lines: readonly Line[],
-    reason: string,
-    cause?: unknown,
-  ): SocketUnavailableError {
-    const lost = lines.map(({ to }) => to);
-    const whom = lost.length === 1 ? lost.join() : `${lost.length} of ${order.to.length}`;
-    const message = `The provider "${this.provider}" did not get ${describeOrder(order)} to ${whom}: ${reason}`;
-    return new SocketUnavailableError(message, { provider: this.provider, lost, cause });
-  }
-
-  #rejected(cause: unknown, order: Order): SocketRejectedError {
-    const message = `The provider "${this.provider}" failed on ${describeOrder(order)}: ${String(cause)}`;
-    return new SocketRejectedError(message, { provider: this.provider, lost: order.to, cause });
+    this.#wakeBy(this.#held.nextAt(this.#circuit.state, this.#circuit.probeAt));
   }
 }
 

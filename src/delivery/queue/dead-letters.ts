@@ -24,7 +24,7 @@ export interface DeadLetter {
 
 const data = v.object({ line: v.string(), text: v.string(), reason: v.string() });
 
-/** So many are looked at, or are sent again, at a time. */
+/** So many are looked at, or pushed out, at a time. */
 const PAGE = 500;
 
 /** What failed for good: kept in Redis until it is sent again, removed, or pushed out by what is newer. */
@@ -47,13 +47,15 @@ export class DeadLetters {
    * @returns how many of the oldest had to go for it
    */
   async add(line: string, text: string, reason: string): Promise<number> {
-    // One word, to be typed; and BullMQ's own ids have no colon in them.
-    const jobId = `${relayId(text)}@${line.replace(' ', '/').replaceAll(':', ';')}`;
+    // One word, to be typed; and BullMQ's own ids have no colon in them. One that was sent again, and dies again while the
+    // first one is still there, is another one.
+    const at = readRelay(text)?.at ?? 0;
+    const jobId = `${relayId(text)}@${line.replace(' ', '/').replaceAll(':', ';')}@${at.toString(36)}`;
     await this.queue.add('dead', { line, text, reason }, { jobId });
     if (this.maximum === 0) return 0;
     const excess = (await this.queue.getWaitingCount()) - this.maximum;
     if (excess <= 0) return 0;
-    const oldest = await this.queue.getWaiting(0, excess - 1);
+    const oldest = await this.queue.getWaiting(0, Math.min(excess, PAGE) - 1);
     await Promise.all(oldest.map((job) => job.remove()));
     return oldest.length;
   }
@@ -62,12 +64,17 @@ export class DeadLetters {
     return this.queue.getWaitingCount();
   }
 
-  /** All of them, the oldest first. */
+  /** The keys of all there are now, the oldest first. */
+  keys(): Promise<string[]> {
+    return this.queue.getRanges(['wait'], 0, -1, true);
+  }
+
+  /** All there are now, the oldest first, but for those that are gone before they are looked at. */
   async *all(): AsyncGenerator<DeadLetter> {
-    for (let start = 0; ; start += PAGE) {
-      const jobs = await this.queue.getWaiting(start, start + PAGE - 1);
-      for (const job of jobs) yield describe(job);
-      if (jobs.length < PAGE) return;
+    const keys = await this.keys();
+    for (let start = 0; start < keys.length; start += PAGE) {
+      const jobs = await Promise.all(keys.slice(start, start + PAGE).map((key) => this.queue.getJob(key)));
+      for (const job of jobs) if (job !== undefined) yield describe(job);
     }
   }
 

@@ -98,6 +98,11 @@ export class QueueLink {
         },
         (error: unknown) => {
           this.#tell(error);
+          // It would not say `ready` again by itself.
+          const again = setTimeout(() => {
+            if (!isReady && !this.#isClosed) this.client.disconnect(true);
+          }, ANSWER_TIMEOUT_MS);
+          again.unref();
         },
       );
     });

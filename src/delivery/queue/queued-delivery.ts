@@ -64,7 +64,7 @@ export class QueuedDelivery implements RelayDelivery {
     const breaker = this.#worker?.breaker ?? 'closed';
     try {
       const [{ relays, bytes, since }, later, dead] = await link.use(() =>
-        Promise.all([lines.counts(), this.#queue.later(), deadLetters.count()]),
+        Promise.all([lines.counts(), lines.later(), deadLetters.count()]),
       );
       const oldestMs = since === undefined ? 0 : Math.max(0, Date.now() - since);
       return { waiting: relays, bytes, breaker, queue: { later, dead, oldestMs } };

@@ -10,12 +10,15 @@ import { writeRelay } from './stored-relay.js';
 export const RELAYS = 'relays';
 const DEAD_LETTERS = 'dead-letters';
 
-/** The names of the jobs: look after a line, and take in relays whose time has come. */
+/** The names of the jobs: look after a line, and have many lines looked after. */
 export const LINE = 'line';
-export const LATER = 'later';
+export const LINES = 'lines';
 
 /** So many relays, to one member or channel each, go to Redis at a time. */
 const CHUNK = 500;
+
+/** So many lines get a job each at once; for more there is one job, whose worker makes theirs. */
+const AT_ONCE = 20;
 
 /** The queue as those see it who hand in: what is accepted is in Redis. Without a worker nothing of it moves. */
 export class RelayQueue {
@@ -25,7 +28,6 @@ export class RelayQueue {
   readonly lines: Lines;
   readonly deadLetters: DeadLetters;
   readonly #jobs: Queue;
-  readonly #maximumLater: number;
 
   constructor(
     address: RedisAddress,
@@ -39,7 +41,6 @@ export class RelayQueue {
     this.#jobs = this.link.queue(RELAYS);
     const wake = (lines: readonly string[]) => this.wake(lines);
     this.deadLetters = new DeadLetters(this.link.queue(DEAD_LETTERS), this.lines, wake, bounds.deadLetters);
-    this.#maximumLater = bounds.waitingRelays;
   }
 
   /**
@@ -51,12 +52,13 @@ export class RelayQueue {
     const to = [...new Set(order.to)];
     const chunks: string[][] = [];
     for (let start = 0; start < to.length; start += CHUNK) chunks.push(to.slice(start, start + CHUNK));
-    const at = Date.now();
-    const later = order.delayMs ?? 0;
+    const { delayMs = 0 } = order;
+    // As if it were called for then: its deadline, too, begins with its time.
+    const at = Date.now() + delayMs;
     // Nothing of this waits for anything: two orders come to Redis in the order of the calls.
     const answers = chunks.map((chunk) => {
       const relays = chunk.map((one) => ({ line: lineOf(order, one), text: writeRelay(order, one, at) }));
-      return this.link.use(() => (later > 0 ? this.#keep(relays, later) : this.put(relays)));
+      return this.link.use(() => (delayMs > 0 ? this.lines.keep(relays, at) : this.#put(relays)));
     });
     const settled = await Promise.allSettled(answers);
     const missed: string[] = [];
@@ -70,12 +72,8 @@ export class RelayQueue {
     if (missed.length > 0) throw new NotTakenIn(missed, reason);
   }
 
-  /**
-   * Puts relays into their lines.
-   *
-   * @returns why there is no room
-   */
-  async put(relays: readonly LinedRelay[]): Promise<string | undefined> {
+  /** @returns why there is no room */
+  async #put(relays: readonly LinedRelay[]): Promise<string | undefined> {
     const isIn = this.lines.push(relays);
     // What is in its line is safe: a line that was forgotten is found again.
     const isAwake = this.wake(relays.map(({ line }) => line)).catch(() => undefined);
@@ -84,33 +82,28 @@ export class RelayQueue {
     return full;
   }
 
-  /** Has a worker look after lines, unless one is going to. */
+  /** Has workers look after lines, unless one is going to. */
   async wake(lines: readonly string[]): Promise<void> {
-    await this.#jobs.addBulk(
-      lines.map((line) => ({
-        name: LINE,
-        data: { line },
-        // One at work and one that waits, so that no line is looked after twice at a time, or forgotten by one about to end.
-        opts: { deduplication: { id: line, keepLastIfActive: true }, backoff: { type: 'custom' } },
-      })),
-    );
+    if (lines.length <= AT_ONCE) await this.wakeEach(lines);
+    else await this.#jobs.add(LINES, { lines }, { backoff: { type: 'custom' } });
   }
 
-  /** How many jobs wait for their time. */
-  later(): Promise<number> {
-    return this.#jobs.getDelayedCount();
+  /** The same for any number, a few at a time: neither Redis nor this process is held up for long. */
+  async wakeEach(lines: readonly string[]): Promise<void> {
+    for (let start = 0; start < lines.length; start += AT_ONCE) {
+      await this.#jobs.addBulk(
+        lines.slice(start, start + AT_ONCE).map((line) => ({
+          name: LINE,
+          data: { line },
+          // One at work and one that waits, so that no line is looked after twice at a time, or forgotten by one about to end.
+          opts: { deduplication: { id: line, keepLastIfActive: true }, backoff: { type: 'custom' } },
+        })),
+      );
+    }
   }
 
   close(): Promise<void> {
     return this.link.close();
-  }
-
-  async #keep(relays: readonly LinedRelay[], delay: number): Promise<string | undefined> {
-    const maximum = this.#maximumLater;
-    const later = maximum === 0 ? 0 : await this.later();
-    if (maximum > 0 && later >= maximum) return `${later} of ${maximum} wait for their time already`;
-    await this.#jobs.add(LATER, { relays }, { delay, backoff: { type: 'custom' } });
-    return undefined;
   }
 }
 

@@ -11,7 +11,8 @@ import { Circuit } from '../circuit.js';
 import { describeOrder, type Order, perform } from '../order.js';
 import type { DeliveryListener, Progress } from '../relay-delivery.js';
 import { type PatientConnections, patientConnections } from './queue-link.js';
-import { LATER, RELAYS, type RelayQueue } from './relay-queue.js';
+import { QueueWatch } from './queue-watch.js';
+import { LINES, RELAYS, type RelayQueue } from './relay-queue.js';
 import { readRelay } from './stored-relay.js';
 
 /** Between two attempts, all of it by chance. */
@@ -20,14 +21,11 @@ const BACKOFF = { generator: fullJitterGenerator, initialDelay: 250, maxDelay: 5
 const WINDOW = 100;
 /** A worker that was not heard of for so long is dead, and others do its work. */
 const LOCK_MS = 10_000;
-/** How often is looked for such, and for lines that nobody looks after. */
+/** How often is looked for such. */
 const CHECK_MS = 5_000;
-/** A line that has had something for so long is woken once more. */
-const FORGOTTEN_MS = 60_000;
-const FORGOTTEN_AT_A_TIME = 1_000;
 
 const lineJob = v.object({ line: v.string() });
-const laterJob = v.object({ relays: v.array(v.object({ line: v.string(), text: v.string() })) });
+const linesJob = v.object({ lines: v.array(v.string()) });
 
 /** What the worker needs of the one provider it brings relays to. */
 export interface Destination {
@@ -47,10 +45,10 @@ export class RelayWorker {
   readonly #worker: Worker;
   readonly #connections: PatientConnections;
   readonly #circuit: Circuit;
+  readonly #watch: QueueWatch;
   readonly #deadlineMs: number;
   #isClosing = false;
   #resuming: Timer | undefined;
-  #looking: Timer | undefined;
   #retried = 0;
   readonly #underWay = new Set<Promise<void>>();
 
@@ -96,7 +94,7 @@ export class RelayWorker {
       if (reason !== problem && !this.#isClosing) logger.warn(`The queue's worker has a problem: ${reason}`);
       problem = reason;
     });
-    this.#lookForForgotten();
+    this.#watch = new QueueWatch(queue, clock, () => this.#circuit.state === 'closed');
   }
 
   /** How many attempts were made after a first one. */
@@ -115,7 +113,7 @@ export class RelayWorker {
   async close(withinMs: number): Promise<void> {
     this.#isClosing = true;
     this.#resuming?.cancel();
-    this.#looking?.cancel();
+    this.#watch.close();
     let timer: Timer | undefined;
     const late = new Promise<void>((resolve) => {
       timer = this.clock.after(withinMs, resolve);
@@ -143,9 +141,9 @@ export class RelayWorker {
   }
 
   async #do(job: Job): Promise<void> {
-    if (job.name === LATER) {
-      const full = await this.queue.link.use(() => this.queue.put(v.parse(laterJob, job.data).relays));
-      if (full !== undefined) throw new Error(full);
+    if (job.name === LINES) {
+      const { lines } = v.parse(linesJob, job.data);
+      await this.queue.link.use(() => this.queue.wakeEach(lines));
       return;
     }
     const { line } = v.parse(lineJob, job.data);
@@ -154,13 +152,15 @@ export class RelayWorker {
       if (waiting.length === 0) return;
       const texts = waiting.slice(0, this.#room());
       if (texts.length === 0) {
-        await job.moveToWait();
+        await job.moveToWait(job.token);
         throw new WaitingError();
       }
       const attempts = isFirst ? job.attemptsMade + 1 : 1;
       const { done, failure } = await this.#guarded(() => this.#bring(line, texts, attempts));
-      await this.queue.link.use(() => this.queue.lines.settle(line, done));
+      const lock = { key: this.#worker.toKey(`${job.id}:lock`), token: job.token ?? '' };
+      const isOurs = await this.queue.link.use(() => this.queue.lines.settle(line, done, lock));
       if (failure !== undefined) throw failure;
+      if (!isOurs) throw new Error('this process stood still, and another one goes on with its work');
     }
   }
 
@@ -264,23 +264,6 @@ export class RelayWorker {
       true,
       progress,
     );
-  }
-
-  /** A process may have died between the two steps of handing in, and Redis may have lost one of them. */
-  #lookForForgotten(): void {
-    const look = async () => {
-      const { link, lines } = this.queue;
-      const forgotten = await link.use(() => lines.since(Date.now() - FORGOTTEN_MS, FORGOTTEN_AT_A_TIME));
-      if (forgotten.length > 0) await link.use(() => this.queue.wake(forgotten));
-    };
-    void look()
-      .catch(() => undefined)
-      .finally(() => {
-        if (!this.#isClosing)
-          this.#looking = this.clock.after(CHECK_MS, () => {
-            this.#lookForForgotten();
-          });
-      });
   }
 }
 
