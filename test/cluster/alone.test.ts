@@ -1,19 +1,21 @@
+import { jest } from '@jest/globals';
 import { BareNode } from '../support/cluster/bare-node.js';
-import { eventually, throughout } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 
+jest.setTimeout(180_000);
+
 const ROOM = 'presence-x';
-const BACK_MS = 8_000;
 const NO_GRACE = { SOCKET_PRESENCE_GRACE_MS: '0' };
 
 async function isAlone(...nodes: BareNode[]): Promise<void> {
-  await eventually(BACK_MS, () => {
+  await eventually(SETTLED_MS, () => {
     for (const { cluster } of nodes) expect(cluster.problem()).toEqual(expect.any(String));
   });
 }
 
 async function isBack(...nodes: BareNode[]): Promise<void> {
-  await eventually(BACK_MS, () => {
+  await eventually(SETTLED_MS, () => {
     for (const { cluster } of nodes) expect(cluster.problem()).toBeUndefined();
   });
 }
@@ -36,7 +38,7 @@ describe('A node that is alone', () => {
       void node.join(channel, 1, user);
       node.leave(channel, 0, user);
     }
-    await eventually(1_000, () => {
+    await eventually(SETTLED_MS, () => {
       expect(node.cluster.size).toBe(0);
     });
   });
@@ -51,12 +53,12 @@ describe('A node that is alone', () => {
     await b.join(ROOM, 1, 'cy');
     await redis.restart();
     await isBack(a, b);
-    await eventually(BACK_MS, async () => {
+    await eventually(SETTLED_MS, async () => {
       expect(await inRedis(a)).toEqual(['ada', 'bob', 'cy']);
     });
     a.leave(ROOM, 1, 'bob');
     b.leave(ROOM, 0, 'cy');
-    await eventually(BACK_MS, async () => {
+    await eventually(SETTLED_MS, async () => {
       expect([a.members(ROOM), await inRedis(a)]).toEqual([['ada'], ['ada']]);
     });
   });
@@ -70,7 +72,7 @@ describe('A node that is alone', () => {
     await redis.restart();
     await isBack(node);
     node.leave(ROOM, 1, 'bob');
-    await eventually(BACK_MS, async () => {
+    await eventually(SETTLED_MS, async () => {
       expect([node.members(ROOM), await inRedis(node)]).toEqual([['ada'], ['ada']]);
     });
   });
@@ -83,12 +85,12 @@ describe('A node that is alone', () => {
     await isAlone(node);
     node.told.length = 0;
     node.leave(ROOM, 1, 'bob', false);
-    await eventually(2_000, () => {
+    await eventually(SETTLED_MS, () => {
       expect(node.moves).toEqual(['-bob']);
     });
     await redis.restart();
     await isBack(node);
-    await eventually(BACK_MS, () => {
+    await eventually(SETTLED_MS, () => {
       expect(node.told.filter((entry) => entry === 'event member_removed')).toHaveLength(1);
     });
     await throughout(500, () => {
@@ -112,10 +114,10 @@ describe('A Redis that answers', () => {
     await throughout(2_000, () => undefined);
     expect((await asked()) - before).toBeLessThan(500);
     await client.config('SET', 'maxmemory', '0');
-    await eventually(20_000, async () => {
+    await eventually(SETTLED_MS, async () => {
       expect(await node.cluster.channels('orders-')).toHaveLength(200);
     });
-  }, 40_000);
+  });
 
   it('with what no node has written does not bring a node down, or stand in anybody’s way', async () => {
     const redis = await startRedis();
@@ -135,7 +137,7 @@ describe('A Redis that answers', () => {
     const forged = { v: 1, k: 'event', n: 'x', e: 'evil', d: '1', s: Number.MAX_SAFE_INTEGER };
     await redis.client().publish('switchboard:{cache-x}', JSON.stringify(forged));
     await b.cluster.publish('cache-x', { event: 'real', data: '2', exceptSocketId: undefined });
-    await eventually(2_000, () => {
+    await eventually(SETTLED_MS, () => {
       expect(a.cluster.cached('cache-x')).toMatchObject({ event: 'real', data: '2' });
     });
     expect(a.told).not.toContain('evil on cache-x');
@@ -154,7 +156,7 @@ describe('Nodes that are together', () => {
     await b.join(ROOM, 1, 'bob');
     await a.join(ROOM, 2, 'ada', { name: 'new' });
     await c.join(ROOM, 1, 'cy');
-    await eventually(2_000, () => {
+    await eventually(SETTLED_MS, () => {
       for (const { cluster } of [a, b, c])
         expect(cluster.roster(ROOM).get('ada')?.info).toEqual({ name: 'new' });
     });
@@ -179,5 +181,5 @@ describe('Nodes that are together', () => {
     // A lease that had run out would have given the node another name.
     expect(await client.zscore('switchboard:{#}:nodes', `${node.cluster.node}.1`)).not.toBeNull();
     expect(node.told.filter((entry) => entry === 'event channel_vacated')).toHaveLength(names.length);
-  }, 90_000);
+  });
 });

@@ -4,13 +4,12 @@ import { Api } from '../support/cluster/api.js';
 import { Cluster, clusterSettings } from '../support/cluster/cluster.js';
 import { damaged, garbage } from '../support/cluster/garbage.js';
 import { Member } from '../support/cluster/member.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 const NEWS = 'private-news';
-const SETTLED_MS = 5_000;
 
 type Client = ReturnType<Cluster['redis']['client']>;
 

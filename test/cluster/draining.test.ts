@@ -2,12 +2,11 @@ import { jest } from '@jest/globals';
 import { expectNoContradictions } from '../support/cluster/agreement.js';
 import { Cluster } from '../support/cluster/cluster.js';
 import { Member } from '../support/cluster/member.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
-const SETTLED_MS = 5_000;
 /** A second each for Redis that is silent and for clients that are, and room for a machine that is busy. */
 const ENDED_MS = 8_000;
 

@@ -2,11 +2,10 @@ import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { type Client, type EngineNode, type EngineSettings, rosterOf } from '../support/cluster/engines.js';
 import { Pairs } from '../support/cluster/pairs.js';
-import { eventually, throughout } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(180_000);
 
-const SETTLED_MS = 5_000;
 const ROUNDS = 200;
 const ROUNDS_AT_ONCE = 20;
 const SEED = 4;

@@ -5,14 +5,13 @@ import { Cluster } from '../support/cluster/cluster.js';
 import type { Listening } from '../support/cluster/line.js';
 import { Member } from '../support/cluster/member.js';
 import type { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 const NEWS = 'private-news';
 const PRICES = 'cache-prices';
-const SETTLED_MS = 5_000;
 
 const sdkOf = ({ port }: Listening) =>
   new PusherSdk({

@@ -6,11 +6,10 @@ import {
 } from '../support/cluster/agreement.js';
 import { Cluster } from '../support/cluster/cluster.js';
 import { Member } from '../support/cluster/member.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
-const SETTLED_MS = 5_000;
 const ROOMS = Array.from({ length: 100 }, (_, n) => `presence-room-${n}`);
 const ROUNDS = 4;
 

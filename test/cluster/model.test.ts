@@ -7,7 +7,7 @@ import { World } from '../support/cluster/world.js';
 // them; a failure prints seed and path. With CLUSTER_MODEL_SHRINK a failure is made smaller, which takes minutes.
 const { CLUSTER_MODEL_SEED, CLUSTER_MODEL_PATH, CLUSTER_MODEL_RUNS, CLUSTER_MODEL_SHRINK } = process.env;
 const RUNS = Number(CLUSTER_MODEL_RUNS ?? 3);
-const SECONDS_PER_RUN = 60;
+const SECONDS_PER_RUN = 120;
 
 jest.setTimeout(RUNS * SECONDS_PER_RUN * 1_000 * (CLUSTER_MODEL_SHRINK === undefined ? 1 : 10));
 
@@ -42,6 +42,7 @@ describe('Three nodes, whatever happens to them and to Redis', () => {
         {
           disaster: {
             do: 'lose-redis',
+            isQuiet: true,
             meanwhile: [
               { do: 'quit', browser: 1 },
               { do: 'drop', browser: 2, node: 0 },

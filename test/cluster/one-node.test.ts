@@ -1,9 +1,12 @@
+import { jest } from '@jest/globals';
 import { Api } from '../support/cluster/api.js';
 import { NODE_SETTINGS } from '../support/cluster/app.js';
 import { Member } from '../support/cluster/member.js';
 import { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 import { WebhookLog } from '../support/cluster/webhook-log.js';
+
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 
@@ -19,21 +22,21 @@ describe('One node as a process, without a cluster', () => {
     const [ada, bob] = await Promise.all([Member.on(node, 'ada', ROOM), Member.on(node, 'bob', ROOM)]);
 
     expect(await node.call('relayToMember', 'ada', 'HELLO', { n: 1 })).toMatchObject({ status: 'sent' });
-    await eventually(2_000, () => {
+    await eventually(SETTLED_MS, () => {
       expect(ada.payloads('HELLO')).toEqual([{ n: 1 }]);
     });
     expect(await api.roster(ROOM)).toEqual(['ada', 'bob']);
     expect(await node.call('onlineMembers', ['ada', 'eve'])).toEqual(['ada']);
 
     ada.drop();
-    await eventually(5_000, () => {
+    await eventually(SETTLED_MS, () => {
       expect(bob.moves(ROOM).filter((move) => move.endsWith('ada'))).toEqual(
         expect.arrayContaining(['-ada']),
       );
       expect(bob.roster(ROOM)).toEqual(['ada', 'bob']);
     });
     ada.vanish();
-    await eventually(5_000, async () => {
+    await eventually(SETTLED_MS, async () => {
       expect(await api.roster(ROOM)).toEqual(['bob']);
       expect(webhooks.moves(ROOM)).toEqual(['+ada', '+ada', '+bob', '-ada', '-ada']);
     });

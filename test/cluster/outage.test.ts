@@ -9,15 +9,12 @@ import { Cluster } from '../support/cluster/cluster.js';
 import { Member } from '../support/cluster/member.js';
 import type { ClusterNode } from '../support/cluster/nodes.js';
 import { Traffic } from '../support/cluster/traffic.js';
-import { eventually, throughout, within } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS, throughout, within } from '../support/cluster/waiting.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 const NEWS = 'private-news';
-const SETTLED_MS = 5_000;
-/** Within this, everything is as it was after Redis has come back. */
-const RESTORED_MS = 5_000;
 /** Within this a relay is settled: the two seconds that a command may take, on a busy machine. */
 const RELAY_MS = 2_500;
 /** And within this an outage is noticed. */
@@ -95,9 +92,8 @@ describe('While Redis is gone', () => {
 
     const outageEnds = performance.now();
     await cluster.redis.restart();
-    const back = performance.now();
     const present = ['ada', 'bob', 'mover', 'newcomer'];
-    await eventually(RESTORED_MS, async () => {
+    await eventually(SETTLED_MS, async () => {
       await expectUp(nodes);
       await expectRosterOnNodes(nodes, ROOM, present);
       expectRosterInBrowsers([ada, bob, newcomer, mover], ROOM, present);
@@ -110,7 +106,7 @@ describe('While Redis is gone', () => {
         subscription_count: 2,
       });
     });
-    await eventually(RESTORED_MS - (performance.now() - back), async () => {
+    await eventually(SETTLED_MS, async () => {
       await second.call('relayToMember', 'ada', 'AGAIN');
       await first.call('relayToChannel', 'private-many-99', 'AGAIN');
       expect(ada.payloads('AGAIN').length).toBeGreaterThan(0);
@@ -161,7 +157,7 @@ describe('While Redis is gone', () => {
       expect(await first.call('health')).toMatchObject({ connections: 0 });
     });
     await cluster.redis.restart();
-    await eventually(RESTORED_MS, async () => {
+    await eventually(SETTLED_MS, async () => {
       await expectRosterOnNodes(nodes, ROOM, ['bob']);
       expectRosterInBrowsers([bob], ROOM, ['bob']);
       expect(cluster.webhooks.moves(ROOM)).toEqual(['+ada', '+bob', '-ada']);
@@ -177,7 +173,7 @@ describe('While Redis is gone', () => {
     await cluster.redis.stop();
     await eventually(NOTICED_MS, () => expectDegraded(nodes));
     await cluster.redis.restart();
-    await eventually(RESTORED_MS, async () => {
+    await eventually(SETTLED_MS, async () => {
       await expectUp(nodes);
       await expectRosterOnNodes(nodes, ROOM, ['member-0', 'member-1', 'member-2']);
     });
@@ -219,7 +215,7 @@ describe('While Redis is gone', () => {
       expect((await node.call('heapBytes')) - before).toBeLessThan(HEAP_GROWTH);
       if (silence === 'paused') cluster.redis.resume();
       else await cluster.redis.restart();
-      await eventually(RESTORED_MS, () => expectUp([node]));
+      await eventually(SETTLED_MS, () => expectUp([node]));
     }
     await node.call('relayToChannel', NEWS, 'STILL_HERE');
     await eventually(RELAY_MS, () => {
@@ -255,7 +251,7 @@ describe('A Redis that is silent for longer than every lease', () => {
     await eventually(NOTICED_MS, () => expectDegraded(nodes));
     await throughout(LONG_PAUSE_MS - (performance.now() - paused), () => expectDegraded(nodes));
     cluster.redis.resume();
-    await eventually(RESTORED_MS, async () => {
+    await eventually(SETTLED_MS, async () => {
       await expectUp(nodes);
       await expectRosterOnNodes(nodes, ROOM, ['ada', 'bob']);
       await second.call('relayToMember', 'ada', 'AGAIN');
@@ -300,7 +296,7 @@ describe('A Redis that forgets', () => {
     for (const [what, forget] of forgetting) {
       await forget(redis);
       const event = `AFTER_${what.replace(' ', '_')}`;
-      await eventually(RESTORED_MS, async () => {
+      await eventually(SETTLED_MS, async () => {
         await second.call('relayToMember', 'ada', event);
         await first.call('relayToChannel', NEWS, event);
         expect({
@@ -313,7 +309,7 @@ describe('A Redis that forgets', () => {
       const id = `newcomer-${everybody.length}`;
       everybody.push(id);
       await Member.on(first, id, ROOM);
-      await eventually(RESTORED_MS, async () => {
+      await eventually(SETTLED_MS, async () => {
         await expectRosterOnNodes(nodes, ROOM, everybody);
         expectRosterInBrowsers([ada, bob], ROOM, everybody);
       });

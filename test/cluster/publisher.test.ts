@@ -1,11 +1,10 @@
 import { jest } from '@jest/globals';
 import { Cluster } from '../support/cluster/cluster.js';
 import { Member } from '../support/cluster/member.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(180_000);
 
-const SETTLED_MS = 5_000;
 const RELAY_MS = 2_500;
 
 /** What somebody heard, by the numbers in it; the order is promised for one channel only. */

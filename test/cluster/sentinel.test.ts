@@ -1,17 +1,14 @@
 import { jest } from '@jest/globals';
 import { EngineNode, rosterOf } from '../support/cluster/engines.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 import { type SentinelRedis, startSentinelRedis } from '../support/redis-sentinel.js';
 import type { RedisServer } from '../support/redis.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
-const SETTLED_MS = 5_000;
 /** Sentinels wait for a second until they believe it, agree, and promote the replica. */
 const REPLACED_MS = 20_000;
-/** After they have. */
-const RESTORED_MS = 5_000;
 const PASSWORD = 'p@ss:w/rd#1';
 
 function urlOf({ addresses, name }: SentinelRedis, password = ''): string {
@@ -46,7 +43,7 @@ async function survives(
   await redis.primary.client({ ...(password !== undefined && { password }) }).wait(1, SETTLED_MS);
 
   await change();
-  await eventually(RESTORED_MS, async () => {
+  await eventually(SETTLED_MS, async () => {
     expect(nodes.map(({ engine }) => engine.problem)).toEqual([undefined, undefined]);
     for (const node of nodes) expect(await rosterOf(node, ROOM)).toEqual(['ada', 'bob']);
     await first.engine.publish(ROOM, 'again', '1');

@@ -6,13 +6,12 @@ import {
 } from '../support/cluster/agreement.js';
 import { Cluster } from '../support/cluster/cluster.js';
 import { Member } from '../support/cluster/member.js';
-import { eventually, throughout } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 const REAPED_MS = 15_000;
-const SETTLED_MS = 5_000;
 /** Well under the lease of eight seconds. */
 const SHORT_STALL_MS = 3_000;
 /** Within this a relay has to be settled, whatever its receipt says. */

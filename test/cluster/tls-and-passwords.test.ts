@@ -5,16 +5,15 @@ import { clusterSettings } from '../support/cluster/cluster.js';
 import { EngineNode, rosterOf } from '../support/cluster/engines.js';
 import { Member } from '../support/cluster/member.js';
 import { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
 import { startRedis } from '../support/redis.js';
 import { startProtectedRedis } from '../support/redis-protected.js';
 import { startTlsRedis } from '../support/redis-tls.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 const NEWS = 'private-news';
-const SETTLED_MS = 5_000;
 
 /** Fails unless these two nodes are one. */
 async function expectOne(first: EngineNode, second: EngineNode): Promise<void> {

@@ -2,13 +2,12 @@ import { jest } from '@jest/globals';
 import { expectNoContradictions } from '../support/cluster/agreement.js';
 import { Cluster } from '../support/cluster/cluster.js';
 import { Member } from '../support/cluster/member.js';
-import { eventually, throughout } from '../support/cluster/waiting.js';
+import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 const ROUNDS = 20;
-const SETTLED_MS = 5_000;
 
 describe('Webhooks of several nodes', () => {
   it('are posted once per cluster, also when all nodes act in the same moment', async () => {

@@ -9,7 +9,7 @@ const { WsConnection } = await built('adapters/ws/ws-connection.js');
 const EVERY_MS = 10;
 
 /** Milliseconds on a clock that all processes of a machine share. */
-const now = () => Number(process.hrtime.bigint()) / 1e6;
+export const now = () => Number(process.hrtime.bigint()) / 1e6;
 
 /** Tells of every connection when its turn to be sent away began: what was accepted before has to reach it. */
 export function watchDrain(tell) {

@@ -8,9 +8,7 @@ import { socketConfig } from '../../../src/config/socket-config.js';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
 import { APP, EngineClient, type HeardFrame } from '../engine-session.js';
 import { onTeardown } from '../teardown.js';
-import { eventually } from './waiting.js';
-
-const CONNECTED_MS = 5_000;
+import { eventually, SETTLED_MS } from './waiting.js';
 
 /** What an engine of these tests is told besides where Redis is. */
 export type EngineSettings = NonNullable<SocketSettings['gateway']> & { readonly prefix?: string };
@@ -31,7 +29,7 @@ export class EngineNode {
   /** Starts one, and waits until it takes part. The name tells its socket ids from those of others. */
   static async start(url: string, name: number, settings: EngineSettings = {}): Promise<EngineNode> {
     const node = await EngineNode.begin(url, name, settings);
-    await eventually(CONNECTED_MS, () => {
+    await eventually(SETTLED_MS, () => {
       expect(node.engine.problem).toBeUndefined();
     });
     return node;
@@ -110,7 +108,7 @@ export class Client extends EngineClient {
   async joins(channel: string, userId?: string): Promise<void> {
     const before = this.#answers(channel);
     this.subscribes(channel, userId === undefined ? undefined : { user_id: userId });
-    await eventually(CONNECTED_MS, () => {
+    await eventually(SETTLED_MS, () => {
       expect(this.#answers(channel)).toBe(before + 1);
     });
   }
@@ -120,7 +118,7 @@ export class Client extends EngineClient {
     this.signsIn(userData);
     const answer =
       userData.watchlist === undefined ? 'pusher:signin_success' : 'pusher_internal:watchlist_events';
-    await eventually(CONNECTED_MS, () => {
+    await eventually(SETTLED_MS, () => {
       expect(this.frames(answer)).toHaveLength(1);
     });
   }

@@ -4,9 +4,7 @@ import { channelAuth, userAuth } from '../signing.js';
 import { onTeardown } from '../teardown.js';
 import { APP } from './app.js';
 import { Line, type Listening } from './line.js';
-import { eventually } from './waiting.js';
-
-const CONNECT_MS = 10_000;
+import { eventually, SETTLED_MS } from './waiting.js';
 
 /** What a browser was told, and when. */
 export interface Heard {
@@ -130,7 +128,7 @@ export class Member {
 
   /** Waits for that. */
   isSettled(): Promise<void> {
-    return eventually(CONNECT_MS, () => {
+    return eventually(SETTLED_MS, () => {
       if (!this.isReady) throw new Error(`${this.id} is ${this.pusher.connection.state}, and not ready`);
     });
   }

@@ -8,7 +8,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { SocketModule, SocketService } from 'nestjs-switchboard';
-import { startTraffic, watchDrain } from './deploy-watch.js';
+import { now, startTraffic, watchDrain } from './deploy-watch.js';
 
 const CHANNEL_EVENTS = [
   'channel_occupied',
@@ -35,7 +35,7 @@ const app = isGateway
 app.enableShutdownHooks();
 const service = app.get(SocketService);
 for (const name of CHANNEL_EVENTS) {
-  service.onChannelEvent(name, (event) => tell({ heard: { ...event, name } }));
+  service.onChannelEvent(name, (event) => tell({ heard: { ...event, name }, at: now() }));
 }
 if (isGateway) await app.listen(0, '127.0.0.1');
 

@@ -41,6 +41,12 @@ export interface Accepted {
   readonly settledAt: number;
 }
 
+/** What `onChannelEvent` told on a node, and when: on a clock that all processes share. */
+export interface Report {
+  readonly event: ChannelEvent;
+  readonly at: number;
+}
+
 /** A node's health, which says more in a cluster than the port's own type does. */
 export interface NodeHealth extends Omit<ProviderHealth, 'status'> {
   readonly status: string;
@@ -55,7 +61,7 @@ export interface NodeRequest {
 
 export type NodeMessage =
   | { readonly port: number }
-  | { readonly heard: ChannelEvent }
+  | ({ readonly heard: ChannelEvent } & Pick<Report, 'at'>)
   | { readonly relayed: readonly Accepted[] }
   /** By socket id, when the node began to send the connection away. */
   | { readonly sentAway: readonly (readonly [string, number])[] }

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
 import { onTeardown } from '../teardown.js';
-import type { Accepted, NodeCommands, NodeMessage, NodeRequest } from './node-protocol.js';
+import type { Accepted, NodeCommands, NodeMessage, NodeRequest, Report } from './node-protocol.js';
 import { within } from './waiting.js';
 
 const PROGRAM = fileURLToPath(new URL('./node-process.js', import.meta.url));
-const START_MS = 20_000;
-const CALL_MS = 10_000;
-const EXIT_MS = 10_000;
+const START_MS = 60_000;
+const CALL_MS = 30_000;
+const EXIT_MS = 30_000;
 const OUTPUT_CHARACTERS = 20_000;
 
 /** The environment of a node: text by name. */
@@ -24,8 +24,8 @@ afterEach(() => {
 
 /** A node of the cluster: a real process, which can be killed, stalled and commanded. Killed after the test. */
 export class ClusterNode {
-  /** What `onChannelEvent` told on this node. */
-  readonly channelEvents: ChannelEvent[] = [];
+  /** What `onChannelEvent` told on this node, and when. */
+  readonly reports: Report[] = [];
   /** What of its steady traffic was accepted. */
   readonly relayed: Accepted[] = [];
   /** By socket id, when it began to send a connection away. */
@@ -83,6 +83,11 @@ export class ClusterNode {
     return node;
   }
 
+  /** What `onChannelEvent` told on this node. */
+  get channelEvents(): ChannelEvent[] {
+    return this.reports.map(({ event }) => event);
+  }
+
   get isAlive(): boolean {
     return !this.#hasEnded;
   }
@@ -138,7 +143,7 @@ export class ClusterNode {
   }
 
   #hear(message: NodeMessage): void {
-    if ('heard' in message) this.channelEvents.push(message.heard);
+    if ('heard' in message) this.reports.push({ event: message.heard, at: message.at });
     if ('relayed' in message) this.relayed.push(...message.relayed);
     if ('sentAway' in message) for (const [id, at] of message.sentAway) this.sentAway.set(id, at);
     if (!('id' in message)) return;

@@ -21,11 +21,11 @@ export type Step =
   | { readonly do: 'quit'; readonly browser: number }
   | { readonly do: 'wait'; readonly ms: number };
 
-/** What happens to the cluster. */
+/** What happens to the cluster: once all is quiet, or in the middle of everything. */
 export type Disaster =
   | { readonly do: 'kill'; readonly node: number; readonly isQuiet: boolean }
   /** Redis is gone while these steps are done, and comes back empty. */
-  | { readonly do: 'lose-redis'; readonly meanwhile: readonly Step[] };
+  | { readonly do: 'lose-redis'; readonly isQuiet: boolean; readonly meanwhile: readonly Step[] };
 
 /** A story: steps, disasters one after the other, and steps after each. */
 export interface Scenario {
@@ -52,7 +52,7 @@ const steps = (minLength: number, maxLength: number) => fc.array(step, { minLeng
 
 const disaster: fc.Arbitrary<Disaster> = fc.oneof(
   record({ do: fc.constant('kill' as const), node, isQuiet: fc.boolean() }),
-  record({ do: fc.constant('lose-redis' as const), meanwhile: steps(0, 10) }),
+  record({ do: fc.constant('lose-redis' as const), isQuiet: fc.boolean(), meanwhile: steps(0, 10) }),
 );
 
 /** Many more steps than disasters: a kill takes as long as a lease. */

@@ -2,6 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 25;
 
+/**
+ * Within this, whatever comes in the end has come, also on a machine that has much else to do: a browser whose attempt to
+ * connect took too long tries again after 15 seconds. Nobody is promised it; what is promised within a time has a bound of
+ * its own.
+ */
+export const SETTLED_MS = 30_000;
+
 /** Asks again and again until a check passes; after the deadline, fails with what the check said last. */
 export async function eventually(ms: number, check: () => unknown): Promise<void> {
   const deadline = performance.now() + ms;
