@@ -88,8 +88,8 @@ function complete(values: Values, gatewayPath: string): SocketConfig {
       waitingRelays: values.SOCKET_MAX_WAITING_RELAYS ?? defaults.waitingRelays,
       waitingBytes: values.SOCKET_MAX_WAITING_BYTES ?? defaults.waitingBytes,
       breakerFailures: values.SOCKET_BREAKER_FAILURES,
-      queueConcurrency: values.SOCKET_QUEUE_CONCURRENCY,
-      deadLetters: values.SOCKET_MAX_DEAD_LETTERS,
+      queueConcurrency: values.SOCKET_QUEUE_CONCURRENCY ?? 64,
+      deadLetters: values.SOCKET_MAX_DEAD_LETTERS ?? 10_000,
     },
     pusher: {
       scheme: values.PUSHER_SCHEME,
@@ -183,6 +183,7 @@ function combinationProblems(given: Readonly<Record<string, string | undefined>>
   ) {
     problems.push('SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379');
   }
+  problems.push(...queueProblems(given, providers));
   if (given['SOCKET_CLUSTER'] === 'redis' && given['SOCKET_REDIS_URL'] === undefined) {
     problems.push('SOCKET_REDIS_URL: is required by SOCKET_CLUSTER=redis; like redis://host:6379');
   }
@@ -219,6 +220,22 @@ function secretProblem(secret: string | undefined): string | undefined {
   }
   if (secret === undefined || secret.length >= SECRET_LENGTH) return undefined;
   return `must be at least ${SECRET_LENGTH} characters in production; it is ${secret.length} characters`;
+}
+
+/** What only a queue has, and what it needs of the gateway: another process may bring what this one hands in. */
+function queueProblems(
+  given: Readonly<Record<string, string | undefined>>,
+  providers: readonly (Provider | undefined)[] | undefined,
+): string[] {
+  if (given['SOCKET_DELIVERY'] !== 'queue') {
+    return ['SOCKET_QUEUE_CONCURRENCY', 'SOCKET_MAX_DEAD_LETTERS']
+      .filter((name) => given[name] !== undefined)
+      .map((name) => `${name}: has no effect without SOCKET_DELIVERY=queue`);
+  }
+  if (providers?.includes('ws') !== true || given['SOCKET_CLUSTER'] === 'redis') return [];
+  return [
+    'SOCKET_CLUSTER: has to be redis with SOCKET_DELIVERY=queue on "ws": any process may bring a relay',
+  ];
 }
 
 /** The hosts of the URLs in a list, as far as they are any. */

@@ -8,6 +8,7 @@ import type { ProviderHealth } from '../ports/socket-client.js';
 import type { Provider } from '../ports/socket-config.js';
 import { Circuit } from './circuit.js';
 import { Copies, type Side } from './copies.js';
+import { Given } from './given.js';
 import { lineOf, type Order, perform } from './order.js';
 import { TwoProviders, type TwoProvidersParts } from './two-providers.js';
 
@@ -33,6 +34,8 @@ export class Failover extends TwoProviders {
   readonly #circuit: Circuit;
   readonly #toFirst: Copies;
   readonly #toSecond: Copies;
+  readonly #givenFirst = new Given();
+  readonly #givenSecond = new Given();
   /** Whom something is under way to, and through whom. */
   readonly #underWay = new Map<string, { readonly side: Side; count: number }>();
   /** Members who are to be disconnected on the first provider, too. */
@@ -76,7 +79,8 @@ export class Failover extends TwoProviders {
       ...first,
       ...(isHelped && {
         status: 'degraded',
-        reason: first.reason ?? `"${this.second.provider}" has taken over`,
+        connections: second.connections,
+        reason: this.#takenOver(first.reason),
       }),
       ...(isDraining && { status: 'down', reason: 'draining' }),
       second: {
@@ -87,6 +91,12 @@ export class Failover extends TwoProviders {
         breaker: this.#circuit.state,
       },
     };
+  }
+
+  #takenOver(why: string | undefined): string {
+    const { first, second } = this;
+    const fails = why === undefined ? '' : `"${first.provider}" fails (${why}), and `;
+    return `${fails}"${second.provider}" has taken over`;
   }
 
   protected async carry(order: Order): Promise<void> {
@@ -131,18 +141,33 @@ export class Failover extends TwoProviders {
   async #take(side: Side, order: Order): Promise<void> {
     const lines = order.to.map((to) => lineOf(order, to));
     this.#enter(lines, side);
-    const call = () => perform(side.client, order);
-    const isCounted = side === this.first && this.#circuit.state === 'closed' && order.to.length > 0;
-    const outcome = isCounted ? this.#circuit.run(call) : call();
-    if (side === this.first) this.#tellSecond(order);
-    else this.#tellFirst(order);
     try {
-      await outcome;
-    } catch (error) {
-      throw side === this.first ? withoutPause(error) : error;
+      await (side === this.first ? this.#askFirst(order) : this.#askSecond(order));
     } finally {
       this.#leave(lines);
     }
+  }
+
+  async #askFirst(order: Order): Promise<void> {
+    const call = () => perform(this.first.client, order);
+    const isCounted = this.#circuit.state === 'closed' && order.to.length > 0;
+    const outcome = isCounted ? this.#circuit.run(call) : call();
+    const told = this.#tellSecond(order);
+    try {
+      await outcome;
+    } catch (error) {
+      if (told !== undefined) this.#givenSecond.note(order, error, told);
+      // What serves connections of this process has served them, whatever else failed.
+      if (this.first.isLocal) this.#givenFirst.note(order, error, Promise.resolve(true));
+      throw withoutPause(error);
+    }
+  }
+
+  async #askSecond(order: Order): Promise<void> {
+    const taken = this.#givenSecond.isTaken(order);
+    this.#tellFirst(order);
+    if (taken !== undefined && (await taken)) return;
+    await perform(this.second.client, order);
   }
 
   #enter(lines: readonly string[], side: Side): void {
@@ -160,8 +185,10 @@ export class Failover extends TwoProviders {
     }
   }
 
-  #tellSecond(order: Order): void {
-    if (this.#mayHaveBrowsers) void this.#toSecond.send(order);
+  /** @returns whether it has taken it, once that is known; nothing where it was not told */
+  #tellSecond(order: Order): Promise<boolean> | undefined {
+    if (!this.#mayHaveBrowsers) return undefined;
+    return this.#givenSecond.isTaken(order) ?? this.#toSecond.send(order);
   }
 
   #tellFirst(order: Order): void {
@@ -171,7 +198,8 @@ export class Failover extends TwoProviders {
     let told = Promise.resolve(false);
     if (isProbe || state === 'closed')
       told = this.#toFirst.send(order, () => this.#circuit.run(() => perform(this.first.client, order)));
-    else if (this.first.isLocal) told = this.#toFirst.send(order);
+    else if (this.first.isLocal && this.#givenFirst.isTaken(order) === undefined)
+      told = this.#toFirst.send(order);
     if (order.kind !== 'disconnect') return;
     void told.then((isTold) => {
       if (!isTold) this.#owe(order.to);

@@ -52,10 +52,10 @@ export interface SecondHealth extends Omit<ProviderHealth, 'delivery' | 'second'
 
 /** What waits for a provider that failed. */
 export interface DeliveryHealth {
-  /** How many relays wait, one to one member or channel each. */
-  readonly waiting: number;
-  /** How many bytes their payloads have. */
-  readonly bytes: number;
+  /** How many relays wait, one to one member or channel each; `null` while the queue cannot be asked. */
+  readonly waiting: number | null;
+  /** How many bytes their payloads have; `null` likewise. */
+  readonly bytes: number | null;
   /** `open`: the provider keeps failing, and is left alone but for one relay at a time that finds out, `half-open`. */
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** What the queue holds besides; absent where there is none, or it cannot be reached. */
@@ -66,11 +66,11 @@ export interface DeliveryHealth {
 
 /** What a queue holds besides what waits now. */
 export interface QueueHealth {
-  /** Jobs that wait for their time: members and channels to be tried again, and relays that were asked for later. */
+  /** Relays that were asked for later, and wait for their time. */
   readonly later: number;
   /** Relays that failed for good, and are kept to be looked at. */
   readonly dead: number;
-  /** For how many milliseconds a member or a channel has had something waiting, at the most. */
+  /** For how many milliseconds that has waited which has waited for longest. */
   readonly oldestMs: number;
 }
 

@@ -62,6 +62,9 @@ const TWO_PROVIDERS = {
   PUSHER_CLUSTER: 'eu',
 };
 
+/** On the gateway. */
+const QUEUE_NEEDS = { SOCKET_REDIS_URL: 'redis://localhost', SOCKET_CLUSTER: 'redis' };
+
 /** The two secrets, `SOCKET_APP_SECRET` and `SOCKET_ENCRYPTION_MASTER_KEY`, are tested on their own. */
 export const VARIABLES: readonly VariableRow[] = [
   {
@@ -150,7 +153,7 @@ export const VARIABLES: readonly VariableRow[] = [
       ['queue', 'queue'],
     ],
     bad: ['Direct', 'true', 'bullmq'],
-    alongside: { SOCKET_REDIS_URL: 'redis://localhost' },
+    alongside: QUEUE_NEEDS,
     allowed: /one of: direct, queue/,
   },
   ...(
@@ -173,6 +176,7 @@ export const VARIABLES: readonly VariableRow[] = [
     ],
     bad: ['-1', '1.5', 'never', '30s'],
     allowed: /whole number from 0 to \d+/,
+    ...(/QUEUE|DEAD/.test(variable) && { alongside: { SOCKET_DELIVERY: 'queue', ...QUEUE_NEEDS } }),
   })),
   {
     variable: 'PUSHER_CLUSTER',

@@ -132,7 +132,12 @@ describe('once the first provider keeps failing', () => {
     await open();
     expect(await client.health()).toMatchObject({ status: 'degraded', reason: '"ws" has taken over' });
     first.state = { status: 'down', connections: null, reason: 'HTTP 503' };
-    expect(await client.health()).toMatchObject({ status: 'degraded', reason: 'HTTP 503' });
+    second.state = { status: 'up', connections: 3 };
+    expect(await client.health()).toMatchObject({
+      status: 'degraded',
+      connections: 3,
+      reason: '"pusher" fails (HTTP 503), and "ws" has taken over',
+    });
     second.state = { status: 'down', connections: 0, reason: 'closed' };
     expect(await client.health()).toMatchObject({ status: 'down', reason: 'HTTP 503' });
     second.state = { status: 'down', connections: 1, reason: 'draining' };
@@ -182,6 +187,19 @@ describe('after the first provider came back', () => {
     await settled();
     await client.broadcast('NEXT');
     expect(first.calls).toEqual(['- ada', 'NEXT broadcast']);
+  });
+});
+
+describe('a call that is made again', () => {
+  test('comes to the second once, however often the first is tried, and also when the second takes over', async () => {
+    const { first, second, retrying, advance } = startFailover();
+    const { send } = retrying();
+    first.fate = down;
+    await send('A', 'ada');
+    await send('B', 'ada');
+    for (let n = 0; n < 20; n++) await advance(1_000);
+    expect(second.calls.filter((call) => call.endsWith(' ada'))).toEqual(['A ada', 'B ada']);
+    expect(first.calls.filter((call) => call === 'A ada').length).toBeGreaterThan(1);
   });
 });
 

@@ -1,3 +1,4 @@
+import { Payload } from '../../src/ports/payload.js';
 import { settled, unavailable } from './support.js';
 import { startMirror } from './two-providers-support.js';
 
@@ -34,6 +35,32 @@ describe('a mirror', () => {
     await settled();
     expect(await client.health()).toMatchObject({ second: { divergence: 2, missed: 2 } });
     expect(log).toEqual([expect.stringMatching(/"ws" missed 1 call.*"A": no answer/)]);
+  });
+
+  test('gives the second a call once, however often the first is tried, and compares them once', async () => {
+    const { client, first, second } = startMirror();
+    const payload = Payload.of(1);
+    first.fate = (to) => unavailable(to);
+    for (let n = 0; n < 3; n++) await client.relayToMember('ada', 'A', payload).catch(() => undefined);
+    await settled();
+    expect(await client.health()).toMatchObject({ second: { divergence: 1 } });
+    first.fate = () => undefined;
+    await client.relayToMember('ada', 'A', payload);
+    await settled();
+    expect(first.calls).toHaveLength(4);
+    expect(second.calls).toEqual(['A ada']);
+    expect(await client.health()).toMatchObject({ second: { divergence: 1, missed: 0 } });
+  });
+
+  test('gives it to the second again where that one missed it', async () => {
+    const { client, first, second } = startMirror();
+    const payload = Payload.of(1);
+    first.fate = second.fate = (to) => unavailable(to);
+    await client.relayToMember('ada', 'A', payload).catch(() => undefined);
+    await settled();
+    first.fate = second.fate = () => undefined;
+    await client.relayToMember('ada', 'A', payload);
+    expect(second.calls).toEqual(['A ada', 'A ada']);
   });
 
   test('tells of what the second missed once in a while, and how much it was', async () => {

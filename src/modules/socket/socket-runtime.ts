@@ -115,6 +115,11 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     };
   }
 
+  /** Whether the application serves HTTP. */
+  get hasServer(): boolean {
+    return this.#httpAdapter !== undefined;
+  }
+
   get clock(): Clock {
     return this.container.get<Clock>(CLOCK);
   }
@@ -139,9 +144,7 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
    * @throws SocketConfigurationError when a port of its own cannot be listened on, which fails the application's start
    */
   async onApplicationBootstrap(): Promise<void> {
-    // A worker or a command-line tool has no HTTP adapter, whatever the type says.
-    const server = (this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined)?.getHttpServer() as
-      Server | undefined;
+    const server = this.#httpAdapter?.getHttpServer() as Server | undefined;
     if (server !== undefined) {
       for (const attachment of this.#attachments) await attachment.attach(server, this.endpoints());
     } else if (hasGateway(this.config) && this.config.cluster === 'local') {
@@ -158,6 +161,11 @@ export class SocketRuntime implements OnApplicationBootstrap, BeforeApplicationS
     await this.#delivery?.close();
     await this.client.close();
     await this.#delivery?.release?.();
+  }
+
+  // A worker or a command-line tool has no HTTP adapter, whatever the type says.
+  get #httpAdapter(): HttpAdapterHost['httpAdapter'] | undefined {
+    return this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
   }
 
   get #attachments(): readonly ServerAttachment[] {

@@ -59,12 +59,14 @@ export function createSocketController(path: string): Type<unknown> {
       private readonly runtime: SocketRuntime,
       private readonly authorization: ChannelAuthorization,
       @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
-    ) {
-      if (options.identify === undefined) {
-        this.logger.warn(
-          'SocketModule has no identify(request): private channels, presence channels and signins are refused',
-        );
-      }
+    ) {}
+
+    /** A worker or a command-line tool, which nobody calls, needs none. */
+    onApplicationBootstrap(): void {
+      if (this.options.identify !== undefined || !this.runtime.hasServer) return;
+      this.logger.warn(
+        'SocketModule has no identify(request): private channels, presence channels and signins are refused',
+      );
     }
 
     @Get('config')

@@ -93,13 +93,13 @@ export const READ_METRICS: readonly ReadMetric[] = [
     name: 'switchboard_relays_waiting',
     type: 'gauge',
     help: 'Relays that wait for the provider, one to one member or channel each.',
-    read: async (source) => one((await source.delivery())?.waiting),
+    read: async (source) => one((await source.delivery())?.waiting ?? undefined),
   },
   {
     name: 'switchboard_relays_waiting_bytes',
     type: 'gauge',
     help: 'Bytes of what waits for the provider.',
-    read: async (source) => one((await source.delivery())?.bytes),
+    read: async (source) => one((await source.delivery())?.bytes ?? undefined),
   },
   {
     name: 'switchboard_breaker_state',
@@ -115,7 +115,7 @@ export const READ_METRICS: readonly ReadMetric[] = [
     name: 'switchboard_queue_later',
     type: 'gauge',
     together: 'largest',
-    help: 'Jobs of the queue that wait for their time.',
+    help: 'Relays in the queue that were asked for later, and wait for their time.',
     read: async (source) => one((await source.delivery())?.queue?.later),
   },
   {
