@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Environment } from '../config/settings.js';
 import { socketConfig } from '../config/socket-config.js';
+import type { Variable } from '../config/variables.js';
 import { loadQueue } from '../delivery/index.js';
 import { SocketConfigurationError } from '../ports/errors.js';
 import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
@@ -16,7 +17,16 @@ const USAGE = `Usage: switchboard dead-letters [list] [--json]
        switchboard dead-letters remove (<key> … | --all)
 
 Relays that failed for good, with SOCKET_DELIVERY=queue. list shows them, the oldest first, each with the
-key that the other two take. The queue is where SOCKET_REDIS_URL and SOCKET_REDIS_PREFIX say.`;
+key that the other two take, as well as a message id. The queue is where SOCKET_REDIS_URL and SOCKET_REDIS_PREFIX say.`;
+
+/** What is read of the environment. */
+const VARIABLES = [
+  'SOCKET_REDIS_URL',
+  'SOCKET_REDIS_PREFIX',
+  'SOCKET_MAX_WAITING_RELAYS',
+  'SOCKET_MAX_WAITING_BYTES',
+  'SOCKET_MAX_DEAD_LETTERS',
+] as const satisfies readonly Variable[];
 
 /** How much of a payload a line shows. */
 const SHOWN = 120;
@@ -78,9 +88,15 @@ async function withDeadLetters(
   output: Output,
   work: (letters: DeadLetters) => Promise<number>,
 ): Promise<number> {
-  const { redis, delivery } = socketConfig({ ...env, SOCKET_DELIVERY: 'queue' });
+  // The provider, and all that it needs, is the worker's to know.
+  const needed = VARIABLES.map((name) => [name, env[name]] as const);
+  const { redis, delivery } = socketConfig({
+    ...Object.fromEntries(needed),
+    SOCKET_PROVIDER: 'memory',
+    SOCKET_DELIVERY: 'queue',
+  });
   if (redis.address === undefined)
-    throw new SocketConfigurationError(['SOCKET_REDIS_URL: is where the queue is; like redis://host:6379']);
+    throw new SocketConfigurationError(['SOCKET_REDIS_URL: says where the queue is; like redis://host:6379']);
   const { RelayQueue } = await loadQueue();
   const queue = new RelayQueue(redis.address, redis.prefix, delivery, (reason) => {
     output.err(`Redis: ${reason}`);
@@ -107,7 +123,7 @@ async function perform(
     return 0;
   }
   // Before the first of them is touched: what dies again meanwhile is not sent again for ever.
-  const chosen = isAll ? await keysOf(letters) : keys;
+  const chosen = isAll ? await letters.keys() : await withMessageIds(keys, letters);
   let done = 0;
   let failed = 0;
   for (const key of chosen) {
@@ -126,10 +142,14 @@ async function perform(
   return failed === 0 ? 0 : 1;
 }
 
-async function keysOf(letters: DeadLetters): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of letters.all()) keys.push(key);
-  return keys;
+/** A message id, as the log has it, stands for all letters of that message. */
+async function withMessageIds(words: readonly string[], letters: DeadLetters): Promise<readonly string[]> {
+  if (words.every((word) => word.includes('@'))) return words;
+  const all = await letters.keys();
+  return words.flatMap((word) => {
+    const found = all.filter((key) => key.startsWith(`${word}@`));
+    return found.length > 0 ? found : [word];
+  });
 }
 
 function describe({ key, line, event, payload = '', reason, acceptedAt, diedAt }: DeadLetter): string {

@@ -258,7 +258,7 @@ describe('the command', () => {
   test('is there for an application that has installed the package', () => {
     const { status, stderr } = run(workshop.full);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue/);
+    expect(stderr).toMatch(/SOCKET_REDIS_URL: says where the queue is/);
   });
 
   test('looks into the queue', async () => {

@@ -11,6 +11,7 @@ const PUSH = script(`
 local counts, lines = KEYS[1], KEYS[2]
 local maximumRelays, maximumBytes, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local relays, bytes = #KEYS - 2, 0
+if relays == 0 then return { 0, 0, 1 } end
 for index = 1, relays do bytes = bytes + #ARGV[index + 3] end
 local waiting = tonumber(redis.call('HGET', counts, 'relays') or 0)
 local waitingBytes = tonumber(redis.call('HGET', counts, 'bytes') or 0)
@@ -148,6 +149,14 @@ export class Lines {
     this.#counts = `${prefix}:waiting`;
     this.#lines = `${prefix}:lines`;
     this.#later = `${prefix}:later`;
+  }
+
+  /**
+   * Makes itself known to a server that was just connected to. Where {@link push} had to be sent a second time, because the
+   * server did not know the script, what was sent meanwhile would overtake it.
+   */
+  async introduce(): Promise<void> {
+    await this.push([]);
   }
 
   /**

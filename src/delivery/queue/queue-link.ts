@@ -77,9 +77,11 @@ export class QueueLink {
   #problem = 'no answer yet';
   #isClosed = false;
 
+  /** @param greet asks something of the server that has our keys, before anybody else does */
   constructor(
     address: RedisAddress,
     private readonly prefix: string,
+    greet: () => Promise<unknown>,
     private readonly onProblem: (reason: string) => void,
   ) {
     this.#up = this.#awaited();
@@ -90,7 +92,7 @@ export class QueueLink {
     let isReady = false;
     this.client.on('ready', () => {
       // Of a Redis Cluster this is the connection to one of its servers, and not yet to ours.
-      this.client.exists(prefix).then(
+      greet().then(
         () => {
           isReady = true;
           this.#problem = '';

@@ -9,7 +9,7 @@ import { NotTakenIn, RelayQueue } from './relay-queue.js';
 import { type Destination, RelayWorker } from './relay-worker.js';
 
 /** What the configuration says as well; an address cannot be missing where that was read. */
-export const NO_ADDRESS = 'SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379';
+const NO_ADDRESS = 'SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379';
 
 /** How long {@link QueuedDelivery.close} waits for what the worker has under way. */
 const CLOSE_MS = 5_000;
@@ -70,8 +70,8 @@ export class QueuedDelivery implements RelayDelivery {
       return { waiting: relays, bytes, breaker, queue: { later, dead, oldestMs } };
     } catch (error) {
       return {
-        waiting: 0,
-        bytes: 0,
+        waiting: null,
+        bytes: null,
         breaker,
         problem: error instanceof Error ? error.message : String(error),
       };

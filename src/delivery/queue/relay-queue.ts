@@ -36,7 +36,7 @@ export class RelayQueue {
     onProblem: (reason: string) => void,
   ) {
     this.prefix = queuePrefix(prefix);
-    this.link = new QueueLink(address, this.prefix, onProblem);
+    this.link = new QueueLink(address, this.prefix, () => this.lines.introduce(), onProblem);
     this.lines = new Lines(this.link.client, this.prefix, bounds);
     this.#jobs = this.link.queue(RELAYS);
     const wake = (lines: readonly string[]) => this.wake(lines);
@@ -74,11 +74,9 @@ export class RelayQueue {
 
   /** @returns why there is no room */
   async #put(relays: readonly LinedRelay[]): Promise<string | undefined> {
-    const isIn = this.lines.push(relays);
-    // What is in its line is safe: a line that was forgotten is found again.
-    const isAwake = this.wake(relays.map(({ line }) => line)).catch(() => undefined);
-    const full = await isIn;
-    await isAwake;
+    const full = await this.lines.push(relays);
+    // Not before it is in, or a worker may find nothing. And what is in is safe: a line that was forgotten is found again.
+    if (full === undefined) await this.wake(relays.map(({ line }) => line)).catch(() => undefined);
     return full;
   }
 

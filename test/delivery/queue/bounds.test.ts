@@ -48,6 +48,27 @@ describe('a full queue', () => {
     expect(await service.health()).toMatchObject({ delivery: { waiting: 0 } });
   });
 
+  it('is one whose Redis has no memory left: what it cannot take is told, and what it has is counted right', async () => {
+    const args = ['--maxmemory', '6mb', '--maxmemory-policy', 'noeviction'];
+    const [redis, api] = [await startRedis({ args }), await HttpApi.start()];
+    const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
+    let failed: Error | undefined;
+    for (let number = 0; failed === undefined; number++) {
+      const receipt = await service.relayToMember(`m${number % 10}`, 'ANNOUNCED', {
+        message: 'x'.repeat(5_000),
+      });
+      failed = receipt.error;
+    }
+    expect(failed.message).toMatch(/the queue cannot be reached: OOM/);
+    const { service: worker } = await startQueueApp(redis, api);
+    await redis.client().config('SET', 'maxmemory', '0');
+    await eventually(30_000, async () => {
+      expect(await worker.health()).toMatchObject({
+        delivery: { waiting: 0, bytes: 0, queue: { oldestMs: 0 } },
+      });
+    });
+  });
+
   it('has no bounds where they are 0', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const delivery = { waitingRelays: 0, waitingBytes: 0, queueConcurrency: 0 };
@@ -74,6 +95,41 @@ describe('a relay for later', () => {
     expect(Date.now() - asked).toBeGreaterThanOrEqual(1_500);
     await eventually(10_000, async () => {
       expect(await worker.health()).toMatchObject({ delivery: { waiting: 0, queue: { later: 0 } } });
+    });
+  });
+
+  it('has its whole deadline from its time on, and not from its call', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const { service, losses } = await startQueueApp(redis, api, { delivery: { retryDeadlineMs: 800 } });
+    await note(service, 'ada', 1, { relayAfter: 1_500 });
+    await eventually(20_000, () => {
+      expect([...numbersTo(api, 'ada'), ...losses]).toEqual([1]);
+    });
+  });
+
+  it('is sent in the order of the calls, however many workers there are', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const { service } = await startQueueApp(redis, api);
+    for (const _ of upTo(2)) await startQueueApp(redis, api);
+    await Promise.all(upTo(60).map((number) => note(service, 'ada', number, { relayAfter: 700 })));
+    await eventually(20_000, () => {
+      expect(numbersTo(api, 'ada')).toEqual(upTo(60));
+    });
+  });
+
+  it('waits on where the queue is full at its time, and finds room later', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const delivery = { waitingRelays: 2, queueConcurrency: 0 };
+    const { service, close } = await startQueueApp(redis, api, { delivery });
+    for (const number of upTo(2)) await note(service, 'ada', number);
+    for (const number of [2, 3]) await note(service, 'ada', number, { relayAfter: 1 });
+    await close();
+    const { service: worker } = await startQueueApp(redis, api, { delivery: { waitingRelays: 2 } });
+    await eventually(20_000, async () => {
+      expect(numbersTo(api, 'ada')).toEqual(upTo(4));
+      expect(await worker.health()).toMatchObject({
+        delivery: { waiting: 0, bytes: 0, queue: { later: 0 } },
+      });
     });
   });
 

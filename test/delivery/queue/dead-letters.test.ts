@@ -1,6 +1,9 @@
 import { jest } from '@jest/globals';
+import type { Environment } from '../../../src/config/settings.js';
+import { socketConfig } from '../../../src/config/socket-config.js';
+import { RelayQueue } from '../../../src/delivery/queue/relay-queue.js';
 import { main } from '../../../src/cli/dead-letters.js';
-import { HttpApi } from '../../adapters/pusher/support.js';
+import { HttpApi, onTeardown } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 import { note, numbersTo, startQueueApp, upTo } from './support.js';
@@ -9,8 +12,13 @@ jest.setTimeout(60_000);
 
 /** Runs the command `switchboard`, and hands back what it said. */
 async function switchboard(redis: RedisServer, ...words: string[]) {
+  return await switchboardIn({}, redis, ...words);
+}
+
+/** The same, with more in its environment. */
+async function switchboardIn(more: Environment, redis: RedisServer, ...words: string[]) {
   const said: { out: string[]; err: string[] } = { out: [], err: [] };
-  const env = { SOCKET_REDIS_URL: redis.url, SOCKET_REDIS_PREFIX: 'test' };
+  const env = { ...more, SOCKET_REDIS_URL: redis.url, SOCKET_REDIS_PREFIX: 'test' };
   const code = await main(words, env, {
     out: (line) => void said.out.push(line),
     err: (line) => void said.err.push(line),
@@ -63,9 +71,8 @@ describe('a relay that fails for good', () => {
     const listed = await switchboard(redis, 'dead-letters');
     expect(listed).toMatchObject({ code: 0, err: [] });
     expect(listed.out.at(-1)).toBe('3 dead letter(s)');
-    expect(listed.out[0]).toContain(
-      `${receipts[0]?.id}@member/bob\n  MEMBER_MESSAGED to member bob: {"from":"ada","text":"0"}`,
-    );
+    expect(listed.out[0]).toMatch(new RegExp(`^${receipts[0]?.id}@member/bob@\\w+\n`));
+    expect(listed.out[0]).toContain('\n  MEMBER_MESSAGED to member bob: {"from":"ada","text":"0"}\n');
 
     const asJson = await switchboard(redis, 'dead-letters', 'list', '--json');
     const letters = asJson.out.map((line) => JSON.parse(line) as { key: string; id: string; reason: string });
@@ -108,6 +115,98 @@ describe('a relay that fails for good', () => {
     const { service: another } = await startQueueApp(redis, api);
     await eventually(20_000, async () => {
       expect(await another.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: 1 } } });
+    });
+  });
+
+  it('is one again where it dies again before the first one is gone', async () => {
+    const redis = await startRedis();
+    const { api } = await startRefusing('bob');
+    const { service } = await startQueueApp(redis, api);
+    const isDone = () =>
+      eventually(20_000, async () => {
+        expect(await service.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: 1 } } });
+      });
+    await note(service, 'bob', 7);
+    await isDone();
+    const { redis: config, delivery } = socketConfig({
+      SOCKET_PROVIDER: 'memory',
+      SOCKET_REDIS_URL: redis.url,
+      SOCKET_REDIS_PREFIX: 'test',
+      SOCKET_DELIVERY: 'queue',
+    });
+    if (config.address === undefined) throw new Error('There is an address.');
+    const queue = new RelayQueue(config.address, config.prefix, delivery, () => undefined);
+    onTeardown(() => queue.close());
+    const letters = queue.deadLetters;
+    const [key = ''] = await queue.link.use(() => letters.keys());
+    // The worker is quicker than who sends it again.
+    const push = queue.lines.push.bind(queue.lines);
+    jest.spyOn(queue.lines, 'push').mockImplementation(async (relays) => {
+      const full = await push(relays);
+      await queue.wake(relays.map(({ line }) => line));
+      await eventually(20_000, () => {
+        expect(service.relays.failed).toBe(2);
+      });
+      return full;
+    });
+    expect(await letters.resend(key)).toBe(true);
+    await isDone();
+    expect(await letters.keys()).toHaveLength(1);
+  });
+
+  it('stays one where there is no room to send it again', async () => {
+    const redis = await startRedis();
+    const { api } = await startRefusing('bob');
+    const { service, close } = await startQueueApp(redis, api);
+    await note(service, 'bob', 1);
+    await eventually(20_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: 1 } } });
+    });
+    await close();
+    const handsIn = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
+    await note(handsIn.service, 'ada', 1);
+    const full = { SOCKET_MAX_WAITING_RELAYS: '1' };
+    const { code, err, out } = await switchboardIn(full, redis, 'dead-letters', 'resend', '--all');
+    expect({ code, out }).toEqual({ code: 1, out: ['0 dead letter(s) sent again'] });
+    expect(err.join()).toMatch(/was not sent again: 1 of 1 relays are waiting already/);
+    expect(await handsIn.service.health()).toMatchObject({ delivery: { waiting: 1, queue: { dead: 1 } } });
+  });
+
+  it('is seen once by each of those who look at thousands, or send them again, while others come and go', async () => {
+    const redis = await startRedis();
+    const { api, accept } = await startRefusing('bob');
+    const { service } = await startQueueApp(redis, api);
+    const count = 1_500;
+    await Promise.all(upTo(count).map((number) => note(service, 'bob', number)));
+    await eventually(60_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: count } } });
+    });
+    accept();
+    const seen = api.events.length;
+    const [listed, resent] = await Promise.all([
+      switchboard(redis, 'dead-letters', 'list', '--json'),
+      switchboard(redis, 'dead-letters', 'resend', '--all'),
+    ]);
+    expect(resent).toEqual({ code: 0, out: [`${count} dead letter(s) sent again`], err: [] });
+    const ids = listed.out.map((line) => (JSON.parse(line) as { id: string }).id);
+    expect(new Set(ids).size).toBe(ids.length);
+    await eventually(30_000, () => {
+      expect(numbersTo({ events: api.events.slice(seen) }, 'bob')).toEqual(upTo(count));
+    });
+    expect((await switchboard(redis, 'dead-letters')).out).toEqual(['0 dead letter(s)']);
+  });
+
+  it('can be named by its message id, as the log has it', async () => {
+    const redis = await startRedis();
+    const { api } = await startRefusing('bob');
+    const { service } = await startQueueApp(redis, api);
+    const { id } = await note(service, 'bob', 1);
+    await eventually(20_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { queue: { dead: 1 } } });
+    });
+    expect(await switchboard(redis, 'dead-letters', 'remove', id)).toMatchObject({
+      code: 0,
+      out: ['1 dead letter(s) removed'],
     });
   });
 
@@ -183,7 +282,7 @@ describe('the command', () => {
       { out: () => undefined, err: (line) => void said.push(line) },
     );
     expect(code).toBe(1);
-    expect(said.join()).toMatch(/SOCKET_REDIS_URL: is required/);
+    expect(said.join()).toMatch(/SOCKET_REDIS_URL: says where the queue is/);
   });
 
   it('ends when Redis cannot be reached', async () => {

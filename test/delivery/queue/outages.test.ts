@@ -1,49 +1,19 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { jest } from '@jest/globals';
 import { HttpApi } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
-import { type RedisServer, startRedis } from '../../support/redis.js';
-import { onTeardown } from '../../support/teardown.js';
+import { startRedis } from '../../support/redis.js';
+import { startProtectedRedis } from '../../support/redis-protected.js';
+import { QueueProcess } from './processes.js';
 import { note, numbersTo, startQueueApp, upTo } from './support.js';
 
 jest.setTimeout(90_000);
 
-const SCRIPT = fileURLToPath(new URL('queue-process.js', import.meta.url));
-
-/** A process of its own, with a worker or without one. Answers what it was told last whenever it says a line. */
-async function startProcess(redis: RedisServer, api: HttpApi, concurrency: number, relays: number) {
-  const child = spawn(process.execPath, [SCRIPT], {
-    env: {
-      PATH: process.env['PATH'],
-      QUEUE_REDIS_URL: redis.url,
-      QUEUE_API_PORT: String(api.port),
-      QUEUE_CONCURRENCY: String(concurrency),
-      QUEUE_RELAYS: String(relays),
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'close');
-  onTeardown(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return {
-    said: line.toString().trim(),
-    kill: async () => {
-      child.kill('SIGKILL');
-      await ended;
-    },
-  };
-}
-
 describe('what was answered with queued', () => {
   it('survives the death of the process that handed it in', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
-    const process = await startProcess(redis, api, 0, 100);
-    expect(process.said).toBe('100 queued');
+    const process = QueueProcess.start(redis, api, { concurrency: 0, relays: 100 });
+    await process.handedIn;
+    expect(process.queued).toEqual(upTo(100));
     await process.kill();
     expect(api.events).toEqual([]);
     await startQueueApp(redis, api);
@@ -59,7 +29,7 @@ describe('what was answered with queued', () => {
     const api = await HttpApi.start(() => (answered++ < 3 ? undefined : 'nothing'));
     const handsIn = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
     for (const number of upTo(400)) await note(handsIn.service, 'ada', number);
-    const process = await startProcess(redis, api, 8, 0);
+    const process = QueueProcess.start(redis, api, { concurrency: 8 });
     await api.until(({ received }) => received.length > 3);
     await process.kill();
     answered = Number.NEGATIVE_INFINITY;
@@ -72,6 +42,31 @@ describe('what was answered with queued', () => {
     const again = numbersTo(api, 'ada').slice(seen);
     expect(again).toEqual(upTo(400).slice(again[0]));
     expect([...new Set(numbersTo(api, 'ada'))]).toEqual(upTo(400));
+  });
+
+  it('comes again only as far as it was under way, where a worker stood still and was taken for dead', async () => {
+    const redis = await startRedis();
+    // Slow enough for both to be at work for a while.
+    const api = await HttpApi.start(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return undefined;
+    });
+    const handsIn = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
+    const process = QueueProcess.start(redis, api, { concurrency: 8, timeoutMs: 60_000 });
+    await process.handedIn;
+    for (const number of upTo(1_200)) void note(handsIn.service, 'ada', number);
+    await api.until(({ events }) => events.length > 200);
+    process.signal('SIGSTOP');
+    const seen = numbersTo(api, 'ada').length;
+    const { service } = await startQueueApp(redis, api);
+    await api.until(({ events }) => events.length > seen + 300);
+    process.signal('SIGCONT');
+    await eventually(60_000, async () => {
+      expect(await service.health()).toMatchObject({ delivery: { waiting: 0 } });
+    });
+    const numbers = numbersTo(api, 'ada');
+    expect([...new Set(numbers)]).toEqual(upTo(1_200));
+    expect(numbers.length).toBeLessThanOrEqual(1_400);
   });
 
   it('survives an outage of the provider, which is asked by one relay at a time meanwhile', async () => {
@@ -134,6 +129,7 @@ describe('while the queue’s Redis is away', () => {
     expect(receipts[0]?.error?.message).toMatch(/the queue cannot be reached/);
     expect(losses).toHaveLength(10);
     const health = await service.health();
+    expect(health.delivery).toMatchObject({ waiting: null, bytes: null });
     expect(health.delivery?.problem).toMatch(/the queue cannot be reached/);
     await close();
   });
@@ -152,6 +148,21 @@ describe('while the queue’s Redis is away', () => {
     });
   });
 
+  it('an application that was refused what it needs goes on once it is allowed', async () => {
+    const { server, user, userUrl } = await startProtectedRedis({
+      rules: ['~*', '&*', '+@all', '-@scripting'],
+    });
+    const api = await HttpApi.start();
+    const { service } = await startQueueApp({ url: userUrl }, api);
+    const { status, error } = await note(service, 'ada', 0);
+    expect(status).toBe('failed');
+    expect(String(error?.message)).not.toContain(user.password);
+    await server.client().call('ACL', 'SETUSER', user.name, '+@scripting');
+    await eventually(20_000, async () => {
+      expect(await note(service, 'ada', 1)).toMatchObject({ status: 'queued' });
+    });
+  });
+
   it('a Redis that answers nothing is given up after a moment', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, close } = await startQueueApp(redis, api);
@@ -163,5 +174,28 @@ describe('while the queue’s Redis is away', () => {
     } finally {
       redis.resume();
     }
+  });
+});
+
+describe('an application that is closed', () => {
+  test.each([
+    ['has nothing to do', 'well', 'running'],
+    ['has a provider that is down', 'down', 'running'],
+    ['has a provider that does not answer', 'silent', 'running'],
+    ['never had a Redis', 'well', 'stopped'],
+    ['has a Redis that stands still', 'well', 'paused'],
+  ])('ends by itself, and says nothing, where it %s', async (_, provider, state) => {
+    const redis = await startRedis();
+    const api = await HttpApi.start(() => {
+      if (provider === 'silent') return 'nothing';
+      return provider === 'down' ? { status: 503 } : undefined;
+    });
+    if (state === 'stopped') await redis.stop();
+    const process = QueueProcess.start(redis, api, { concurrency: 4, relays: 8 });
+    await process.handedIn;
+    if (provider !== 'well') await api.until(({ received }) => received.length > 0);
+    if (state === 'paused') redis.pause();
+    expect(await process.close()).toBe(0);
+    expect(process.errors.filter((line) => !line.includes('was lost'))).toEqual([]);
   });
 });

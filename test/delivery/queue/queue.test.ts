@@ -3,6 +3,7 @@ import { APP, HttpApi } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { startRedis } from '../../support/redis.js';
 import { startRedisCluster } from '../../support/redis-cluster.js';
+import { QueueProcess } from './processes.js';
 import { note, numbersTo, startQueueApp, upTo } from './support.js';
 
 // BullMQ is large, and loaded with the first of them.
@@ -120,6 +121,47 @@ describe('the queue', () => {
       expect(new Set(api.events.map(({ channel }) => channel)).size).toBe(2_500);
     });
     expect(api.events).toHaveLength(2_500);
+  });
+
+  it('takes one call for ten thousand members, and other calls meanwhile', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
+    const members = upTo(10_000).map((number) => `member-${number}`);
+    const receipts = await Promise.all([
+      service.relayToMembers(members, 'ANNOUNCED', { message: 'x'.repeat(500) }),
+      note(service, 'ada', 0),
+    ]);
+    expect(receipts.map(({ status, error }) => [status, error])).toEqual([
+      ['queued', undefined],
+      ['queued', undefined],
+    ]);
+    expect(await service.health()).toMatchObject({ delivery: { waiting: 10_001 } });
+  });
+
+  it('brings at once what is handed in before Redis knows any script', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    await QueueProcess.start(redis, api, { concurrency: 4 }).handedIn;
+    const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
+    // Less than what a line that was forgotten waits for.
+    const begun = performance.now();
+    await Promise.all(upTo(1_000).map((number) => note(service, 'ada', number)));
+    await api.until(({ events }) => events.length >= 1_000);
+    expect(performance.now() - begun).toBeLessThan(9_000);
+    expect(numbersTo(api, 'ada')).toEqual(upTo(1_000));
+  });
+
+  it('takes every name that is allowed', async () => {
+    const [redis, api] = [await startRedis(), await HttpApi.start()];
+    const { service } = await startQueueApp(redis, api);
+    const names = [';', '=,@', 'a@b.c;d', '-_-', 'x'.repeat(128)];
+    for (const name of names) {
+      await note(service, name, 0);
+      await service.relayToChannel(name, 'TEST_TICKED');
+    }
+    await eventually(20_000, () => {
+      const channels = new Set(api.events.map(({ channel }) => channel));
+      expect(channels).toEqual(new Set([...names, ...names.map((name) => `#server-to-user-${name}`)]));
+    });
   });
 
   it('is of one application, and another one on the same Redis has its own', async () => {
