@@ -5,6 +5,11 @@ import { BUS_VERSION } from './bus-message.js';
 
 /** When Redis has lost its data every node has told it again by then. In milliseconds. */
 const SETTLED_MS = 2_500;
+/**
+ * When one server of a Redis Cluster has lost its data. Each node finds out by itself, when it asks that server the next
+ * time: after an attempt that failed, that may be sixteen seconds later.
+ */
+const SHARD_SETTLED_MS = 20_000;
 
 /** What one node wants changed, or known, about who is on a channel. */
 export interface OccupancyRequest {
@@ -121,6 +126,7 @@ local nodes, members, holds, held, leaving, versions, told, missed, cache, bus, 
 local r = cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local settledMs = r.sharded and ${SHARD_SETTLED_MS} or ${SETTLED_MS}
 local reply = { changes = {}, events = {}, refused = {} }
 
 -- Everybody knows of what was told before, also where only this channel's part of the data is gone.
@@ -185,7 +191,7 @@ local function leave(id, isDeliberate)
   redis.call('HDEL', holds, id)
   local deadline = (r.since or now) + (isDeliberate and 0 or r.graceMs)
   -- Others may not have told yet that they have the user too.
-  if isQuiet then deadline = now + math.max(r.graceMs, ${SETTLED_MS}) end
+  if isQuiet then deadline = now + math.max(r.graceMs, settledMs) end
   if deadline <= now then remove(id) else redis.call('ZADD', leaving, deadline, id) end
 end
 
@@ -194,7 +200,7 @@ local function seed(id, info)
   if redis.call('HEXISTS', holds, id) == 1 then return end
   if redis.call('HSETNX', members, id, info) == 1 then
     nextVersion()
-    redis.call('ZADD', leaving, now + math.max(r.graceMs, ${SETTLED_MS}), id)
+    redis.call('ZADD', leaving, now + math.max(r.graceMs, settledMs), id)
   end
 end
 
@@ -224,7 +230,7 @@ end
 if r.mode == 'sync' and (r.lost or isQuiet) then
   for _, user in ipairs(r.seeds) do seed(user[1], user[2]) end
   if r.kept and not isOccupied() then
-    redis.call('ZADD', leaving, now + math.max(r.graceMs, ${SETTLED_MS}), '')
+    redis.call('ZADD', leaving, now + math.max(r.graceMs, settledMs), '')
   end
   wasOccupied = wasOccupied or isOccupied()
 end
