@@ -3,7 +3,7 @@ import type { Environment } from '../config/settings.js';
 import { socketConfig } from '../config/socket-config.js';
 import type { Variable } from '../config/variables.js';
 import { loadQueue } from '../delivery/index.js';
-import { SocketConfigurationError } from '../ports/errors.js';
+import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
 
 /** What the command writes to, line by line. */
@@ -49,7 +49,7 @@ export async function main(words: readonly string[], env: Environment, output: O
   try {
     return await withDeadLetters(env, output, (letters) => perform(asked, letters, output));
   } catch (error) {
-    output.err(error instanceof Error ? error.message : String(error));
+    output.err(messageOf(error));
     return 1;
   }
 }
@@ -134,7 +134,7 @@ async function perform(
         failed++;
       }
     } catch (error) {
-      output.err(error instanceof Error ? error.message : String(error));
+      output.err(messageOf(error));
       failed++;
     }
   }

@@ -8,7 +8,7 @@ import {
   type IBreaker,
 } from 'cockatiel';
 import type { Clock } from '../ports/clock.js';
-import { SocketDeliveryError } from '../ports/errors.js';
+import { canBeTriedAgain } from '../ports/errors.js';
 
 /** Whether the provider is asked: `closed` yes, `open` no, `half-open` by one relay that finds out. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -89,7 +89,7 @@ export class Circuit {
 
   /** What failed together, as one request, has one cause and counts once; a probe always counts. */
   #isFailure(error: unknown): boolean {
-    if (!(error instanceof SocketDeliveryError) || error.retryableLost.length === 0) return false;
+    if (!canBeTriedAgain(error)) return false;
     this.#quietMs = Math.max(this.#quietMs, error.retryAfterMs ?? 0);
     const { cause } = error;
     if (typeof cause !== 'object' || cause === null) return true;

@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/clock.js';
+import { messageOf } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { Provider } from '../ports/socket-config.js';
 import type { ISocketClient } from '../ports/socket-client.js';
@@ -60,7 +61,7 @@ export class Copies {
       await call();
       return true;
     } catch (error) {
-      this.#miss(`${describeOrder(order)}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#miss(`${describeOrder(order)}: ${messageOf(error)}`);
       return false;
     } finally {
       this.#room.leave(relays, bytes);

@@ -1,4 +1,4 @@
-import { SocketDeliveryError } from '../ports/errors.js';
+import { canBeTriedAgain } from '../ports/errors.js';
 import type { Payload } from '../ports/payload.js';
 import { lineOf, type Order } from './order.js';
 
@@ -15,8 +15,7 @@ export class Given {
    */
   note(order: Order, error: unknown, isTaken: Promise<boolean>): void {
     const { payload } = order;
-    const isRetryable = error instanceof SocketDeliveryError && error.retryableLost.length > 0;
-    if (payload === undefined || !isRetryable) return;
+    if (payload === undefined || !canBeTriedAgain(error)) return;
     const lines = this.#lines.get(payload) ?? new Map<string, Promise<boolean>>();
     this.#lines.set(payload, lines);
     const keys = order.to.map((to) => lineOf(order, to));

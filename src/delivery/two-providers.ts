@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../ports/clock.js';
+import { messageOf } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { Payload } from '../ports/payload.js';
 import type { ISocketClient, ProviderHealth, RelayOptions, SecondHealth } from '../ports/socket-client.js';
@@ -123,7 +124,7 @@ export abstract class TwoProviders implements ISocketClient {
     try {
       return await Promise.race([client.onlineMembers(memberIds), late]);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.logger.warn(`Who is online leaves out the provider "${provider}": ${reason}`);
       return [];
     } finally {

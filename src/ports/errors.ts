@@ -75,6 +75,16 @@ export abstract class SocketDeliveryError extends SocketError {
   }
 }
 
+/** Whether a retry of the call can reach somebody whom it missed. */
+export function canBeTriedAgain(error: unknown): error is SocketDeliveryError {
+  return error instanceof SocketDeliveryError && error.retryableLost.length > 0;
+}
+
+/** What was thrown, in words: an error's own, whatever else as text. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /** The provider could not be reached, timed out or is overloaded: the same call may succeed later. */
 export class SocketUnavailableError extends SocketDeliveryError {
   readonly code = 'PROVIDER_UNAVAILABLE';

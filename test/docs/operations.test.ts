@@ -8,24 +8,11 @@ import { SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { startFake } from '../support/hosts.js';
 import { usePage } from './support/page.js';
+import { tableIn } from './support/table.js';
 
 const page = usePage('docs/operations.md');
 
-/** The rows of the table that has this first heading, cell by cell, without backticks. */
-function table(heading: string): string[][] {
-  const lines = page.text.split('\n');
-  const start = lines.findIndex((line) => cells(line)[0] === heading);
-  expect(start).toBeGreaterThan(-1);
-  const length = lines.slice(start).findIndex((line) => !line.startsWith('|'));
-  return lines.slice(start + 2, start + length).map(cells);
-}
-
-function cells(line: string): string[] {
-  return line
-    .split('|')
-    .slice(1, -1)
-    .map((cell) => cell.trim().replaceAll('`', ''));
-}
+const table = (heading: string) => tableIn(page.text, heading);
 
 /** What is registered, as the code has it. */
 async function registered() {

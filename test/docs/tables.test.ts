@@ -7,24 +7,11 @@ import { type Variable, variables } from '../../src/config/variables.js';
 import { LIMITS } from '../../src/ports/limits.js';
 import { encryptedBytes } from '../../src/protocol/encryption.js';
 import { readPage } from './support/page.js';
+import { tableIn } from './support/table.js';
 
 const VARIABLES = Object.keys(variables.entries) as Variable[];
 
-/** The rows of the table that has this first heading, cell by cell, without backticks. */
-function table(page: string, heading: string): string[][] {
-  const lines = readPage(page).split('\n');
-  const start = lines.findIndex((line) => cells(line)[0] === heading);
-  expect(start).toBeGreaterThan(-1);
-  const length = lines.slice(start).findIndex((line) => !line.startsWith('|'));
-  return lines.slice(start + 2, start + length).map(cells);
-}
-
-function cells(line: string): string[] {
-  return line
-    .split('|')
-    .slice(1, -1)
-    .map((cell) => cell.trim().replaceAll('`', ''));
-}
+const table = (page: string, heading: string) => tableIn(readPage(page), heading);
 
 /** Every variable with its default as text, in order; '' where there is none. */
 function defaults(): [string, string][] {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.js';
-import { SocketConfigurationError, SocketUnavailableError } from '../../ports/errors.js';
+import { messageOf, SocketConfigurationError, SocketUnavailableError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { DeliveryHealth } from '../../ports/socket-client.js';
 import type { DeliveryConfig, RedisConfig } from '../../ports/socket-config.js';
@@ -52,7 +52,7 @@ export class QueuedDelivery implements RelayDelivery {
       return 'queued';
     } catch (cause) {
       const lost = cause instanceof NotTakenIn ? cause.missed : order.to;
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       const { provider } = this.destination;
       const message = `The queue for the provider "${provider}" did not take ${describeOrder(order)}: ${reason}`;
       throw new SocketUnavailableError(message, { provider, lost, cause });
@@ -73,7 +73,7 @@ export class QueuedDelivery implements RelayDelivery {
         waiting: null,
         bytes: null,
         breaker,
-        problem: error instanceof Error ? error.message : String(error),
+        problem: messageOf(error),
       };
     }
   }

@@ -1,4 +1,5 @@
 import type { Queue } from 'bullmq';
+import { messageOf } from '../../ports/errors.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
 import { lineOf, type Order } from '../order.js';
 import { DeadLetters } from './dead-letters.js';
@@ -111,6 +112,6 @@ export class NotTakenIn extends Error {
     readonly missed: readonly string[],
     cause: unknown,
   ) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(messageOf(cause), { cause });
   }
 }

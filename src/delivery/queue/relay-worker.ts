@@ -2,7 +2,12 @@ import { type Job, Worker, WaitingError } from 'bullmq';
 import { fullJitterGenerator } from 'cockatiel';
 import * as v from 'valibot';
 import type { Clock, Timer } from '../../ports/clock.js';
-import { SocketDeliveryError, SocketRejectedError, SocketUnavailableError } from '../../ports/errors.js';
+import {
+  canBeTriedAgain,
+  messageOf,
+  SocketRejectedError,
+  SocketUnavailableError,
+} from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { ISocketClient } from '../../ports/socket-client.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
@@ -265,12 +270,4 @@ export class RelayWorker {
       progress,
     );
   }
-}
-
-function canBeTriedAgain(error: unknown): error is SocketDeliveryError {
-  return error instanceof SocketDeliveryError && error.retryableLost.length > 0;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
