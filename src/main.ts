@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type Environment, socketConfig, SocketConfigurationError } from 'nestjs-switchboard';
-import { AppModule } from './app.module.js';
-import { listeningPort } from './config/port.js';
+import { AppModule } from './reference/app.module.js';
+import { listeningPort } from './reference/port.js';
 
 try {
   process.loadEnvFile();

@@ -3,7 +3,7 @@ import type { SocketLogger } from '../ports/logger.js';
 import { missingPackage } from '../ports/missing-package.js';
 import type { ISocketClient } from '../ports/socket-client.js';
 import type { SocketConfig } from '../ports/socket-config.js';
-import type { DeliveryListener, RelayDelivery } from './relay-delivery.js';
+import type { DeliveryListener, RelayDelivery } from '../relays/relay-delivery.js';
 
 /** What a way of delivering needs besides its configuration. */
 export interface DeliveryParts {
@@ -43,7 +43,7 @@ export async function loadDelivery(
       );
   }
   if (!isRetried) return undefined;
-  const { Delivery } = await import('./delivery.js');
+  const { Delivery } = await import('./retry/retrying-delivery.js');
   return ({ client, clock, listener, logger }) =>
     new Delivery(client, provider, delivery, clock, listener, logger);
 }

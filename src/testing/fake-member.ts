@@ -1,5 +1,5 @@
 import type { MemoryConnection, ReceivedFrame } from '../adapters/memory/memory-connection.js';
-import type { ChannelAuthorization } from '../modules/socket/channel-authorization.js';
+import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
 import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorization.js';
 import { channelType } from '../protocol/channel-name.js';
 import { decrypt } from '../protocol/encryption.js';

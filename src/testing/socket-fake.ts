@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
-import type { ChannelAuthorization } from '../modules/socket/channel-authorization.js';
+import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
 import type { SocketRuntime } from '../modules/socket/socket-runtime.js';
 import type { Identity } from '../ports/authorization.js';
 import { FakeMember } from './fake-member.js';

@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { ChannelAuthorization } from '../modules/socket/channel-authorization.js';
+import { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
 import {
   PROVIDER_OVERRIDE,
   type SocketModuleOptions,

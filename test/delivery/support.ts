@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
-import { Delivery } from '../../src/delivery/delivery.js';
-import type { Order } from '../../src/delivery/order.js';
-import type { DeliveryListener } from '../../src/delivery/relay-delivery.js';
+import { Delivery } from '../../src/delivery/retry/retrying-delivery.js';
+import type { Order } from '../../src/ports/relay.js';
+import type { DeliveryListener } from '../../src/relays/relay-delivery.js';
 import {
   type DeliveryFailure,
   type SocketDeliveryError,

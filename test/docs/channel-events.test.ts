@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import { type ChannelEvents, SocketService } from 'nestjs-switchboard';
 import { connect } from 'nestjs-switchboard/browser';
-import { BODY_TIMEOUT_MS } from '../../src/adapters/request-bodies.js';
+import { BODY_TIMEOUT_MS } from '../../src/http/request-bodies.js';
 import { DEFAULT_WEBHOOK_LIMITS } from '../../src/adapters/ws/webhooks/webhook-limits.js';
 import { DEVELOPMENT_APP } from '../../src/config/socket-config.js';
 import { CHANNEL_EVENT_NAMES } from '../../src/ports/channel-events.js';

@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { SocketConfigurationError, SocketService } from 'nestjs-switchboard';
 import { connect } from 'nestjs-switchboard/browser';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES } from '../../src/adapters/ws/http-api/publishing.js';
-import { BODY_TIMEOUT_MS } from '../../src/adapters/request-bodies.js';
+import { BODY_TIMEOUT_MS } from '../../src/http/request-bodies.js';
 import { LIMITS } from '../../src/ports/limits.js';
 import { SIGNATURE_WINDOW_S } from '../../src/protocol/request-signature.js';
 import { Pusher } from '../support/pusher-browser.js';

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { MAX_WAITING } from '../../src/adapters/pusher/waiting-deliveries.js';
+import { MAX_WAITING } from '../../src/adapters/pusher/requests/waiting-posts.js';
 import { onTeardown } from '../support/teardown.js';
 import { usePage } from './support/page.js';
 

@@ -16,8 +16,8 @@ import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import { BUS_VERSION } from '../../src/cluster/redis/bus-message.js';
 import { LEASE_MS } from '../../src/cluster/redis/leases.js';
 import { redisAddress } from '../../src/config/redis-address.js';
-import { ANSWER_TIMEOUT_MS } from '../../src/cluster/redis/redis-connection.js';
-import { RedisKeys } from '../../src/cluster/redis/redis-keys.js';
+import { ANSWER_TIMEOUT_MS } from '../../src/cluster/redis/connection/redis-connection.js';
+import { RedisKeys } from '../../src/cluster/redis/connection/redis-keys.js';
 import { CACHE_TTL_MS } from '../../src/ports/cluster.js';
 import { Api } from '../support/cluster/api.js';
 import { Pusher, subscribed } from '../support/pusher-browser.js';
@@ -279,7 +279,7 @@ test('what the page says in numbers holds', () => {
   expect(constant('channel-links', 'NEWS_MS')).toBe(1_500);
   expect(constant('channel-link', 'FIRST_RETRY_MS')).toBe(250);
   expect(2 * constant('channel-link', 'LAST_RETRY_MS')).toBe(16_000);
-  expect(readPage('src/cluster/redis/redis-link.ts')).toContain('MAX_UNANSWERED = 64 * 1_024 * 1_024');
+  expect(readPage('src/cluster/redis/connection/redis-link.ts')).toContain('MAX_UNANSWERED = 64 * 1_024 * 1_024');
 });
 
 /** A constant that only its own file knows. */

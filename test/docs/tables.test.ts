@@ -1,6 +1,6 @@
 import { parseEnv } from 'node:util';
 import { parse } from 'valibot';
-import { listeningPort } from '../../src/config/port.js';
+import { listeningPort } from '../../src/reference/port.js';
 import { type SocketSettings, settingsAsVariables } from '../../src/config/settings.js';
 import { DEVELOPMENT_APP, socketConfig } from '../../src/config/socket-config.js';
 import { type Variable, variables } from '../../src/config/variables.js';

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { jest } from '@jest/globals';
 import { Module } from '@nestjs/common';
 import { SocketService } from 'nestjs-switchboard';
-import { HealthController } from '../../src/modules/health/health.controller.js';
+import { HealthController } from '../../src/reference/health/health.controller.js';
 import { Host, portOf } from '../support/host.js';
 import { startRedis } from '../support/redis.js';
 import { startProtectedRedis } from '../support/redis-protected.js';

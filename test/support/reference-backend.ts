@@ -2,9 +2,9 @@ import 'reflect-metadata';
 import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { Environment } from 'nestjs-switchboard';
-import { AppModule } from '../../src/app.module.js';
-import { MembersRepository } from '../../src/modules/members/members.repository.js';
-import { Sessions } from '../../src/modules/sessions/sessions.js';
+import { AppModule } from '../../src/reference/app.module.js';
+import { MembersRepository } from '../../src/reference/members/members.repository.js';
+import { Sessions } from '../../src/reference/sessions/sessions.js';
 import { Topology } from './topology.js';
 
 /** The reference backend, listening on a port of its own. */

@@ -6,12 +6,12 @@ import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/so
 import type { SocketConfig } from '../../ports/socket-config.js';
 import { userChannel } from '../../protocol/channel-name.js';
 import { dataFor } from '../../protocol/encryption.js';
-import { type Addressee, Call, type Loss } from './call.js';
+import { type Addressee, Call, type Loss } from './requests/dispatch.js';
 import { within } from './deadline.js';
-import { deliveryError, reasonOf } from './delivery-error.js';
-import { EventRequests } from './event-requests.js';
-import { Outbox } from './outbox.js';
-import type { OutgoingEvent, PusherHttpApi } from './pusher-http-api.js';
+import { deliveryError, reasonOf } from './requests/delivery-error.js';
+import { EventRequests } from './requests/event-requests.js';
+import { Outbox } from './requests/channel-queues.js';
+import type { OutgoingEvent, PusherHttpApi } from './http/pusher-http-api.js';
 
 /** How many questions one call of {@link PusherSocketClient.onlineMembers} has under way at a time. */
 const CONCURRENT_QUESTIONS = 8;

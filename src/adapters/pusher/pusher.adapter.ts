@@ -4,10 +4,10 @@ import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { SOCKET_CLIENT, type ISocketClient } from '../../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { type ClientOptions, SERVER_ATTACHMENT, type SocketAdapter } from '../adapter.js';
-import { DEFAULT_CLUSTER, PusherHttpApi } from './pusher-http-api.js';
-import { loadPusherSdk } from './pusher-sdk.js';
+import { DEFAULT_CLUSTER, PusherHttpApi } from './http/pusher-http-api.js';
+import { loadPusherSdk } from './http/pusher-sdk.js';
 import { PusherSocketClient } from './pusher-socket-client.js';
-import { WebhookReceiver } from './webhook-receiver.js';
+import { WebhookReceiver } from './webhook/webhook-receiver.js';
 
 /**
  * Hosted Pusher, or any server with the same HTTP API. Loading the module imports the `pusher` package, so it takes

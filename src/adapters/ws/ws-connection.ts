@@ -4,7 +4,7 @@ import type { Connection } from '../../channels/connection.js';
 import { CODES } from '../../protocol/codes.js';
 import type { Frame } from '../../protocol/frame.js';
 import type { Batch } from './batch.js';
-import type { Outbox } from './outbox.js';
+import type { Outbox } from './write-coalescer.js';
 
 /** How long a client may take to answer a close before its socket is ended. */
 const CLOSE_WAIT_MS = 1_000;

@@ -9,10 +9,10 @@ import { errorFrame } from '../../protocol/frame.js';
 import { handshakeProblem } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
-import { type Claim, type ServerRoute, ServerRouter } from '../server-router.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
 import { GatewaySocket } from './gateway-socket.js';
 import { HttpApi } from './http-api/http-api.js';
-import { Outbox } from './outbox.js';
+import { Outbox } from './write-coalescer.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 

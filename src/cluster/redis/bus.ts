@@ -8,12 +8,12 @@ import type { SocketLogger } from '../../ports/logger.js';
 import { channelType, userOfChannel } from '../../protocol/channel-name.js';
 import { type BusMessage, eventMessage, eventsOf, readBusMessage, terminateMessage } from './bus-message.js';
 import type { Leases } from './leases.js';
-import type { RedisKeys } from './redis-keys.js';
-import type { RedisLink } from './redis-link.js';
-import type { RedisConnection } from './redis-connection.js';
+import type { RedisKeys } from './connection/redis-keys.js';
+import type { RedisLink } from './connection/redis-link.js';
+import type { RedisConnection } from './connection/redis-connection.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import { type RememberedEvents, storedText } from './remembered-events.js';
-import { REMEMBER_SCRIPT } from './scripts.js';
+import { REMEMBER_SCRIPT } from './scripts/scripts.js';
 
 const REMEMBER = script(REMEMBER_SCRIPT);
 

@@ -3,11 +3,11 @@ import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
 import type { ChannelInfo } from '../../ports/cluster.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
-import type { RedisKeys } from './redis-keys.js';
-import type { RedisLink } from './redis-link.js';
+import type { RedisKeys } from './connection/redis-keys.js';
+import type { RedisLink } from './connection/redis-link.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import { readStored } from './remembered-events.js';
-import { LOOK_SCRIPT } from './scripts.js';
+import { LOOK_SCRIPT } from './scripts/scripts.js';
 
 const LOOK = script(LOOK_SCRIPT);
 const look = v.strictTuple([v.array(v.string()), v.array(v.string()), v.string(), v.number(), v.string()]);

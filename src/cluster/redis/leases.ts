@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
 import * as v from 'valibot';
 import type { Clock, Timer } from '../../ports/clock.js';
-import type { RedisKeys } from './redis-keys.js';
-import type { RedisLink } from './redis-link.js';
+import type { RedisKeys } from './connection/redis-keys.js';
+import type { RedisLink } from './connection/redis-link.js';
 import { run, script } from '../../redis/redis-scripts.js';
-import { RENEW_SCRIPT, RESIGN_SCRIPT } from './scripts.js';
+import { RENEW_SCRIPT, RESIGN_SCRIPT } from './scripts/scripts.js';
 
 /** A node that was not heard of for so long is gone. */
 export const LEASE_MS = 8_000;

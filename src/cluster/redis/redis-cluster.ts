@@ -15,11 +15,11 @@ import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
-import { ChannelLinks } from './channel-links.js';
+import { ChannelLinks } from './channels/channel-syncs.js';
 import { ClusterQueries } from './cluster-queries.js';
 import { Leases } from './leases.js';
-import { RedisKeys } from './redis-keys.js';
-import { RedisLink } from './redis-link.js';
+import { RedisKeys } from './connection/redis-keys.js';
+import { RedisLink } from './connection/redis-link.js';
 import { RememberedEvents } from './remembered-events.js';
 import { WatchedUsers } from './watched-users.js';
 

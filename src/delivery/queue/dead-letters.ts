@@ -1,7 +1,7 @@
 import type { Job, Queue } from 'bullmq';
 import * as v from 'valibot';
-import type { Lines } from './lines.js';
-import { lineOf } from '../order.js';
+import type { Lines } from './redis-lanes.js';
+import { lineOf } from '../../ports/relay.js';
 import { readRelay, relayId, writeRelay } from './stored-relay.js';
 
 /** A relay to one member or channel that failed for good. */

@@ -3,8 +3,8 @@ import { messageOf, SocketConfigurationError, SocketUnavailableError } from '../
 import type { SocketLogger } from '../../ports/logger.js';
 import type { DeliveryHealth } from '../../ports/socket-client.js';
 import type { DeliveryConfig, RedisConfig } from '../../ports/socket-config.js';
-import { describeOrder, type Order } from '../order.js';
-import type { DeliveryListener, RelayDelivery } from '../relay-delivery.js';
+import { describeOrder, type Order } from '../../ports/relay.js';
+import type { DeliveryListener, RelayDelivery } from '../../relays/relay-delivery.js';
 import { NotTakenIn, RelayQueue } from './relay-queue.js';
 import { type Destination, RelayWorker } from './relay-worker.js';
 

@@ -1,9 +1,9 @@
 import type { Queue } from 'bullmq';
 import { messageOf } from '../../ports/errors.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
-import { lineOf, type Order } from '../order.js';
+import { lineOf, type Order } from '../../ports/relay.js';
 import { DeadLetters } from './dead-letters.js';
-import { type LinedRelay, Lines } from './lines.js';
+import { type LinedRelay, Lines } from './redis-lanes.js';
 import { QueueLink, queuePrefix } from './queue-link.js';
 import { writeRelay } from './stored-relay.js';
 

@@ -12,11 +12,11 @@ import type { SocketLogger } from '../../ports/logger.js';
 import type { ISocketClient } from '../../ports/socket-client.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
 import { reasonOf } from '../../redis/redis-options.js';
-import { Circuit } from '../circuit.js';
-import { describeOrder, type Order, perform } from '../order.js';
-import type { DeliveryListener, Progress } from '../relay-delivery.js';
+import { Circuit } from '../circuit-breaker.js';
+import { describeOrder, type Order, perform } from '../../ports/relay.js';
+import type { DeliveryListener, Progress } from '../../relays/relay-delivery.js';
 import { type PatientConnections, patientConnections } from './queue-link.js';
-import { QueueWatch } from './queue-watch.js';
+import { QueueWatch } from './queue-sweeper.js';
 import { LINES, RELAYS, type RelayQueue } from './relay-queue.js';
 import { readRelay } from './stored-relay.js';
 

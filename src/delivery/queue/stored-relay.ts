@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { Payload } from '../../ports/payload.js';
-import type { Order } from '../order.js';
+import type { Order } from '../../ports/relay.js';
 
 /** One relay to one member or one channel, as it is kept in Redis. */
 export interface StoredRelay {

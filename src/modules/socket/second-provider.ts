@@ -2,8 +2,8 @@ import type { Container } from 'inversify';
 import type { SocketAdapter } from '../../adapters/adapter.js';
 import { loadAdapter } from '../../adapters/index.js';
 import { createSocketContainer } from '../../adapters/socket-container.js';
-import type { Side } from '../../delivery/copies.js';
-import type { TwoProviders } from '../../delivery/two-providers.js';
+import type { Side } from '../../delivery/pair/best-effort-sender.js';
+import type { TwoProviders } from '../../delivery/pair/provider-pair.js';
 import { type Clock, CLOCK } from '../../ports/clock.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../ports/socket-client.js';
@@ -57,8 +57,8 @@ export class SecondProvider implements BuiltProvider {
     };
     const client =
       role === 'mirror'
-        ? new (await import('../../delivery/mirror.js')).Mirror(parts)
-        : new (await import('../../delivery/failover.js')).Failover(parts);
+        ? new (await import('../../delivery/pair/mirror.js')).Mirror(parts)
+        : new (await import('../../delivery/pair/failover.js')).Failover(parts);
     return new SecondProvider(adapter, container, second, client);
   }
 

@@ -19,12 +19,12 @@ import { createSocketContainer } from '../../adapters/socket-container.js';
 import { ChannelEventSource } from '../../channels/channel-event-source.js';
 import { DEVELOPMENT_APP, socketConfig } from '../../config/socket-config.js';
 import { type DeliveryFactory, loadDelivery } from '../../delivery/index.js';
-import type { DeliveryListener, RelayDelivery } from '../../delivery/relay-delivery.js';
+import type { DeliveryListener, RelayDelivery } from '../../relays/relay-delivery.js';
 import { type Clock, CLOCK } from '../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
-import type { ChannelEventFeed } from './channel-listeners.js';
+import type { ChannelEventFeed } from '../../relays/channel-listeners.js';
 import type { BuiltProvider, SecondProvider } from './second-provider.js';
 import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js';
 

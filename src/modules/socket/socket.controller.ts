@@ -17,7 +17,7 @@ import { SocketUsageError } from '../../ports/errors.js';
 import type { Provider } from '../../ports/socket-config.js';
 import { channelNameProblem } from '../../protocol/channel-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
-import { ChannelAuthorization } from './channel-authorization.js';
+import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import { SocketLog } from './socket-log.js';
 import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from './socket-runtime.js';

@@ -1,8 +1,8 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
-import { ChannelAuthorization } from './channel-authorization.js';
-import { RELAY_METRICS, type RelayMetrics } from './relay-journal.js';
+import { ChannelAuthorization } from './authorization/channel-authorization.js';
+import { RELAY_METRICS, type RelayMetrics } from '../../relays/relay-log.js';
 import {
   PROVIDER_OVERRIDE,
   SOCKET_OPTIONS,

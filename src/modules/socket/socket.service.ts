@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
 import type { ChannelEventName } from '../../ports/channel-events.js';
-import { describeOrder, type Order, perform } from '../../delivery/order.js';
-import { Postponed } from '../../delivery/postponed.js';
-import type { RelayDelivery } from '../../delivery/relay-delivery.js';
+import { describeOrder, type Order, perform } from '../../ports/relay.js';
+import { Postponed } from '../../relays/delayed-relays.js';
+import type { RelayDelivery } from '../../relays/relay-delivery.js';
 import { SocketDeliveryError, SocketUnavailableError } from '../../ports/errors.js';
 import type { EventName, PayloadOf } from '../../ports/event-map.js';
 import type { ISocketClient, ProviderHealth, SendOptions } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
-import { AfterCommit } from './after-commit.js';
-import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
-import type { Receipt } from './receipt.js';
+import { AfterCommit } from '../../relays/after-commit.js';
+import { type ChannelListener, ChannelListeners } from '../../relays/channel-listeners.js';
+import type { Receipt } from '../../relays/receipt.js';
 import {
   RELAY_METRICS,
   type RelayCall,
   RelayJournal,
   type RelayKind,
   type RelayMetrics,
-} from './relay-journal.js';
-import { checkChannel, checkEncryptedSize, checkMemberId, checkRelay } from './relay-checks.js';
+} from '../../relays/relay-log.js';
+import { checkChannel, checkEncryptedSize, checkMemberId, checkRelay } from '../../relays/relay-checks.js';
 import { SocketLog } from './socket-log.js';
 import { type LostRelay, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from './socket-runtime.js';

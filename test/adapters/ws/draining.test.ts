@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import PusherServer from 'pusher';
 import { SocketService } from 'nestjs-switchboard';
-import { HealthController } from '../../../src/modules/health/health.controller.js';
+import { HealthController } from '../../../src/reference/health/health.controller.js';
 import { Host, portOf } from '../../support/host.js';
 import { onTeardown } from '../../support/teardown.js';
 import { onOneNode } from '../../support/topology.js';

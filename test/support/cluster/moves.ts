@@ -1,4 +1,4 @@
-import { ANSWER_TIMEOUT_MS } from '../../../src/cluster/redis/redis-connection.js';
+import { ANSWER_TIMEOUT_MS } from '../../../src/cluster/redis/connection/redis-connection.js';
 import type { Report } from './node-protocol.js';
 
 /** Somebody came to a presence channel, or left it, as a node told it in process. */

@@ -1,6 +1,6 @@
 import type { ChannelInfo } from '../../../ports/cluster.js';
 import { channelType } from '../../../protocol/channel-name.js';
-import { badRequest } from '../../api-error.js';
+import { badRequest } from '../../../http/api-error.js';
 
 /** What `info` may ask for. Protocol section 3.13. */
 export type Attribute = 'user_count' | 'subscription_count' | 'cache';

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../../ports/limits.js';
 import { isRecord, parseJsonObject } from '../../../protocol/client-frame.js';
-import { badRequest } from '../../api-error.js';
+import { badRequest } from '../../../http/api-error.js';
 import { type Attributes, attributesOf } from './attributes.js';
-import type { Call } from './call.js';
+import type { Call } from './api-request.js';
 import { type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
 
 /** How many events one batch may have. Protocol section 3.12. */

@@ -1,7 +1,7 @@
 import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
-import { badRequest } from '../../api-error.js';
+import { badRequest } from '../../../http/api-error.js';
 import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
-import type { Call } from './call.js';
+import type { Call } from './api-request.js';
 import { backendChannelProblem } from './published-event.js';
 
 /** `GET /channels`: the occupied channels. Users' own channels are never among them. */

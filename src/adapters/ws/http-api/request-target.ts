@@ -1,4 +1,4 @@
-import { badRequest } from '../../api-error.js';
+import { badRequest } from '../../../http/api-error.js';
 
 /** Where a request goes: `<prefix>/apps/<app id>/<resource>?<parameters>`. */
 export interface RequestTarget {

@@ -1,6 +1,6 @@
 import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
-import { ApiError, badRequest } from '../../api-error.js';
-import type { Call } from './call.js';
+import { ApiError, badRequest } from '../../../http/api-error.js';
+import type { Call } from './api-request.js';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, postBatch, postEvent } from './publishing.js';
 import { getChannel, getChannels, getUsers, terminateConnections } from './queries.js';
 import type { RequestTarget } from './request-target.js';

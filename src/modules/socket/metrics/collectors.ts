@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { SocketConfigurationError } from '../../../ports/errors.js';
-import type { RelayKind, RelayMetrics, RelayOutcome } from '../relay-journal.js';
+import type { RelayKind, RelayMetrics, RelayOutcome } from '../../../relays/relay-log.js';
 import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../socket-runtime.js';
 import {

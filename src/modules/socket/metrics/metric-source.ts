@@ -1,7 +1,7 @@
 import type { Container } from 'inversify';
 import { WEBHOOK_COUNTERS, type WebhookCounters } from '../../../adapters/adapter.js';
 import { ChannelEngine } from '../../../channels/channel-engine.js';
-import type { RelayDelivery } from '../../../delivery/relay-delivery.js';
+import type { RelayDelivery } from '../../../relays/relay-delivery.js';
 import type { DeliveryHealth } from '../../../ports/socket-client.js';
 import type { SocketRuntime } from '../socket-runtime.js';
 

@@ -1,5 +1,5 @@
 import { missingPackage } from '../../../ports/missing-package.js';
-import type { RelayMetrics } from '../relay-journal.js';
+import type { RelayMetrics } from '../../../relays/relay-log.js';
 import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../socket-runtime.js';
 

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { BODY_TIMEOUT_MS } from '../../../../src/adapters/request-bodies.js';
+import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES } from '../../../../src/adapters/ws/http-api/publishing.js';
 import { onTeardown } from '../../../support/teardown.js';
 import { APP, Api } from './support.js';

@@ -1,0 +1,52 @@
+import { within } from '../deadline.js';
+
+/**
+ * Lets so many requests be under way at a time; further ones wait in line.
+ *
+ * An HTTP agent's own `maxSockets` is no replacement. It hands a connection to the next request in line while the answer
+ * before is being finished, and `node-fetch`, which the SDK uses, then takes a complete chunked answer for a broken one.
+ */
+export class ConnectionSlots {
+  #free: number;
+  readonly #line = new Set<() => void>();
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /**
+   * Waits for a slot, no longer than until `latest`, on the clock of `performance.now()`.
+   *
+   * @returns what gives the slot back, to be called once; or `undefined` when it is too late
+   */
+  async take(latest: number): Promise<(() => void) | undefined> {
+    const timeLeft = latest - performance.now();
+    if (timeLeft <= 0) return undefined;
+    if (this.#free > 0) {
+      this.#free--;
+      return this.#release;
+    }
+    let leave = (): void => undefined;
+    const granted = new Promise<() => void>((resolve) => {
+      const grant = () => {
+        resolve(this.#release);
+      };
+      this.#line.add(grant);
+      leave = () => this.#line.delete(grant);
+    });
+    return within<(() => void) | undefined>(timeLeft, granted, () => {
+      leave();
+      return undefined;
+    });
+  }
+
+  readonly #release = (): void => {
+    const [next] = this.#line;
+    if (next === undefined) {
+      this.#free++;
+    } else {
+      this.#line.delete(next);
+      next();
+    }
+  };
+}

@@ -1,0 +1,172 @@
+import type { Agent } from 'node:http';
+import * as v from 'valibot';
+import type { SocketConfig } from '../../../ports/socket-config.js';
+import { ConnectionSlots } from './connection-slots.js';
+import { within } from '../deadline.js';
+import { keepAliveAgent } from './keep-alive-agent.js';
+import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
+import { RequestFailure, toRequestFailure } from './request-failure.js';
+import { RetryAfter } from './retry-after.js';
+
+/** One event as the HTTP API takes it. */
+export interface OutgoingEvent {
+  readonly name: string;
+  /** Already JSON. */
+  readonly data: string;
+  readonly exceptSocketId: string | undefined;
+}
+
+/** An event of a batch, which has one channel each. */
+export interface BatchedEvent extends OutgoingEvent {
+  readonly channel: string;
+}
+
+/**
+ * How many requests are under way at a time, over the whole client. Measured with 1,000 relays at once to a server that is
+ * 20 ms away: with fewer, they take several round trips after another, and no less CPU.
+ */
+export const CONCURRENT_REQUESTS = 100;
+
+/** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
+export const DEFAULT_CLUSTER = 'mt1';
+
+/** Nobody names a channel like this, so the answer to the probe is short. */
+const PROBE_PREFIX = 'private-switchboard-health-probe';
+
+const channelState = v.object({ occupied: v.boolean() });
+/** PHP servers write an empty map as an empty list. */
+const channelList = v.object({
+  channels: v.union([v.record(v.string(), v.unknown()), v.array(v.unknown())]),
+});
+
+/**
+ * The Pusher HTTP API through the official SDK, on connections of its own that stay open between requests. Every method
+ * rejects with a {@link RequestFailure} only, and settles within the configured timeout of its beginning. It begins when
+ * there is a connection free for it, at the latest when that time is over, or at `startBy` on the clock of
+ * `performance.now()`; what could not begin by then is not sent any more.
+ */
+export class PusherHttpApi {
+  readonly #config: SocketConfig;
+  readonly #agent: Agent;
+  readonly #retryAfter: RetryAfter;
+  readonly #slots = new ConnectionSlots(CONCURRENT_REQUESTS);
+  readonly #sdk: PusherSdk;
+  #closed = false;
+
+  constructor(Pusher: PusherConstructor, config: SocketConfig) {
+    const { cluster = DEFAULT_CLUSTER, host, port, scheme, timeoutMs } = config.pusher;
+    this.#config = config;
+    this.#agent = keepAliveAgent(scheme, timeoutMs);
+    this.#retryAfter = new RetryAfter(this.#agent);
+    this.#sdk = new Pusher({
+      appId: config.app.id,
+      key: config.app.key,
+      secret: config.app.secret,
+      useTLS: scheme === 'https',
+      timeout: timeoutMs,
+      agent: this.#agent,
+      ...(host === undefined ? { cluster } : { host, ...(port !== undefined && { port: String(port) }) }),
+    });
+  }
+
+  /**
+   * Sends an event to channels, users' own among them. The SDK's `trigger` would refuse those, and would encrypt what is
+   * encrypted already.
+   */
+  async publish(channels: readonly string[], event: OutgoingEvent, startBy: number): Promise<void> {
+    const body = { ...fields(event), channels };
+    await this.#request(() => this.#sdk.post({ path: '/events', body }), startBy);
+  }
+
+  /** Sends up to ten events in one request; the server publishes them in order. */
+  async publishBatch(events: readonly BatchedEvent[], startBy: number): Promise<void> {
+    const batch = events.map((event) => ({ ...fields(event), channel: event.channel }));
+    await this.#request(() => this.#sdk.post({ path: '/batch_events', body: { batch } }), startBy);
+  }
+
+  /** Ends every connection that is signed in as this user. */
+  async terminate(userId: string, startBy: number): Promise<void> {
+    const path = `/users/${pathSegment(userId)}/terminate_connections`;
+    await this.#request(() => this.#sdk.post({ path, body: {} }), startBy);
+  }
+
+  /** Whether anybody is subscribed to a channel. */
+  async isOccupied(channel: string): Promise<boolean> {
+    const text = await this.#request(() => this.#sdk.get({ path: `/channels/${pathSegment(channel)}` }));
+    return parse(channelState, text).occupied;
+  }
+
+  /** Resolves when the API is reachable and takes the credentials. */
+  async probe(): Promise<void> {
+    const params = { filter_by_prefix: PROBE_PREFIX };
+    parse(channelList, await this.#request(() => this.#sdk.get({ path: '/channels', params })));
+  }
+
+  /** Closes all connections. Requests under way fail, later ones are not made. */
+  close(): void {
+    this.#closed = true;
+    this.#agent.destroy();
+    this.#retryAfter.close();
+  }
+
+  async #request(send: () => Promise<SdkResponse>, startBy?: number): Promise<string> {
+    const { timeoutMs } = this.#config.pusher;
+    try {
+      const release = await this.#slots.take(startBy ?? performance.now() + timeoutMs);
+      if (release === undefined) throw new RequestFailure(NO_TIME_LEFT, { retryable: true });
+      const answered = this.#closed ? Promise.reject(closed()) : answer(send);
+      // Also what is not waited for any more keeps its connection until it ends.
+      answered.then(release, release);
+      // The SDK's own timeout ends with the answer's headers; this one also covers an answer that never ends.
+      return await within(timeoutMs, answered, () => {
+        throw RequestFailure.timeout(timeoutMs);
+      });
+    } catch (error) {
+      const { secret } = this.#config.app;
+      throw toRequestFailure(error, { secret, timeoutMs, retryAfterMs: this.#retryAfter.milliseconds });
+    }
+  }
+}
+
+const NO_TIME_LEFT = 'there was no time left to send it';
+
+function closed(): RequestFailure {
+  return new RequestFailure('the client is closed', { retryable: true });
+}
+
+async function answer(send: () => Promise<SdkResponse>): Promise<string> {
+  const response = await send();
+  // A redirected POST arrives as a GET without a body, and its 200 would look as if the event had been taken.
+  if (response.redirected) {
+    throw new RequestFailure(
+      'the server redirects elsewhere; check PUSHER_HOST, PUSHER_PORT and PUSHER_SCHEME',
+      { retryable: false },
+    );
+  }
+  // Read also where nobody wants it, because only then is the connection free for the next request.
+  return response.text();
+}
+
+function fields({ name, data, exceptSocketId }: OutgoingEvent): Record<string, string> {
+  return exceptSocketId === undefined ? { name, data } : { name, data, socket_id: exceptSocketId };
+}
+
+/**
+ * A text as one segment of a path. The SDK signs and sends the very path it is given, and servers check the signature of
+ * the path as sent, so encoding it here is safe. What a path may carry as it is (`, ; = @`) stays, as in the SDK's own
+ * paths: not every compatible server decodes them.
+ */
+function pathSegment(text: string): string {
+  return encodeURIComponent(text).replace(/%(?:2C|3B|3D|40)/g, decodeURIComponent);
+}
+
+function parse<T>(schema: v.GenericSchema<unknown, T>, text: string): T {
+  try {
+    return v.parse(schema, JSON.parse(text));
+  } catch {
+    throw new RequestFailure(
+      'the answer is not one of the Pusher HTTP API; check PUSHER_HOST and PUSHER_PORT',
+      { retryable: false },
+    );
+  }
+}

@@ -1,0 +1,168 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import type {
+  Admission,
+  ChannelAuth,
+  ChannelAuthorizer,
+  Identity,
+  PresenceMember,
+  UserAuth,
+} from '../../../ports/authorization.js';
+import { SocketConfigurationError, SocketUsageError } from '../../../ports/errors.js';
+import { LIMITS } from '../../../ports/limits.js';
+import { channelType, memberIdProblem } from '../../../protocol/channel-name.js';
+import { channelSecret, encryptionProblem } from '../../../protocol/encryption.js';
+import { channelStringToSign, sign, userStringToSign } from '../../../protocol/signatures.js';
+import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
+import { ChannelPattern } from './channel-pattern.js';
+import { SocketLog } from '../socket-log.js';
+import { SocketRuntime } from '../socket-runtime.js';
+
+interface Registration {
+  readonly pattern: ChannelPattern;
+  readonly authorizer: ChannelAuthorizer;
+}
+
+/** Who may join what, and the signatures that prove it to the gateway or to hosted Pusher. */
+@Injectable()
+export class ChannelAuthorization implements OnModuleInit {
+  private readonly logger = new SocketLog();
+  #registrations: readonly Registration[] | undefined;
+
+  constructor(
+    private readonly runtime: SocketRuntime,
+    private readonly discovery: DiscoveryService,
+  ) {}
+
+  /** Finds every authorizer of the application, so that what is wrong with one is an error at the start. */
+  onModuleInit(): void {
+    this.#registrations = findAuthorizers(this.discovery.getProviders());
+  }
+
+  /**
+   * Signs a subscription, when the channel's authorizer admits the member.
+   *
+   * @returns nothing when it is refused
+   */
+  async authorizeChannel(
+    member: Identity,
+    socketId: string,
+    channel: string,
+  ): Promise<ChannelAuth | undefined> {
+    const admission = await this.#admit(member, channel);
+    if (admission === false) return undefined;
+    const { app, encryptionMasterKey } = this.runtime.config;
+    const { access, encrypted } = channelType(channel);
+    if (encrypted) {
+      if (encryptionMasterKey === undefined) {
+        this.logger.warn(`Refused channel "${channel}": ${encryptionProblem(channel)}`);
+        return undefined;
+      }
+      const secret = channelSecret(channel, encryptionMasterKey).toString('base64');
+      return { auth: sign(app, channelStringToSign(socketId, channel)), shared_secret: secret };
+    }
+    if (access !== 'presence') return { auth: sign(app, channelStringToSign(socketId, channel)) };
+    const channelData = presenceData(admission === true ? member : admission);
+    return {
+      auth: sign(app, channelStringToSign(socketId, channel, channelData)),
+      channel_data: channelData,
+    };
+  }
+
+  /**
+   * Signs a signin.
+   *
+   * @throws SocketUsageError when `identify` gave an id that no member may have
+   */
+  authorizeUser(member: Identity, socketId: string): UserAuth {
+    const problem = memberIdProblem(member.id);
+    if (problem !== undefined)
+      throw new SocketUsageError('INVALID_MEMBER_ID', `identify() gave a bad member id: ${problem}`);
+    const userData = JSON.stringify({ id: member.id, user_info: member.info, watchlist: member.watchlist });
+    return { auth: sign(this.runtime.config.app, userStringToSign(socketId, userData)), user_data: userData };
+  }
+
+  async #admit(member: Identity, channel: string): Promise<Admission> {
+    // A module under test may never have been started.
+    this.#registrations ??= findAuthorizers(this.discovery.getProviders());
+    for (const { pattern, authorizer } of this.#registrations) {
+      const params = pattern.match(channel);
+      if (params !== undefined) return admission(await authorizer.authorize(member, params));
+    }
+    // A private broadcast channel is for everybody the application knows.
+    if (channel === this.runtime.config.broadcastChannel) return true;
+    this.logger.warn(`Refused channel "${channel}": no @AuthorizeChannel(...) covers it`);
+    return false;
+  }
+}
+
+/** @throws SocketConfigurationError for an authorizer that cannot work, and for two of one shape */
+function findAuthorizers(providers: readonly InstanceWrapper[]): readonly Registration[] {
+  const registrations = providers.flatMap((provider) => {
+    const pattern = patternOf(provider);
+    return pattern === undefined ? [] : [register(provider, pattern)];
+  });
+  const shapes = registrations.map(({ pattern }) => pattern.shape);
+  const twice = registrations.filter(({ pattern }, index) => shapes.indexOf(pattern.shape) !== index);
+  if (twice.length > 0) {
+    throw new SocketConfigurationError(
+      twice.map(
+        ({ pattern }) => `@AuthorizeChannel("${pattern.text}"): another authorizer covers the same channels`,
+      ),
+    );
+  }
+  return registrations.sort((a, b) => ChannelPattern.bySpecificity(a.pattern, b.pattern));
+}
+
+/** Looks at the token first: a test may have put something else behind it. */
+function patternOf({ token, metatype, instance }: InstanceWrapper): ChannelPattern | undefined {
+  const constructor: unknown = (instance as object | null | undefined)?.constructor;
+  return [token, metatype, constructor]
+    .filter((candidate) => typeof candidate === 'function')
+    .map((candidate): unknown => Reflect.getMetadata(ChannelAuthorizerMark.KEY, candidate))
+    .find((pattern) => pattern instanceof ChannelPattern);
+}
+
+function register(provider: InstanceWrapper, pattern: ChannelPattern): Registration {
+  const instance: unknown = provider.instance;
+  if (!provider.isDependencyTreeStatic() || provider.isTransient || !isAuthorizer(instance)) {
+    throw new SocketConfigurationError([
+      `${String(provider.name)}: a class with @AuthorizeChannel must be a singleton with a method authorize(member, params)`,
+    ]);
+  }
+  return { pattern, authorizer: instance };
+}
+
+function isAuthorizer(value: unknown): value is ChannelAuthorizer {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'authorize' in value &&
+    typeof value.authorize === 'function'
+  );
+}
+
+/** Only `true` and a member admit: whatever else an authorizer may answer by mistake does not. */
+function admission(answer: unknown): Admission {
+  if (answer === true) return true;
+  return isMember(answer) ? answer : false;
+}
+
+function isMember(value: unknown): value is PresenceMember {
+  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string';
+}
+
+function presenceData({ id, info }: PresenceMember): string {
+  const data = JSON.stringify({ user_id: id, user_info: info });
+  const problem = memberIdProblem(id);
+  if (problem !== undefined)
+    throw new SocketUsageError('INVALID_MEMBER_ID', `A presence member has a bad id: ${problem}`);
+  if (Buffer.byteLength(data) > LIMITS.presenceDataBytes) {
+    throw new SocketUsageError(
+      'PAYLOAD_TOO_LARGE',
+      `The presence data of member "${id}" has ${Buffer.byteLength(data)} bytes, ${LIMITS.presenceDataBytes} are allowed`,
+    );
+  }
+  return data;
+}

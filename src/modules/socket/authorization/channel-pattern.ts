@@ -1,0 +1,66 @@
+import { channelType } from '../../../protocol/channel-name.js';
+
+const PATTERN = /^(?:[A-Za-z0-9_\-=@,.;]|\{[A-Za-z_]\w*\})+$/;
+const PLACEHOLDER = /\{(\w+)\}/g;
+
+/**
+ * The channels that one authorizer covers: a name with `{placeholders}`, each standing for one or more characters other
+ * than a dot and than the character that follows the placeholder. `private-orders.{orderId}` covers `private-orders.7` and neither `private-orders.7.items` nor
+ * `xprivate-orders.7`.
+ */
+export class ChannelPattern {
+  readonly #expression: RegExp;
+
+  /** @throws TypeError for a pattern that could never match a channel that needs an authorizer */
+  constructor(readonly text: string) {
+    if (!PATTERN.test(text)) {
+      throw new TypeError(
+        `Invalid channel pattern "${text}": a channel name with {placeholders} is expected`,
+      );
+    }
+    if (text.includes('}{')) {
+      throw new TypeError(`Invalid channel pattern "${text}": two placeholders need something between them`);
+    }
+    const names = [...text.matchAll(PLACEHOLDER)].map(([, name]) => name);
+    if (new Set(names).size < names.length) {
+      throw new TypeError(`Invalid channel pattern "${text}": a placeholder stands in it twice`);
+    }
+    const { access } = channelType(text);
+    if (access !== 'private' && access !== 'presence') {
+      throw new TypeError(`Invalid channel pattern "${text}": it must begin with "private-" or "presence-"`);
+    }
+    const source = text
+      .split(PLACEHOLDER)
+      .map((part, index, parts) =>
+        index % 2 === 0 ? escaped(part) : `(?<${part}>${untilNext(parts[index + 1])})`,
+      )
+      .join('');
+    this.#expression = new RegExp(`^${source}$`);
+  }
+
+  /** The placeholders' values when the channel is covered, nothing when it is not. */
+  match(channel: string): Record<string, string> | undefined {
+    const match = this.#expression.exec(channel);
+    return match === null ? undefined : { ...match.groups };
+  }
+
+  /** The pattern without its placeholders' names: two patterns of one shape cover the same channels. */
+  get shape(): string {
+    return this.text.replace(PLACEHOLDER, '{}');
+  }
+
+  /** Sorts the more specific pattern first: the one with more fixed characters. */
+  static bySpecificity(a: ChannelPattern, b: ChannelPattern): number {
+    return b.shape.replaceAll('{}', '').length - a.shape.replaceAll('{}', '').length;
+  }
+}
+
+function escaped(text: string): string {
+  return text.replace(/\./g, '\\.');
+}
+
+/** A placeholder ends where what follows it begins, so that there is one way to read a name, found without going back. */
+function untilNext(following = ''): string {
+  const [end = ''] = following;
+  return end === '-' ? '[^.\\-]+' : `[^.${end}]+`;
+}

@@ -1,0 +1,16 @@
+import { SocketConfigurationError } from '../ports/errors.js';
+import type { Environment } from '../config/settings.js';
+
+/**
+ * The reference backend's port: `PORT`, or 3000. 0 takes a free one.
+ *
+ * @throws SocketConfigurationError
+ */
+export function listeningPort({ PORT }: Environment): number {
+  if (PORT === undefined || PORT.trim() === '') return 3_000;
+  const port = Number(PORT);
+  if (/^\d+$/.test(PORT.trim()) && port <= 65_535) return port;
+  throw new SocketConfigurationError([
+    `PORT: must be a whole number from 0 to 65535; it is ${JSON.stringify(PORT)}`,
+  ]);
+}

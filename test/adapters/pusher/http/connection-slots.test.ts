@@ -1,0 +1,32 @@
+import { ConnectionSlots } from '../../../../src/adapters/pusher/http/connection-slots.js';
+
+/** Longer than any test takes. */
+const later = () => performance.now() + 60_000;
+
+describe('ConnectionSlots', () => {
+  it('are given in the order in which they were asked for', async () => {
+    const slots = new ConnectionSlots(1);
+    const seen: string[] = [];
+    const use = async (name: string) => {
+      const release = await slots.take(later());
+      seen.push(name);
+      release?.();
+    };
+    await Promise.all(['first', 'second', 'third'].map(use));
+
+    expect(seen).toEqual(['first', 'second', 'third']);
+  });
+
+  it('are not given to those who have left the line', async () => {
+    const slots = new ConnectionSlots(1);
+    const release = await slots.take(later());
+    expect(await slots.take(performance.now() + 5)).toBeUndefined();
+    release?.();
+
+    expect(await slots.take(later())).toBeDefined();
+  });
+
+  it('are not given to those who come too late, although there are some', async () => {
+    expect(await new ConnectionSlots(1).take(performance.now())).toBeUndefined();
+  });
+});

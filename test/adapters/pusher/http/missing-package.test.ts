@@ -1,0 +1,27 @@
+import 'reflect-metadata';
+import { jest } from '@jest/globals';
+import { Container } from 'inversify';
+
+jest.unstable_mockModule('pusher', () => {
+  throw Object.assign(new Error("Cannot find package 'pusher'"), { code: 'ERR_MODULE_NOT_FOUND' });
+});
+
+describe('without the pusher package', () => {
+  it('the adapter can be imported, and loading it names the package and the command that installs it', async () => {
+    const { pusherAdapter } = await import('../../../../src/adapters/pusher/pusher.adapter.js');
+    const { MissingPackageError } = await import('../../../../src/ports/errors.js');
+
+    const error: unknown = await new Container()
+      .load(pusherAdapter.module)
+      .catch((reason: unknown) => reason);
+
+    expect(error).toBeInstanceOf(MissingPackageError);
+    expect(error).toMatchObject({
+      code: 'MISSING_PACKAGE',
+      provider: 'pusher',
+      packages: ['pusher'],
+      cause: { message: "Cannot find package 'pusher'" },
+    });
+    expect(String(error)).toContain('npm install pusher');
+  });
+});
