@@ -23,7 +23,7 @@ export default {
       },
       prepare: async ({ cluster, audience, inFlight }, total) => {
         const { caller, controlPort } = cluster.node(0);
-        const prepared = caller.call('prepare', { channel: CHANNEL, bytes: FRAME_BYTES });
+        const prepared = caller.dispatch('prepare', { channel: CHANNEL, bytes: FRAME_BYTES });
         await Promise.all([audience.begin({ bytes: FRAME_BYTES, controlPort }), prepared]);
         return () => audience.drive({ total, inFlight });
       },

@@ -40,8 +40,8 @@ export default {
       });
       // Everybody hears the other node again.
       for (const { audience, channels, other } of audiences) {
-        await Promise.all([audience.begin(), other.caller.call('prepare', {})]);
-        await other.caller.call('relayToChannels', { channels });
+        await Promise.all([audience.begin(), other.caller.dispatch('prepare', {})]);
+        await other.caller.dispatch('relayToChannels', { channels });
         await audience.heard({ total: channels.length });
       }
       return { observed, milliseconds };

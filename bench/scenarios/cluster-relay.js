@@ -20,11 +20,11 @@ export default {
         audience.open({ nodes: [{ url: cluster.node(1).url, count: 1 }], memberId: MEMBER }),
       prepare: async ({ cluster, audience, inFlight }, total) => {
         const { caller } = cluster.node(0);
-        const prepared = caller.call('prepare', { members: 1, bytes: FRAME_BYTES });
+        const prepared = caller.dispatch('prepare', { members: 1, bytes: FRAME_BYTES });
         await Promise.all([audience.begin({ bytes: FRAME_BYTES }), prepared]);
         return () =>
           Promise.all([
-            caller.call('relay', { memberId: MEMBER, total, inFlight }),
+            caller.dispatch('relay', { memberId: MEMBER, total, inFlight }),
             audience.heard({ total }),
           ]);
       },

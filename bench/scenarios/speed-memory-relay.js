@@ -19,7 +19,7 @@ export default {
     const measured = await interleave(rounds, SETUPS, async ({ isAnybodyThere }) => {
       // One of its own for each round: the fake remembers everything.
       const { caller } = await startChild('./memory-process.js', 'memory', { BENCH_BUILD: buildUrl });
-      const relay = () => caller.call('relay', { isAnybodyThere, total });
+      const relay = () => caller.dispatch('relay', { isAnybodyThere, total });
       await relay();
       const { cpuUs } = await measure(/** @type {number} */ (caller.child.pid), relay);
       await endChild(caller);

@@ -20,7 +20,7 @@ export default {
 
     /** @param {(typeof setups)[number]} setup */
     const round = async ({ server, audience }) => {
-      await server.caller?.call('prepare', publishing);
+      await server.caller?.dispatch('prepare', publishing);
       await audience.begin({ total, bytes: FRAME_BYTES, ...askedAt(server, publishing) });
       const { cpuUs, result } = await server.measure(() => audience.pace({ total, everyMs: EVERY_MS }));
       return { ...result, us: cpuUs / total / SUBSCRIBERS };

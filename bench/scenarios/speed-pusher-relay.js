@@ -33,9 +33,9 @@ export default {
     /** @param {typeof OURS} setup */
     const round = async ({ way, isAtOnce }) => {
       const { cpuUs, milliseconds } = await measure(/** @type {number} */ (caller.child.pid), () =>
-        caller.call('relay', { way, members, isAtOnce }),
+        caller.dispatch('relay', { way, members, isAtOnce }),
       );
-      const { requests, connections, channels } = await api.call('asked');
+      const { requests, connections, channels } = await api.dispatch('asked');
       expectEverybody(channels, members);
       return { requests, connections, milliseconds, cpuUs: cpuUs / members };
     };

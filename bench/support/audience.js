@@ -71,7 +71,7 @@ export class Audience {
   /**
    * Begins to count anew.
    *
-   * @param {{ order?: import('./ledger.js').Order, batch?: number, total?: number, bytes?: number,
+   * @param {{ order?: import('./ledger.js').Relay, batch?: number, total?: number, bytes?: number,
    *   controlPort?: number, api?: import('./api-asker.js').ApiRequest }} [values] `bytes` is the length that every frame
    *   must have; a control port or an HTTP API is where events are asked for
    */

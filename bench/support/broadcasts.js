@@ -22,7 +22,7 @@ export const broadcasts = ({ name, title, subscribers, inFlight, total, rounds }
 
     /** @param {(typeof setups)[number]} setup */
     const round = async ({ server, audience }) => {
-      await server.caller?.call('prepare', publishing);
+      await server.caller?.dispatch('prepare', publishing);
       await audience.begin({ total: played, bytes: FRAME_BYTES, ...askedAt(server, publishing) });
       const { cpuUs } = await server.measure(() => audience.drive({ total: played, inFlight }));
       return cpuUs / played / subscribers;

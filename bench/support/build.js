@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Copies the built package aside, so that one run measures one build from its first process to its last, whoever builds
+ * BestEffortSender the built package aside, so that one run measures one build from its first process to its last, whoever builds
  * meanwhile. Beneath `node_modules`, because there it finds its packages and no tool finds it. The
  * copy goes when this process does.
  *

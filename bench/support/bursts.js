@@ -29,7 +29,7 @@ export const bursts = ({ name, title, isApi }) => ({
 
     /** @param {(typeof setups)[number]} setup */
     const round = async ({ server, audience }) => {
-      if (!isApi) await server.caller?.call('prepare', { channel: CHANNEL, bytes: BYTES, each: EVENTS });
+      if (!isApi) await server.caller?.dispatch('prepare', { channel: CHANNEL, bytes: BYTES, each: EVENTS });
       await audience.begin({
         order: isApi ? 'batches' : 'same',
         batch: BATCH,

@@ -35,7 +35,7 @@ export class Client {
    * @param {Listeners['failed']} failed
    * @param {number} index which one it is of many
    */
-  constructor(address, app, hear, failed, index) {
+  constructor(address, app, handle, failed, index) {
     this.#app = app;
     this.#socket = new WebSocket(address, {
       perMessageDeflate: false,
@@ -45,7 +45,7 @@ export class Client {
     });
     this.#socket.on('message', (/** @type {Buffer} */ frame) => {
       try {
-        hear(frame);
+        handle(frame);
       } catch (error) {
         failed(/** @type {Error} */ (error));
       }

@@ -40,7 +40,7 @@ export class Cluster {
       for (let index = 0; index < size; index++) {
         const { caller, ready } = await startChild('./node-process.js', `node ${index + 1}`, env);
         cluster.nodes.push({ caller, ...ready });
-        const { status } = await caller.call('health');
+        const { status } = await caller.dispatch('health');
         if (status !== 'up') throw new Error(`node ${index + 1} is ${status}`);
       }
       cluster.empty = await contentOf(cluster.redis.client);
@@ -81,7 +81,7 @@ export class Cluster {
 
   /** Throws when a node has lost something. */
   async verify() {
-    await Promise.all(this.nodes.map(({ caller }) => caller.call('verify')));
+    await Promise.all(this.nodes.map(({ caller }) => caller.dispatch('verify')));
   }
 
   async close() {
@@ -93,7 +93,7 @@ export class Cluster {
   async #usage() {
     const [cpuUs, ...nodes] = await Promise.all([
       this.redis.cpuUs(),
-      ...this.nodes.map(({ caller }) => caller.call('usage')),
+      ...this.nodes.map(({ caller }) => caller.dispatch('usage')),
     ]);
     const redis = { cpuUs, redisRead: sum(nodes, 'redisRead'), redisWritten: sum(nodes, 'redisWritten') };
     return { nodes, redis };

@@ -2,7 +2,7 @@
  * What is expected of every client. `same`: every event, in order. `batches`: every event, in order within its batch,
  * because batches overtake each other. `turns`: the first event goes to the first client, the next one to the next.
  *
- * @typedef {'same' | 'batches' | 'turns'} Order
+ * @typedef {'same' | 'batches' | 'turns'} Relay
  */
 
 /** Who has heard what: every client each of its events once, and in order. */
@@ -14,7 +14,7 @@ export class Ledger {
 
   /**
    * @param {readonly import('./client.js').Client[]} clients
-   * @param {{ order: Order, batch: number, total: number }} expected
+   * @param {{ order: Relay, batch: number, total: number }} expected
    */
   constructor(clients, { order, batch, total }) {
     this.order = order;

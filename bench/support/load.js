@@ -38,7 +38,7 @@ export class Load {
     const name = String(this.#groups);
     const close = async () => {
       await audience.close();
-      await this.caller.call('forget', { name });
+      await this.caller.dispatch('forget', { name });
     };
     return { audience, close };
   }
@@ -50,7 +50,7 @@ export class Load {
 
   /** Throws when a frame was missing, or came twice, or was out of order. */
   async verify() {
-    await this.caller.call('verify');
+    await this.caller.dispatch('verify');
   }
 
   async close() {
@@ -63,10 +63,10 @@ export class Load {
    */
   async #make(kind) {
     const name = String(++this.#groups);
-    await this.caller.call(kind, { name });
-    const call = (/** @type {string} */ method) => (/** @type {unknown} */ values) =>
-      this.caller.call('group', { name, method, values });
+    await this.caller.dispatch(kind, { name });
+    const dispatch = (/** @type {string} */ method) => (/** @type {unknown} */ values) =>
+      this.caller.dispatch('group', { name, method, values });
     // It is awaited, and must not look like a promise then.
-    return new Proxy({}, { get: (_, method) => (method === 'then' ? undefined : call(String(method))) });
+    return new Proxy({}, { get: (_, method) => (method === 'then' ? undefined : dispatch(String(method))) });
   }
 }

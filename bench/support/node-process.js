@@ -8,13 +8,13 @@ import { Publisher, serveServer } from './publisher.js';
 const { BENCH_BUILD = '', ...env } = process.env;
 
 /** Every connection that this process opened to its Redis: it opens no other ones. @type {Set<import('node:net').Socket>} */
-const links = new Set();
+const syncs = new Set();
 const past = { read: 0, written: 0 };
 diagnostics.subscribe('net.client.socket', (message) => {
   const { socket } = /** @type {{ socket: import('node:net').Socket }} */ (message);
-  links.add(socket);
+  syncs.add(socket);
   socket.once('close', () => {
-    links.delete(socket);
+    syncs.delete(socket);
     past.read += socket.bytesRead;
     past.written += socket.bytesWritten;
   });
@@ -49,7 +49,7 @@ await serveServer(
     usage: () => {
       const { user, system } = process.cpuUsage();
       const usage = { cpuUs: user + system, redisRead: past.read, redisWritten: past.written };
-      for (const socket of links) {
+      for (const socket of syncs) {
         usage.redisRead += socket.bytesRead;
         usage.redisWritten += socket.bytesWritten;
       }

@@ -16,14 +16,14 @@ export class PusherClient extends Client {
    */
   constructor({ url, app = APP }, { event, protocol, failed }, index = 0) {
     const end = NAME_AT + PROTOCOL.length;
-    const hear = (/** @type {Buffer} */ frame) => {
+    const handle = (/** @type {Buffer} */ frame) => {
       if (frame.length < end || frame.compare(PROTOCOL, 0, PROTOCOL.length, NAME_AT, end) !== 0) {
         event?.(this, frame);
       } else {
         this.#handle(JSON.parse(frame.toString()));
       }
     };
-    super(`${url}/app/${app.key}?protocol=7&client=bench&version=1`, app, hear, failed, index);
+    super(`${url}/app/${app.key}?protocol=7&client=bench&version=1`, app, handle, failed, index);
     this.#protocol = protocol;
   }
 

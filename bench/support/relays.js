@@ -26,7 +26,7 @@ export const relays = ({ name, title, unit, isApi = false, inTurns = false }) =>
 
     /** @param {(typeof setups)[number]} setup */
     const round = async ({ server, audience }) => {
-      if (!isApi) await server.caller?.call('prepare', { ...publishing, inTurns, each: driving.each });
+      if (!isApi) await server.caller?.dispatch('prepare', { ...publishing, inTurns, each: driving.each });
       await audience.begin({
         order: 'turns',
         total,

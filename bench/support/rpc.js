@@ -33,10 +33,10 @@ export class Caller {
     this.child = child;
     this.name = name;
     child.on('message', (/** @type {any} */ { id, result, error }) => {
-      const call = this.#calls.get(id);
+      const dispatch = this.#calls.get(id);
       this.#calls.delete(id);
-      if (error === undefined) call?.resolve(result);
-      else call?.reject(new Error(`${name}: ${error}`));
+      if (error === undefined) dispatch?.resolve(result);
+      else dispatch?.reject(new Error(`${name}: ${error}`));
     });
     child.on('exit', (code, signal) => {
       for (const { reject } of this.#calls.values()) reject(new Error(`${name} ended (${signal ?? code})`));
@@ -49,7 +49,7 @@ export class Caller {
    * @param {unknown} [values]
    * @returns {Promise<any>}
    */
-  call(name, values) {
+  dispatch(name, values) {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject });

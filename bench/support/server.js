@@ -80,12 +80,12 @@ export class Server {
   async memory() {
     return this.caller === undefined
       ? { rss: await residentBytesOf(this.pid), heapUsed: Number.NaN, external: Number.NaN }
-      : await this.caller.call('memory');
+      : await this.caller.dispatch('memory');
   }
 
   /** Throws when it has lost something. */
   async verify() {
-    await this.caller?.call('verify');
+    await this.caller?.dispatch('verify');
   }
 
   async close() {

@@ -15,7 +15,7 @@ export class SocketIoClient extends Client {
    * @param {number} [index] which one it is of many
    */
   constructor({ url, app = APP }, { event, failed }, index = 0) {
-    const hear = (/** @type {Buffer} */ frame) => {
+    const handle = (/** @type {Buffer} */ frame) => {
       if (frame[0] === MESSAGE && frame[1] === EVENT) event?.(this, frame);
       else if (frame[0] === PING) this.send('3');
       else if (frame[0] === OPEN) this.send('40');
@@ -27,7 +27,7 @@ export class SocketIoClient extends Client {
         this.answered(id, () => answer);
       } else throw new Error(`a frame that nobody expects: ${frame.toString()}`);
     };
-    super(`${url}/socket.io/?EIO=4&transport=websocket`, app, hear, failed, index);
+    super(`${url}/socket.io/?EIO=4&transport=websocket`, app, handle, failed, index);
   }
 
   /** Resolves when the server has greeted. */

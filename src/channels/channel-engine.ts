@@ -28,7 +28,7 @@ import { ConnectionCounters } from './connection-counters.js';
 import { Drain } from './drain.js';
 import { Liveness } from './liveness.js';
 import { MessageRate } from './message-rate.js';
-import { type Said, Session, type Subscription } from './session.js';
+import { type Inbound, Session, type Subscription } from './session.js';
 import { Users } from './users.js';
 import { Watchlists } from './watchlists.js';
 
@@ -127,13 +127,13 @@ export class ChannelEngine implements ClusterNode {
   }
 
   /** Expects connections from now on. A process that only publishes never does. */
-  attend(): Promise<void> {
-    return this.#cluster.attend();
+  start(): Promise<void> {
+    return this.#cluster.start();
   }
 
   /** Takes a new connection in and greets it. */
   open(connection: Connection): Session {
-    const session = new Session(connection, this.clock.now(), this.#hear);
+    const session = new Session(connection, this.clock.now(), this.#handle);
     this.#sessions.add(session);
     this.counters.opened++;
     this.#liveness.watch();
@@ -149,17 +149,17 @@ export class ChannelEngine implements ClusterNode {
     session.inTurn(text);
   }
 
-  readonly #hear = (session: Session, said: Said): void => {
-    if (this.#messageRate.isOver(session, said)) this.#messageRate.hold(session, said);
-    else if (typeof said === 'string') this.#read(session, said);
-    else this.#refuseMessage(session, said, true);
+  readonly #handle = (session: Session, inbound: Inbound): void => {
+    if (this.#messageRate.isOver(session, inbound)) this.#messageRate.hold(session, inbound);
+    else if (typeof inbound === 'string') this.#read(session, inbound);
+    else this.#refuseMessage(session, inbound, true);
   };
 
   #read(session: Session, text: string): void {
     let received: ClientFrame | undefined;
     try {
       received = parseClientFrame(text);
-      this.#handle(session, received);
+      this.#handleFrame(session, received);
     } catch (error) {
       this.#refuseMessage(session, error, received === undefined);
     }
@@ -268,11 +268,11 @@ export class ChannelEngine implements ClusterNode {
     this.#watchlists.changed(userId, isOnline);
   }
 
-  happened(event: ChannelEvent): void {
+  emit(event: ChannelEvent): void {
     this.events.emit(event);
   }
 
-  #handle(session: Session, received: ClientFrame): void {
+  #handleFrame(session: Session, received: ClientFrame): void {
     switch (received.event) {
       case 'pusher:ping':
         session.connection.send(PONG);

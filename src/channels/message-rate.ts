@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.js';
 import type { GatewayLimits } from '../ports/socket-config.js';
-import type { Said, Session } from './session.js';
+import type { Inbound, Session } from './session.js';
 
 const SECOND_MS = 1_000;
 /** As many bits as 1,024 takes off. */
@@ -32,8 +32,8 @@ export class MessageRate {
    * @param said a ping of the WebSocket's own, if it is nothing
    * @returns whether it has to wait
    */
-  isOver(session: Session, said?: Said): boolean {
-    const count = countOf(said);
+  isOver(session: Session, inbound?: Inbound): boolean {
+    const count = countOf(inbound);
     return (session.messages += count) > this.#maximum && this.#isTooSoon(session, count);
   }
 
@@ -42,14 +42,14 @@ export class MessageRate {
    *
    * @param said the message that was one too many, if it is not handled already
    */
-  hold(session: Session, said?: Said): void {
-    const goOn = session.hold(said);
+  hold(session: Session, inbound?: Inbound): void {
+    const goOn = session.hold(inbound);
     session.isHeld = true;
     const began = session.secondBeganAt ?? session.openedAt;
     this.clock.after(began + SECOND_MS - this.clock.now(), () => {
       session.isHeld = false;
       // One that counts for more than a second's has its turn too.
-      this.#begin(session, Math.min(0, this.#maximum - countOf(said)));
+      this.#begin(session, Math.min(0, this.#maximum - countOf(inbound)));
       goOn();
     });
     this.tell(
@@ -73,6 +73,6 @@ export class MessageRate {
 }
 
 /** A long message counts once more for each KiB: reading it takes as long as that. */
-function countOf(said: Said | undefined): number {
-  return typeof said === 'string' ? 1 + (said.length >>> KIB_BITS) : 1;
+function countOf(inbound: Inbound | undefined): number {
+  return typeof inbound === 'string' ? 1 + (inbound.length >>> KIB_BITS) : 1;
 }

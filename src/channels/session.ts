@@ -15,7 +15,7 @@ export interface Subscription {
 }
 
 /** What a client said, or what is wrong with it where it is no text. */
-export type Said = string | ProtocolError;
+export type Inbound = string | ProtocolError;
 
 /** What the engine remembers of one connection for as long as it is open. */
 export class Session {
@@ -39,7 +39,7 @@ export class Session {
   /** How many answers it waits for. */
   #unanswered = 0;
   /** What it said meanwhile. Nothing is made of it before its turn: it has to take no more memory than it took on the wire. */
-  #later: Said[] | undefined;
+  #later: Inbound[] | undefined;
   // Most connections do neither, or did so once, long ago.
   #clientEventRate: RateLimit | undefined;
   #subscribeRate: RateLimit | undefined;
@@ -48,7 +48,7 @@ export class Session {
     readonly connection: Connection,
     /** When it was opened, in the clock's milliseconds. */
     readonly openedAt: number,
-    private readonly hear: (session: Session, said: Said) => void,
+    private readonly handle: (session: Session, inbound: Inbound) => void,
   ) {
     this.lastActivity = openedAt;
   }
@@ -66,9 +66,9 @@ export class Session {
   }
 
   /** Hears something once everything that the client asked for before is answered: at once, unless other nodes are asked. */
-  inTurn(said: Said): void {
-    if (this.#unanswered === 0) this.hear(this, said);
-    else this.#pause().push(said);
+  inTurn(inbound: Inbound): void {
+    if (this.#unanswered === 0) this.handle(this, inbound);
+    else this.#pause().push(inbound);
   }
 
   /**
@@ -76,7 +76,7 @@ export class Session {
    *
    * @param first what is heard then, before all that waits
    */
-  hold(first?: Said): () => void {
+  hold(first?: Inbound): () => void {
     const later = this.#pause();
     if (first !== undefined) later.unshift(first);
     return this.wait();
@@ -90,9 +90,9 @@ export class Session {
       const later = this.#later;
       if (later === undefined) return;
       while (this.#unanswered === 0 && !this.closed) {
-        const said = later.shift();
-        if (said === undefined) break;
-        this.hear(this, said);
+        const inbound = later.shift();
+        if (inbound === undefined) break;
+        this.handle(this, inbound);
       }
       // The last of them may have to wait for an answer of its own.
       if (later.length > 0 || this.#unanswered > 0) return;
@@ -102,7 +102,7 @@ export class Session {
   }
 
   /** Nothing more is read from it, so little can pile up in what is returned. */
-  #pause(): Said[] {
+  #pause(): Inbound[] {
     if (this.#later === undefined) {
       this.#later = [];
       this.connection.pause?.(true);

@@ -152,11 +152,11 @@ async function withMessageIds(words: readonly string[], letters: DeadLetters): P
   });
 }
 
-function describe({ key, line, event, payload = '', reason, acceptedAt, diedAt }: DeadLetter): string {
+function describe({ key, lane, event, payload = '', reason, acceptedAt, diedAt }: DeadLetter): string {
   const shown = payload.length > SHOWN ? `${payload.slice(0, SHOWN)}…` : payload;
   return [
     key,
-    `  ${event ?? 'disconnect'} to ${line}${shown === '' ? '' : `: ${shown}`}`,
+    `  ${event ?? 'disconnect'} to ${lane}${shown === '' ? '' : `: ${shown}`}`,
     `  accepted ${acceptedAt?.toISOString() ?? 'unknown'}, given up ${diedAt.toISOString()}`,
     `  ${reason}`,
   ]

@@ -18,10 +18,10 @@ const PROBE_BACKOFF = { generator: halfJitterGenerator, initialDelay: 1_000, max
 
 /**
  * The circuit breaker in front of a provider. It opens after so many failures in a row, and at once where the provider has
- * said for how long it wants to be left alone. When to probe is for {@link Delivery} to see to, by {@link probeAt}: the
+ * said for how long it wants to be left alone. When to probe is for {@link RetryingDelivery} to see to, by {@link probeAt}: the
  * library's own timing would go by the time of day, which may be set back.
  */
-export class Circuit {
+export class CircuitBreaker {
   readonly #policy: CircuitBreakerPolicy | undefined;
   readonly #counted = new WeakSet();
   #probes = 0;

@@ -43,9 +43,9 @@ export async function loadDelivery(
       );
   }
   if (!isRetried) return undefined;
-  const { Delivery } = await import('./retry/retrying-delivery.js');
+  const { RetryingDelivery } = await import('./retry/retrying-delivery.js');
   return ({ client, clock, listener, logger }) =>
-    new Delivery(client, provider, delivery, clock, listener, logger);
+    new RetryingDelivery(client, provider, delivery, clock, listener, logger);
 }
 
 /**

@@ -54,7 +54,7 @@ export interface ClusterNode {
   /** A watched user came online or went offline. */
   statusChanged(userId: string, isOnline: boolean): void;
   /** Something happened on a channel. Told to one node only, whichever brought it about. */
-  happened(event: ChannelEvent): void;
+  emit(event: ChannelEvent): void;
 }
 
 /** What did not arrive, since the process started. */
@@ -80,7 +80,7 @@ export interface Cluster {
   knows(channel: string): boolean;
 
   /** Takes part from now on, as a process that has connections or will have. Resolves when it does, or cannot. */
-  attend(): Promise<void>;
+  start(): Promise<void>;
 
   /**
    * A connection of this node subscribes to a channel, on presence channels as a user.

@@ -2,7 +2,7 @@ import type { Payload } from './payload.js';
 import type { ISocketClient, RelayOptions } from './socket-client.js';
 
 /** One call of `SocketService`, checked and with its payload read: what is asked of the port, now or again. */
-export interface Order {
+export interface Relay {
   /** The message id. */
   readonly id: string;
   readonly kind: 'member' | 'members' | 'channel' | 'broadcast' | 'disconnect';
@@ -17,12 +17,12 @@ export interface Order {
 }
 
 /** What keeps the order of the calls: all orders to one member, or to one channel, are one line. */
-export function lineOf({ kind }: Pick<Order, 'kind'>, to: string): string {
+export function recipientKey({ kind }: Pick<Relay, 'kind'>, to: string): string {
   return `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${to}`;
 }
 
 /** Makes the call of the port that an order stands for. */
-export function perform(client: ISocketClient, order: Order): Promise<void> {
+export function perform(client: ISocketClient, order: Relay): Promise<void> {
   const { kind, to, event = '', payload, options } = order;
   const [first = ''] = to;
   switch (kind) {
@@ -40,6 +40,6 @@ export function perform(client: ISocketClient, order: Order): Promise<void> {
 }
 
 /** An order as a log or an error names it. */
-export function describeOrder({ event }: Order): string {
+export function describeRelay({ event }: Relay): string {
   return event === undefined ? 'a disconnect' : `"${event}"`;
 }

@@ -13,7 +13,7 @@ export interface SendOptions extends RelayOptions {
    * Milliseconds until it is sent, up to 2,147,483,647 (24 days). With `SOCKET_DELIVERY=queue` it waits in Redis; otherwise in this
    * process's memory, and is lost with it. @default 0
    */
-  readonly relayAfter?: number;
+  readonly delayMs?: number;
 }
 
 /** How a provider is doing. */

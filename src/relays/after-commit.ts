@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RelayCall, RelayJournal } from './relay-log.js';
+import type { RelayCall, RelayLog } from './relay-log.js';
 import type { SocketLog } from '../modules/socket/socket-log.js';
 
 /** One call of `SocketService` that was checked and not sent. */
@@ -25,7 +25,7 @@ export class AfterCommit {
 
   constructor(
     private readonly logger: SocketLog,
-    private readonly journal: RelayJournal,
+    private readonly relayLog: RelayLog,
   ) {}
 
   /** Runs a transaction: resolves or rejects as `work` does, after which what was made in it is sent or forgotten. */
@@ -66,7 +66,7 @@ export class AfterCommit {
         scope.held.push({ scope, call });
         return 'queued';
       case 'rolled back':
-        this.journal.dropped(call);
+        this.relayLog.dropped(call);
         return 'dropped';
     }
   }

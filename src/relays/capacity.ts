@@ -1,5 +1,5 @@
 /** How much waits, and how much may. 0 allows any number. */
-export class WaitingRoom {
+export class Capacity {
   #relays = 0;
   #bytes = 0;
 

@@ -50,7 +50,7 @@ export function checkRelay(
       `Invalid exceptSocketId ${shown(except)}: it must look like "123.456"`,
     );
   }
-  checkDelay(options?.relayAfter);
+  checkDelay(options?.delayMs);
   const read = Payload.of(payload);
   checkSize(read.bytes, 'as JSON', event, maximumBytes);
   return read;
@@ -61,7 +61,7 @@ function checkDelay(milliseconds: number | undefined): void {
   if (Number.isSafeInteger(milliseconds) && milliseconds >= 0 && milliseconds <= MAXIMUM_DELAY_MS) return;
   throw new SocketUsageError(
     'INVALID_DELAY',
-    `Invalid relayAfter ${shown(milliseconds)}: it must be a whole number of milliseconds from 0 to ${MAXIMUM_DELAY_MS}`,
+    `Invalid delayMs ${shown(milliseconds)}: it must be a whole number of milliseconds from 0 to ${MAXIMUM_DELAY_MS}`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { DeliveryHealth } from '../ports/socket-client.js';
 import type { SocketDeliveryError } from '../ports/errors.js';
-import type { Order } from '../ports/relay.js';
+import type { Relay } from '../ports/relay.js';
 
 /** What stands between `SocketService` and the port: it carries checked orders to a provider, now, again, or later. */
 export interface RelayDelivery {
@@ -16,7 +16,7 @@ export interface RelayDelivery {
    *
    * @throws SocketDeliveryError for what is lost already
    */
-  send(order: Order): Promise<'sent' | 'queued'>;
+  send(relay: Relay): Promise<'sent' | 'queued'>;
   /** What waits, asked now; never rejects. */
   health(): DeliveryHealth | Promise<DeliveryHealth>;
   /** Brings what is under way to an end, in a bounded time, while the provider is still there. */
@@ -35,9 +35,9 @@ export interface Progress {
 /** Told what becomes of what was answered with `queued`. */
 export interface DeliveryListener {
   /** Its first attempt failed, and it will be tried again. */
-  waits(order: Order, error: Error, progress?: Progress): void;
+  onRetrying(relay: Relay, error: Error, progress?: Progress): void;
   /** It was accepted for everybody it was for. */
-  arrived(order: Order, progress?: Progress): void;
+  onDelivered(relay: Relay, progress?: Progress): void;
   /** It is lost to those that the error names. `isFirst` unless that was so of others it was for. */
-  lost(order: Order, error: SocketDeliveryError, isFirst: boolean, progress?: Progress): void;
+  lost(relay: Relay, error: SocketDeliveryError, isFirst: boolean, progress?: Progress): void;
 }

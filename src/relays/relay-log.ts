@@ -1,15 +1,15 @@
-import type { Order } from '../ports/relay.js';
+import type { Relay } from '../ports/relay.js';
 import type { Progress } from './relay-delivery.js';
 import type { SocketDeliveryError } from '../ports/errors.js';
 import type { LogFields, SocketLog } from '../modules/socket/socket-log.js';
 
 /** What a call of `SocketService` asked for. */
-export type RelayKind = Order['kind'];
+export type RelayKind = Relay['kind'];
 
 /** What becomes of a call, as receipts say it. */
 export type RelayOutcome = 'sent' | 'queued' | 'failed' | 'dropped';
 
-/** One call of `SocketService`, as it is told of. An {@link Order} is one. */
+/** One call of `SocketService`, as it is told of. An {@link Relay} is one. */
 export interface RelayCall {
   /** The message id, which the receipt has too. */
   readonly id: string;
@@ -31,7 +31,7 @@ export interface RelayMetrics {
 export const RELAY_METRICS = Symbol('RelayMetrics');
 
 /** Writes down what becomes of relays: in the log, with the message id, and in the metrics. */
-export class RelayJournal {
+export class RelayLog {
   constructor(
     private readonly log: SocketLog,
     /** Which provider is asked now. */
@@ -54,13 +54,13 @@ export class RelayJournal {
   }
 
   /** An attempt failed, and there will be another. */
-  waits(call: RelayCall, error: Error, progress?: Progress): void {
+  onRetrying(call: RelayCall, error: Error, progress?: Progress): void {
     const message = `${named(call)} waits to be tried again: ${error.message}`;
     this.log.warn(message, this.#fields(call, 'queued', progress, error));
   }
 
   /** The provider has accepted what had waited. */
-  arrived(call: RelayCall, progress?: Progress): void {
+  onDelivered(call: RelayCall, progress?: Progress): void {
     this.metrics?.count(call.kind, 'sent');
     if (progress !== undefined) this.metrics?.took(call.kind, 'queued', progress.milliseconds);
     if (!this.log.isDebugged) return;

@@ -159,9 +159,9 @@ describe('Hostile input (3, 3.2)', () => {
       client.says('pusher:subscribe', { channel, auth: `${APP.key}:guess`, channel_data: '{}' });
     }
     client.says('pusher:signin', { auth: `${APP.key}:guess`, user_data: '{"id":"ann"}' });
-    const said = JSON.stringify(client.hears());
-    expect(said).not.toContain(APP.secret);
-    expect(said).not.toMatch(/[0-9a-f]{64}/);
+    const inbound = JSON.stringify(client.hears());
+    expect(inbound).not.toContain(APP.secret);
+    expect(inbound).not.toMatch(/[0-9a-f]{64}/);
   });
 
   it('of one client leaves the rate, the signin and the subscriptions of another alone', async () => {

@@ -185,11 +185,11 @@ describe('A private channel (3.5)', () => {
   it('does not say what would have been the right signature, nor what was signed', () => {
     const client = new EngineSession().connects();
     client.says('pusher:subscribe', { channel: 'private-orders', auth: `${APP.key}:${'0'.repeat(64)}` });
-    const said = JSON.stringify(client.hears());
+    const inbound = JSON.stringify(client.hears());
     const right = channelAuth(APP, client.id, 'private-orders').auth;
-    expect(said).not.toContain(right.slice(APP.key.length + 1));
-    expect(said).not.toContain(`${client.id}:private-orders`);
-    expect(said).not.toContain(APP.secret);
+    expect(inbound).not.toContain(right.slice(APP.key.length + 1));
+    expect(inbound).not.toContain(`${client.id}:private-orders`);
+    expect(inbound).not.toContain(APP.secret);
   });
 
   it.each(['private-cache-x', 'private-encrypted-x', 'private-encrypted-cache-x', 'presence-cache-x'])(

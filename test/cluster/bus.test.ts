@@ -140,7 +140,7 @@ describe('A bus on which others talk too', () => {
     if (message === undefined) throw new Error('No message of the relay was seen on the bus');
     const current = Number(/"v":(\d+)/.exec(message.message.toString())?.[1]);
     expect(current).toBeGreaterThan(0);
-    const said = (version: number) =>
+    const inbound = (version: number) =>
       Buffer.from(
         message.message
           .toString()
@@ -148,7 +148,7 @@ describe('A bus on which others talk too', () => {
           .replace('VERSION', `v${version}`),
       );
     const versions = [current + 2, current + 1, current, current - 1, current - 2, current + 100];
-    await publish(redis, [message.channel], versions.map(said));
+    await publish(redis, [message.channel], versions.map(inbound));
     await first.call('relayToChannel', NEWS, 'NEWS', { from: 'LAST' });
     await eventually(SETTLED_MS, () => {
       expect(bob.payloads('NEWS')).toContainEqual({ from: 'LAST' });

@@ -8,7 +8,7 @@ import { onTeardown } from '../support/teardown.js';
 
 jest.setTimeout(180_000);
 
-const CROWD = 100;
+const LARGE_CHANNEL = 100;
 const INTERVAL_MS = 5_000;
 
 const COUNT = 'pusher_internal:subscription_count';
@@ -55,23 +55,23 @@ describe('A crowd of more than 100 on two nodes', () => {
     const [first, second] = nodes;
     const [near] = await crowd(first, 'orders', 1);
     const [far] = await crowd(second, 'orders', 1);
-    await throng(first, 'orders', CROWD / 2);
-    await throng(second, 'orders', CROWD / 2);
+    await throng(first, 'orders', LARGE_CHANNEL / 2);
+    await throng(second, 'orders', LARGE_CHANNEL / 2);
     const announced = () => nodes.flatMap((node) => node.told('orders', 'subscription_count')).map(countOf);
     await eventually(SETTLED_MS, () => {
-      expect(announced()).toContain(CROWD + 2);
-      if (far !== undefined) expect(counts(far, 'orders').at(-1)).toBe(CROWD + 2);
+      expect(announced()).toContain(LARGE_CHANNEL + 2);
+      if (far !== undefined) expect(counts(far, 'orders').at(-1)).toBe(LARGE_CHANNEL + 2);
     });
     const before = announced().length;
     const since = await announcedAt('orders');
     // Whoever comes now is counted, and not told of; on either node, one by one.
     await crowd(first, 'orders', 10);
     await crowd(second, 'orders', 10);
-    expect((await second.engine.channelInfo('orders')).subscriptionCount).toBe(CROWD + 22);
+    expect((await second.engine.channelInfo('orders')).subscriptionCount).toBe(LARGE_CHANNEL + 22);
     await eventually(SETTLED_MS, () => {
-      expect(announced()).toContain(CROWD + 22);
+      expect(announced()).toContain(LARGE_CHANNEL + 22);
       for (const client of [near, far]) {
-        if (client !== undefined) expect(counts(client, 'orders').at(-1)).toBe(CROWD + 22);
+        if (client !== undefined) expect(counts(client, 'orders').at(-1)).toBe(LARGE_CHANNEL + 22);
       }
     });
     // However long this took, each of them was five seconds after the one before.
@@ -82,14 +82,14 @@ describe('A crowd of more than 100 on two nodes', () => {
   it('is counted rightly in the end also when a node’s last subscribers left last', async () => {
     const [first, second] = await two({ subscriptionCount: true });
     const leaves = await throng(first, 'orders', 10);
-    const [stays] = await throng(second, 'orders', CROWD + 5);
+    const [stays] = await throng(second, 'orders', LARGE_CHANNEL + 5);
     if (stays === undefined) throw new Error('Nobody came');
     await eventually(SETTLED_MS, () => {
-      expect(counts(stays, 'orders').at(-1)).toBe(CROWD + 15);
+      expect(counts(stays, 'orders').at(-1)).toBe(LARGE_CHANNEL + 15);
     });
     for (const client of leaves) client.unsubscribes('orders');
     await eventually(SETTLED_MS, () => {
-      expect(counts(stays, 'orders').at(-1)).toBe(CROWD + 5);
+      expect(counts(stays, 'orders').at(-1)).toBe(LARGE_CHANNEL + 5);
     });
   });
 });

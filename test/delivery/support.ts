@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
-import { Delivery } from '../../src/delivery/retry/retrying-delivery.js';
-import type { Order } from '../../src/ports/relay.js';
+import { RetryingDelivery } from '../../src/delivery/retry/retrying-delivery.js';
+import type { Relay } from '../../src/ports/relay.js';
 import type { DeliveryListener } from '../../src/relays/relay-delivery.js';
 import {
   type DeliveryFailure,
@@ -73,14 +73,14 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClie
   const log: string[] = [];
   const write = (line: string) => void log.push(line);
   const listener: DeliveryListener = {
-    waits: ({ id }) => void told.push(`${id} waits`),
-    arrived: ({ id }) => void told.push(`${id} arrived`),
+    onRetrying: ({ id }) => void told.push(`${id} waits`),
+    onDelivered: ({ id }) => void told.push(`${id} arrived`),
     lost: ({ id }, error, isFirst) => {
       losses.push(error);
       told.push(`${id} lost to ${error.lost.join()}${isFirst ? '' : ' too'}`);
     },
   };
-  const delivery = new Delivery(
+  const delivery = new RetryingDelivery(
     client ?? (provider as Provider & ISocketClient),
     'pusher',
     { ...LIMITS, ...limits },
@@ -99,7 +99,7 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClie
   return { clock, provider, delivery, send, advance, told, losses, log };
 }
 
-export function order(id: string, to: readonly string[], payload: unknown = ''): Order {
+export function order(id: string, to: readonly string[], payload: unknown = ''): Relay {
   return { id, kind: to.length === 1 ? 'member' : 'members', to, event: id, payload: Payload.of(payload) };
 }
 

@@ -50,7 +50,7 @@ test('a user with the rights of the page is all it takes', async () => {
     events.some(({ name }) => name === 'TEST_LIST') ? { status: 400 } : undefined,
   );
   const { service } = await startQueueApp({ url: userUrl }, api, { prefix: 'switchboard' });
-  await service.relayToMember('ada', 'TEST_TICKED', undefined, { relayAfter: 1 });
+  await service.relayToMember('ada', 'TEST_TICKED', undefined, { delayMs: 1 });
   await service.relayToMember('alan', 'TEST_TICKED');
   await service.relayToMember('grace', 'TEST_LIST', []);
   await eventually(20_000, async () => {

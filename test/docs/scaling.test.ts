@@ -279,7 +279,9 @@ test('what the page says in numbers holds', () => {
   expect(constant('channel-links', 'NEWS_MS')).toBe(1_500);
   expect(constant('channel-link', 'FIRST_RETRY_MS')).toBe(250);
   expect(2 * constant('channel-link', 'LAST_RETRY_MS')).toBe(16_000);
-  expect(readPage('src/cluster/redis/connection/redis-link.ts')).toContain('MAX_UNANSWERED = 64 * 1_024 * 1_024');
+  expect(readPage('src/cluster/redis/connection/redis-link.ts')).toContain(
+    'MAX_UNANSWERED = 64 * 1_024 * 1_024',
+  );
 });
 
 /** A constant that only its own file knows. */

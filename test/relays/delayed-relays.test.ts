@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 describe('a relay for later, without a queue', () => {
   it('is sent when its time has come, and not before', async () => {
     const { service, fake } = await startFake();
-    const { status } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { relayAfter: MINUTE });
+    const { status } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
     expect(status).toBe('queued');
     expect(service.relays).toMatchObject({ sent: 0, queued: 1 });
     fake.advance(MINUTE - 1);
@@ -22,7 +22,7 @@ describe('a relay for later, without a queue', () => {
   it('is what it was when it was asked for, whatever becomes of the object', async () => {
     const { service, fake } = await startFake();
     const payload = { ...HELLO };
-    await service.relayToMember('ada', 'MEMBER_MESSAGED', payload, { relayAfter: MINUTE });
+    await service.relayToMember('ada', 'MEMBER_MESSAGED', payload, { delayMs: MINUTE });
     payload.text = 'changed';
     fake.advance(MINUTE);
     await fake.settled();
@@ -31,11 +31,11 @@ describe('a relay for later, without a queue', () => {
 
   it('is possible for every kind of relay, and 0 is now', async () => {
     const { service, fake } = await startFake();
-    const options = { relayAfter: MINUTE };
+    const options = { delayMs: MINUTE };
     await service.relayToMembers(['ada', 'alan'], 'MEMBER_MESSAGED', HELLO, options);
     await service.relayToChannel('orders', 'MEMBER_MESSAGED', HELLO, options);
     await service.broadcast('MEMBER_MESSAGED', HELLO, options);
-    expect((await service.broadcast('ANNOUNCED', { message: 'now' }, { relayAfter: 0 })).status).toBe('sent');
+    expect((await service.broadcast('ANNOUNCED', { message: 'now' }, { delayMs: 0 })).status).toBe('sent');
     expect(service.relays).toMatchObject({ sent: 1, queued: 3 });
     fake.advance(MINUTE);
     await fake.settled();
@@ -45,7 +45,7 @@ describe('a relay for later, without a queue', () => {
   it('counts its time from the commit', async () => {
     const { service, fake } = await startFake();
     await service.afterCommit(async () => {
-      await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { relayAfter: MINUTE });
+      await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
       fake.advance(MINUTE);
       await fake.settled();
     });
@@ -60,7 +60,7 @@ describe('a relay for later, without a queue', () => {
     const losses: LostRelay[] = [];
     const onRelayError = (lost: LostRelay) => void losses.push(lost);
     const { service, fake } = await startFake({ failure: 'throw', onRelayError });
-    const { id } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { relayAfter: MINUTE });
+    const { id } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
     fake.faults.failNext();
     fake.advance(MINUTE);
     await fake.settled();
@@ -71,7 +71,7 @@ describe('a relay for later, without a queue', () => {
     const errors = logged('error');
     const losses: LostRelay[] = [];
     const { service, app } = await startFake({ onRelayError: (lost) => void losses.push(lost) });
-    const { id } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { relayAfter: MINUTE });
+    const { id } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
     await app.close();
     expect(losses).toMatchObject([{ id, error: { lost: ['ada'], retryable: true } }]);
     expect(errors.lines).toEqual([expect.stringMatching('the application ends before its time')]);
@@ -81,7 +81,7 @@ describe('a relay for later, without a queue', () => {
   it('finds room for as many as may wait', async () => {
     const { service } = await startFake({ failure: 'report', delivery: { waitingRelays: 2 } });
     logged('error');
-    const relay = () => service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { relayAfter: MINUTE });
+    const relay = () => service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
     expect([(await relay()).status, (await relay()).status]).toEqual(['queued', 'queued']);
     const { status, error } = await relay();
     expect(status).toBe('failed');
@@ -90,13 +90,13 @@ describe('a relay for later, without a queue', () => {
 
   test.each([[-1], [1.5], [Number.NaN], [2 ** 31], [Number.POSITIVE_INFINITY]])(
     'is refused where its time is %p',
-    async (relayAfter) => {
+    async (delayMs) => {
       const { service } = await startFake();
-      const refusal = await rejection(service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { relayAfter }));
+      const refusal = await rejection(service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs }));
       expect(refusal).toBeInstanceOf(SocketUsageError);
       expect(refusal).toMatchObject({
         code: 'INVALID_DELAY',
-        message: `Invalid relayAfter ${relayAfter}: it must be a whole number of milliseconds from 0 to 2147483647`,
+        message: `Invalid delayMs ${delayMs}: it must be a whole number of milliseconds from 0 to 2147483647`,
       });
     },
   );

@@ -6,11 +6,11 @@ import type { ISocketClient, ProviderHealth, RelayOptions } from '../../ports/so
 import type { SocketConfig } from '../../ports/socket-config.js';
 import { userChannel } from '../../protocol/channel-name.js';
 import { dataFor } from '../../protocol/encryption.js';
-import { type Addressee, Call, type Loss } from './requests/dispatch.js';
+import { type Addressee, Dispatch, type Loss } from './requests/dispatch.js';
 import { within } from './deadline.js';
 import { deliveryError, reasonOf } from './requests/delivery-error.js';
 import { EventRequests } from './requests/event-requests.js';
-import { Outbox } from './requests/channel-queues.js';
+import { ChannelQueues } from './requests/channel-queues.js';
 import type { OutgoingEvent, PusherHttpApi } from './http/pusher-http-api.js';
 
 /** How many questions one call of {@link PusherSocketClient.onlineMembers} has under way at a time. */
@@ -35,7 +35,7 @@ const CONCURRENT_QUESTIONS = 8;
 export class PusherSocketClient implements ISocketClient {
   readonly #api: PusherHttpApi;
   readonly #config: SocketConfig;
-  readonly #outbox: Outbox;
+  readonly #queues: ChannelQueues;
   #closed = false;
 
   constructor(api: PusherHttpApi, config: SocketConfig, logger: SocketLogger) {
@@ -44,7 +44,7 @@ export class PusherSocketClient implements ISocketClient {
     this.#api = api;
     this.#config = config;
     const requests = new EventRequests(api, logger, batching, holdsBack);
-    this.#outbox = new Outbox(requests, timeoutMs, batching, holdsBack);
+    this.#queues = new ChannelQueues(requests, timeoutMs, batching, holdsBack);
   }
 
   relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
@@ -129,14 +129,14 @@ export class PusherSocketClient implements ISocketClient {
   /** Lets the calls made before come to their end, for one request's timeout at most, then closes the connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await within(this.#config.pusher.timeoutMs, this.#outbox.idle(), () => undefined);
+    await within(this.#config.pusher.timeoutMs, this.#queues.idle(), () => undefined);
     this.#api.close();
   }
 
   #post(addressees: readonly Addressee[], event: OutgoingEvent | undefined): Promise<readonly Loss[]> {
-    const call = new Call(addressees, event);
-    this.#outbox.post(call);
-    return call.losses;
+    const dispatch = new Dispatch(addressees, event);
+    this.#queues.post(dispatch);
+    return dispatch.losses;
   }
 
   #refuseIfClosed(lost: readonly string[]): void {

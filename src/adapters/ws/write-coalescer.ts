@@ -15,7 +15,7 @@ const GATHERED_BYTES = 65_536;
  * frames it got, and one buffer for all sockets that got the same ones. When a turn sends one event that costs nothing;
  * when events come faster than the loop turns it saves most of the system calls.
  */
-export class Outbox {
+export class WriteCoalescer {
   /** How many connections were closed because their clients read too slowly. */
   slowReaders = 0;
   /** How much is gathered for one socket at most: never so much that it alone would make its reader a slow one. */

@@ -4,7 +4,7 @@ import type { Connection } from '../../channels/connection.js';
 import { CODES } from '../../protocol/codes.js';
 import type { Frame } from '../../protocol/frame.js';
 import type { Batch } from './batch.js';
-import type { Outbox } from './write-coalescer.js';
+import type { WriteCoalescer } from './write-coalescer.js';
 
 /** How long a client may take to answer a close before its socket is ended. */
 const CLOSE_WAIT_MS = 1_000;
@@ -27,7 +27,7 @@ export class WsConnection implements Connection {
     /** What `ws` writes to. */
     private readonly stream: Duplex,
     readonly id: string,
-    private readonly outbox: Outbox,
+    private readonly coalescer: WriteCoalescer,
   ) {}
 
   /** Whether it was closed because its client reads too slowly. */
@@ -37,14 +37,14 @@ export class WsConnection implements Connection {
 
   send(frame: Frame): void {
     if (this.#isSealed) return;
-    const { outbox } = this;
+    const { coalescer } = this;
     let queue = this.#queue;
     if (queue === undefined) {
-      outbox.add(this);
-      queue = outbox.empty;
-    } else if (queue.length + frame.wire.length > outbox.gatheredBytes) {
+      coalescer.add(this);
+      queue = coalescer.empty;
+    } else if (queue.length + frame.wire.length > coalescer.gatheredBytes) {
       if (!this.#write(queue)) return;
-      queue = outbox.empty;
+      queue = coalescer.empty;
     }
     this.#queue = queue.with(frame);
   }
@@ -79,14 +79,14 @@ export class WsConnection implements Connection {
   #write(queue: Batch): boolean {
     // A client that has ended without a word is read to its end by `ws`, and written to no more.
     if (!this.stream.writable) return false;
-    const { bufferedBytes } = this.outbox;
+    const { bufferedBytes } = this.coalescer;
     if (bufferedBytes !== 0 && this.stream.writableLength + queue.length > bufferedBytes) {
       // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
       this.#queue = undefined;
       this.#isSealed = true;
       this.#isSlow = true;
       this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
-      this.outbox.slowReaders++;
+      this.coalescer.slowReaders++;
       return false;
     }
     this.stream.write(queue.bytes);

@@ -12,7 +12,7 @@ import type { ServerAttachment } from '../adapter.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
 import { GatewaySocket } from './gateway-socket.js';
 import { HttpApi } from './http-api/http-api.js';
-import { Outbox } from './write-coalescer.js';
+import { WriteCoalescer } from './write-coalescer.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
@@ -25,7 +25,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   #sockets: SocketServer<typeof GatewaySocket> | undefined;
   #detach: () => void = () => undefined;
   readonly #gate: UpgradeGate;
-  readonly #outbox: Outbox;
+  readonly #coalescer: WriteCoalescer;
 
   constructor(
     @inject(ChannelEngine) private readonly engine: ChannelEngine,
@@ -35,12 +35,12 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     this.#gate = new UpgradeGate(config.gateway, (status) => {
       engine.counters.refused.add(status);
     });
-    this.#outbox = new Outbox(config.gateway.limits.bufferedBytes);
+    this.#coalescer = new WriteCoalescer(config.gateway.limits.bufferedBytes);
   }
 
   /** How many connections were closed because their clients read too slowly. */
   get slowReaders(): number {
-    return this.#outbox.slowReaders;
+    return this.#coalescer.slowReaders;
   }
 
   /** @throws SocketConfigurationError when the HTTP API cannot listen; nothing is attached then */
@@ -54,7 +54,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
       perMessageDeflate: false,
     });
     this.#detach = ServerRouter.add(server, this);
-    await this.engine.attend();
+    await this.engine.start();
   }
 
   /** Takes no more connections: they are answered with 503, at which a load balancer can ask another node. */
@@ -112,7 +112,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
       refuse(client, problem);
       return;
     }
-    const connection = new WsConnection(client, socket, newSocketId(), this.#outbox);
+    const connection = new WsConnection(client, socket, newSocketId(), this.#coalescer);
     client.tell(this.engine, this.engine.open(connection), connection);
     connection.flush();
   }

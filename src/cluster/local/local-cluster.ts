@@ -37,7 +37,7 @@ export class LocalCluster implements Cluster {
     if (gateway.subscriptionCount) {
       this.#counts = new SubscriptionCounts(clock, (channel, count) => {
         this.self.counted(channel, count);
-        this.self.happened({ name: 'subscription_count', channel, subscription_count: count });
+        this.self.emit({ name: 'subscription_count', channel, subscription_count: count });
       });
     }
   }
@@ -50,7 +50,7 @@ export class LocalCluster implements Cluster {
     return this.#channels.has(channel);
   }
 
-  async attend(): Promise<void> {
+  async start(): Promise<void> {
     // There is nobody whose remains would have to be cleared away.
   }
 
@@ -169,7 +169,7 @@ export class LocalCluster implements Cluster {
   #tellMiss(channel: string, occupancy: Occupancy): void {
     if (occupancy.isMissTold || !channelType(channel).cached || this.cached(channel) !== undefined) return;
     occupancy.isMissTold = true;
-    this.self.happened({ name: 'cache_miss', channel });
+    this.self.emit({ name: 'cache_miss', channel });
   }
 
   #addMember(channel: string, { roster, leaving }: Occupancy, user: User): void {
@@ -179,7 +179,7 @@ export class LocalCluster implements Cluster {
     roster.set(user.id, user);
     if (!isNew) return;
     this.self.memberAdded(channel, user);
-    this.self.happened({ name: 'member_added', channel, user_id: user.id });
+    this.self.emit({ name: 'member_added', channel, user_id: user.id });
   }
 
   #removeMember(channel: string, occupancy: Occupancy, userId: string): void {
@@ -187,14 +187,14 @@ export class LocalCluster implements Cluster {
     occupancy.leaving.delete(userId);
     occupancy.roster.delete(userId);
     this.self.memberRemoved(channel, userId);
-    this.self.happened({ name: 'member_removed', channel, user_id: userId });
+    this.self.emit({ name: 'member_removed', channel, user_id: userId });
     if (occupancy.isVacant) this.#vacated(channel, occupancy);
   }
 
   /** A user's own channel is nobody else's business; that it is occupied means that the user is online. */
   #occupied(channel: string): void {
     const userId = userOfChannel(channel);
-    if (userId === undefined) this.self.happened({ name: 'channel_occupied', channel });
+    if (userId === undefined) this.self.emit({ name: 'channel_occupied', channel });
     else this.self.statusChanged(userId, true);
   }
 
@@ -203,7 +203,7 @@ export class LocalCluster implements Cluster {
     occupancy.vacating?.cancel();
     this.#counts?.forget(channel);
     const userId = userOfChannel(channel);
-    if (userId === undefined) this.self.happened({ name: 'channel_vacated', channel });
+    if (userId === undefined) this.self.emit({ name: 'channel_vacated', channel });
     else this.self.statusChanged(userId, false);
   }
 

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../ports/clock.js';
 import { channelType } from '../../protocol/channel-name.js';
-import { CROWD, CROWD_INTERVAL_MS } from '../crowd.js';
+import { LARGE_CHANNEL, LARGE_CHANNEL_INTERVAL_MS } from '../crowd.js';
 
 /** Tells how many subscriptions a channel has whenever that changes; of crowded ones less often. */
 export class SubscriptionCounts {
@@ -22,7 +22,7 @@ export class SubscriptionCounts {
       return;
     }
     this.tell(channel, count);
-    if (count > CROWD) this.#rest(channel, count);
+    if (count > LARGE_CHANNEL) this.#rest(channel, count);
   }
 
   /** The channel is gone; another of its name is another one. */
@@ -39,7 +39,7 @@ export class SubscriptionCounts {
   #rest(channel: string, count: number): void {
     const resting = {
       count,
-      timer: this.clock.after(CROWD_INTERVAL_MS, () => {
+      timer: this.clock.after(LARGE_CHANNEL_INTERVAL_MS, () => {
         this.#told.delete(channel);
         if (resting.count !== count) this.changed(channel, resting.count);
       }),

@@ -47,7 +47,7 @@ export class Bus {
   #malformed = 0;
   /** What this turn wants to hear, and what no more; it leaves together. */
   #wishes = new Map<string, boolean>();
-  #granting: Promise<void> | undefined;
+  #flushing: Promise<void> | undefined;
 
   constructor(
     private readonly parts: BusParts,
@@ -86,12 +86,12 @@ export class Bus {
 
   /** Hears a Redis channel from when this resolves. */
   subscribe(redisChannel: string): Promise<void> {
-    return this.#wish(redisChannel, true);
+    return this.#queueSubscription(redisChannel, true);
   }
 
   /** Hears it no more. */
   unsubscribe(redisChannel: string): Promise<void> {
-    return this.#wish(redisChannel, false);
+    return this.#queueSubscription(redisChannel, false);
   }
 
   /** What came from Redis. Whatever it is, it does no harm. */
@@ -175,16 +175,16 @@ export class Bus {
     }
   }
 
-  #wish(redisChannel: string, isHeard: boolean): Promise<void> {
+  #queueSubscription(redisChannel: string, isHeard: boolean): Promise<void> {
     this.#wishes.set(redisChannel, isHeard);
-    this.#granting ??= Promise.resolve().then(() => this.#grant());
-    return this.#granting;
+    this.#flushing ??= Promise.resolve().then(() => this.#flushSubscriptions());
+    return this.#flushing;
   }
 
-  async #grant(): Promise<void> {
+  async #flushSubscriptions(): Promise<void> {
     const wishes = [...this.#wishes];
     this.#wishes = new Map();
-    this.#granting = undefined;
+    this.#flushing = undefined;
     const heard = wishes.filter(([, isHeard]) => isHeard).map(([name]) => name);
     const unheard = wishes.filter(([, isHeard]) => !isHeard).map(([name]) => name);
     await this.parts.link.use((redis) =>

@@ -39,7 +39,7 @@ export class Leases {
   #incarnation = 1;
   #isRegistered = false;
   #epoch: string | undefined;
-  #isAttending = false;
+  #isStarted = false;
   #timer: Timer | undefined;
   #renewing: Promise<void> | undefined;
   readonly #clearing = new Map<string, Promise<void>>();
@@ -65,14 +65,14 @@ export class Leases {
     return name.startsWith(`${this.node}.`);
   }
 
-  get isAttending(): boolean {
-    return this.#isAttending;
+  get isStarted(): boolean {
+    return this.#isStarted;
   }
 
   /** Takes part from now on; resolves when that is known to the others, or cannot be told. */
-  async attend(): Promise<void> {
-    if (this.#isAttending) return;
-    this.#isAttending = true;
+  async start(): Promise<void> {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     await this.link.tried();
     await this.renew();
   }
@@ -80,7 +80,7 @@ export class Leases {
   /** There is a new connection. Resolves to whether Redis has lost its data since the last one. */
   async enter(): Promise<boolean> {
     const before = this.#epoch;
-    if (this.#isAttending) await this.renew();
+    if (this.#isStarted) await this.renew();
     return before !== undefined && before !== this.#epoch;
   }
 
@@ -115,7 +115,7 @@ export class Leases {
       run(redis, RESIGN, [nodes, claims, resigned], [this.name, LEASE_MS, afterMs]),
     );
     if (areOthers === 1) {
-      if (isClean) await this.#strike(this.name);
+      if (isClean) await this.#deregister(this.name);
       return;
     }
     const left = await this.link.use(({ client }) => client.hkeys(claims));
@@ -124,13 +124,13 @@ export class Leases {
   }
 
   stop(): void {
-    this.#isAttending = false;
+    this.#isStarted = false;
     this.#timer?.cancel();
   }
 
   #scheduleRenewal(): void {
     this.#timer?.cancel();
-    if (!this.#isAttending) return;
+    if (!this.#isStarted) return;
     this.#timer = this.clock.after(RENEWAL_MS, () => {
       if (this.link.isUp) void this.renew();
       else this.#scheduleRenewal();
@@ -199,10 +199,10 @@ export class Leases {
     await pMap(channels, (channel) => this.events.reap(channel, node, since, isLast), {
       concurrency: REAPING_CONCURRENCY,
     });
-    await this.#strike(node);
+    await this.#deregister(node);
   }
 
-  async #strike(node: string): Promise<void> {
+  async #deregister(node: string): Promise<void> {
     await this.link.use(({ client }) => client.del(this.keys.channelsOf(node)));
     await this.link.use(({ client }) =>
       Promise.all([

@@ -15,7 +15,7 @@ import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
-import { ChannelLinks } from './channels/channel-syncs.js';
+import { ChannelSyncs } from './channels/channel-syncs.js';
 import { ClusterQueries } from './cluster-queries.js';
 import { Leases } from './leases.js';
 import { RedisKeys } from './connection/redis-keys.js';
@@ -46,7 +46,7 @@ export class RedisCluster implements Cluster {
   readonly #leases: Leases;
   readonly #watched: WatchedUsers;
   readonly #bus: Bus;
-  readonly #links: ChannelLinks;
+  readonly #syncs: ChannelSyncs;
   readonly #queries: ClusterQueries;
   #isEntering = false;
   #closing: Promise<void> | undefined;
@@ -71,7 +71,7 @@ export class RedisCluster implements Cluster {
       up: () => void this.#up(),
       changed: () => void this.#restore(false),
       down: () => {
-        this.#links.goAlone();
+        this.#syncs.goOffline();
       },
     }));
     const leases = (this.#leases = new Leases(link, keys, clock, {
@@ -79,7 +79,7 @@ export class RedisCluster implements Cluster {
         // Else whoever made it enter restores everything anyway.
         if (!this.#isEntering) void this.#restore(isLost);
       },
-      reap: (channel, node, since, isLast) => this.#links.reap(channel, node, since, isLast),
+      reap: (channel, node, since, isLast) => this.#syncs.reap(channel, node, since, isLast),
       failed: (error) => {
         logger.warn(`The lease of this node was not renewed, and will be: ${String(error)}`);
       },
@@ -91,9 +91,9 @@ export class RedisCluster implements Cluster {
     const bus = (this.#bus = new Bus(
       { link, keys, self, leases, remembered, logger, maximumLength },
       {
-        isHeard: (channel) => this.#links.isHeard(channel),
+        isHeard: (channel) => this.#syncs.isHeard(channel),
         rosterChanged: (channel, message) => {
-          this.#links.changed(channel, message);
+          this.#syncs.changed(channel, message);
         },
         statusChanged: (userId, version, isOnline) => {
           watched.learn(userId, isOnline, version);
@@ -101,7 +101,7 @@ export class RedisCluster implements Cluster {
       },
     ));
     const parts = { config, clock, logger, self, link, keys, leases, bus, remembered, watched };
-    this.#links = new ChannelLinks(parts);
+    this.#syncs = new ChannelSyncs(parts);
     this.#queries = new ClusterQueries(link, keys, clock);
     link.open();
   }
@@ -111,19 +111,19 @@ export class RedisCluster implements Cluster {
   }
 
   get size(): number {
-    return this.#links.size;
+    return this.#syncs.size;
   }
 
   knows(channel: string): boolean {
-    return this.#links.find(channel) !== undefined;
+    return this.#syncs.find(channel) !== undefined;
   }
 
   get statistics(): ClusterStatistics {
     return this.#bus.statistics;
   }
 
-  attend(): Promise<void> {
-    return this.#leases.attend();
+  start(): Promise<void> {
+    return this.#leases.start();
   }
 
   join(
@@ -132,18 +132,18 @@ export class RedisCluster implements Cluster {
     user: User | undefined,
     done: (refusal?: JoinRefusal) => void,
   ): void {
-    if (!this.#leases.isAttending) void this.attend();
-    this.#links.of(channel).join(subscriptions, user, done);
+    if (!this.#leases.isStarted) void this.start();
+    this.#syncs.of(channel).join(subscriptions, user, done);
     if (!this.#link.isUp) this.#guess(channel, true);
   }
 
   leave(channel: string, subscriptions: number, userId: string | undefined, isDeliberate: boolean): void {
-    this.#links.find(channel)?.leave(subscriptions, userId, isDeliberate);
+    this.#syncs.find(channel)?.leave(subscriptions, userId, isDeliberate);
     if (!this.#link.isUp) this.#guess(channel, subscriptions > 0);
   }
 
   roster(channel: string): ReadonlyMap<string, User> {
-    return this.#links.find(channel)?.roster.users ?? NOBODY;
+    return this.#syncs.find(channel)?.roster.users ?? NOBODY;
   }
 
   cached(channel: string): CachedEvent | undefined {
@@ -211,20 +211,20 @@ export class RedisCluster implements Cluster {
   }
 
   async #restore(isLost: boolean): Promise<void> {
-    await this.#links.restore(isLost);
+    await this.#syncs.restore(isLost);
     await this.#learn(this.#watched.ids);
   }
 
   /** Hears of these users from now on, and asks how they are. Where Redis is away, as far as is known here. */
   async #learn(userIds: readonly string[]): Promise<void> {
-    const [watched, bus, links] = [this.#watched, this.#bus, this.#links];
+    const [watched, bus, syncs] = [this.#watched, this.#bus, this.#syncs];
     const look = async (id: string) => {
       try {
         await bus.subscribe(this.#keys.status(userChannel(id)));
         const { isOnline, version } = await this.#queries.status(id);
         watched.learn(id, isOnline, version);
       } catch {
-        if (!watched.isKnown(id)) watched.learn(id, links.isHeard(userChannel(id)), 0);
+        if (!watched.isKnown(id)) watched.learn(id, syncs.isHeard(userChannel(id)), 0);
       }
     };
     await pMap(userIds, look, { concurrency: STATUS_CONCURRENCY });
@@ -243,7 +243,7 @@ export class RedisCluster implements Cluster {
       this.logger.warn(`Redis was not told that this node is gone; the others will see: ${String(error)}`);
     } finally {
       this.#leases.stop();
-      this.#links.close();
+      this.#syncs.close();
       this.#remembered.clear();
       this.#link.close();
     }
@@ -266,7 +266,7 @@ export class RedisCluster implements Cluster {
    * no other it ends now.
    */
   async #resign(): Promise<void> {
-    const isAnybodyExpected = await this.#links.idle();
+    const isAnybodyExpected = await this.#syncs.idle();
     await this.#leases.resign(this.#graceMs, !isAnybodyExpected);
   }
 }

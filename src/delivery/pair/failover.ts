@@ -6,17 +6,17 @@ import {
 } from '../../ports/errors.js';
 import type { ProviderHealth } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
-import { Circuit } from '../circuit-breaker.js';
-import { Copies, type Side } from './best-effort-sender.js';
-import { Given } from './delivered-relays.js';
-import { lineOf, type Order, perform } from '../../ports/relay.js';
-import { TwoProviders, type TwoProvidersParts } from './provider-pair.js';
+import { CircuitBreaker } from '../circuit-breaker.js';
+import { BestEffortSender, type PairedProvider } from './best-effort-sender.js';
+import { DeliveredRelays } from './delivered-relays.js';
+import { recipientKey, type Relay, perform } from '../../ports/relay.js';
+import { ProviderPair, type ProviderPairParts } from './provider-pair.js';
 
 /** How long after the first is back the second is told too, where it does not serve connections of this process. */
 export const STILL_THERE_MS = 10 * 60_000;
 
 /** How many disconnects are remembered for the first provider while it fails. The oldest are forgotten first. */
-export const MAX_OWED = 10_000;
+export const MAX_PENDING_DISCONNECTS = 10_000;
 
 /**
  * Two providers of which the second takes over while the breaker in front of the first is open.
@@ -30,78 +30,81 @@ export const MAX_OWED = 10_000;
  * What is under way to a member or a channel decides for what comes after it: that goes to the same provider, so that it
  * fails along with what fails in front of it, and whoever tries again above keeps the order.
  */
-export class Failover extends TwoProviders {
-  readonly #circuit: Circuit;
-  readonly #toFirst: Copies;
-  readonly #toSecond: Copies;
-  readonly #givenFirst = new Given();
-  readonly #givenSecond = new Given();
+export class Failover extends ProviderPair {
+  readonly #breaker: CircuitBreaker;
+  readonly #toPrimary: BestEffortSender;
+  readonly #toSecondary: BestEffortSender;
+  readonly #deliveredToPrimary = new DeliveredRelays();
+  readonly #deliveredToSecondary = new DeliveredRelays();
   /** Whom something is under way to, and through whom. */
-  readonly #underWay = new Map<string, { readonly side: Side; count: number }>();
+  readonly #inFlight = new Map<string, { readonly provider_: PairedProvider; count: number }>();
   /** Members who are to be disconnected on the first provider, too. */
-  readonly #owed = new Set<string>();
+  readonly #pendingDisconnects = new Set<string>();
   /** Until when there may be browsers on the second. */
   #thereUntil = -Infinity;
 
-  constructor(parts: TwoProvidersParts) {
+  constructor(parts: ProviderPairParts) {
     super(parts);
-    const { first, second, config, clock, logger } = parts;
+    const { primary, secondary, config, clock, logger } = parts;
     // The breaker tells that the first one fails.
-    this.#toFirst = new Copies(first, clock);
-    this.#toSecond = new Copies(second, clock, logger);
-    this.#circuit = new Circuit(
+    this.#toPrimary = new BestEffortSender(primary, clock);
+    this.#toSecondary = new BestEffortSender(secondary, clock, logger);
+    this.#breaker = new CircuitBreaker(
       clock,
       config.delivery.breakerFailures,
       () => {
         this.#thereUntil = Infinity;
-        logger.warn(`The provider "${first.provider}" keeps failing: "${second.provider}" takes over`);
+        logger.warn(`The provider "${primary.provider}" keeps failing: "${secondary.provider}" takes over`);
       },
       () => {
         this.#thereUntil = clock.now() + STILL_THERE_MS;
-        logger.log(`The provider "${first.provider}" is back, and takes over from "${second.provider}"`);
-        this.#settleWithFirst();
+        logger.log(`The provider "${primary.provider}" is back, and takes over from "${secondary.provider}"`);
+        this.#sendPendingDisconnects();
       },
     );
   }
 
   get inForce(): Provider {
-    return this.#sideInForce.provider;
+    return this.#providerInForce.provider;
   }
 
   get counts(): { readonly missed: number } {
-    return { missed: this.#toSecond.missed };
+    return { missed: this.#toSecondary.missed };
   }
 
   async health(): Promise<ProviderHealth> {
-    const { first, second, isDraining } = await this.bothHealths();
-    const isHelped = (first.status === 'down' || this.#circuit.state !== 'closed') && second.status === 'up';
+    const { primary, secondary, isDraining } = await this.bothHealths();
+    const isHelped =
+      (primary.status === 'down' || this.#breaker.state !== 'closed') && secondary.status === 'up';
     return {
-      ...first,
+      ...primary,
       ...(isHelped && {
         status: 'degraded',
-        connections: second.connections,
-        reason: this.#takenOver(first.reason),
+        connections: secondary.connections,
+        reason: this.#takenOver(primary.reason),
       }),
       ...(isDraining && { status: 'down', reason: 'draining' }),
       second: {
-        ...second,
-        provider: this.second.provider,
+        ...secondary,
+        provider: this.secondary.provider,
         role: 'failover',
         ...this.counts,
-        breaker: this.#circuit.state,
+        breaker: this.#breaker.state,
       },
     };
   }
 
   #takenOver(why: string | undefined): string {
-    const { first, second } = this;
-    const fails = why === undefined ? '' : `"${first.provider}" fails (${why}), and `;
-    return `${fails}"${second.provider}" has taken over`;
+    const { primary, secondary } = this;
+    const fails = why === undefined ? '' : `"${primary.provider}" fails (${why}), and `;
+    return `${fails}"${secondary.provider}" has taken over`;
   }
 
-  protected async carry(order: Order): Promise<void> {
+  protected async carry(relay: Relay): Promise<void> {
     // All of it leaves within this call, so that the order of the calls is kept.
-    const parts = Array.from(this.#partsOf(order), ([side, to]) => this.#take(side, { ...order, to }));
+    const parts = Array.from(this.#partsOf(relay), ([provider_, to]) =>
+      this.#take(provider_, { ...relay, to }),
+    );
     const outcomes = await Promise.allSettled(parts);
     const failures = outcomes.flatMap((outcome) =>
       outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
@@ -109,118 +112,119 @@ export class Failover extends TwoProviders {
     if (failures.length > 0) throw together(failures);
   }
 
-  protected whoKnows(): readonly [Side, Side?] {
-    const { first, second } = this;
-    if (this.#sideInForce === second) return first.isLocal ? [second, first] : [second];
-    return this.#mayHaveBrowsers ? [first, second] : [first];
+  protected whoKnows(): readonly [PairedProvider, PairedProvider?] {
+    const { primary, secondary } = this;
+    if (this.#providerInForce === secondary) return primary.isLocal ? [secondary, primary] : [secondary];
+    return this.#mayHaveBrowsers ? [primary, secondary] : [primary];
   }
 
-  get #sideInForce(): Side {
-    return this.#circuit.state === 'closed' ? this.first : this.second;
+  get #providerInForce(): PairedProvider {
+    return this.#breaker.state === 'closed' ? this.primary : this.secondary;
   }
 
   get #mayHaveBrowsers(): boolean {
-    return this.second.isLocal || this.clock.now() < this.#thereUntil;
+    return this.secondary.isLocal || this.clock.now() < this.#thereUntil;
   }
 
   /** Who is asked for whom. What is for nobody has to be asked for too. */
-  #partsOf(order: Order): Iterable<readonly [Side, readonly string[]]> {
-    const inForce = this.#sideInForce;
-    if (order.to.length === 0) return [[inForce, []]];
-    const parts = new Map<Side, string[]>();
-    for (const to of order.to) {
-      const side = this.#underWay.get(lineOf(order, to))?.side ?? inForce;
-      const others = parts.get(side);
-      if (others === undefined) parts.set(side, [to]);
+  #partsOf(relay: Relay): Iterable<readonly [PairedProvider, readonly string[]]> {
+    const inForce = this.#providerInForce;
+    if (relay.to.length === 0) return [[inForce, []]];
+    const parts = new Map<PairedProvider, string[]>();
+    for (const to of relay.to) {
+      const provider_ = this.#inFlight.get(recipientKey(relay, to))?.provider_ ?? inForce;
+      const others = parts.get(provider_);
+      if (others === undefined) parts.set(provider_, [to]);
       else others.push(to);
     }
     return parts;
   }
 
   /** Has one provider decide, and tells the other. */
-  async #take(side: Side, order: Order): Promise<void> {
-    const lines = order.to.map((to) => lineOf(order, to));
-    this.#enter(lines, side);
+  async #take(provider_: PairedProvider, relay: Relay): Promise<void> {
+    const lines = relay.to.map((to) => recipientKey(relay, to));
+    this.#enter(lines, provider_);
     try {
-      await (side === this.first ? this.#askFirst(order) : this.#askSecond(order));
+      await (provider_ === this.primary ? this.#askPrimary(relay) : this.#askSecondary(relay));
     } finally {
       this.#leave(lines);
     }
   }
 
-  async #askFirst(order: Order): Promise<void> {
-    const call = () => perform(this.first.client, order);
-    const isCounted = this.#circuit.state === 'closed' && order.to.length > 0;
-    const outcome = isCounted ? this.#circuit.run(call) : call();
-    const told = this.#tellSecond(order);
+  async #askPrimary(relay: Relay): Promise<void> {
+    const call = () => perform(this.primary.client, relay);
+    const isCounted = this.#breaker.state === 'closed' && relay.to.length > 0;
+    const outcome = isCounted ? this.#breaker.run(call) : call();
+    const told = this.#tellSecondary(relay);
     try {
       await outcome;
     } catch (error) {
-      if (told !== undefined) this.#givenSecond.note(order, error, told);
+      if (told !== undefined) this.#deliveredToSecondary.note(relay, error, told);
       // What serves connections of this process has served them, whatever else failed.
-      if (this.first.isLocal) this.#givenFirst.note(order, error, Promise.resolve(true));
+      if (this.primary.isLocal) this.#deliveredToPrimary.note(relay, error, Promise.resolve(true));
       throw withoutPause(error);
     }
   }
 
-  async #askSecond(order: Order): Promise<void> {
-    const taken = this.#givenSecond.isTaken(order);
-    this.#tellFirst(order);
+  async #askSecondary(relay: Relay): Promise<void> {
+    const taken = this.#deliveredToSecondary.isTaken(relay);
+    this.#tellPrimary(relay);
     if (taken !== undefined && (await taken)) return;
-    await perform(this.second.client, order);
+    await perform(this.secondary.client, relay);
   }
 
-  #enter(lines: readonly string[], side: Side): void {
+  #enter(lines: readonly string[], provider_: PairedProvider): void {
     for (const line of lines) {
-      const there = this.#underWay.get(line);
-      if (there === undefined) this.#underWay.set(line, { side, count: 1 });
+      const there = this.#inFlight.get(line);
+      if (there === undefined) this.#inFlight.set(line, { provider_, count: 1 });
       else there.count++;
     }
   }
 
   #leave(lines: readonly string[]): void {
     for (const line of lines) {
-      const there = this.#underWay.get(line);
-      if (there !== undefined && --there.count === 0) this.#underWay.delete(line);
+      const there = this.#inFlight.get(line);
+      if (there !== undefined && --there.count === 0) this.#inFlight.delete(line);
     }
   }
 
   /** @returns whether it has taken it, once that is known; nothing where it was not told */
-  #tellSecond(order: Order): Promise<boolean> | undefined {
+  #tellSecondary(relay: Relay): Promise<boolean> | undefined {
     if (!this.#mayHaveBrowsers) return undefined;
-    return this.#givenSecond.isTaken(order) ?? this.#toSecond.send(order);
+    return this.#deliveredToSecondary.isTaken(relay) ?? this.#toSecondary.send(relay);
   }
 
-  #tellFirst(order: Order): void {
-    const { state, probeAt } = this.#circuit;
+  #tellPrimary(relay: Relay): void {
+    const { state, probeAt } = this.#breaker;
     // What is for nobody need not have been sent to be taken.
-    const isProbe = state === 'open' && probeAt <= this.clock.now() && order.to.length > 0;
+    const isProbe = state === 'open' && probeAt <= this.clock.now() && relay.to.length > 0;
     let told = Promise.resolve(false);
     if (isProbe || state === 'closed')
-      told = this.#toFirst.send(order, () => this.#circuit.run(() => perform(this.first.client, order)));
-    else if (this.first.isLocal && this.#givenFirst.isTaken(order) === undefined)
-      told = this.#toFirst.send(order);
-    if (order.kind !== 'disconnect') return;
+      told = this.#toPrimary.send(relay, () => this.#breaker.run(() => perform(this.primary.client, relay)));
+    else if (this.primary.isLocal && this.#deliveredToPrimary.isTaken(relay) === undefined)
+      told = this.#toPrimary.send(relay);
+    if (relay.kind !== 'disconnect') return;
     void told.then((isTold) => {
-      if (!isTold) this.#owe(order.to);
+      if (!isTold) this.#rememberDisconnect(relay.to);
     });
   }
 
   /** Whoever cannot be disconnected on the first provider now is so once it is back. */
-  #owe(members: readonly string[]): void {
+  #rememberDisconnect(members: readonly string[]): void {
     for (const member of members) {
-      this.#owed.delete(member);
-      this.#owed.add(member);
+      this.#pendingDisconnects.delete(member);
+      this.#pendingDisconnects.add(member);
     }
-    for (const oldest of this.#owed) {
-      if (this.#owed.size <= MAX_OWED) return;
-      this.#owed.delete(oldest);
+    for (const oldest of this.#pendingDisconnects) {
+      if (this.#pendingDisconnects.size <= MAX_PENDING_DISCONNECTS) return;
+      this.#pendingDisconnects.delete(oldest);
     }
   }
 
-  #settleWithFirst(): void {
-    for (const member of this.#owed) void this.#toFirst.send({ id: '', kind: 'disconnect', to: [member] });
-    this.#owed.clear();
+  #sendPendingDisconnects(): void {
+    for (const member of this.#pendingDisconnects)
+      void this.#toPrimary.send({ id: '', kind: 'disconnect', to: [member] });
+    this.#pendingDisconnects.clear();
   }
 }
 

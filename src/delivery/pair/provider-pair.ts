@@ -4,32 +4,32 @@ import type { SocketLogger } from '../../ports/logger.js';
 import { Payload } from '../../ports/payload.js';
 import type { ISocketClient, ProviderHealth, RelayOptions, SecondHealth } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
-import type { Side } from './best-effort-sender.js';
-import type { Order } from '../../ports/relay.js';
+import type { PairedProvider } from './best-effort-sender.js';
+import type { Relay } from '../../ports/relay.js';
 
-/** How long {@link TwoProviders.onlineMembers} waits for the provider that does not decide. */
+/** How long {@link ProviderPair.onlineMembers} waits for the provider that does not decide. */
 export const BESIDE_MS = 2_000;
 
 /** What both kinds of two providers are made of. */
-export interface TwoProvidersParts {
-  readonly first: Side;
-  readonly second: Side;
+export interface ProviderPairParts {
+  readonly primary: PairedProvider;
+  readonly secondary: PairedProvider;
   readonly config: Pick<SocketConfig, 'broadcastChannel' | 'delivery'>;
   readonly clock: Clock;
   readonly logger: SocketLogger;
 }
 
 /** The port over two providers, each behind its own client: what {@link Mirror} and {@link Failover} have in common. */
-export abstract class TwoProviders implements ISocketClient {
-  protected readonly first: Side;
-  protected readonly second: Side;
+export abstract class ProviderPair implements ISocketClient {
+  protected readonly primary: PairedProvider;
+  protected readonly secondary: PairedProvider;
   protected readonly clock: Clock;
   protected readonly logger: SocketLogger;
   readonly #broadcastChannel: string;
 
-  constructor({ first, second, config, clock, logger }: TwoProvidersParts) {
-    this.first = first;
-    this.second = second;
+  constructor({ primary, secondary, config, clock, logger }: ProviderPairParts) {
+    this.primary = primary;
+    this.secondary = secondary;
     this.clock = clock;
     this.logger = logger;
     this.#broadcastChannel = config.broadcastChannel;
@@ -88,10 +88,10 @@ export abstract class TwoProviders implements ISocketClient {
 
   /** The local one first: while its clients are sent away, relays still go to those who are left, whoever decides. */
   async close(): Promise<void> {
-    const sides = [this.first, this.second];
+    const sides = [this.primary, this.secondary];
     const outcomes: PromiseSettledResult<void>[] = [];
     for (const isLocal of [true, false]) {
-      const group = sides.filter((side) => side.isLocal === isLocal);
+      const group = sides.filter((provider_) => provider_.isLocal === isLocal);
       outcomes.push(...(await Promise.allSettled(group.map(({ client }) => client.close()))));
     }
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -99,22 +99,32 @@ export abstract class TwoProviders implements ISocketClient {
   }
 
   /** Makes a call of the port, of which everything leaves within this one. */
-  protected abstract carry(order: Order): Promise<void>;
+  protected abstract carry(relay: Relay): Promise<void>;
 
   /** The provider whose answer decides who is online, and the other one where it may have members too. */
-  protected abstract whoKnows(): readonly [deciding: Side, beside?: Side];
+  protected abstract whoKnows(): readonly [deciding: PairedProvider, beside?: PairedProvider];
 
   /** How both are doing; as long as either still serves its clients while it goes, this process goes. */
   protected async bothHealths(): Promise<{
-    readonly first: ProviderHealth;
-    readonly second: ProviderHealth;
+    readonly primary: ProviderHealth;
+    readonly secondary: ProviderHealth;
     readonly isDraining: boolean;
   }> {
-    const [first, second] = await Promise.all([this.first.client.health(), this.second.client.health()]);
-    return { first, second, isDraining: first.reason === 'draining' || second.reason === 'draining' };
+    const [primary, secondary] = await Promise.all([
+      this.primary.client.health(),
+      this.secondary.client.health(),
+    ]);
+    return {
+      primary,
+      secondary,
+      isDraining: primary.reason === 'draining' || secondary.reason === 'draining',
+    };
   }
 
-  async #onlineBeside({ provider, client }: Side, memberIds: readonly string[]): Promise<Iterable<string>> {
+  async #onlineBeside(
+    { provider, client }: PairedProvider,
+    memberIds: readonly string[],
+  ): Promise<Iterable<string>> {
     let timer: Timer | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = this.clock.after(BESIDE_MS, () => {
@@ -135,11 +145,11 @@ export abstract class TwoProviders implements ISocketClient {
 
 /** Reads the payload, now, and once for both. */
 function relay(
-  kind: Order['kind'],
+  kind: Relay['kind'],
   to: readonly string[],
   event: string,
   payload: unknown,
   options: RelayOptions | undefined,
-): Order {
+): Relay {
   return { id: '', kind, to, event, payload: Payload.of(payload), options };
 }

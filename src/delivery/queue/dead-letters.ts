@@ -1,7 +1,7 @@
 import type { Job, Queue } from 'bullmq';
 import * as v from 'valibot';
-import type { Lines } from './redis-lanes.js';
-import { lineOf } from '../../ports/relay.js';
+import type { RedisLanes } from './redis-lanes.js';
+import { recipientKey } from '../../ports/relay.js';
 import { readRelay, relayId, writeRelay } from './stored-relay.js';
 
 /** A relay to one member or channel that failed for good. */
@@ -11,7 +11,7 @@ export interface DeadLetter {
   /** The message id, as in the receipt and in the logs. */
   readonly id: string;
   /** Whom it was for, like `member 7` or `channel orders`. */
-  readonly line: string;
+  readonly lane: string;
   /** The event's name; for a disconnect there is none. */
   readonly event: string | undefined;
   /** The payload's JSON text. */
@@ -22,7 +22,7 @@ export interface DeadLetter {
   readonly diedAt: Date;
 }
 
-const data = v.object({ line: v.string(), text: v.string(), reason: v.string() });
+const data = v.object({ lane: v.string(), text: v.string(), reason: v.string() });
 
 /** So many are looked at, or pushed out, at a time. */
 const PAGE = 500;
@@ -36,8 +36,8 @@ export class DeadLetters {
    */
   constructor(
     private readonly queue: Queue,
-    private readonly lines: Lines,
-    private readonly wake: (lines: readonly string[]) => Promise<unknown>,
+    private readonly lanes: RedisLanes,
+    private readonly wake: (lanes: readonly string[]) => Promise<unknown>,
     private readonly maximum: number,
   ) {}
 
@@ -46,12 +46,12 @@ export class DeadLetters {
    *
    * @returns how many of the oldest had to go for it
    */
-  async add(line: string, text: string, reason: string): Promise<number> {
+  async add(lane: string, text: string, reason: string): Promise<number> {
     // One word, to be typed; and BullMQ's own ids have no colon in them. One that was sent again, and dies again while the
     // first one is still there, is another one.
     const at = readRelay(text)?.at ?? 0;
-    const jobId = `${relayId(text)}@${line.replace(' ', '/').replaceAll(':', ';')}@${at.toString(36)}`;
-    await this.queue.add('dead', { line, text, reason }, { jobId });
+    const jobId = `${relayId(text)}@${lane.replace(' ', '/').replaceAll(':', ';')}@${at.toString(36)}`;
+    await this.queue.add('dead', { lane, text, reason }, { jobId });
     if (this.maximum === 0) return 0;
     const excess = (await this.queue.getWaitingCount()) - this.maximum;
     if (excess <= 0) return 0;
@@ -91,12 +91,12 @@ export class DeadLetters {
     const relay = readRelay(text);
     if (relay === undefined)
       throw new Error(`${key} was written by another version, which can send it again`);
-    const [to = ''] = relay.order.to;
-    const line = lineOf(relay.order, to);
-    const full = await this.lines.push([{ line, text: writeRelay(relay.order, to, Date.now()) }]);
+    const [to = ''] = relay.relay.to;
+    const lane = recipientKey(relay.relay, to);
+    const full = await this.lanes.push([{ lane, text: writeRelay(relay.relay, to, Date.now()) }]);
     if (full !== undefined) throw new Error(`${key} was not sent again: ${full}`);
     await job.remove();
-    await this.wake([line]);
+    await this.wake([lane]);
     return true;
   }
 
@@ -109,14 +109,14 @@ export class DeadLetters {
 }
 
 function describe(job: Job): DeadLetter {
-  const { line, text, reason } = v.parse(data, job.data);
+  const { lane, text, reason } = v.parse(data, job.data);
   const relay = readRelay(text);
   return {
     key: String(job.id),
     id: relayId(text),
-    line,
-    event: relay?.order.event,
-    payload: relay?.order.payload?.json,
+    lane,
+    event: relay?.relay.event,
+    payload: relay?.relay.payload?.json,
     reason,
     acceptedAt: relay === undefined ? undefined : new Date(relay.at),
     diedAt: new Date(job.timestamp),

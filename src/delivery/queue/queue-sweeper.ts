@@ -14,7 +14,7 @@ const FORGOTTEN_MS = 10_000;
 const FORGOTTEN_AT_A_TIME = 1_000;
 
 /** What every worker does besides its work: it sees to relays whose time has come, and to lines that were forgotten. */
-export class QueueWatch {
+export class QueueSweeper {
   readonly #timers = new Map<() => Promise<number>, Timer>();
   #isClosed = false;
 
@@ -48,8 +48,8 @@ export class QueueWatch {
   }
 
   async #release(): Promise<number> {
-    const { link, lines } = this.queue;
-    const { lines: woken, next } = await link.use(() => lines.release(LATER_AT_A_TIME));
+    const { link, lanes } = this.queue;
+    const { lanes: woken, next } = await link.use(() => lanes.release(LATER_AT_A_TIME));
     if (woken.length > 0) await link.use(() => this.queue.wake(woken));
     const inMs = next === undefined ? LATER_MS : next - Date.now();
     return Math.max(SOON_MS, Math.min(inMs, LATER_MS));
@@ -58,8 +58,8 @@ export class QueueWatch {
   /** A process may have died between putting into a line and waking it, and Redis may have lost one of the two. */
   async #wakeForgotten(): Promise<number> {
     if (!this.isAtWork()) return FORGOTTEN_CHECK_MS;
-    const { link, lines } = this.queue;
-    const forgotten = await link.use(() => lines.since(Date.now() - FORGOTTEN_MS, FORGOTTEN_AT_A_TIME));
+    const { link, lanes } = this.queue;
+    const forgotten = await link.use(() => lanes.since(Date.now() - FORGOTTEN_MS, FORGOTTEN_AT_A_TIME));
     await link.use(() => this.queue.wakeEach(forgotten));
     return FORGOTTEN_CHECK_MS;
   }

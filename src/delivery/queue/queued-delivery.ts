@@ -3,7 +3,7 @@ import { messageOf, SocketConfigurationError, SocketUnavailableError } from '../
 import type { SocketLogger } from '../../ports/logger.js';
 import type { DeliveryHealth } from '../../ports/socket-client.js';
 import type { DeliveryConfig, RedisConfig } from '../../ports/socket-config.js';
-import { describeOrder, type Order } from '../../ports/relay.js';
+import { describeRelay, type Relay } from '../../ports/relay.js';
 import type { DeliveryListener, RelayDelivery } from '../../relays/relay-delivery.js';
 import { NotTakenIn, RelayQueue } from './relay-queue.js';
 import { type Destination, RelayWorker } from './relay-worker.js';
@@ -46,25 +46,25 @@ export class QueuedDelivery implements RelayDelivery {
   }
 
   /** Resolves once Redis has it. Then it is always `queued`: who brings it to the provider may be another process. */
-  async send(order: Order): Promise<'queued'> {
+  async send(relay: Relay): Promise<'queued'> {
     try {
-      await this.#queue.accept(order);
+      await this.#queue.accept(relay);
       return 'queued';
     } catch (cause) {
-      const lost = cause instanceof NotTakenIn ? cause.missed : order.to;
+      const lost = cause instanceof NotTakenIn ? cause.missed : relay.to;
       const reason = messageOf(cause);
       const { provider } = this.destination;
-      const message = `The queue for the provider "${provider}" did not take ${describeOrder(order)}: ${reason}`;
+      const message = `The queue for the provider "${provider}" did not take ${describeRelay(relay)}: ${reason}`;
       throw new SocketUnavailableError(message, { provider, lost, cause });
     }
   }
 
   async health(): Promise<DeliveryHealth> {
-    const { link, lines, deadLetters } = this.#queue;
+    const { link, lanes, deadLetters } = this.#queue;
     const breaker = this.#worker?.breaker ?? 'closed';
     try {
       const [{ relays, bytes, since }, later, dead] = await link.use(() =>
-        Promise.all([lines.counts(), lines.later(), deadLetters.count()]),
+        Promise.all([lanes.counts(), lanes.later(), deadLetters.count()]),
       );
       const oldestMs = since === undefined ? 0 : Math.max(0, Date.now() - since);
       return { waiting: relays, bytes, breaker, queue: { later, dead, oldestMs } };

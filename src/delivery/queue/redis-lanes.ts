@@ -104,8 +104,8 @@ const kept = v.strictTuple([v.number(), v.picklist([0, 1])]);
 const released = v.tupleWithRest([v.string()], v.string());
 
 /** One relay and the line it goes into. */
-export interface LinedRelay {
-  readonly line: string;
+export interface QueuedRelay {
+  readonly lane: string;
   readonly text: string;
 }
 
@@ -118,7 +118,7 @@ export interface LineBounds {
 /** What became of those whose time had come. */
 export interface Released {
   /** Which lines have got something. */
-  readonly lines: readonly string[];
+  readonly lanes: readonly string[];
   /** When the first of the rest is due, in milliseconds since 1970; in the past where there was no room for it. */
   readonly next: number | undefined;
 }
@@ -135,9 +135,9 @@ export interface LineCounts {
  * What waits in Redis: for each member and each channel one list, in the order of the calls. What is in it stays there until
  * the provider has it, or it is a dead letter.
  */
-export class Lines {
+export class RedisLanes {
   readonly #counts: string;
-  readonly #lines: string;
+  readonly #lanes: string;
   readonly #later: string;
 
   /** @param prefix what the keys begin with, with a hash tag: all of them are in one slot of a Redis Cluster */
@@ -147,7 +147,7 @@ export class Lines {
     private readonly bounds: LineBounds,
   ) {
     this.#counts = `${prefix}:waiting`;
-    this.#lines = `${prefix}:lines`;
+    this.#lanes = `${prefix}:lines`;
     this.#later = `${prefix}:later`;
   }
 
@@ -164,9 +164,9 @@ export class Lines {
    *
    * @returns why there is no room
    */
-  async push(relays: readonly LinedRelay[]): Promise<string | undefined> {
+  async push(relays: readonly QueuedRelay[]): Promise<string | undefined> {
     const { waitingRelays, waitingBytes } = this.bounds;
-    const keys = [this.#counts, this.#lines, ...relays.map(({ line }) => this.#key(line))];
+    const keys = [this.#counts, this.#lanes, ...relays.map(({ lane }) => this.#key(lane))];
     const values = [waitingRelays, waitingBytes, Date.now(), ...relays.map(({ text }) => text)];
     const [waiting, bytes, isIn] = v.parse(pushed, await run({ client: this.client }, PUSH, keys, values));
     if (isIn === 1) return undefined;
@@ -177,8 +177,8 @@ export class Lines {
   }
 
   /** The first of a line. */
-  peek(line: string, count: number): Promise<string[]> {
-    return this.client.lrange(this.#key(line), 0, count - 1);
+  peek(lane: string, count: number): Promise<string[]> {
+    return this.client.lrange(this.#key(lane), 0, count - 1);
   }
 
   /**
@@ -188,11 +188,11 @@ export class Lines {
    * @returns whether the caller still does; somebody who was held up may have been taken for dead
    */
   async settle(
-    line: string,
+    lane: string,
     texts: readonly string[],
     lock: { readonly key: string; readonly token: string },
   ): Promise<boolean> {
-    const keys = [this.#counts, this.#lines, this.#key(line), lock.key];
+    const keys = [this.#counts, this.#lanes, this.#key(lane), lock.key];
     const isHeld = await run({ client: this.client }, SETTLE, keys, [lock.token, ...texts.map(relayId)]);
     return v.parse(settled, isHeld) === 1;
   }
@@ -200,7 +200,7 @@ export class Lines {
   async counts(): Promise<LineCounts> {
     const [[relays, bytes], [, since]] = await Promise.all([
       this.client.hmget(this.#counts, 'relays', 'bytes'),
-      this.client.zrangebyscore(this.#lines, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1),
+      this.client.zrangebyscore(this.#lanes, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1),
     ]);
     return {
       relays: Number(relays ?? 0),
@@ -215,9 +215,9 @@ export class Lines {
    * @param due when that is, in milliseconds since 1970
    * @returns why there is no room
    */
-  async keep(relays: readonly LinedRelay[], due: number): Promise<string | undefined> {
+  async keep(relays: readonly QueuedRelay[], due: number): Promise<string | undefined> {
     const maximum = this.bounds.waitingRelays;
-    const values = [maximum, due, ...relays.flatMap(({ line, text }) => [line, text])];
+    const values = [maximum, due, ...relays.flatMap(({ lane, text }) => [lane, text])];
     const answer = await run({ client: this.client }, KEEP, [this.#later, this.#counts], values);
     const [count, isIn] = v.parse(kept, answer);
     return isIn === 1 ? undefined : `${count} of ${maximum} wait for their time already`;
@@ -226,10 +226,10 @@ export class Lines {
   /** Puts into their lines, in the order of their times and of the calls, those whose time has come and for whom there is room. */
   async release(count: number): Promise<Released> {
     const { waitingRelays, waitingBytes } = this.bounds;
-    const keys = [this.#later, this.#counts, this.#lines];
+    const keys = [this.#later, this.#counts, this.#lanes];
     const values = [waitingRelays, waitingBytes, Date.now(), count, this.#key('')];
-    const [next, ...lines] = v.parse(released, await run({ client: this.client }, RELEASE, keys, values));
-    return { lines: [...new Set(lines)], next: next === '' ? undefined : Number(next) };
+    const [next, ...lanes] = v.parse(released, await run({ client: this.client }, RELEASE, keys, values));
+    return { lanes: [...new Set(lanes)], next: next === '' ? undefined : Number(next) };
   }
 
   /** How many wait for their time. */
@@ -239,11 +239,11 @@ export class Lines {
 
   /** Some of those lines that have had something since before then, and may have been forgotten. */
   async since(time: number, count: number): Promise<string[]> {
-    const keys = await this.client.zrange(this.#lines, '-inf', String(time), 'BYSCORE', 'LIMIT', 0, count);
+    const keys = await this.client.zrange(this.#lanes, '-inf', String(time), 'BYSCORE', 'LIMIT', 0, count);
     return keys.map((key) => key.slice(this.#key('').length));
   }
 
-  #key(line: string): string {
-    return `${this.prefix}:line:${line}`;
+  #key(lane: string): string {
+    return `${this.prefix}:line:${lane}`;
   }
 }

@@ -1,9 +1,9 @@
 import type { Queue } from 'bullmq';
 import { messageOf } from '../../ports/errors.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
-import { lineOf, type Order } from '../../ports/relay.js';
+import { recipientKey, type Relay } from '../../ports/relay.js';
 import { DeadLetters } from './dead-letters.js';
-import { type LinedRelay, Lines } from './redis-lanes.js';
+import { type QueuedRelay, RedisLanes } from './redis-lanes.js';
 import { QueueLink, queuePrefix } from './queue-link.js';
 import { writeRelay } from './stored-relay.js';
 
@@ -12,8 +12,8 @@ export const RELAYS = 'relays';
 const DEAD_LETTERS = 'dead-letters';
 
 /** The names of the jobs: look after a line, and have many lines looked after. */
-export const LINE = 'line';
-export const LINES = 'lines';
+export const LANE = 'line';
+export const LANES = 'lines';
 
 /** So many relays, to one member or channel each, go to Redis at a time. */
 const CHUNK = 500;
@@ -26,7 +26,7 @@ export class RelayQueue {
   /** What all of its keys begin with. */
   readonly prefix: string;
   readonly link: QueueLink;
-  readonly lines: Lines;
+  readonly lanes: RedisLanes;
   readonly deadLetters: DeadLetters;
   readonly #jobs: Queue;
 
@@ -37,11 +37,11 @@ export class RelayQueue {
     onProblem: (reason: string) => void,
   ) {
     this.prefix = queuePrefix(prefix);
-    this.link = new QueueLink(address, this.prefix, () => this.lines.introduce(), onProblem);
-    this.lines = new Lines(this.link.client, this.prefix, bounds);
+    this.link = new QueueLink(address, this.prefix, () => this.lanes.introduce(), onProblem);
+    this.lanes = new RedisLanes(this.link.client, this.prefix, bounds);
     this.#jobs = this.link.queue(RELAYS);
-    const wake = (lines: readonly string[]) => this.wake(lines);
-    this.deadLetters = new DeadLetters(this.link.queue(DEAD_LETTERS), this.lines, wake, bounds.deadLetters);
+    const wake = (lanes: readonly string[]) => this.wake(lanes);
+    this.deadLetters = new DeadLetters(this.link.queue(DEAD_LETTERS), this.lanes, wake, bounds.deadLetters);
   }
 
   /**
@@ -49,17 +49,20 @@ export class RelayQueue {
    *
    * @throws NotTakenIn
    */
-  async accept(order: Order): Promise<void> {
-    const to = [...new Set(order.to)];
+  async accept(relay: Relay): Promise<void> {
+    const to = [...new Set(relay.to)];
     const chunks: string[][] = [];
     for (let start = 0; start < to.length; start += CHUNK) chunks.push(to.slice(start, start + CHUNK));
-    const { delayMs = 0 } = order;
+    const { delayMs = 0 } = relay;
     // As if it were called for then: its deadline, too, begins with its time.
     const at = Date.now() + delayMs;
     // Nothing of this waits for anything: two orders come to Redis in the order of the calls.
     const answers = chunks.map((chunk) => {
-      const relays = chunk.map((one) => ({ line: lineOf(order, one), text: writeRelay(order, one, at) }));
-      return this.link.use(() => (delayMs > 0 ? this.lines.keep(relays, at) : this.#put(relays)));
+      const relays = chunk.map((one) => ({
+        lane: recipientKey(relay, one),
+        text: writeRelay(relay, one, at),
+      }));
+      return this.link.use(() => (delayMs > 0 ? this.lanes.keep(relays, at) : this.#put(relays)));
     });
     const settled = await Promise.allSettled(answers);
     const missed: string[] = [];
@@ -74,28 +77,28 @@ export class RelayQueue {
   }
 
   /** @returns why there is no room */
-  async #put(relays: readonly LinedRelay[]): Promise<string | undefined> {
-    const full = await this.lines.push(relays);
+  async #put(relays: readonly QueuedRelay[]): Promise<string | undefined> {
+    const full = await this.lanes.push(relays);
     // Not before it is in, or a worker may find nothing. And what is in is safe: a line that was forgotten is found again.
-    if (full === undefined) await this.wake(relays.map(({ line }) => line)).catch(() => undefined);
+    if (full === undefined) await this.wake(relays.map(({ lane }) => lane)).catch(() => undefined);
     return full;
   }
 
   /** Has workers look after lines, unless one is going to. */
-  async wake(lines: readonly string[]): Promise<void> {
-    if (lines.length <= AT_ONCE) await this.wakeEach(lines);
-    else await this.#jobs.add(LINES, { lines }, { backoff: { type: 'custom' } });
+  async wake(lanes: readonly string[]): Promise<void> {
+    if (lanes.length <= AT_ONCE) await this.wakeEach(lanes);
+    else await this.#jobs.add(LANES, { lanes }, { backoff: { type: 'custom' } });
   }
 
   /** The same for any number, a few at a time: neither Redis nor this process is held up for long. */
-  async wakeEach(lines: readonly string[]): Promise<void> {
-    for (let start = 0; start < lines.length; start += AT_ONCE) {
+  async wakeEach(lanes: readonly string[]): Promise<void> {
+    for (let start = 0; start < lanes.length; start += AT_ONCE) {
       await this.#jobs.addBulk(
-        lines.slice(start, start + AT_ONCE).map((line) => ({
-          name: LINE,
-          data: { line },
+        lanes.slice(start, start + AT_ONCE).map((lane) => ({
+          name: LANE,
+          data: { lane },
           // One at work and one that waits, so that no line is looked after twice at a time, or forgotten by one about to end.
-          opts: { deduplication: { id: line, keepLastIfActive: true }, backoff: { type: 'custom' } },
+          opts: { deduplication: { id: lane, keepLastIfActive: true }, backoff: { type: 'custom' } },
         })),
       );
     }

@@ -12,12 +12,12 @@ import type { SocketLogger } from '../../ports/logger.js';
 import type { ISocketClient } from '../../ports/socket-client.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
 import { reasonOf } from '../../redis/redis-options.js';
-import { Circuit } from '../circuit-breaker.js';
-import { describeOrder, type Order, perform } from '../../ports/relay.js';
+import { CircuitBreaker } from '../circuit-breaker.js';
+import { describeRelay, type Relay, perform } from '../../ports/relay.js';
 import type { DeliveryListener, Progress } from '../../relays/relay-delivery.js';
 import { type PatientConnections, patientConnections } from './queue-link.js';
-import { QueueWatch } from './queue-sweeper.js';
-import { LINES, RELAYS, type RelayQueue } from './relay-queue.js';
+import { QueueSweeper } from './queue-sweeper.js';
+import { LANES, RELAYS, type RelayQueue } from './relay-queue.js';
 import { readRelay } from './stored-relay.js';
 
 /** Between two attempts, all of it by chance. */
@@ -29,8 +29,8 @@ const LOCK_MS = 10_000;
 /** How often is looked for such. */
 const CHECK_MS = 5_000;
 
-const lineJob = v.object({ line: v.string() });
-const linesJob = v.object({ lines: v.array(v.string()) });
+const laneJob = v.object({ lane: v.string() });
+const lanesJob = v.object({ lanes: v.array(v.string()) });
 
 /** What the worker needs of the one provider it brings relays to. */
 export interface Destination {
@@ -49,8 +49,8 @@ export interface Destination {
 export class RelayWorker {
   readonly #worker: Worker;
   readonly #connections: PatientConnections;
-  readonly #circuit: Circuit;
-  readonly #watch: QueueWatch;
+  readonly #breaker: CircuitBreaker;
+  readonly #watch: QueueSweeper;
   readonly #deadlineMs: number;
   #isClosing = false;
   #resuming: Timer | undefined;
@@ -68,7 +68,7 @@ export class RelayWorker {
   ) {
     const { provider } = destination;
     this.#deadlineMs = config.retryDeadlineMs;
-    this.#circuit = new Circuit(
+    this.#breaker = new CircuitBreaker(
       clock,
       config.breakerFailures,
       () => {
@@ -99,7 +99,7 @@ export class RelayWorker {
       if (reason !== problem && !this.#isClosing) logger.warn(`The queue's worker has a problem: ${reason}`);
       problem = reason;
     });
-    this.#watch = new QueueWatch(queue, clock, () => this.#circuit.state === 'closed');
+    this.#watch = new QueueSweeper(queue, clock, () => this.#breaker.state === 'closed');
   }
 
   /** How many attempts were made after a first one. */
@@ -107,8 +107,8 @@ export class RelayWorker {
     return this.#retried;
   }
 
-  get breaker(): Circuit['state'] {
-    return this.#circuit.state;
+  get breaker(): CircuitBreaker['state'] {
+    return this.#breaker.state;
   }
 
   /**
@@ -146,14 +146,14 @@ export class RelayWorker {
   }
 
   async #do(job: Job): Promise<void> {
-    if (job.name === LINES) {
-      const { lines } = v.parse(linesJob, job.data);
-      await this.queue.link.use(() => this.queue.wakeEach(lines));
+    if (job.name === LANES) {
+      const { lanes } = v.parse(lanesJob, job.data);
+      await this.queue.link.use(() => this.queue.wakeEach(lanes));
       return;
     }
-    const { line } = v.parse(lineJob, job.data);
+    const { lane } = v.parse(laneJob, job.data);
     for (let isFirst = true; ; isFirst = false) {
-      const waiting = await this.queue.link.use(() => this.queue.lines.peek(line, WINDOW));
+      const waiting = await this.queue.link.use(() => this.queue.lanes.peek(lane, WINDOW));
       if (waiting.length === 0) return;
       const texts = waiting.slice(0, this.#room());
       if (texts.length === 0) {
@@ -161,9 +161,9 @@ export class RelayWorker {
         throw new WaitingError();
       }
       const attempts = isFirst ? job.attemptsMade + 1 : 1;
-      const { done, failure } = await this.#guarded(() => this.#bring(line, texts, attempts));
+      const { done, failure } = await this.#guarded(() => this.#bring(lane, texts, attempts));
       const lock = { key: this.#worker.toKey(`${job.id}:lock`), token: job.token ?? '' };
-      const isOurs = await this.queue.link.use(() => this.queue.lines.settle(line, done, lock));
+      const isOurs = await this.queue.link.use(() => this.queue.lanes.settle(lane, done, lock));
       if (failure !== undefined) throw failure;
       if (!isOurs) throw new Error('this process stood still, and another one goes on with its work');
     }
@@ -171,7 +171,7 @@ export class RelayWorker {
 
   /** How many relays of a line may be under way now. */
   #room(): number {
-    const { state, probeAt } = this.#circuit;
+    const { state, probeAt } = this.#breaker;
     if (this.#isClosing) return 0;
     if (state === 'closed') return this.destination.keepsOrder ? WINDOW : 1;
     return state === 'open' && this.clock.now() >= probeAt ? 1 : 0;
@@ -182,12 +182,12 @@ export class RelayWorker {
    * out.
    */
   async #guarded<T>(bring: () => Promise<T>): Promise<T> {
-    const isProbe = this.#circuit.state !== 'closed';
+    const isProbe = this.#breaker.state !== 'closed';
     if (isProbe) void this.#worker.pause(true);
     try {
       return await bring();
     } finally {
-      if (this.#circuit.state === 'open') this.#leaveAlone();
+      if (this.#breaker.state === 'open') this.#leaveAlone();
       else if (isProbe && !this.#isClosing) void this.#worker.resume();
     }
   }
@@ -195,7 +195,7 @@ export class RelayWorker {
   #leaveAlone(): void {
     if (this.#resuming !== undefined || this.#isClosing) return;
     void this.#worker.pause(true);
-    this.#resuming = this.clock.after(Math.max(0, this.#circuit.probeAt - this.clock.now()), () => {
+    this.#resuming = this.clock.after(Math.max(0, this.#breaker.probeAt - this.clock.now()), () => {
       this.#resuming = undefined;
       void this.#worker.resume();
     });
@@ -203,40 +203,40 @@ export class RelayWorker {
 
   /** Makes the calls for the first of a line, until one fails that has to be made again. */
   async #bring(
-    line: string,
+    lane: string,
     texts: readonly string[],
     attempts: number,
   ): Promise<{ done: string[]; failure?: Error }> {
     const calls = texts.map((text) => {
-      const relay = readRelay(text);
-      if (relay === undefined) return { text, problem: 'it was written by another version' };
-      const { order, at } = relay;
+      const stored = readRelay(text);
+      if (stored === undefined) return { text, problem: 'it was written by another version' };
+      const { relay, at } = stored;
       const age = Date.now() - at;
       if (this.#deadlineMs > 0 && age > this.#deadlineMs)
-        return { text, order, problem: `it waited for ${age} ms` };
+        return { text, relay, problem: `it waited for ${age} ms` };
       if (attempts > 1) this.#retried++;
-      const outcome = this.#circuit
-        .run(() => perform(this.destination.client, order))
+      const outcome = this.#breaker
+        .run(() => perform(this.destination.client, relay))
         .then(
           () => undefined,
           (error: unknown) => ({ error }),
         );
-      return { text, order, age, outcome };
+      return { text, relay, age, outcome };
     });
     const done: string[] = [];
-    for (const { text, order, problem, age = 0, outcome } of calls) {
+    for (const { text, relay, problem, age = 0, outcome } of calls) {
       const failed = await outcome;
       const progress = { attempts, milliseconds: age };
-      if (order !== undefined && problem === undefined && failed === undefined) {
-        this.listener.arrived(order, progress);
-      } else if (order !== undefined && canBeTriedAgain(failed?.error) && age < this.#deadlineMs) {
+      if (relay !== undefined && problem === undefined && failed === undefined) {
+        this.listener.onDelivered(relay, progress);
+      } else if (relay !== undefined && canBeTriedAgain(failed?.error) && age < this.#deadlineMs) {
         // Those behind it failed with it, and say the same.
-        if (attempts === 1) this.listener.waits(order, failed.error, progress);
+        if (attempts === 1) this.listener.onRetrying(relay, failed.error, progress);
         return { done, failure: failed.error };
       } else {
         const reason = problem ?? messageOf(failed?.error);
         try {
-          await this.#bury(line, text, order, reason, failed?.error, progress);
+          await this.#bury(lane, text, relay, reason, failed?.error, progress);
         } catch (failure) {
           return { done, failure: failure instanceof Error ? failure : new Error(String(failure)) };
         }
@@ -247,25 +247,25 @@ export class RelayWorker {
   }
 
   async #bury(
-    line: string,
+    lane: string,
     text: string,
-    order: Order | undefined,
+    relay: Relay | undefined,
     reason: string,
     cause: unknown,
     progress: Progress,
   ): Promise<void> {
-    const pushedOut = await this.queue.link.use(() => this.queue.deadLetters.add(line, text, reason));
+    const pushedOut = await this.queue.link.use(() => this.queue.deadLetters.add(lane, text, reason));
     if (pushedOut > 0) this.logger.warn(`${pushedOut} dead letter(s) had to go for newer ones`);
-    if (order === undefined) {
-      this.logger.error(`What was found in the queue for ${line} cannot be read, and is a dead letter`);
+    if (relay === undefined) {
+      this.logger.error(`What was found in the queue for ${lane} cannot be read, and is a dead letter`);
       return;
     }
     const { provider } = this.destination;
-    const message = `The provider "${provider}" did not get ${describeOrder(order)} to ${order.to.join()}, and it is a dead letter: ${reason}`;
+    const message = `The provider "${provider}" did not get ${describeRelay(relay)} to ${relay.to.join()}, and it is a dead letter: ${reason}`;
     const DeliveryError = canBeTriedAgain(cause) ? SocketUnavailableError : SocketRejectedError;
     this.listener.lost(
-      order,
-      new DeliveryError(message, { provider, lost: order.to, cause }),
+      relay,
+      new DeliveryError(message, { provider, lost: relay.to, cause }),
       true,
       progress,
     );

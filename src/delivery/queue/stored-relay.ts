@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { Payload } from '../../ports/payload.js';
-import type { Order } from '../../ports/relay.js';
+import type { Relay } from '../../ports/relay.js';
 
 /** One relay to one member or one channel, as it is kept in Redis. */
 export interface StoredRelay {
-  readonly order: Order;
+  readonly relay: Relay;
   /** When it was accepted, in milliseconds since 1970. */
   readonly at: number;
 }
@@ -20,8 +20,8 @@ const body = v.strictObject({
 });
 
 /** Writes what one of those whom an order is for is sent: the message id, a space, and the rest as JSON. */
-export function writeRelay(order: Order, to: string, at: number): string {
-  const { id, kind, event, payload, options } = order;
+export function writeRelay(relay: Relay, to: string, at: number): string {
+  const { id, kind, event, payload, options } = relay;
   const rest: v.InferInput<typeof body> = {
     v: 1,
     at,
@@ -45,7 +45,7 @@ export function readRelay(text: string): StoredRelay | undefined {
   const id = relayId(text);
   try {
     const { at, kind, to, event, json, except } = v.parse(body, JSON.parse(text.slice(id.length + 1)));
-    const order: Order = {
+    const relay: Relay = {
       id,
       kind,
       to: [to],
@@ -53,7 +53,7 @@ export function readRelay(text: string): StoredRelay | undefined {
       payload: Payload.read(json),
       ...(except !== undefined && { options: { exceptSocketId: except } }),
     };
-    return { order, at };
+    return { relay, at };
   } catch {
     return undefined;
   }

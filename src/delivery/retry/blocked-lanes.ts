@@ -1,46 +1,46 @@
 import type { BreakerState } from '../circuit-breaker.js';
-import type { Consignment, Line } from './lane.js';
+import type { PendingRelay, Lane } from './lane.js';
 
 /** What is taken out of lines: each order with those it is for. */
-export type Parts = readonly (readonly [Consignment, readonly Line[]])[];
+export type Parts = readonly (readonly [PendingRelay, readonly Lane[]])[];
 
 /** The lines in which something waits, or is tried again. What is taken out of them is the caller's to see to. */
-export class HeldLines {
-  readonly #lines = new Set<Line>();
+export class BlockedLanes {
+  readonly #lanes = new Set<Lane>();
 
   /** From now on what comes for it has to wait. */
-  hold(line: Line): void {
-    line.isHeld = true;
-    this.#lines.add(line);
+  hold(lane: Lane): void {
+    lane.isBlocked = true;
+    this.#lanes.add(lane);
   }
 
-  release(line: Line): void {
-    this.#lines.delete(line);
+  release(lane: Lane): void {
+    this.#lanes.delete(lane);
   }
 
   /** All of them. */
-  all(): Line[] {
-    return [...this.#lines];
+  all(): Lane[] {
+    return [...this.#lanes];
   }
 
   /** Those that may be tried again. */
-  due(now: number): Line[] {
+  due(now: number): Lane[] {
     return this.all().filter(({ dueAt }) => dueAt <= now);
   }
 
   /** Has all of them be due by then. */
   hurry(now: number): void {
-    for (const line of this.#lines) line.dueAt = Math.min(line.dueAt, now);
+    for (const lane of this.#lanes) lane.dueAt = Math.min(lane.dueAt, now);
   }
 
   /** Takes out what is first in its line, for as long as this holds of it. */
-  takeFirst(isOver: (consignment: Consignment) => boolean): Parts {
-    const parts = new Map<Consignment, Line[]>();
-    for (const line of this.#lines) {
+  takeFirst(isOver: (pending: PendingRelay) => boolean): Parts {
+    const parts = new Map<PendingRelay, Lane[]>();
+    for (const lane of this.#lanes) {
       // The first is the first whose time is over.
-      for (let [first] = line.waiting; first !== undefined && isOver(first); [first] = line.waiting) {
-        line.waiting.shift();
-        add(parts, first, line);
+      for (let [first] = lane.waiting; first !== undefined && isOver(first); [first] = lane.waiting) {
+        lane.waiting.shift();
+        add(parts, first, lane);
       }
     }
     return [...parts];
@@ -49,24 +49,24 @@ export class HeldLines {
   /** Takes out the oldest that waits while nothing is under way for those it is for. */
   takeOldest(): Parts {
     const idle = this.all().filter(({ inFlight }) => inFlight === 0);
-    let oldest: Consignment | undefined;
+    let oldest: PendingRelay | undefined;
     for (const { waiting } of idle) {
       const [first] = waiting;
       if (first !== undefined && first.number < (oldest?.number ?? Infinity)) oldest = first;
     }
     if (oldest === undefined) return [];
-    const lines = idle.filter(({ waiting }) => waiting[0] === oldest);
-    for (const line of lines) {
-      line.waiting.shift();
-      line.isPutOff = false;
+    const lanes = idle.filter(({ waiting }) => waiting[0] === oldest);
+    for (const lane of lanes) {
+      lane.waiting.shift();
+      lane.isPutOff = false;
     }
-    return [[oldest, lines]];
+    return [[oldest, lanes]];
   }
 
   /** When something is to be done next: a deadline, an attempt, or a probe. */
   nextAt(state: BreakerState, probeAt: number): number {
     let next = Infinity;
-    for (const { inFlight, waiting, dueAt } of this.#lines) {
+    for (const { inFlight, waiting, dueAt } of this.#lanes) {
       const [first] = waiting;
       if (first === undefined) continue;
       next = Math.min(next, first.deadline);
@@ -78,18 +78,18 @@ export class HeldLines {
 }
 
 /** Takes everything out of these lines for which nothing is under way, in the order of the calls, and what is one order as one. */
-export function takeAll(lines: readonly Line[]): Parts {
-  const parts = new Map<Consignment, Line[]>();
-  for (const line of lines) {
-    if (line.inFlight > 0) continue;
-    line.isPutOff = false;
-    for (const consignment of line.waiting.splice(0)) add(parts, consignment, line);
+export function takeAll(lanes: readonly Lane[]): Parts {
+  const parts = new Map<PendingRelay, Lane[]>();
+  for (const lane of lanes) {
+    if (lane.inFlight > 0) continue;
+    lane.isPutOff = false;
+    for (const pending of lane.waiting.splice(0)) add(parts, pending, lane);
   }
   return [...parts].sort(([a], [b]) => a.number - b.number);
 }
 
-function add(parts: Map<Consignment, Line[]>, consignment: Consignment, line: Line): void {
-  const lines = parts.get(consignment);
-  if (lines === undefined) parts.set(consignment, [line]);
-  else lines.push(line);
+function add(parts: Map<PendingRelay, Lane[]>, pending: PendingRelay, lane: Lane): void {
+  const lanes = parts.get(pending);
+  if (lanes === undefined) parts.set(pending, [lane]);
+  else lanes.push(lane);
 }

@@ -1,7 +1,7 @@
-import type { Order } from '../../ports/relay.js';
+import type { Relay } from '../../ports/relay.js';
 
 /** An order on its way, to whom it has not come to an end yet. */
-export class Consignment {
+export class PendingRelay {
   /** Addressees to whom it has neither arrived nor is lost. */
   unsettled: number;
   attempts = 0;
@@ -16,30 +16,30 @@ export class Consignment {
   lastError: Error | undefined;
 
   constructor(
-    readonly order: Order,
+    readonly relay: Relay,
     /** Its place among all of them. */
     readonly number: number,
     /** When it is given up, on the clock's {@link Clock.now}. */
     readonly deadline: number,
   ) {
-    this.unsettled = order.to.length;
+    this.unsettled = relay.to.length;
   }
 
   /** What it takes while it waits, however many it is for. */
   get bytes(): number {
-    const { payload, event = '' } = this.order;
+    const { payload, event = '' } = this.relay;
     return (payload?.bytes ?? 0) + event.length;
   }
 }
 
 /** All that is on its way to one member or one channel, in the order of the calls. */
-export class Line {
+export class Lane {
   /** What has failed, and what came after. */
-  readonly waiting: Consignment[] = [];
+  readonly waiting: PendingRelay[] = [];
   /** How many calls of the port are under way. */
   inFlight = 0;
   /** Whether something has failed, so that what comes has to wait, until nothing waits and nothing is under way. */
-  isHeld = false;
+  isBlocked = false;
   /** How often in a row it has failed. */
   failures = 0;
   /** When what waits is tried again. */
@@ -54,10 +54,10 @@ export class Line {
   ) {}
 
   /** Takes one in, at its place. */
-  insert(consignment: Consignment): void {
+  insert(pending: PendingRelay): void {
     const { waiting } = this;
     let place = waiting.length;
-    while (place > 0 && (waiting[place - 1]?.number ?? 0) > consignment.number) place--;
-    waiting.splice(place, 0, consignment);
+    while (place > 0 && (waiting[place - 1]?.number ?? 0) > pending.number) place--;
+    waiting.splice(place, 0, pending);
   }
 }

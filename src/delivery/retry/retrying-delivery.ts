@@ -4,13 +4,13 @@ import { SocketDeliveryError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { DeliveryHealth, ISocketClient } from '../../ports/socket-client.js';
 import type { DeliveryConfig } from '../../ports/socket-config.js';
-import { Circuit } from '../circuit-breaker.js';
-import { HeldLines, takeAll } from './blocked-lanes.js';
-import { Consignment, Line } from './lane.js';
-import { Losses } from '../loss-errors.js';
-import { lineOf, type Order, perform } from '../../ports/relay.js';
+import { CircuitBreaker } from '../circuit-breaker.js';
+import { BlockedLanes, takeAll } from './blocked-lanes.js';
+import { PendingRelay, Lane } from './lane.js';
+import { LossErrors } from '../loss-errors.js';
+import { recipientKey, type Relay, perform } from '../../ports/relay.js';
 import type { DeliveryListener, Progress, RelayDelivery } from '../../relays/relay-delivery.js';
-import { WaitingRoom } from '../../relays/capacity.js';
+import { Capacity } from '../../relays/capacity.js';
 
 /** Between two attempts, all of it by chance. */
 const BACKOFF = { generator: fullJitterGenerator, initialDelay: 250, maxDelay: 5_000, exponent: 2 };
@@ -18,7 +18,7 @@ const BACKOFF = { generator: fullJitterGenerator, initialDelay: 250, maxDelay: 5
 /** What falls due within so many milliseconds is tried together, so that a provider can put it into one request. */
 const GRAIN_MS = 25;
 
-/** How long {@link Delivery.close} waits for the last attempts. */
+/** How long {@link RetryingDelivery.close} waits for the last attempts. */
 export const CLOSE_MS = 5_000;
 
 /**
@@ -32,15 +32,15 @@ export const CLOSE_MS = 5_000;
  * It counts on its client for what is under way: when a call fails in a way a retry can help, later ones to the same
  * member or channel fail too, instead of overtaking it (`SocketAdapter.isRetried`).
  */
-export class Delivery implements RelayDelivery {
+export class RetryingDelivery implements RelayDelivery {
   readonly #config: DeliveryConfig;
-  readonly #circuit: Circuit;
-  readonly #losses: Losses;
-  readonly #room: WaitingRoom;
+  readonly #breaker: CircuitBreaker;
+  readonly #losses: LossErrors;
+  readonly #capacity: Capacity;
   /** Those to whom something is under way or waits. */
-  readonly #lines = new Map<string, Line>();
+  readonly #lanes = new Map<string, Lane>();
   /** Those of them for whom something waits, or is tried again. */
-  readonly #held = new HeldLines();
+  readonly #blocked = new BlockedLanes();
   #number = 0;
   #queued = 0;
   #retried = 0;
@@ -59,16 +59,18 @@ export class Delivery implements RelayDelivery {
     logger: SocketLogger,
   ) {
     this.#config = config;
-    this.#losses = new Losses(provider);
-    this.#room = new WaitingRoom(config.waitingRelays, config.waitingBytes);
-    this.#circuit = new Circuit(
+    this.#losses = new LossErrors(provider);
+    this.#capacity = new Capacity(config.waitingRelays, config.waitingBytes);
+    this.#breaker = new CircuitBreaker(
       clock,
       config.breakerFailures,
       () => {
         logger.warn(`The provider "${provider}" keeps failing: relays wait, and one at a time tries it`);
       },
       () => {
-        logger.log(`The provider "${provider}" is back: ${this.#room.relays} relay(s) have waited for it`);
+        logger.log(
+          `The provider "${provider}" is back: ${this.#capacity.relays} relay(s) have waited for it`,
+        );
         this.#tryAllAgain();
       },
     );
@@ -85,7 +87,7 @@ export class Delivery implements RelayDelivery {
   }
 
   health(): DeliveryHealth {
-    return { waiting: this.#room.relays, bytes: this.#room.bytes, breaker: this.#circuit.state };
+    return { waiting: this.#capacity.relays, bytes: this.#capacity.bytes, breaker: this.#breaker.state };
   }
 
   /**
@@ -94,33 +96,33 @@ export class Delivery implements RelayDelivery {
    *
    * @throws SocketDeliveryError for what is lost already: refused for good, or no room to wait
    */
-  async send(order: Order): Promise<'sent' | 'queued'> {
+  async send(relay: Relay): Promise<'sent' | 'queued'> {
     const deadline = this.clock.now() + this.#config.retryDeadlineMs;
-    const consignment = new Consignment(copyOf(order), ++this.#number, deadline);
-    const free: Line[] = [];
-    const blocked: Line[] = [];
-    const isOpen = this.#circuit.state !== 'closed' && !this.#isClosed;
-    for (const to of consignment.order.to) {
-      const line = this.#line(order, to);
-      (line.isHeld || isOpen ? blocked : free).push(line);
+    const pending = new PendingRelay(copyOf(relay), ++this.#number, deadline);
+    const free: Lane[] = [];
+    const blocked: Lane[] = [];
+    const isOpen = this.#breaker.state !== 'closed' && !this.#isClosed;
+    for (const to of pending.relay.to) {
+      const lane = this.#lane(relay, to);
+      (lane.isBlocked || isOpen ? blocked : free).push(lane);
     }
 
     const refusals: SocketDeliveryError[] = [];
     if (blocked.length > 0) {
-      const refusal = this.#waitBehind(consignment, blocked);
+      const refusal = this.#waitBehind(pending, blocked);
       if (refusal !== undefined) refusals.push(refusal);
     }
-    if (free.length > 0 || order.to.length === 0) {
-      const loss = await this.#attempt(consignment, free);
+    if (free.length > 0 || relay.to.length === 0) {
+      const loss = await this.#attempt(pending, free);
       if (loss !== undefined) refusals.push(loss);
     }
     const [first, second] = refusals;
-    if (first !== undefined) consignment.isTold = true;
+    if (first !== undefined) pending.isTold = true;
     // The call can say one thing only.
-    if (second !== undefined) this.#tell(consignment, second);
+    if (second !== undefined) this.#tell(pending, second);
     if (first !== undefined) throw first;
-    if (consignment.unsettled === 0) return 'sent';
-    consignment.isAnswered = true;
+    if (pending.unsettled === 0) return 'sent';
+    pending.isAnswered = true;
     return 'queued';
   }
 
@@ -132,11 +134,11 @@ export class Delivery implements RelayDelivery {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#timer?.cancel();
-    if (this.#lines.size === 0) return;
+    if (this.#lanes.size === 0) return;
     const idle = new Promise<void>((resolve) => {
       this.#whenIdle = resolve;
     });
-    this.#retry(this.#held.all());
+    this.#retry(this.#blocked.all());
     let timer: Timer | undefined;
     const late = new Promise<void>((resolve) => {
       timer = this.clock.after(CLOSE_MS, resolve);
@@ -148,14 +150,14 @@ export class Delivery implements RelayDelivery {
 
   // What is on its way.
 
-  #line(order: Order, to: string): Line {
-    const key = lineOf(order, to);
-    let line = this.#lines.get(key);
-    if (line === undefined) {
-      line = new Line(key, to);
-      this.#lines.set(key, line);
+  #lane(relay: Relay, to: string): Lane {
+    const key = recipientKey(relay, to);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane(key, to);
+      this.#lanes.set(key, lane);
     }
-    return line;
+    return lane;
   }
 
   /**
@@ -164,30 +166,30 @@ export class Delivery implements RelayDelivery {
    * @returns what is lost now
    */
   async #attempt(
-    consignment: Consignment,
-    lines: readonly Line[],
+    pending: PendingRelay,
+    lanes: readonly Lane[],
     isRetry = false,
   ): Promise<SocketDeliveryError | undefined> {
-    const { order } = consignment;
-    for (const line of lines) line.inFlight++;
-    consignment.attempts++;
-    const part = lines.length === order.to.length ? order : { ...order, to: lines.map(({ to }) => to) };
+    const { relay } = pending;
+    for (const lane of lanes) lane.inFlight++;
+    pending.attempts++;
+    const part = lanes.length === relay.to.length ? relay : { ...relay, to: lanes.map(({ to }) => to) };
     const call = () => perform(this.client, part);
     let failure: unknown;
     try {
       // Of the last attempts each counts, whatever is known of the provider.
-      await (this.#isClosed ? call() : this.#circuit.run(call));
+      await (this.#isClosed ? call() : this.#breaker.run(call));
     } catch (error) {
       failure = error;
     }
     if (failure === undefined) {
-      for (const line of lines) this.#left(line, true);
-      this.#settle(consignment, lines.length, isRetry);
-      for (const line of lines) this.#goOn(line);
+      for (const lane of lanes) this.#left(lane, true);
+      this.#settle(pending, lanes.length, isRetry);
+      for (const lane of lanes) this.#goOn(lane);
       return undefined;
     }
     const error = failure instanceof SocketDeliveryError ? failure : this.#losses.rejected(failure, part);
-    const loss = this.#missed(consignment, lines, isRetry, error);
+    const loss = this.#missed(pending, lanes, isRetry, error);
     // Whoever called can still be told what it is; nobody else can.
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- as it came
     if (error !== failure && !isRetry) throw failure;
@@ -196,178 +198,178 @@ export class Delivery implements RelayDelivery {
 
   /** Sees to those that an error names: they wait, or are lost. */
   #missed(
-    consignment: Consignment,
-    lines: readonly Line[],
+    pending: PendingRelay,
+    lanes: readonly Lane[],
     isRetry: boolean,
     error: SocketDeliveryError,
   ): SocketDeliveryError | undefined {
     const lost = new Set(error.lost);
-    const missed = lines.filter(({ to }) => lost.has(to));
+    const missed = lanes.filter(({ to }) => lost.has(to));
     // One that names nobody of them is about them all.
-    if (missed.length === 0) missed.push(...lines);
+    if (missed.length === 0) missed.push(...lanes);
     const retryable = new Set(error.retryableLost);
-    const isOver = this.#isClosed || this.clock.now() >= consignment.deadline;
+    const isOver = this.#isClosed || this.clock.now() >= pending.deadline;
     const later = isOver ? [] : missed.filter(({ to }) => retryable.has(to));
-    const refusal = later.length > 0 && !isRetry ? this.#store(consignment, later.length) : undefined;
+    const refusal = later.length > 0 && !isRetry ? this.#store(pending, later.length) : undefined;
     const again = new Set(refusal === undefined ? later : []);
-    const gone = missed.filter((line) => !again.has(line));
+    const gone = missed.filter((lane) => !again.has(lane));
 
     const isMissed = new Set(missed);
-    for (const line of lines) this.#left(line, !isMissed.has(line));
-    consignment.lastError = error;
-    this.#putOff([...again], consignment, error.retryAfterMs);
-    if (again.size > 0 && consignment.attempts === 1) this.#waits(consignment, error);
-    const loss = gone.length === 0 ? undefined : this.#lossOf(consignment, gone, error, refusal);
-    if (loss !== undefined) consignment.isLost = true;
-    this.#settle(consignment, lines.length - again.size, isRetry);
-    for (const line of lines) this.#goOn(line);
+    for (const lane of lanes) this.#left(lane, !isMissed.has(lane));
+    pending.lastError = error;
+    this.#putOff([...again], pending, error.retryAfterMs);
+    if (again.size > 0 && pending.attempts === 1) this.#onRetrying(pending, error);
+    const loss = gone.length === 0 ? undefined : this.#lossOf(pending, gone, error, refusal);
+    if (loss !== undefined) pending.isLost = true;
+    this.#settle(pending, lanes.length - again.size, isRetry);
+    for (const lane of lanes) this.#goOn(lane);
     return loss;
   }
 
   #lossOf(
-    { order, attempts }: Consignment,
-    gone: readonly Line[],
+    { relay, attempts }: PendingRelay,
+    gone: readonly Lane[],
     error: SocketDeliveryError,
     refusal: string | undefined,
   ): SocketDeliveryError {
     return refusal === undefined
       ? this.#losses.afterAttempt(error, attempts, gone)
-      : this.#losses.unavailable(order, gone, `${refusal}, after: ${error.message}`, error);
+      : this.#losses.unavailable(relay, gone, `${refusal}, after: ${error.message}`, error);
   }
 
-  #left(line: Line, isAccepted: boolean): void {
-    line.inFlight--;
-    if (isAccepted) line.failures = 0;
+  #left(lane: Lane, isAccepted: boolean): void {
+    lane.inFlight--;
+    if (isAccepted) lane.failures = 0;
   }
 
   /** So many of whom it is for are settled, after they waited or not. */
-  #settle(consignment: Consignment, count: number, haveWaited: boolean): void {
-    consignment.unsettled -= count;
-    if (haveWaited) this.#room.leave(count, 0);
-    if (consignment.unsettled > 0 || !consignment.isStored) return;
-    consignment.isStored = false;
-    this.#room.leave(0, consignment.bytes);
+  #settle(pending: PendingRelay, count: number, haveWaited: boolean): void {
+    pending.unsettled -= count;
+    if (haveWaited) this.#capacity.leave(count, 0);
+    if (pending.unsettled > 0 || !pending.isStored) return;
+    pending.isStored = false;
+    this.#capacity.leave(0, pending.bytes);
     this.#queued--;
-    if (consignment.isAnswered && !consignment.isLost) {
-      this.listener.arrived(consignment.order, this.#progress(consignment));
+    if (pending.isAnswered && !pending.isLost) {
+      this.listener.onDelivered(pending.relay, this.#progress(pending));
     }
   }
 
   /** Has them wait for their next attempt, all for the same time where they have failed as often. */
-  #putOff(lines: readonly Line[], consignment: Consignment, retryAfterMs = 0): void {
+  #putOff(lanes: readonly Lane[], pending: PendingRelay, retryAfterMs = 0): void {
     const now = this.clock.now();
     const delays = new Map<number, number>();
-    for (const line of lines) {
-      line.insert(consignment);
-      this.#held.hold(line);
-      if (line.isPutOff) continue;
-      line.isPutOff = true;
-      const delay = delays.get(line.failures) ?? fullJitterGenerator(line.failures, BACKOFF)[0];
-      delays.set(line.failures, delay);
-      line.failures++;
-      line.dueAt = now + Math.max(delay, retryAfterMs);
-      this.#wakeBy(Math.min(line.dueAt, consignment.deadline));
+    for (const lane of lanes) {
+      lane.insert(pending);
+      this.#blocked.hold(lane);
+      if (lane.isPutOff) continue;
+      lane.isPutOff = true;
+      const delay = delays.get(lane.failures) ?? fullJitterGenerator(lane.failures, BACKOFF)[0];
+      delays.set(lane.failures, delay);
+      lane.failures++;
+      lane.dueAt = now + Math.max(delay, retryAfterMs);
+      this.#wakeBy(Math.min(lane.dueAt, pending.deadline));
     }
   }
 
   /** Lets a line end, or go on with what waits in it. */
-  #goOn(line: Line): void {
-    if (line.inFlight > 0) return;
-    if (line.waiting.length === 0) {
-      this.#held.release(line);
-      this.#lines.delete(line.key);
-      if (this.#lines.size === 0) this.#whenIdle();
-    } else if (this.#isClosed || (!line.isPutOff && this.#circuit.state === 'closed')) {
-      this.#retry([line]);
+  #goOn(lane: Lane): void {
+    if (lane.inFlight > 0) return;
+    if (lane.waiting.length === 0) {
+      this.#blocked.release(lane);
+      this.#lanes.delete(lane.key);
+      if (this.#lanes.size === 0) this.#whenIdle();
+    } else if (this.#isClosed || (!lane.isPutOff && this.#breaker.state === 'closed')) {
+      this.#retry([lane]);
     } else {
-      this.#wakeBy(this.#circuit.state === 'open' ? this.#circuit.probeAt : line.dueAt);
+      this.#wakeBy(this.#breaker.state === 'open' ? this.#breaker.probeAt : lane.dueAt);
     }
   }
 
   // What waits.
 
   /** @returns what is lost because there is no room */
-  #waitBehind(consignment: Consignment, lines: readonly Line[]): SocketDeliveryError | undefined {
-    const refusal = this.#isClosed ? 'the application ends' : this.#store(consignment, lines.length);
+  #waitBehind(pending: PendingRelay, lanes: readonly Lane[]): SocketDeliveryError | undefined {
+    const refusal = this.#isClosed ? 'the application ends' : this.#store(pending, lanes.length);
     if (refusal !== undefined) {
-      const error = this.#losses.unavailable(consignment.order, lines, refusal);
-      consignment.isLost = true;
-      this.#settle(consignment, lines.length, false);
-      for (const line of lines) this.#goOn(line);
+      const error = this.#losses.unavailable(pending.relay, lanes, refusal);
+      pending.isLost = true;
+      this.#settle(pending, lanes.length, false);
+      for (const lane of lanes) this.#goOn(lane);
       return error;
     }
-    for (const line of lines) {
-      line.insert(consignment);
-      this.#held.hold(line);
+    for (const lane of lanes) {
+      lane.insert(pending);
+      this.#blocked.hold(lane);
     }
     // The first to wait for a provider that is left alone, and the first to be given up.
     this.#wakeBy(
-      Math.min(consignment.deadline, this.#circuit.state === 'open' ? this.#circuit.probeAt : Infinity),
+      Math.min(pending.deadline, this.#breaker.state === 'open' ? this.#breaker.probeAt : Infinity),
     );
     return undefined;
   }
 
   /** @returns why there is no room */
-  #store(consignment: Consignment, relays: number): string | undefined {
-    const refusal = this.#room.take(relays, consignment.isStored ? 0 : consignment.bytes);
-    if (refusal === undefined && !consignment.isStored) {
-      consignment.isStored = true;
+  #store(pending: PendingRelay, relays: number): string | undefined {
+    const refusal = this.#capacity.take(relays, pending.isStored ? 0 : pending.bytes);
+    if (refusal === undefined && !pending.isStored) {
+      pending.isStored = true;
       this.#queued++;
     }
     return refusal;
   }
 
   /** Gives up what waits, as far as this holds of it. */
-  #giveUp(isOver: (consignment: Consignment) => boolean, why: string): void {
-    for (const [consignment, lines] of this.#held.takeFirst(isOver)) {
-      consignment.isLost = true;
-      this.#settle(consignment, lines.length, true);
-      const { lastError, attempts, order } = consignment;
+  #giveUp(isOver: (pending: PendingRelay) => boolean, why: string): void {
+    for (const [pending, lanes] of this.#blocked.takeFirst(isOver)) {
+      pending.isLost = true;
+      this.#settle(pending, lanes.length, true);
+      const { lastError, attempts, relay } = pending;
       const reason =
         lastError === undefined ? why : `${why}, after ${attempts} attempt(s): ${lastError.message}`;
-      this.#tell(consignment, this.#losses.unavailable(order, lines, reason, lastError));
-      for (const line of lines) this.#goOn(line);
+      this.#tell(pending, this.#losses.unavailable(relay, lanes, reason, lastError));
+      for (const lane of lanes) this.#goOn(lane);
     }
   }
 
   // Trying again.
 
   /** Everything that waits in these lines, in the order of the calls, and what is one order as one call. */
-  #retry(lines: readonly Line[]): void {
-    for (const [consignment, to] of takeAll(lines)) this.#tryAgain(consignment, to);
+  #retry(lanes: readonly Lane[]): void {
+    for (const [pending, to] of takeAll(lanes)) this.#tryAgain(pending, to);
   }
 
   /** The oldest that waits, alone. */
   #probe(): void {
-    for (const [consignment, to] of this.#held.takeOldest()) this.#tryAgain(consignment, to);
+    for (const [pending, to] of this.#blocked.takeOldest()) this.#tryAgain(pending, to);
   }
 
-  #tryAgain(consignment: Consignment, lines: readonly Line[]): void {
-    if (consignment.attempts > 0) this.#retried++;
+  #tryAgain(pending: PendingRelay, lanes: readonly Lane[]): void {
+    if (pending.attempts > 0) this.#retried++;
     // It never rejects: what a retry fails with is a loss, whatever it is.
-    void this.#attempt(consignment, lines, true).then((loss) => {
-      if (loss !== undefined) this.#tell(consignment, loss);
+    void this.#attempt(pending, lanes, true).then((loss) => {
+      if (loss !== undefined) this.#tell(pending, loss);
     });
   }
 
-  #tell(consignment: Consignment, loss: SocketDeliveryError): void {
-    const isFirst = !consignment.isTold;
-    consignment.isTold = true;
-    this.listener.lost(consignment.order, loss, isFirst, this.#progress(consignment));
+  #tell(pending: PendingRelay, loss: SocketDeliveryError): void {
+    const isFirst = !pending.isTold;
+    pending.isTold = true;
+    this.listener.lost(pending.relay, loss, isFirst, this.#progress(pending));
   }
 
-  #waits(consignment: Consignment, error: Error): void {
-    this.listener.waits(consignment.order, error, this.#progress(consignment));
+  #onRetrying(pending: PendingRelay, error: Error): void {
+    this.listener.onRetrying(pending.relay, error, this.#progress(pending));
   }
 
-  #progress({ attempts, deadline }: Consignment): Progress {
+  #progress({ attempts, deadline }: PendingRelay): Progress {
     const calledAt = deadline - this.#config.retryDeadlineMs;
     return { attempts, milliseconds: this.clock.now() - calledAt };
   }
 
   #tryAllAgain(): void {
     const now = this.clock.now();
-    this.#held.hurry(now);
+    this.#blocked.hurry(now);
     this.#wakeBy(now);
   }
 
@@ -388,15 +390,15 @@ export class Delivery implements RelayDelivery {
     const now = this.clock.now();
     const { retryDeadlineMs } = this.#config;
     this.#giveUp(({ deadline }) => deadline <= now, `it could not be delivered within ${retryDeadlineMs} ms`);
-    if (this.#circuit.state === 'closed') this.#retry(this.#held.due(now));
-    else if (this.#circuit.state === 'open' && this.#circuit.probeAt <= now) this.#probe();
+    if (this.#breaker.state === 'closed') this.#retry(this.#blocked.due(now));
+    else if (this.#breaker.state === 'open' && this.#breaker.probeAt <= now) this.#probe();
 
-    this.#wakeBy(this.#held.nextAt(this.#circuit.state, this.#circuit.probeAt));
+    this.#wakeBy(this.#blocked.nextAt(this.#breaker.state, this.#breaker.probeAt));
   }
 }
 
 /** What is sent is what it was when it was called for, however much later. */
-function copyOf(order: Order): Order {
-  const { to, options } = order;
-  return { ...order, to: [...new Set(to)], ...(options !== undefined && { options: { ...options } }) };
+function copyOf(relay: Relay): Relay {
+  const { to, options } = relay;
+  return { ...relay, to: [...new Set(to)], ...(options !== undefined && { options: { ...options } }) };
 }

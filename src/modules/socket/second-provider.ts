@@ -2,8 +2,8 @@ import type { Container } from 'inversify';
 import type { SocketAdapter } from '../../adapters/adapter.js';
 import { loadAdapter } from '../../adapters/index.js';
 import { createSocketContainer } from '../../adapters/socket-container.js';
-import type { Side } from '../../delivery/pair/best-effort-sender.js';
-import type { TwoProviders } from '../../delivery/pair/provider-pair.js';
+import type { PairedProvider } from '../../delivery/pair/best-effort-sender.js';
+import type { ProviderPair } from '../../delivery/pair/provider-pair.js';
 import { type Clock, CLOCK } from '../../ports/clock.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../ports/socket-client.js';
@@ -25,7 +25,7 @@ export class SecondProvider implements BuiltProvider {
     readonly container: Container,
     readonly config: SecondConfig,
     /** The port over both. */
-    readonly client: TwoProviders,
+    readonly client: ProviderPair,
   ) {
     this.provider = config.provider;
   }
@@ -49,8 +49,8 @@ export class SecondProvider implements BuiltProvider {
     const ownConfig = { ...config, provider, delivery: { ...config.delivery, retryDeadlineMs } };
     const container = await createSocketContainer(ownConfig, adapter, logger);
     const parts = {
-      first: sideOf(first),
-      second: sideOf({ provider, adapter, container }),
+      primary: pairedProvider(first),
+      secondary: pairedProvider({ provider, adapter, container }),
       config,
       clock: first.container.get<Clock>(CLOCK),
       logger,
@@ -74,7 +74,7 @@ export class SecondProvider implements BuiltProvider {
   }
 }
 
-function sideOf({ provider, adapter, container }: BuiltProvider): Side {
+function pairedProvider({ provider, adapter, container }: BuiltProvider): PairedProvider {
   const client = container.get<ISocketClient>(SOCKET_CLIENT);
   return { provider, client, isLocal: adapter.isClustered === true };
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
 import type { ChannelEventName } from '../../ports/channel-events.js';
-import { describeOrder, type Order, perform } from '../../ports/relay.js';
-import { Postponed } from '../../relays/delayed-relays.js';
+import { describeRelay, type Relay, perform } from '../../ports/relay.js';
+import { DelayedRelays } from '../../relays/delayed-relays.js';
 import type { RelayDelivery } from '../../relays/relay-delivery.js';
 import { SocketDeliveryError, SocketUnavailableError } from '../../ports/errors.js';
 import type { EventName, PayloadOf } from '../../ports/event-map.js';
@@ -14,7 +14,7 @@ import type { Receipt } from '../../relays/receipt.js';
 import {
   RELAY_METRICS,
   type RelayCall,
-  RelayJournal,
+  RelayLog,
   type RelayKind,
   type RelayMetrics,
 } from '../../relays/relay-log.js';
@@ -46,9 +46,9 @@ export class SocketService implements OnApplicationShutdown {
   private readonly logger = new SocketLog(SocketService.name);
   private readonly client: ISocketClient;
   readonly #delivery: RelayDelivery | undefined;
-  readonly #postponed: Postponed;
+  readonly #delayedRelays: DelayedRelays;
   readonly #listeners: ChannelListeners;
-  readonly #journal: RelayJournal;
+  readonly #relayLog: RelayLog;
   readonly #afterCommit: AfterCommit;
   #sent = 0;
   #failed = 0;
@@ -59,24 +59,24 @@ export class SocketService implements OnApplicationShutdown {
     @Optional() @Inject(RELAY_METRICS) private readonly metrics?: RelayMetrics,
   ) {
     this.client = runtime.client;
-    this.#journal = new RelayJournal(this.logger, () => runtime.provider, metrics);
-    this.#afterCommit = new AfterCommit(this.logger, this.#journal);
+    this.#relayLog = new RelayLog(this.logger, () => runtime.provider, metrics);
+    this.#afterCommit = new AfterCommit(this.logger, this.#relayLog);
     this.#delivery = runtime.deliver({
-      waits: (order, error, progress) => {
-        this.#journal.waits(order, error, progress);
+      onRetrying: (order, error, progress) => {
+        this.#relayLog.onRetrying(order, error, progress);
       },
-      arrived: (order, progress) => {
+      onDelivered: (order, progress) => {
         this.#sent++;
-        this.#journal.arrived(order, progress);
+        this.#relayLog.onDelivered(order, progress);
       },
       lost: (order, error, isFirst, progress) => {
         if (isFirst) this.#countFailed(order);
-        this.#journal.lost(order, error, progress);
+        this.#relayLog.lost(order, error, progress);
         this.#tell({ id: order.id, event: order.event, error });
       },
     });
     const { clock, config } = runtime;
-    this.#postponed = new Postponed(clock, config.delivery, (order) => {
+    this.#delayedRelays = new DelayedRelays(clock, config.delivery, (order) => {
       const { kind, event, id } = order;
       void this.#attempt(kind, event, () => () => this.#carry(order), id);
     });
@@ -99,7 +99,7 @@ export class SocketService implements OnApplicationShutdown {
     readonly retried: number;
   } {
     const { queued = 0, retried = 0 } = this.#delivery ?? {};
-    return { sent: this.#sent, failed: this.#failed, queued: queued + this.#postponed.size, retried };
+    return { sent: this.#sent, failed: this.#failed, queued: queued + this.#delayedRelays.size, retried };
   }
 
   /** Sends an event to one member, wherever and however often that member is connected. */
@@ -204,10 +204,10 @@ export class SocketService implements OnApplicationShutdown {
 
   /** Once everything is closed, so that what happens on the way out is still told. */
   onApplicationShutdown(): void {
-    for (const order of this.#postponed.close()) {
+    for (const order of this.#delayedRelays.close()) {
       const error = this.#unsent(order, 'the application ends before its time');
       this.#countFailed(order);
-      this.#journal.lost(order, error);
+      this.#relayLog.lost(order, error);
       this.#tell({ id: order.id, event: order.event, error });
     }
     this.#listeners.release();
@@ -253,40 +253,40 @@ export class SocketService implements OnApplicationShutdown {
         if (held !== undefined) return { id, status: held };
       }
       if ((await send(id)) === 'queued') {
-        this.#journal.queued(call);
+        this.#relayLog.queued(call);
         return { id, status: 'queued' };
       }
       this.#sent++;
-      this.#journal.sent(call, performance.now() - calledAt);
+      this.#relayLog.sent(call, performance.now() - calledAt);
       return { id, status: 'sent' };
     } catch (error) {
       if (error instanceof SocketDeliveryError) this.#countFailed(call);
       if (!this.#isReported(error, heldAs !== undefined)) throw error;
-      this.#journal.lost(call, error, { attempts: 1, milliseconds: performance.now() - calledAt });
+      this.#relayLog.lost(call, error, { attempts: 1, milliseconds: performance.now() - calledAt });
       this.#tell({ id, event, error });
       return { id, status: 'failed', error };
     }
   }
 
   /** Resolves with `queued` where it will be sent later or tried again, and with anything else where the provider has accepted it. */
-  #carry(order: Order & { readonly options?: SendOptions | undefined }): Promise<unknown> {
-    const delayMs = order.options?.relayAfter ?? 0;
+  #carry(order: Relay & { readonly options?: SendOptions | undefined }): Promise<unknown> {
+    const delayMs = order.options?.delayMs ?? 0;
     if (delayMs > 0) return this.#postpone(order, delayMs);
     return this.#delivery === undefined ? perform(this.client, order) : this.#delivery.send(order);
   }
 
-  #postpone(asked: Order, delayMs: number): Promise<'sent' | 'queued'> {
+  #postpone(asked: Relay, delayMs: number): Promise<'sent' | 'queued'> {
     const { exceptSocketId } = asked.options ?? {};
     const order = { ...asked, options: exceptSocketId === undefined ? undefined : { exceptSocketId } };
     if (this.#delivery?.takesDelays === true) return this.#delivery.send({ ...order, delayMs });
-    const refusal = this.#postponed.hold(order, delayMs);
+    const refusal = this.#delayedRelays.hold(order, delayMs);
     if (refusal === undefined) return Promise.resolve('queued');
     return Promise.reject(this.#unsent(order, refusal));
   }
 
-  #unsent(order: Order, reason: string): SocketUnavailableError {
+  #unsent(order: Relay, reason: string): SocketUnavailableError {
     const { provider } = this;
-    const message = `The provider "${provider}" did not get ${describeOrder(order)} to ${order.to.join()}: ${reason}`;
+    const message = `The provider "${provider}" did not get ${describeRelay(order)} to ${order.to.join()}: ${reason}`;
     return new SocketUnavailableError(message, { provider, lost: order.to });
   }
 
@@ -296,7 +296,7 @@ export class SocketService implements OnApplicationShutdown {
 
   #countFailed(call: RelayCall): void {
     this.#failed++;
-    this.#journal.failed(call);
+    this.#relayLog.failed(call);
   }
 
   #tell(lost: LostRelay): void {

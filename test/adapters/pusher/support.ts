@@ -259,8 +259,8 @@ export async function startClient(
 }
 
 /** The error a call ends with. Whatever it is, it must not tell a secret. */
-export async function failureOf(call: Promise<unknown>): Promise<SocketDeliveryError> {
-  const outcome: unknown = await call.then(
+export async function failureOf(dispatch: Promise<unknown>): Promise<SocketDeliveryError> {
+  const outcome: unknown = await dispatch.then(
     () => 'no error at all',
     (error: unknown) => error,
   );

@@ -60,7 +60,7 @@ function masked(opcode: number, payload: Buffer | string, isFinal = true): Buffe
   ]);
 }
 
-const said = (event: string, data: unknown = {}, channel?: string) =>
+const inbound = (event: string, data: unknown = {}, channel?: string) =>
   masked(TEXT, JSON.stringify({ event, data, channel }));
 
 const closing = (code: number) => masked(CLOSE, Buffer.from([code >> 8, code & 0xff]));
@@ -142,7 +142,7 @@ class Wire {
 
   /** Subscribes, and waits for the answer. */
   async joins(channel: string, auth: object = {}): Promise<void> {
-    this.socket.write(said('pusher:subscribe', { channel, ...auth }));
+    this.socket.write(inbound('pusher:subscribe', { channel, ...auth }));
     await this.until(`joining ${channel}`, () =>
       this.messages.some(
         (message) =>
@@ -152,7 +152,7 @@ class Wire {
   }
 
   async signsIn(host: Host, socketId: string, id: string): Promise<void> {
-    this.socket.write(said('pusher:signin', userAuth(host.app, socketId, { id })));
+    this.socket.write(inbound('pusher:signin', userAuth(host.app, socketId, { id })));
     await this.hears('pusher:signin_success');
   }
 
@@ -515,7 +515,7 @@ onOneNode('what a turn is belongs to one process', () => {
       for (const number of numbers(40)) {
         void publish(host, 'news', number);
         arrive(end, masked(PING, `ping ${number}`));
-        arrive(end, said('pusher:ping'));
+        arrive(end, inbound('pusher:ping'));
       }
       await wire.until('the last', () => wire.of(TEXT).length === 82);
       expect(wire.of(PONG).map(String)).toEqual(numbers(40).map((number) => `ping ${number}`));
@@ -671,12 +671,12 @@ describe('A client that closes', () => {
       const { host, sockets } = await start();
       const wire = await listener(host, 'news');
       const talk = [
-        said('pusher:ping'),
-        said('pusher:subscribe', { channel: 'x' }),
+        inbound('pusher:ping'),
+        inbound('pusher:subscribe', { channel: 'x' }),
         masked(PING, 'p'),
         closing(3000),
       ];
-      arrive(endOf(sockets, wire), Buffer.concat([...talk, said('pusher:ping')]));
+      arrive(endOf(sockets, wire), Buffer.concat([...talk, inbound('pusher:ping')]));
       await wire.ended();
       expect(wire.messages.slice(2).map(({ event }) => event)).toEqual([
         'pusher:pong',
@@ -907,7 +907,7 @@ describe('The bound on what waits for a client', () => {
           await nextTurn();
           let closed = 0;
           for (const [index, wire] of wires.entries()) {
-            wire.socket.write(said('pusher:ping'));
+            wire.socket.write(inbound('pusher:ping'));
             await wire.until('the end', () => wire.isClosed || wire.messages.at(-1)?.event === 'pusher:pong');
             const heard = wire.events().map((data) => (data as [number])[0]);
             if (wire.code === undefined) expect(heard).toEqual(expected[index]);
@@ -1278,7 +1278,7 @@ class Model {
     await this.#turn();
     for (const { wire, expected, pings, state } of this.guests) {
       if (state === 'open') {
-        wire.socket.write(said('pusher:ping'));
+        wire.socket.write(inbound('pusher:ping'));
         await wire.until('the pong', () => wire.messages.at(-1)?.event === 'pusher:pong');
         expected.push('pusher:pong');
       } else {
@@ -1297,16 +1297,16 @@ class Model {
       case 'subscribe': {
         const data = isPresence ? { user_id: guest.member } : undefined;
         const auth = channel.startsWith('room') ? {} : channelAuth(app, guest.id, channel, data);
-        arrive(guest.end, said('pusher:subscribe', { channel, ...auth }));
+        arrive(guest.end, inbound('pusher:subscribe', { channel, ...auth }));
         this.#join(guest, channel);
         break;
       }
       case 'unsubscribe':
-        arrive(guest.end, said('pusher:unsubscribe', { channel }));
+        arrive(guest.end, inbound('pusher:unsubscribe', { channel }));
         if (guest.on.has(channel)) this.#leave(guest, channel);
         break;
       case 'speak': {
-        arrive(guest.end, said('client-said', text, channel));
+        arrive(guest.end, inbound('client-said', text, channel));
         if (!guest.on.has(channel) || channel.startsWith('room')) this.#hears(guest, 'error null');
         else this.#tell(channel, `client-said ${text}${isPresence ? ` of ${guest.member}` : ''}`, guest.id);
         break;

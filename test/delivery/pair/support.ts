@@ -1,5 +1,5 @@
 import { ManualClock } from '../../../src/adapters/memory/manual-clock.js';
-import { Delivery } from '../../../src/delivery/retry/retrying-delivery.js';
+import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
 import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
 import type { ISocketClient, ProviderHealth } from '../../../src/ports/socket-client.js';
@@ -47,8 +47,8 @@ function parts(first: ScriptedSide, second: ScriptedSide) {
     clock,
     log,
     given: {
-      first: first.side,
-      second: second.side,
+      primary: first.side,
+      secondary: second.side,
       config: { broadcastChannel: 'broadcast', delivery: { ...LIMITS, breakerFailures: FAILURES } },
       clock,
       logger: { log: write, warn: write, error: write },
@@ -82,14 +82,14 @@ export function startFailover(firstIsLocal = false, secondIsLocal = true) {
   /** What tries again above it, as the runtime builds it. */
   const retrying = () => {
     const told: string[] = [];
-    const delivery = new Delivery(
+    const delivery = new RetryingDelivery(
       client,
       'pusher',
       { ...LIMITS, breakerFailures: 0 },
       made.clock,
       {
-        waits: ({ id }) => void told.push(`${id} waits`),
-        arrived: ({ id }) => void told.push(`${id} arrived`),
+        onRetrying: ({ id }) => void told.push(`${id} waits`),
+        onDelivered: ({ id }) => void told.push(`${id} arrived`),
         lost: ({ id }) => void told.push(`${id} lost`),
       },
       made.given.logger,

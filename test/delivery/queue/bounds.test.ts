@@ -83,7 +83,7 @@ describe('a relay for later', () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, close } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
     const asked = Date.now();
-    const { status } = await note(service, 'ada', 1, { relayAfter: 1_500 });
+    const { status } = await note(service, 'ada', 1, { delayMs: 1_500 });
     expect(status).toBe('queued');
     await note(service, 'ada', 0);
     expect(await service.health()).toMatchObject({ delivery: { waiting: 1, queue: { later: 1 } } });
@@ -101,7 +101,7 @@ describe('a relay for later', () => {
   it('has its whole deadline from its time on, and not from its call', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, losses } = await startQueueApp(redis, api, { delivery: { retryDeadlineMs: 800 } });
-    await note(service, 'ada', 1, { relayAfter: 1_500 });
+    await note(service, 'ada', 1, { delayMs: 1_500 });
     await eventually(20_000, () => {
       expect([...numbersTo(api, 'ada'), ...losses]).toEqual([1]);
     });
@@ -111,7 +111,7 @@ describe('a relay for later', () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     for (const _ of upTo(2)) await startQueueApp(redis, api);
-    await Promise.all(upTo(60).map((number) => note(service, 'ada', number, { relayAfter: 700 })));
+    await Promise.all(upTo(60).map((number) => note(service, 'ada', number, { delayMs: 700 })));
     await eventually(20_000, () => {
       expect(numbersTo(api, 'ada')).toEqual(upTo(60));
     });
@@ -122,7 +122,7 @@ describe('a relay for later', () => {
     const delivery = { waitingRelays: 2, queueConcurrency: 0 };
     const { service, close } = await startQueueApp(redis, api, { delivery });
     for (const number of upTo(2)) await note(service, 'ada', number);
-    for (const number of [2, 3]) await note(service, 'ada', number, { relayAfter: 1 });
+    for (const number of [2, 3]) await note(service, 'ada', number, { delayMs: 1 });
     await close();
     const { service: worker } = await startQueueApp(redis, api, { delivery: { waitingRelays: 2 } });
     await eventually(20_000, async () => {
@@ -138,7 +138,7 @@ describe('a relay for later', () => {
     const delivery = { waitingRelays: 2, queueConcurrency: 0 };
     const { service } = await startQueueApp(redis, api, { delivery });
     const receipts = [];
-    for (const number of upTo(3)) receipts.push(await note(service, 'ada', number, { relayAfter: 60_000 }));
+    for (const number of upTo(3)) receipts.push(await note(service, 'ada', number, { delayMs: 60_000 }));
     expect(receipts.map(({ status }) => status)).toEqual(['queued', 'queued', 'failed']);
     expect(receipts[2]?.error?.message).toMatch(/2 of 2 wait for their time already/);
   });

@@ -140,10 +140,10 @@ describe('a relay that fails for good', () => {
     const letters = queue.deadLetters;
     const [key = ''] = await queue.link.use(() => letters.keys());
     // The worker is quicker than who sends it again.
-    const push = queue.lines.push.bind(queue.lines);
-    jest.spyOn(queue.lines, 'push').mockImplementation(async (relays) => {
+    const push = queue.lanes.push.bind(queue.lanes);
+    jest.spyOn(queue.lanes, 'push').mockImplementation(async (relays) => {
       const full = await push(relays);
-      await queue.wake(relays.map(({ line }) => line));
+      await queue.wake(relays.map(({ lane }) => lane));
       await eventually(20_000, () => {
         expect(service.relays.failed).toBe(2);
       });

@@ -95,7 +95,7 @@ describe('whatever happens to workers, to Redis and to the provider', () => {
             // Every tenth one is for later, and of a line of its own.
             const isLater = number % 10 === 0;
             const to = isLater ? `later-${member}` : member;
-            const call = note(app.service, to, number, isLater ? { relayAfter: 400 } : undefined).then(
+            const call = note(app.service, to, number, isLater ? { delayMs: 400 } : undefined).then(
               ({ status }) => {
                 if (status === 'queued') queued.set(to, [...(queued.get(to) ?? []), number]);
               },
@@ -119,9 +119,9 @@ describe('whatever happens to workers, to Redis and to the provider', () => {
         const entries = await redis.client().lrange('{test:queue}:dead-letters:wait', 0, -1);
         for (const key of entries) {
           const letter = await redis.client().hget(`{test:queue}:dead-letters:${key}`, 'data');
-          const { line, text } = JSON.parse(String(letter)) as { line: string; text: string };
+          const { lane, text } = JSON.parse(String(letter)) as { lane: string; text: string };
           const { json } = JSON.parse(text.slice(text.indexOf(' '))) as { json: string };
-          const member = line.slice('member '.length);
+          const member = lane.slice('member '.length);
           const numbers = lost.get(member) ?? new Set();
           lost.set(member, numbers.add(Number((JSON.parse(json) as { text: string }).text)));
         }

@@ -1,5 +1,5 @@
 import { logged } from '../../support/hosts.js';
-import { heard, HelperPage, openPlainPage, startTwo, text, type TwoProviders } from './support.js';
+import { heard, HelperPage, openPlainPage, startTwo, text, type ProviderPair } from './support.js';
 
 /** A second provider, asked for again by pages every second, after two failures. */
 const FAILOVER = {
@@ -11,7 +11,7 @@ const FAILOVER = {
 /** Relays to somebody who is nowhere, until `/socket/config` leads to a provider. Says what the receipts said. */
 async function relayUntil(
   provider: string,
-  { service, inForce }: TwoProviders,
+  { service, inForce }: ProviderPair,
 ): Promise<ReadonlySet<string>> {
   const statuses = new Set<string>();
   for (let n = 0; (await inForce()) !== provider; n++) {

@@ -9,7 +9,7 @@ import { onTeardown } from '../../support/teardown.js';
 const app = { id: 'app-1', key: 'key-1', secret: 'secret-1' };
 
 /** A backend with two providers, and the lines to its Pusher, which is a gateway of ours in another application. */
-export interface TwoProviders {
+export interface ProviderPair {
   readonly backend: Host;
   readonly service: SocketService;
   /** To the HTTP API, and to the WebSockets. */
@@ -21,7 +21,7 @@ export interface TwoProviders {
 }
 
 /** Starts both. */
-export async function startTwo(options: SocketModuleOptions): Promise<TwoProviders> {
+export async function startTwo(options: SocketModuleOptions): Promise<ProviderPair> {
   const [api, sockets] = [await Line.open(), await Line.open()];
   const backend = await startHost({
     app,

@@ -26,7 +26,7 @@ export class BareNode {
       memberRemoved: (_: string, id: string) => this.told.push(`-${id}`),
       counted: (_: string, count: number) => this.told.push(`count ${count}`),
       statusChanged: (id: string, isOnline: boolean) => this.told.push(`${id} ${String(isOnline)}`),
-      happened: ({ name }: { name: string }) => this.told.push(`event ${name}`),
+      emit: ({ name }: { name: string }) => this.told.push(`event ${name}`),
     };
     this.cluster = new RedisCluster(node, config, systemClock, silent);
   }
@@ -34,7 +34,7 @@ export class BareNode {
   static async start(url: string, environment: Record<string, string> = {}): Promise<BareNode> {
     const node = new BareNode(url, environment);
     onTeardown(() => node.cluster.close());
-    await node.cluster.attend();
+    await node.cluster.start();
     return node;
   }
 

@@ -58,7 +58,7 @@ export class EngineNode {
     container.get(ChannelEventSource).listen((event) => {
       node.events.push(event);
     });
-    await node.engine.attend();
+    await node.engine.start();
     return node;
   }
 

@@ -55,7 +55,7 @@ export class LightClient {
       this.visits.push(visit);
     });
     socket.on('message', (data: Buffer) => {
-      this.#hear(visit, JSON.parse(data.toString()) as Frame);
+      this.#handle(visit, JSON.parse(data.toString()) as Frame);
     });
     socket.on('close', (code) => {
       visit.closedWith = code;
@@ -74,7 +74,7 @@ export class LightClient {
     this.#socket?.terminate();
   }
 
-  #hear(visit: Visit, { event, data }: Frame): void {
+  #handle(visit: Visit, { event, data }: Frame): void {
     switch (event) {
       case 'STEADY': {
         const { source, n } = JSON.parse(data) as { source: string; n: number };

@@ -66,7 +66,7 @@ export class Member {
     });
     const member = new Member(id, pusher, line);
     pusher.user.bind_global((event: string, payload: unknown) => {
-      member.#hear('user', event, payload);
+      member.#handle('user', event, payload);
     });
     return member;
   }
@@ -85,7 +85,7 @@ export class Member {
     if (this.#bound.has(channel)) return;
     this.#bound.add(channel);
     channel.bind_global((event: string, payload: unknown) => {
-      this.#hear(name, event, payload);
+      this.#handle(name, event, payload);
     });
     this.#watchMoves(name, channel);
   }
@@ -149,7 +149,7 @@ export class Member {
     return this.heard.filter((heard) => heard.event === event).map(({ payload }) => payload);
   }
 
-  #hear(channel: string, event: string, payload: unknown): void {
+  #handle(channel: string, event: string, payload: unknown): void {
     if (!event.startsWith('pusher:')) this.heard.push({ channel, event, payload, at: performance.now() });
   }
 

@@ -52,7 +52,7 @@ export class ClusterNode {
       });
     }
     this.#child.on('message', (message: NodeMessage) => {
-      this.#hear(message);
+      this.#handle(message);
     });
     this.#exit = once(this.#child, 'exit').then(([code, signal]) => {
       this.#hasEnded = true;
@@ -142,7 +142,7 @@ export class ClusterNode {
     await within(EXIT_MS, `the end of a node by ${signal}`, this.#exit);
   }
 
-  #hear(message: NodeMessage): void {
+  #handle(message: NodeMessage): void {
     if ('heard' in message) this.reports.push({ event: message.heard, at: message.at });
     if ('relayed' in message) this.relayed.push(...message.relayed);
     if ('sentAway' in message) for (const [id, at] of message.sentAway) this.sentAway.set(id, at);

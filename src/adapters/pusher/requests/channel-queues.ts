@@ -1,7 +1,7 @@
-import type { Call, Delivery } from './dispatch.js';
+import type { Dispatch, Post } from './dispatch.js';
 import { canRetry, HELD_BACK, RequestFailure } from '../http/request-failure.js';
 import { type PlannedRequest, type PlanOptions, planRequests } from './request-plan.js';
-import { MAX_WAITING, WaitingDeliveries } from './waiting-posts.js';
+import { MAX_WAITING, WaitingPosts } from './waiting-posts.js';
 
 /** What makes the requests. */
 export interface RequestSender {
@@ -19,15 +19,15 @@ export interface RequestSender {
  * Nothing is begun later than `timeoutMs` milliseconds after it was sent off, so nobody waits for a whole queue to time
  * out one by one.
  */
-export class Outbox {
+export class ChannelQueues {
   /** What has not begun, by channel. A channel with nothing under way either has no entry. */
-  readonly #queues = new Map<string, Delivery[]>();
+  readonly #queues = new Map<string, Post[]>();
   /** The channels with something that can begin, because nothing is under way for them. */
   readonly #ready = new Set<string>();
-  readonly #waiting = new WaitingDeliveries((delivery) => {
-    this.#giveUp(delivery);
+  readonly #waiting = new WaitingPosts((post) => {
+    this.#giveUp(post);
   });
-  #gathered: Call[] = [];
+  #gathered: Dispatch[] = [];
   #isFlushPlanned = false;
   #whenIdle: (() => void)[] = [];
 
@@ -47,9 +47,9 @@ export class Outbox {
   ) {}
 
   /** Takes a call in. Every delivery of it will be settled. */
-  post(call: Call): void {
-    for (const delivery of call.deliveries) this.#enqueue(delivery);
-    this.#gathered.push(call);
+  post(dispatch: Dispatch): void {
+    for (const post of dispatch.posts) this.#enqueue(post);
+    this.#gathered.push(dispatch);
     this.#flushSoon();
   }
 
@@ -61,19 +61,19 @@ export class Outbox {
     });
   }
 
-  #enqueue(delivery: Delivery): void {
-    const { call, channel } = delivery;
+  #enqueue(post: Post): void {
+    const { dispatch, channel } = post;
     const queue = this.#queues.get(channel);
     if (this.#held.has(channel)) {
-      call.settle(delivery, HELD_BACK);
+      dispatch.settle(post, HELD_BACK);
     } else if (queue === undefined) {
-      this.#queues.set(channel, [delivery]);
+      this.#queues.set(channel, [post]);
       this.#ready.add(channel);
-    } else if (this.#waiting.add(delivery)) {
-      queue.push(delivery);
+    } else if (this.#waiting.add(post)) {
+      queue.push(post);
     } else {
-      call.settle(delivery, TOO_MANY);
-      this.#holdBack(delivery, queue.length);
+      dispatch.settle(post, TOO_MANY);
+      this.#holdBack(post, queue.length);
     }
   }
 
@@ -93,7 +93,7 @@ export class Outbox {
     this.#waiting.giveUpLateOnes();
     // From here on, and not from the call: where the loop was held up in between, that is not for the call to pay.
     const startBy = performance.now() + this.timeoutMs;
-    for (const call of this.#gathered) call.startBy = startBy;
+    for (const dispatch of this.#gathered) dispatch.startBy = startBy;
     this.#gathered = [];
 
     const queues = Array.from(this.#ready, (channel) => this.#queues.get(channel) ?? []);
@@ -103,15 +103,15 @@ export class Outbox {
   }
 
   async #begin(request: PlannedRequest): Promise<void> {
-    for (const delivery of request) {
-      this.#queues.get(delivery.channel)?.shift();
-      this.#waiting.delete(delivery);
+    for (const post of request) {
+      this.#queues.get(post.channel)?.shift();
+      this.#waiting.delete(post);
     }
     await this.sender.send(request);
-    for (const delivery of request) {
-      if (canRetry(delivery.call.failureOf(delivery))) this.#holdBack(delivery, 0);
+    for (const post of request) {
+      if (canRetry(post.dispatch.failureOf(post))) this.#holdBack(post, 0);
     }
-    for (const channel of new Set(request.map((delivery) => delivery.channel))) this.#end(channel);
+    for (const channel of new Set(request.map((post) => post.channel))) this.#end(channel);
     if (this.#ready.size > 0) this.#flushSoon();
   }
 
@@ -120,21 +120,21 @@ export class Outbox {
     else this.#ready.add(channel);
   }
 
-  #giveUp(delivery: Delivery): void {
-    const { call, channel } = delivery;
+  #giveUp(post: Post): void {
+    const { dispatch, channel } = post;
     const queue = this.#queues.get(channel);
-    const place = queue?.indexOf(delivery) ?? 0;
+    const place = queue?.indexOf(post) ?? 0;
     queue?.splice(place, 1);
-    this.#holdBack(delivery, place);
+    this.#holdBack(post, place);
     if (queue?.length === 0 && this.#ready.delete(channel)) this.#forget(channel);
-    call.settle(delivery, tooLate(this.timeoutMs));
+    dispatch.settle(post, tooLate(this.timeoutMs));
   }
 
   /** Gives up what is behind something that has failed, and what comes before whoever called can know of it. */
-  #holdBack({ call, channel }: Delivery, place: number): void {
+  #holdBack({ dispatch, channel }: Post, place: number): void {
     if (!this.holdsBack) return;
     this.#held.set(channel, (this.#held.get(channel) ?? 0) + 1);
-    void call.losses.then(() => {
+    void dispatch.losses.then(() => {
       setImmediate(() => {
         const left = (this.#held.get(channel) ?? 0) - 1;
         if (left > 0) this.#held.set(channel, left);
@@ -143,7 +143,7 @@ export class Outbox {
     });
     for (const behind of this.#queues.get(channel)?.splice(place) ?? []) {
       this.#waiting.delete(behind);
-      behind.call.settle(behind, HELD_BACK);
+      behind.dispatch.settle(behind, HELD_BACK);
     }
   }
 

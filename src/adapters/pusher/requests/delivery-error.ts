@@ -1,4 +1,8 @@
-import { type SocketDeliveryError, SocketRejectedError, SocketUnavailableError } from '../../../ports/errors.js';
+import {
+  type SocketDeliveryError,
+  SocketRejectedError,
+  SocketUnavailableError,
+} from '../../../ports/errors.js';
 import type { Loss } from './dispatch.js';
 import { canRetry, RequestFailure } from '../http/request-failure.js';
 

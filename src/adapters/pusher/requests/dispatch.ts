@@ -8,19 +8,19 @@ export interface Addressee {
 }
 
 /** One event on its way to one channel. */
-export interface EventDelivery extends Addressee {
-  readonly call: Call;
+export interface EventPost extends Addressee {
+  readonly dispatch: Dispatch;
   readonly event: OutgoingEvent;
 }
 
 /** The end of one member's connections, which keeps its place among the events to that member. */
 export interface Termination extends Addressee {
-  readonly call: Call;
+  readonly dispatch: Dispatch;
   readonly event: undefined;
 }
 
-/** What one call of the port asks for, for one channel. Exactly once it is settled with {@link Call.settle}. */
-export type Delivery = EventDelivery | Termination;
+/** What one call of the port asks for, for one channel. Exactly once it is settled with {@link Dispatch.settle}. */
+export type Post = EventPost | Termination;
 
 /** What did not arrive, and why. */
 export interface Loss {
@@ -29,8 +29,8 @@ export interface Loss {
 }
 
 /** One call of the port: its deliveries, and what becomes of them. */
-export class Call {
-  readonly deliveries: readonly Delivery[];
+export class Dispatch {
+  readonly posts: readonly Post[];
   /** Resolves, once every delivery is settled, with those that failed, in the order of the addressees. Never rejects. */
   readonly losses: Promise<readonly Loss[]>;
   /** The same for calls that send the same event to the same kind of channel. */
@@ -38,7 +38,7 @@ export class Call {
   /** Nothing of this call begins later, on the clock of `performance.now()`. Known when what it was gathered with is sent. */
   startBy = Infinity;
   #unsettled: number;
-  #failures: Map<Delivery, unknown> | undefined;
+  #failures: Map<Post, unknown> | undefined;
   #end: () => void = () => undefined;
 
   /**
@@ -46,10 +46,10 @@ export class Call {
    * @param event the event they get, or `undefined` to end the connections of members
    */
   constructor(addressees: readonly Addressee[], event: OutgoingEvent | undefined) {
-    this.deliveries = addressees.map(({ channel, to }) =>
-      event === undefined ? { channel, to, event, call: this } : { channel, to, event, call: this },
+    this.posts = addressees.map(({ channel, to }) =>
+      event === undefined ? { channel, to, event, dispatch: this } : { channel, to, event, dispatch: this },
     );
-    this.content = event === undefined ? '' : contentOf(event, this.deliveries[0]);
+    this.content = event === undefined ? '' : contentOf(event, this.posts[0]);
     this.#unsettled = addressees.length;
     this.losses = new Promise((resolve) => {
       this.#end = () => {
@@ -60,23 +60,23 @@ export class Call {
   }
 
   /** Says what came of one of its deliveries: taken, unless there is a failure. */
-  settle(delivery: Delivery, failure?: unknown): void {
-    if (failure !== undefined) (this.#failures ??= new Map()).set(delivery, failure);
+  settle(post: Post, failure?: unknown): void {
+    if (failure !== undefined) (this.#failures ??= new Map()).set(post, failure);
     this.#unsettled--;
     if (this.#unsettled === 0) this.#end();
   }
 
   /** What one of its deliveries failed with, as far as is known by now. */
-  failureOf(delivery: Delivery): unknown {
-    return this.#failures?.get(delivery);
+  failureOf(post: Post): unknown {
+    return this.#failures?.get(post);
   }
 
   #losses(): Loss[] {
     const failures = this.#failures;
     if (failures === undefined) return [];
-    return this.deliveries
-      .filter((delivery) => failures.has(delivery))
-      .map((delivery) => ({ to: delivery.to, failure: failures.get(delivery) }));
+    return this.posts
+      .filter((post) => failures.has(post))
+      .map((post) => ({ to: post.to, failure: failures.get(post) }));
   }
 }
 

@@ -1,11 +1,11 @@
 import type { SocketLogger } from '../../../ports/logger.js';
-import { type EventDelivery, isToMember } from './dispatch.js';
+import { type EventPost, isToMember } from './dispatch.js';
 import type { RequestSender } from './channel-queues.js';
 import type { PusherHttpApi } from '../http/pusher-http-api.js';
 import { canRetry, HELD_BACK, RequestFailure } from '../http/request-failure.js';
 import { EVENTS_PER_BATCH, type PlannedRequest, type PlanOptions } from './request-plan.js';
 
-type Events = readonly [EventDelivery, ...EventDelivery[]];
+type Events = readonly [EventPost, ...EventPost[]];
 
 /** Refusals that are not about what was sent: credentials, quota, time. */
 const NOT_ABOUT_THE_EVENTS: ReadonlySet<number> = new Set([401, 403, 408, 429]);
@@ -29,7 +29,7 @@ export class EventRequests implements RequestSender {
   #takesBatches = true;
   #batchBytes = Infinity;
 
-  /** @param holdsBack whether what is behind a failure that a retry can help fails as well, see `Outbox` */
+  /** @param holdsBack whether what is behind a failure that a retry can help fails as well, see `ChannelQueues` */
   constructor(api: PusherHttpApi, logger: SocketLogger, isBatching: boolean, holdsBack: boolean) {
     this.#api = api;
     this.#logger = logger;
@@ -47,26 +47,26 @@ export class EventRequests implements RequestSender {
   async send(request: PlannedRequest): Promise<void> {
     const [first, ...others] = request;
     if (first.event === undefined) {
-      const { call, to } = first;
-      call.settle(first, await failureOf(this.#api.terminate(to, call.startBy)));
+      const { dispatch, to } = first;
+      dispatch.settle(first, await failureOf(this.#api.terminate(to, dispatch.startBy)));
       return;
     }
-    const before: EventDelivery[] = [];
+    const before: EventPost[] = [];
     for (const piece of this.#inPieces([first, ...others])) {
-      const [head, ...tail] = piece.filter((delivery) => !this.#isHeldBack(delivery, before));
+      const [head, ...tail] = piece.filter((post) => !this.#isHeldBack(post, before));
       if (head !== undefined) await this.#sendPiece([head, ...tail]);
       before.push(...piece);
     }
   }
 
   /** Settles one that would overtake another that failed. */
-  #isHeldBack(delivery: EventDelivery, before: readonly EventDelivery[]): boolean {
+  #isHeldBack(post: EventPost, before: readonly EventPost[]): boolean {
     if (!this.#holdsBack) return false;
-    const { call, channel } = delivery;
+    const { dispatch, channel } = post;
     const isBehind = before.some(
-      (earlier) => earlier.channel === channel && canRetry(earlier.call.failureOf(earlier)),
+      (earlier) => earlier.channel === channel && canRetry(earlier.dispatch.failureOf(earlier)),
     );
-    if (isBehind) call.settle(delivery, HELD_BACK);
+    if (isBehind) dispatch.settle(post, HELD_BACK);
     return isBehind;
   }
 
@@ -120,25 +120,25 @@ export class EventRequests implements RequestSender {
    * @returns whether it was not about the events: some were taken, and none refused
    */
   async #sendSingly(events: Events): Promise<boolean> {
-    const byChannel = new Map<string, EventDelivery[]>();
-    for (const delivery of events) {
-      const { channel } = delivery;
+    const byChannel = new Map<string, EventPost[]>();
+    for (const post of events) {
+      const { channel } = post;
       const inOrder = byChannel.get(channel);
-      if (inOrder === undefined) byChannel.set(channel, [delivery]);
-      else inOrder.push(delivery);
+      if (inOrder === undefined) byChannel.set(channel, [post]);
+      else inOrder.push(post);
     }
     const failures: unknown[] = [];
     await Promise.all(
       Array.from(byChannel.values(), async (inOrder) => {
-        for (const [place, delivery] of inOrder.entries()) {
-          const { call, channel, event } = delivery;
-          if (this.#isHeldBack(delivery, inOrder.slice(0, place))) {
+        for (const [place, post] of inOrder.entries()) {
+          const { dispatch, channel, event } = post;
+          if (this.#isHeldBack(post, inOrder.slice(0, place))) {
             failures.push(HELD_BACK);
             continue;
           }
-          const failure = await failureOf(this.#api.publish([channel], event, call.startBy));
+          const failure = await failureOf(this.#api.publish([channel], event, dispatch.startBy));
           if (failure !== undefined) failures.push(failure);
-          call.settle(delivery, failure);
+          dispatch.settle(post, failure);
         }
       }),
     );
@@ -148,16 +148,16 @@ export class EventRequests implements RequestSender {
   /** In order, as large as the server is known to take them. */
   #inPieces(events: Events): readonly Events[] {
     if (this.#batchBytes === Infinity || isOneEvent(events)) return [events];
-    const pieces: [EventDelivery, ...EventDelivery[]][] = [];
+    const pieces: [EventPost, ...EventPost[]][] = [];
     let bytes = Infinity;
-    for (const delivery of events) {
-      bytes += bytesOf([delivery]);
+    for (const post of events) {
+      bytes += bytesOf([post]);
       const piece = pieces.at(-1);
       if (piece === undefined || bytes > this.#batchBytes) {
-        bytes = bytesOf([delivery]);
-        pieces.push([delivery]);
+        bytes = bytesOf([post]);
+        pieces.push([post]);
       } else {
-        piece.push(delivery);
+        piece.push(post);
       }
     }
     return pieces;
@@ -170,15 +170,15 @@ export class EventRequests implements RequestSender {
 
 /** Whether all are of one event, each to another channel. */
 function isOneEvent(events: Events): boolean {
-  const [{ call: first }] = events;
+  const [{ dispatch: first }] = events;
   return (
-    events.every(({ call }) => call === first || call.content === first.content) &&
+    events.every(({ dispatch }) => dispatch === first || dispatch.content === first.content) &&
     new Set(events.map(({ channel }) => channel)).size === events.length
   );
 }
 
 function startBy(events: Events): number {
-  return Math.min(...events.map(({ call }) => call.startBy));
+  return Math.min(...events.map(({ dispatch }) => dispatch.startBy));
 }
 
 function bytesOf(events: Events): number {
@@ -190,7 +190,7 @@ function bytesOf(events: Events): number {
 }
 
 function settleAll(events: Events, failure: unknown): void {
-  for (const delivery of events) delivery.call.settle(delivery, failure);
+  for (const post of events) post.dispatch.settle(post, failure);
 }
 
 /** What a request fails with, or nothing. */

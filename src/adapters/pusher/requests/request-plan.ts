@@ -1,11 +1,11 @@
 import { LIMITS } from '../../../ports/limits.js';
-import type { Call, Delivery, EventDelivery, Termination } from './dispatch.js';
+import type { Dispatch, Post, EventPost, Termination } from './dispatch.js';
 
 /** How many events the HTTP API takes in one batch. Protocol section 3.12. */
 export const EVENTS_PER_BATCH = 10;
 
 /** One request to be made: the end of a member's connections, or events in the order they are to be published. */
-export type PlannedRequest = readonly [Termination] | readonly [EventDelivery, ...EventDelivery[]];
+export type PlannedRequest = readonly [Termination] | readonly [EventPost, ...EventPost[]];
 
 /** How requests may be put together. */
 export interface PlanOptions {
@@ -20,9 +20,9 @@ interface Group {
   /** How many of the queues have it near their front. */
   queues: number;
   /** The queue counted last, so that none is counted twice. */
-  counted: readonly Delivery[] | undefined;
+  counted: readonly Post[] | undefined;
   /** Those that can be sent now, because nothing is in front of them. */
-  readonly fronts: EventDelivery[];
+  readonly fronts: EventPost[];
 }
 
 /**
@@ -36,7 +36,7 @@ interface Group {
  * @returns requests that take from each queue its front, and as much of what follows as belongs into the same batch
  */
 export function planRequests(
-  queues: readonly (readonly Delivery[])[],
+  queues: readonly (readonly Post[])[],
   { eventsPerBatch, mergesCalls }: PlanOptions,
 ): PlannedRequest[] {
   const groups = new Groups(mergesCalls);
@@ -63,7 +63,7 @@ export function planRequests(
       const [first, ...others] = fronts.slice(start, start + LIMITS.channelsPerEvent);
       if (first === undefined) continue;
       if (others.length + 1 >= eventsPerBatch) requests.push([first, ...others]);
-      else for (const delivery of [first, ...others]) batches.add(delivery, []);
+      else for (const post of [first, ...others]) batches.add(post, []);
     }
   }
   requests.push(...batches.all);
@@ -71,36 +71,36 @@ export function planRequests(
 }
 
 /** What follows the front of a queue and may be in one batch with it. */
-function restOfRun(queue: readonly Delivery[], eventsPerBatch: number, groups: Groups): EventDelivery[] {
-  const run: EventDelivery[] = [];
+function restOfRun(queue: readonly Post[], eventsPerBatch: number, groups: Groups): EventPost[] {
+  const run: EventPost[] = [];
   for (let index = 1; index < Math.min(queue.length, eventsPerBatch); index++) {
-    const delivery = queue[index];
-    if (delivery?.event === undefined || groups.of(delivery).queues >= eventsPerBatch) break;
-    run.push(delivery);
+    const post = queue[index];
+    if (post?.event === undefined || groups.of(post).queues >= eventsPerBatch) break;
+    run.push(post);
   }
   return run;
 }
 
 /** Finds out which deliveries are of the same event. */
 class Groups {
-  readonly #groups = new Map<Call | string, Group>();
+  readonly #groups = new Map<Dispatch | string, Group>();
 
   constructor(private readonly mergesCalls: boolean) {}
 
   /** Counts the events at the front of a queue, as far as a batch could reach. */
-  count(queue: readonly Delivery[], depth: number): void {
+  count(queue: readonly Post[], depth: number): void {
     for (let index = 0; index < Math.min(queue.length, depth); index++) {
-      const delivery = queue[index];
-      if (delivery?.event === undefined) return;
-      const group = this.of(delivery);
+      const post = queue[index];
+      if (post?.event === undefined) return;
+      const group = this.of(post);
       if (group.counted === queue) continue;
       group.counted = queue;
       group.queues++;
     }
   }
 
-  of({ call }: EventDelivery): Group {
-    const key = this.mergesCalls ? call.content : call;
+  of({ dispatch }: EventPost): Group {
+    const key = this.mergesCalls ? dispatch.content : dispatch;
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
     const group: Group = { queues: 0, counted: undefined, fronts: [] };
@@ -115,16 +115,16 @@ class Groups {
 
 /** Batches that are being filled. What belongs to one channel is not torn apart. */
 class Batches {
-  readonly all: [EventDelivery, ...EventDelivery[]][] = [];
+  readonly all: [EventPost, ...EventPost[]][] = [];
   /** The batches with room, by how much of it. */
-  readonly #withRoom: [EventDelivery, ...EventDelivery[]][][];
+  readonly #withRoom: [EventPost, ...EventPost[]][][];
 
   constructor(private readonly size: number) {
     this.#withRoom = Array.from({ length: size }, () => []);
   }
 
   /** Puts a run of deliveries into the fullest batch that has room for all of it. */
-  add(first: EventDelivery, others: readonly EventDelivery[]): void {
+  add(first: EventPost, others: readonly EventPost[]): void {
     const length = others.length + 1;
     for (let room = length; room < this.size; room++) {
       const batch = this.#withRoom[room]?.pop();
@@ -133,7 +133,7 @@ class Batches {
       this.#withRoom[room - length]?.push(batch);
       return;
     }
-    const batch: [EventDelivery, ...EventDelivery[]] = [first, ...others];
+    const batch: [EventPost, ...EventPost[]] = [first, ...others];
     this.all.push(batch);
     this.#withRoom[this.size - length]?.push(batch);
   }

@@ -4,7 +4,11 @@ import { ChannelEventSource } from '../../../channels/channel-event-source.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
-import { isWebhookSignedBy, WEBHOOK_KEY_HEADER, WEBHOOK_SIGNATURE_HEADER } from '../../../protocol/webhook.js';
+import {
+  isWebhookSignedBy,
+  WEBHOOK_KEY_HEADER,
+  WEBHOOK_SIGNATURE_HEADER,
+} from '../../../protocol/webhook.js';
 import type { ServerAttachment } from '../../adapter.js';
 import { ApiError } from '../../../http/api-error.js';
 import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';

@@ -2,7 +2,7 @@ import type { ChannelEngine } from '../../../channels/channel-engine.js';
 import type { RequestTarget } from './request-target.js';
 
 /** A request that was believed, and what it is answered from. */
-export interface Call extends Pick<RequestTarget, 'resource' | 'parameters'> {
+export interface ApiRequest extends Pick<RequestTarget, 'resource' | 'parameters'> {
   readonly engine: ChannelEngine;
   /** The engine's time, in milliseconds. */
   readonly now: number;

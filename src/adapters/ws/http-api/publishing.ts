@@ -3,7 +3,7 @@ import { LIMITS } from '../../../ports/limits.js';
 import { isRecord, parseJsonObject } from '../../../protocol/client-frame.js';
 import { badRequest } from '../../../http/api-error.js';
 import { type Attributes, attributesOf } from './attributes.js';
-import type { Call } from './api-request.js';
+import type { ApiRequest } from './api-request.js';
 import { type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
 
 /** How many events one batch may have. Protocol section 3.12. */
@@ -23,7 +23,7 @@ export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES)
 
 /** `POST /events`: one event to one or more channels. */
 export async function postEvent(
-  call: Call,
+  call: ApiRequest,
 ): Promise<{ readonly channels?: Readonly<Record<string, Attributes>> }> {
   const event = readEvent(readJson(call.body), call.eventBytes);
   const sendings = publish(call, event);
@@ -36,7 +36,7 @@ export async function postEvent(
 }
 
 /** `POST /batch_events`: up to ten events, all of them checked before the first is sent. */
-export async function postBatch(call: Call): Promise<{ readonly batch?: readonly Attributes[] }> {
+export async function postBatch(call: ApiRequest): Promise<{ readonly batch?: readonly Attributes[] }> {
   const { batch } = readJson(call.body);
   if (!Array.isArray(batch)) throw badRequest('"batch": it is not a list of events');
   if (batch.length > EVENTS_PER_BATCH) {
@@ -56,7 +56,7 @@ export async function postBatch(call: Call): Promise<{ readonly batch?: readonly
 
 /** Sends it to everybody at once; what is returned is only about the other nodes. */
 function publish(
-  { engine }: Call,
+  { engine }: ApiRequest,
   { name, data, channels, exceptSocketId }: PublishedEvent,
 ): Promise<void>[] {
   return channels
@@ -65,7 +65,7 @@ function publish(
 }
 
 async function attributes(
-  { engine, now }: Call,
+  { engine, now }: ApiRequest,
   name: string,
   info: NonNullable<PublishedEvent['info']>,
 ): Promise<Attributes> {

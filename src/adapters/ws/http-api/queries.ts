@@ -1,11 +1,11 @@
 import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
 import { badRequest } from '../../../http/api-error.js';
 import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
-import type { Call } from './api-request.js';
+import type { ApiRequest } from './api-request.js';
 import { backendChannelProblem } from './published-event.js';
 
 /** `GET /channels`: the occupied channels. Users' own channels are never among them. */
-export async function getChannels({ engine, parameters, now }: Call): Promise<{
+export async function getChannels({ engine, parameters, now }: ApiRequest): Promise<{
   readonly channels: Readonly<Record<string, Attributes>>;
 }> {
   const prefix = parameters.get('filter_by_prefix') ?? '';
@@ -26,7 +26,7 @@ export async function getChannel({
   resource: [, name = ''],
   parameters,
   now,
-}: Call): Promise<Attributes & { readonly occupied: boolean }> {
+}: ApiRequest): Promise<Attributes & { readonly occupied: boolean }> {
   const problem = backendChannelProblem(name);
   if (problem !== undefined) throw badRequest(`Invalid channel name: ${problem}`);
   const info = parseInfo(parameters.get('info') ?? '', ['user_count', 'subscription_count', 'cache']);
@@ -39,7 +39,7 @@ export async function getChannel({
 }
 
 /** `GET /channels/:name/users`: who is on a presence channel. */
-export async function getUsers({ engine, resource: [, name = ''] }: Call): Promise<{
+export async function getUsers({ engine, resource: [, name = ''] }: ApiRequest): Promise<{
   readonly users: readonly { readonly id: string }[];
 }> {
   const problem = channelNameProblem(name);
@@ -54,7 +54,7 @@ export async function getUsers({ engine, resource: [, name = ''] }: Call): Promi
 export async function terminateConnections({
   engine,
   resource: [, userId = ''],
-}: Call): Promise<Record<string, never>> {
+}: ApiRequest): Promise<Record<string, never>> {
   const problem = memberIdProblem(userId);
   if (problem !== undefined) throw badRequest(`Invalid user id: ${problem}`);
   await engine.terminateEverywhere(userId);

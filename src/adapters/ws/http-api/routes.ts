@@ -1,6 +1,6 @@
 import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
 import { ApiError, badRequest } from '../../../http/api-error.js';
-import type { Call } from './api-request.js';
+import type { ApiRequest } from './api-request.js';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, postBatch, postEvent } from './publishing.js';
 import { getChannel, getChannels, getUsers, terminateConnections } from './queries.js';
 import type { RequestTarget } from './request-target.js';
@@ -15,7 +15,7 @@ export interface Route {
   /** The most bytes its body can have. */
   readonly bodyBytes: number;
   /** @returns what the answer's JSON says; throws an ApiError for what is refused */
-  answer(call: Call): object | Promise<object>;
+  answer(call: ApiRequest): object | Promise<object>;
 }
 
 /** For requests that say it all in their URL; SDKs send `{}` all the same. */

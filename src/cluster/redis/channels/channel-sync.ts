@@ -2,11 +2,11 @@ import type { JoinRefusal } from '../../../ports/cluster.js';
 import type { User } from '../../../ports/user.js';
 import { channelType } from '../../../protocol/channel-name.js';
 import { type BusMessage, infoOf, infoText } from '../bus-message.js';
-import { Alarm } from './earliest-timer.js';
-import { type Entry, Holdings } from './local-members.js';
+import { EarliestTimer } from './earliest-timer.js';
+import { type Entry, LocalMembers } from './local-members.js';
 import { kindOf, type OccupancyChange, type OccupancyRequest } from '../scripts/occupancy-script.js';
 import type { ChannelRequest, LinkHost } from './link-host.js';
-import { LoneRoster } from './offline-roster.js';
+import { OfflineRoster } from './offline-roster.js';
 import { Roster } from './roster.js';
 
 type Joined = (refusal?: JoinRefusal) => void;
@@ -23,7 +23,7 @@ const LAST_RETRY_MS = 8_000;
 const GRACE_SLACK_MS = 5;
 
 /** What every channel without presence has; most channels are one user's own, so they share it. */
-const NO_HOLDINGS = new Holdings();
+const NO_HOLDINGS = new LocalMembers();
 const NO_ROSTER = new Roster(
   () => undefined,
   () => undefined,
@@ -34,15 +34,15 @@ const NO_ROSTER = new Roster(
  * one step after the other then brings Redis up to date, and each takes along all that was wanted by then. So nothing
  * piles up while Redis is away, and the way back is an ordinary step.
  */
-export class ChannelLink {
+export class ChannelSync {
   readonly roster: Roster;
-  readonly #holdings: Holdings;
+  readonly #localMembers: LocalMembers;
   readonly #kind: OccupancyRequest['kind'];
   readonly #isCached: boolean;
   #subscriptions = 0;
   #isDeliberate = false;
   #waiting: Waiting[] = [];
-  #isEnlisted = false;
+  #isRegistered = false;
   /** Whether Redis counts this node in, and what it was told is so. */
   #isCounted = false;
   /** Whether Redis may count this node in, for all that is known here. */
@@ -60,9 +60,9 @@ export class ChannelLink {
   #running: Promise<void> | undefined;
   #isGone = false;
   /** The next step that time brings: the end of a grace period, a count to be told, another attempt. */
-  readonly #alarm: Alarm;
+  readonly #timer: EarliestTimer;
   #isDue = false;
-  readonly #lone: LoneRoster;
+  readonly #offline: OfflineRoster;
 
   constructor(
     readonly name: string,
@@ -71,13 +71,19 @@ export class ChannelLink {
     this.#kind = kindOf(name);
     this.#isCached = channelType(name).cached;
     const isPresence = this.#kind === 'presence';
-    this.#holdings = isPresence ? new Holdings() : NO_HOLDINGS;
+    this.#localMembers = isPresence ? new LocalMembers() : NO_HOLDINGS;
     this.roster = isPresence ? this.#newRoster() : NO_ROSTER;
-    this.#lone = new LoneRoster(this.roster, host.clock, host.graceMs, host.maximumMembers, (userId) => {
-      this.#holdings.missed(userId);
-      this.#forgetIfIdle();
-    });
-    this.#alarm = new Alarm(host.clock, () => {
+    this.#offline = new OfflineRoster(
+      this.roster,
+      host.clock,
+      host.graceMs,
+      host.maximumMembers,
+      (userId) => {
+        this.#localMembers.missed(userId);
+        this.#forgetIfIdle();
+      },
+    );
+    this.#timer = new EarliestTimer(host.clock, () => {
       this.#isDue = true;
       this.#touch();
     });
@@ -89,14 +95,14 @@ export class ChannelLink {
 
   /** Whether somebody may come back whose leaving this node would have to tell. */
   get isExpecting(): boolean {
-    return this.#alarm.isSet;
+    return this.#timer.isSet;
   }
 
   join(subscriptions: number, user: User | undefined, done: Joined): void {
     this.#subscriptions = subscriptions;
     if (user !== undefined) {
-      this.#holdings.join(user.id, infoText(user.info));
-      this.#lone.stay(user.id);
+      this.#localMembers.join(user.id, infoText(user.info));
+      this.#offline.stay(user.id);
     }
     this.#waiting.push({ userId: user?.id, done });
     this.#touch();
@@ -107,10 +113,10 @@ export class ChannelLink {
     this.#isDeliberate = isDeliberate;
     if (userId !== undefined) {
       const isTelling = this.#running !== undefined && this.host.isUp;
-      this.#holdings.leave(userId, isDeliberate, isTelling);
+      this.#localMembers.leave(userId, isDeliberate, isTelling);
       // Whom Redis was not told of it cannot tell gone.
-      if (!isTelling && (!this.host.isUp || !this.#holdings.isTold(userId))) {
-        this.#lone.leave(userId, isDeliberate);
+      if (!isTelling && (!this.host.isUp || !this.#localMembers.isTold(userId))) {
+        this.#offline.leave(userId, isDeliberate);
       }
     }
     this.#touch();
@@ -118,7 +124,7 @@ export class ChannelLink {
 
   /** Somebody's grace period ends later, and whoever began it is gone. */
   expect(graceMs: number): void {
-    this.#alarm.set(graceMs + GRACE_SLACK_MS);
+    this.#timer.set(graceMs + GRACE_SLACK_MS);
   }
 
   /** A change of the roster, on another node or on this one. */
@@ -131,11 +137,11 @@ export class ChannelLink {
 
   /** Redis is there again, with its data or without, or has forgotten this node: everything has to be told anew. */
   reset(isLost: boolean): void {
-    this.#isEnlisted = false;
+    this.#isRegistered = false;
     this.#isCounted = false;
     this.#generation++;
     // Who came and went while Redis was away is news to nobody.
-    for (const id of this.#lone.end()) if (!this.#holdings.isTold(id)) this.roster.remove(id);
+    for (const id of this.#offline.end()) if (!this.#localMembers.isTold(id)) this.roster.remove(id);
     this.#isLost ||= isLost;
     this.#lost = {
       seeds: this.#isLost || this.#subscriptions > 0 ? this.#seeds() : [],
@@ -156,14 +162,14 @@ export class ChannelLink {
 
   /** Every node has told Redis by now what it had lost. */
   async tellNews(): Promise<void> {
-    if (!this.#isCounted || this.#waiting.length > 0 || this.#holdings.joins().length > 0)
+    if (!this.#isCounted || this.#waiting.length > 0 || this.#localMembers.joins().length > 0)
       await this.refresh();
   }
 
   /** Redis is gone: nobody waits for it. */
-  goAlone(): void {
-    for (const [id, isDeliberate] of this.#holdings.departed) this.#lone.leave(id, isDeliberate);
-    for (const [id] of this.#holdings.expected()) this.#lone.leave(id, false);
+  goOffline(): void {
+    for (const [id, isDeliberate] of this.#localMembers.departed) this.#offline.leave(id, isDeliberate);
+    for (const [id] of this.#localMembers.expected()) this.#offline.leave(id, false);
     this.#answerLocally();
   }
 
@@ -174,8 +180,8 @@ export class ChannelLink {
 
   close(): void {
     this.#isGone = true;
-    this.#alarm.cancel();
-    this.#lone.end();
+    this.#timer.cancel();
+    this.#offline.end();
     this.#answerLocally();
   }
 
@@ -186,7 +192,7 @@ export class ChannelLink {
         host.self.memberAdded(name, user);
       },
       (userId) => {
-        this.#holdings.gone(userId);
+        this.#localMembers.gone(userId);
         host.self.memberRemoved(name, userId);
       },
     );
@@ -205,7 +211,7 @@ export class ChannelLink {
    * that ended meanwhile it knows, and nobody else ends it.
    */
   #forgetIfIdle(): void {
-    const isAwaited = this.isExpecting || this.#isDue || this.#lone.isExpecting;
+    const isAwaited = this.isExpecting || this.#isDue || this.#offline.isExpecting;
     const isKept = this.#subscriptions > 0 || this.#isToBeTold || isAwaited;
     if (!isKept && !this.host.isUp && this.#running === undefined) this.host.forget(this.name);
   }
@@ -224,7 +230,7 @@ export class ChannelLink {
       if (this.host.isUp) {
         this.host.failed(this.name, error);
         // Not all channels at once, and less and less often.
-        this.#alarm.set(this.#retryMs * (1 + Math.random()));
+        this.#timer.set(this.#retryMs * (1 + Math.random()));
         this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
       }
     } finally {
@@ -235,20 +241,20 @@ export class ChannelLink {
   async #step(): Promise<void> {
     this.#isDirty = false;
     const isToBeTold = this.#subscriptions > 0 || this.#isToBeTold;
-    if (!this.#isEnlisted && isToBeTold) {
+    if (!this.#isRegistered && isToBeTold) {
       const generation = this.#generation;
-      await this.host.enlist(this.name);
+      await this.host.register(this.name);
       // It may have been for a connection, or under a name, that is no more.
-      this.#isEnlisted = generation === this.#generation;
-      if (!this.#isEnlisted) this.#isDirty = true;
+      this.#isRegistered = generation === this.#generation;
+      if (!this.#isRegistered) this.#isDirty = true;
     }
     if (isToBeTold) await this.#sync();
     else if (this.#isDue) await this.#settle();
     if (this.#isWanted()) return;
-    if (this.#isEnlisted) await this.host.mute(this.name);
-    this.#isEnlisted = false;
+    if (this.#isRegistered) await this.host.unsubscribe(this.name);
+    this.#isRegistered = false;
     if (!this.#isOver()) return;
-    await this.host.strike(this.name);
+    await this.host.deregister(this.name);
     // Nothing can come between this and the next line.
     if (this.#isOver()) this.host.forget(this.name);
   }
@@ -265,7 +271,7 @@ export class ChannelLink {
   /** Whether Redis believes that this node has something here, or should. */
   get #isToBeTold(): boolean {
     const { seeds = [], kept = false } = this.#lost ?? {};
-    return this.#mayBeCounted || this.#holdings.isAnyTold || seeds.length > 0 || kept;
+    return this.#mayBeCounted || this.#localMembers.isAnyTold || seeds.length > 0 || kept;
   }
 
   async #settle(): Promise<void> {
@@ -314,7 +320,7 @@ export class ChannelLink {
   }
 
   #isOld({ userId }: Waiting): boolean {
-    return userId === undefined || this.#holdings.isTold(userId);
+    return userId === undefined || this.#localMembers.isTold(userId);
   }
 
   /** What Redis does not know yet. */
@@ -325,14 +331,14 @@ export class ChannelLink {
       kind: this.#kind,
       count: this.#subscriptions,
       full,
-      base: full ? this.#holdings.base() : [],
+      base: full ? this.#localMembers.base() : [],
       lost: this.#isLost,
       countedAs: this.#countedAs,
       seeds: this.#lost?.seeds ?? [],
       kept: this.#lost?.kept ?? false,
-      joins: this.host.isHoldingNews ? [] : this.#holdings.joins(),
+      joins: this.host.isHoldingNews ? [] : this.#localMembers.joins(),
       awaited: waiting.flatMap(({ userId }) => userId ?? []),
-      leaves: this.#holdings.leaves(),
+      leaves: this.#localMembers.leaves(),
       deliberate: this.#isDeliberate,
       known: String(this.roster.version),
       cached: this.#isCached,
@@ -344,7 +350,7 @@ export class ChannelLink {
     const { joins, leaves, count, seeds } = request;
     const isExpecting = reply.graceMs !== undefined;
     const left = leaves.map(([id]) => id);
-    this.#holdings.told(joins, reply.refused, left, isExpecting);
+    this.#localMembers.told(joins, reply.refused, left, isExpecting);
     for (const { version, id, info } of reply.changes) {
       if (this.roster.fit(Number(version)) === 'next') this.roster.change(Number(version), id, info);
     }
@@ -356,31 +362,31 @@ export class ChannelLink {
       this.roster.replace(
         Number(reply.version),
         reply.roster,
-        (id) => this.#holdings.isWanted(id),
+        (id) => this.#localMembers.isWanted(id),
         (id) => gone.includes(id),
       );
     }
     if (this.roster.isBehind(latest)) this.#isDirty = true;
-    for (const event of reply.events) this.host.self.happened({ ...event, channel: this.name });
+    for (const event of reply.events) this.host.self.emit({ ...event, channel: this.name });
     const { status } = reply;
     if (status !== undefined) this.host.statusChanged(this.name, Number(status.version), status.online);
     // Whoever began a grace period ends it, and not everybody who hears of it.
     const isOurs = this.#isDue || leaves.length > 0 || count === 0 || seeds.length > 0;
     this.#isDue = false;
-    if (reply.graceMs !== undefined && isOurs) this.#alarm.set(reply.graceMs + GRACE_SLACK_MS);
+    if (reply.graceMs !== undefined && isOurs) this.#timer.set(reply.graceMs + GRACE_SLACK_MS);
   }
 
   #tellCount({ count, recountMs }: OccupancyChange): void {
     if (count !== undefined) this.host.self.counted(this.name, count);
-    if (recountMs !== undefined) this.#alarm.set(recountMs + GRACE_SLACK_MS);
+    if (recountMs !== undefined) this.#timer.set(recountMs + GRACE_SLACK_MS);
   }
 
   /** Who is there, as far as this node can tell, and not through this node. */
   #seeds(): readonly Entry[] {
     // Where nobody hears the channel here any more, the roster is an old one.
-    if (this.#subscriptions === 0) return this.#holdings.expected();
+    if (this.#subscriptions === 0) return this.#localMembers.expected();
     return [...this.roster.users.values()]
-      .filter(({ id }) => !this.#holdings.isWanted(id) && !this.#holdings.departed.has(id))
+      .filter(({ id }) => !this.#localMembers.isWanted(id) && !this.#localMembers.departed.has(id))
       .map(({ id, info }) => [id, infoText(info)]);
   }
 
@@ -390,8 +396,8 @@ export class ChannelLink {
     this.#waiting = [];
     for (const one of waiting) {
       const { userId } = one;
-      const info = userId === undefined ? undefined : this.#holdings.infoOf(userId);
-      const isIn = userId === undefined || info === undefined || this.#lone.join(userId, infoOf(info));
+      const info = userId === undefined ? undefined : this.#localMembers.infoOf(userId);
+      const isIn = userId === undefined || info === undefined || this.#offline.join(userId, infoOf(info));
       this.#answer(one, isIn ? [] : [userId]);
     }
   }

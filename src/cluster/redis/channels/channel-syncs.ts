@@ -7,7 +7,7 @@ import type { SocketConfig } from '../../../ports/socket-config.js';
 import { userOfChannel } from '../../../protocol/channel-name.js';
 import type { Bus } from '../bus.js';
 import type { BusMessage } from '../bus-message.js';
-import { ChannelLink } from './channel-sync.js';
+import { ChannelSync } from './channel-sync.js';
 import type { ChannelRequest, LinkHost } from './link-host.js';
 import type { Leases } from '../leases.js';
 import {
@@ -47,8 +47,8 @@ export interface LinkParts {
 }
 
 /** Every channel that this node has a part in. */
-export class ChannelLinks implements LinkHost {
-  readonly #links = new Map<string, ChannelLink>();
+export class ChannelSyncs implements LinkHost {
+  readonly #syncs = new Map<string, ChannelSync>();
   readonly #turns = pLimit(STEPS);
   #news: Timer | undefined;
   #toldFailureAt = Number.NEGATIVE_INFINITY;
@@ -56,7 +56,7 @@ export class ChannelLinks implements LinkHost {
   constructor(private readonly parts: LinkParts) {}
 
   get size(): number {
-    return this.#links.size;
+    return this.#syncs.size;
   }
 
   get clock(): Clock {
@@ -91,8 +91,8 @@ export class ChannelLinks implements LinkHost {
     return this.#turns(step);
   }
 
-  find(channel: string): ChannelLink | undefined {
-    return this.#links.get(channel);
+  find(channel: string): ChannelSync | undefined {
+    return this.#syncs.get(channel);
   }
 
   /** Whether this node has subscriptions of a channel. */
@@ -100,25 +100,25 @@ export class ChannelLinks implements LinkHost {
     return (this.find(channel)?.subscriptions ?? 0) > 0;
   }
 
-  of(channel: string): ChannelLink {
-    const known = this.#links.get(channel);
+  of(channel: string): ChannelSync {
+    const known = this.#syncs.get(channel);
     if (known !== undefined) return known;
-    const link = new ChannelLink(channel, this);
-    this.#links.set(channel, link);
+    const link = new ChannelSync(channel, this);
+    this.#syncs.set(channel, link);
     return link;
   }
 
   /** Somebody's roster changed, on whichever node. */
   changed(channel: string, message: Extract<BusMessage, { kind: 'added' | 'removed' }>): void {
-    this.#links.get(channel)?.changed(message);
+    this.#syncs.get(channel)?.changed(message);
   }
 
   /** Tells Redis everything anew. */
   async restore(isLost: boolean): Promise<void> {
-    const links = [...this.#links.values()];
-    for (const link of links) link.reset(isLost);
+    const syncs = [...this.#syncs.values()];
+    for (const link of syncs) link.reset(isLost);
     if (isLost) this.#holdNews();
-    const first = isLost ? links.filter(({ isOldNews }) => isOldNews) : links;
+    const first = isLost ? syncs.filter(({ isOldNews }) => isOldNews) : syncs;
     await pMap(first, (link) => link.refresh(), { concurrency: RESTORE_CONCURRENCY });
   }
 
@@ -126,13 +126,13 @@ export class ChannelLinks implements LinkHost {
     this.#news?.cancel();
     this.#news = this.clock.after(NEWS_MS, () => {
       this.#news = undefined;
-      for (const link of [...this.#links.values()]) void link.tellNews();
+      for (const link of [...this.#syncs.values()]) void link.tellNews();
     });
   }
 
   /** Redis is gone. */
-  goAlone(): void {
-    for (const link of this.#links.values()) link.goAlone();
+  goOffline(): void {
+    for (const link of this.#syncs.values()) link.goOffline();
   }
 
   /** Clears away what a node that is gone had on a channel. */
@@ -159,7 +159,7 @@ export class ChannelLinks implements LinkHost {
     };
     const reply = await this.#run(channel, node, gone);
     if (reply.unknown === true) return;
-    for (const event of reply.events) this.self.happened({ ...event, channel });
+    for (const event of reply.events) this.self.emit({ ...event, channel });
     const later = [reply.graceMs, reply.recountMs].filter((ms) => ms !== undefined);
     if (later.length === 0) return;
     await this.#note(channel);
@@ -168,14 +168,14 @@ export class ChannelLinks implements LinkHost {
 
   /** Resolves when nothing is under way any more, to whether somebody may come back whom this node would have told gone. */
   async idle(): Promise<boolean> {
-    await Promise.all([...this.#links.values()].map((link) => link.idle()));
-    return [...this.#links.values()].some((link) => link.isExpecting);
+    await Promise.all([...this.#syncs.values()].map((link) => link.idle()));
+    return [...this.#syncs.values()].some((link) => link.isExpecting);
   }
 
   close(): void {
     this.#news?.cancel();
-    for (const link of this.#links.values()) link.close();
-    this.#links.clear();
+    for (const link of this.#syncs.values()) link.close();
+    this.#syncs.clear();
   }
 
   async occupy(channel: string, request: ChannelRequest): Promise<OccupancyReply> {
@@ -188,25 +188,25 @@ export class ChannelLinks implements LinkHost {
     return reply;
   }
 
-  async enlist(channel: string): Promise<void> {
+  async register(channel: string): Promise<void> {
     const { bus, keys } = this.parts;
     await Promise.all([bus.subscribe(keys.bus(channel)), this.#note(channel)]);
   }
 
-  async mute(channel: string): Promise<void> {
+  async unsubscribe(channel: string): Promise<void> {
     const { bus, keys, remembered } = this.parts;
     remembered.forget(channel);
     await bus.unsubscribe(keys.bus(channel));
   }
 
-  async strike(channel: string): Promise<void> {
+  async deregister(channel: string): Promise<void> {
     const { link, keys, leases } = this.parts;
     await link.use(({ client }) => client.srem(keys.channelsOf(leases.name), channel));
   }
 
   forget(channel: string): void {
-    this.#links.get(channel)?.close();
-    this.#links.delete(channel);
+    this.#syncs.get(channel)?.close();
+    this.#syncs.delete(channel);
   }
 
   statusChanged(channel: string, version: number, isOnline: boolean): void {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../ports/clock.js';
 
 /** One timer for several reasons: it rings at the earliest, and whoever hears it looks what is due. */
-export class Alarm {
+export class EarliestTimer {
   #timer: Timer | undefined;
   #ringsAt = Number.POSITIVE_INFINITY;
 

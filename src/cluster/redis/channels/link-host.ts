@@ -20,11 +20,11 @@ export interface LinkHost {
   /** Runs the script for a channel. Rejects when Redis is not there. */
   occupy(channel: string, request: ChannelRequest): Promise<OccupancyReply>;
   /** Hears of the channel from now on, and writes down that this node has a part in it. */
-  enlist(channel: string): Promise<void>;
+  register(channel: string): Promise<void>;
   /** Hears of the channel no more. */
-  mute(channel: string): Promise<void>;
+  unsubscribe(channel: string): Promise<void>;
   /** Strikes the channel out of what this node has a part in. */
-  strike(channel: string): Promise<void>;
+  deregister(channel: string): Promise<void>;
   /** Forgets the link. */
   forget(channel: string): void;
   /** A user came online or went offline, as the user's own channel was occupied or vacated. */

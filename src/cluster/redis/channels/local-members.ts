@@ -2,7 +2,7 @@
 export type Entry = readonly [id: string, info: string];
 
 /** Who is present on a channel through this node: how it is, and how far Redis was told of it. */
-export class Holdings {
+export class LocalMembers {
   readonly #wanted = new Map<string, string>();
   readonly #told = new Map<string, string>();
   /** How those went who are told and not wanted: deliberately or not. */

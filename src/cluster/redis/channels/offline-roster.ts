@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../ports/clock.js';
 import type { Roster } from './roster.js';
 
 /** What becomes of a roster while Redis is away: this node's own members come and go, and of the others nothing is heard. */
-export class LoneRoster {
+export class OfflineRoster {
   /** The members of this node who may be reloading the page. */
   #leaving: Map<string, Timer> | undefined;
 

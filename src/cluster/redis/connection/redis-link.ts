@@ -181,7 +181,7 @@ export class RedisLink {
     this.#isTried();
     if (this.#closing.signal.aborted) return;
     const reason = this.#readable(problem);
-    // Said once for each time that it goes away, and not for each attempt.
+    // Inbound once for each time that it goes away, and not for each attempt.
     if (this.#problem !== reason)
       this.logger.warn(`Redis cannot be reached: ${reason}; this node goes on alone`);
     this.#problem = reason;

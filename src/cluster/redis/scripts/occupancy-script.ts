@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { channelType } from '../../../protocol/channel-name.js';
-import { CROWD, CROWD_INTERVAL_MS } from '../../crowd.js';
+import { LARGE_CHANNEL, LARGE_CHANNEL_INTERVAL_MS } from '../../crowd.js';
 import { BUS_VERSION } from '../bus-message.js';
 
 /** When Redis has lost its data every node has told it again by then. In milliseconds. */
@@ -290,7 +290,7 @@ if r.counts and r.kind == 'plain' then
   for _, count in ipairs(redis.call('HVALS', nodes)) do total = total + count end
   local last, at = string.match(redis.call('GET', told) or '0 0', '(%d+) (%d+)')
   if total ~= tonumber(last) then
-    local waitMs = tonumber(last) > ${CROWD} and ${CROWD_INTERVAL_MS} - (now - at) or 0
+    local waitMs = tonumber(last) > ${LARGE_CHANNEL} and ${LARGE_CHANNEL_INTERVAL_MS} - (now - at) or 0
     if waitMs > 0 then
       reply.recountMs = waitMs
     else

@@ -94,14 +94,14 @@ async function run(client: ISocketClient, steps: readonly Step[]) {
     const members = kind === 'relay to some' ? all : all.slice(0, 1);
     const asked = kind === 'disconnect' ? 'the end' : `${isBad ? 'bad' : 'good'}-${String(event)}`;
     const [first = ''] = members;
-    const call =
+    const dispatch =
       kind === 'relay to some'
         ? client.relayToMembers(members, asked)
         : kind === 'relay'
           ? client.relayToMember(first, asked)
           : client.disconnectMember(first);
     calls.push(
-      call.then(
+      dispatch.then(
         () => ({ asked, members, lost: [] }),
         (error: unknown) => {
           if (!(error instanceof SocketDeliveryError)) throw error;

@@ -1,5 +1,8 @@
-import { Call } from '../../../../src/adapters/pusher/requests/dispatch.js';
-import { Outbox, type RequestSender } from '../../../../src/adapters/pusher/requests/channel-queues.js';
+import { Dispatch } from '../../../../src/adapters/pusher/requests/dispatch.js';
+import {
+  ChannelQueues,
+  type RequestSender,
+} from '../../../../src/adapters/pusher/requests/channel-queues.js';
 import { HELD_BACK, RequestFailure } from '../../../../src/adapters/pusher/http/request-failure.js';
 import type { PlannedRequest } from '../../../../src/adapters/pusher/requests/request-plan.js';
 import { MAX_WAITING } from '../../../../src/adapters/pusher/requests/waiting-posts.js';
@@ -17,7 +20,7 @@ class HeldRequests implements RequestSender {
   send(request: PlannedRequest): Promise<void> {
     return new Promise((resolve) => {
       const answer = (failure: unknown) => {
-        for (const delivery of request) delivery.call.settle(delivery, failure);
+        for (const post of request) post.dispatch.settle(post, failure);
         resolve();
       };
       this.open.push({ request, answer });
@@ -32,21 +35,21 @@ class HeldRequests implements RequestSender {
 
 function start({ timeoutMs = LONG_MS, gathers = true, holdsBack = false } = {}) {
   const requests = new HeldRequests();
-  const outbox = new Outbox(requests, timeoutMs, gathers, holdsBack);
+  const queues = new ChannelQueues(requests, timeoutMs, gathers, holdsBack);
   const relay = (name: string, ...channels: string[]) => {
     const event = { name, data: '', exceptSocketId: undefined };
-    const call = new Call(
+    const dispatch = new Dispatch(
       channels.map((channel) => ({ channel, to: channel })),
       event,
     );
-    outbox.post(call);
-    return call.losses;
+    queues.post(dispatch);
+    return dispatch.losses;
   };
   const underWay = () =>
     requests.open.map(({ request }) =>
       request.map(({ channel, event }) => `${event?.name ?? ''}@${channel}`),
     );
-  return { outbox, requests, relay, underWay };
+  return { queues, requests, relay, underWay };
 }
 
 /** Long enough for what an answer sets off: it comes to the end of a turn, and leaves at the end of the next. */
@@ -160,13 +163,13 @@ describe('Outbox', () => {
   });
 
   it('is idle when everything is settled, what was given up included', async () => {
-    const { outbox, requests, relay } = start({ timeoutMs: 20 });
-    await outbox.idle();
+    const { queues, requests, relay } = start({ timeoutMs: 20 });
+    await queues.idle();
     let isIdle = false;
     void relay('FIRST', 'a');
     await turn();
     const givenUp = relay('SECOND', 'a');
-    const idle = outbox.idle().then(() => {
+    const idle = queues.idle().then(() => {
       isIdle = true;
     });
     await turn();

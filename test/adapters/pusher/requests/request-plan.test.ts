@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Call, type Delivery } from '../../../../src/adapters/pusher/requests/dispatch.js';
+import { Dispatch, type Post } from '../../../../src/adapters/pusher/requests/dispatch.js';
 import { planRequests, type PlannedRequest } from '../../../../src/adapters/pusher/requests/request-plan.js';
 
 const BATCHED = { eventsPerBatch: 10, mergesCalls: true };
@@ -8,18 +8,18 @@ const CALL_BY_CALL = { eventsPerBatch: 1, mergesCalls: false };
 type Posted = readonly [event: string | undefined, channels: readonly string[]];
 
 /** The queues of the channels after these calls. */
-function queuesAfter(calls: readonly Posted[]): Delivery[][] {
-  const queues = new Map<string, Delivery[]>();
+function queuesAfter(calls: readonly Posted[]): Post[][] {
+  const queues = new Map<string, Post[]>();
   for (const [name, channels] of calls) {
     const event = name === undefined ? undefined : { name, data: '', exceptSocketId: undefined };
-    const call = new Call(
+    const dispatch = new Dispatch(
       [...new Set(channels)].map((channel) => ({ channel, to: channel })),
       event,
     );
-    for (const delivery of call.deliveries) {
-      const queue = queues.get(delivery.channel);
-      if (queue === undefined) queues.set(delivery.channel, [delivery]);
-      else queue.push(delivery);
+    for (const post of dispatch.posts) {
+      const queue = queues.get(post.channel);
+      if (queue === undefined) queues.set(post.channel, [post]);
+      else queue.push(post);
     }
   }
   return [...queues.values()];

@@ -8,7 +8,14 @@ import {
 } from 'nestjs-switchboard';
 import { SocketTestingModule } from 'nestjs-switchboard/testing';
 import { ADA, form, SOCKET_ID } from '../../../support/auth-requests.js';
-import { type HostParts, identify, logged, startFake, startFakeOf, startHost } from '../../../support/hosts.js';
+import {
+  type HostParts,
+  identify,
+  logged,
+  startFake,
+  startFakeOf,
+  startHost,
+} from '../../../support/hosts.js';
 
 @Injectable()
 class OrdersRepository {
