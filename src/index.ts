@@ -43,21 +43,32 @@ export type {
   SocketConfig,
   WebhookConfig,
 } from './ports/socket-config.js';
-export type { SocketLogger } from './ports/logger.js';
+export type { ClientConfig } from './ports/client-config.js';
+export type { Clock, Timer } from './ports/clock.js';
+export type { LogFields, SocketLogger } from './ports/logger.js';
+export { type LossDetails, rejected, unavailable } from './ports/losses.js';
+export type { Payload } from './ports/payload.js';
+export type { Relay, RelayKind } from './ports/relay.js';
+export { RelayClient, type RelaySender, type SocketClient } from './ports/relay-client.js';
 export type { Environment, SocketSettings } from './config/settings.js';
 export { socketConfig } from './config/socket-config.js';
-export type { ClientOptions, ClientOrigin, SocketAdapter } from './adapters/adapter.js';
-export { loadAdapter } from './adapters/index.js';
-export { createSocketContainer } from './adapters/socket-container.js';
+export type {
+  AdapterCapabilities,
+  AdapterContext,
+  AdapterParts,
+  ClientOrigin,
+  ServerAttachment,
+  SocketAdapter,
+  WebhookCounters,
+} from './adapters/adapter.js';
 export { AuthorizeChannel } from './modules/socket/authorization/authorize-channel.decorator.js';
 export type { ChannelListener } from './relays/channel-listeners.js';
-export type { Receipt } from './relays/receipt.js';
+export type { LostRelay, Receipt, RelayOutcome } from './relays/receipt.js';
+export { createSocketClient, type SocketClientOptions, type StandaloneClient } from './runtime/create-socket-client.js';
 export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
-export type { ClientConfig } from './modules/socket/socket.controller.js';
 export { SocketModule } from './modules/socket/socket.module.js';
 export type {
   HttpRequest,
-  LostRelay,
   MetricsRegistry,
   SocketModuleAsyncOptions,
   SocketModuleOptions,

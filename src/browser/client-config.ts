@@ -1,26 +1,16 @@
-/** How `pusher-js` asks the backend for a signature. */
-export interface AuthEndpoint {
-  readonly endpoint: string;
-  readonly transport: 'ajax';
+import type { ClientConfig, PusherAuthOptions } from '../ports/client-config.js';
+
+/** The options of `new Pusher(key, options)`, as the backend answers them. */
+export interface PusherOptions extends PusherAuthOptions {
+  readonly cluster: string;
+  readonly forceTLS: boolean;
 }
 
-/** What `GET /socket/config` answers, as far as the helper looks into it. */
-export interface ClientConfig {
-  readonly provider: 'ws' | 'pusher' | 'memory';
-  readonly key: string;
-  readonly options: {
-    readonly cluster: string;
-    readonly forceTLS: boolean;
-    readonly channelAuthorization: AuthEndpoint;
-    readonly userAuthentication: AuthEndpoint;
-  };
-  readonly broadcastChannel: string;
-  /** After how many milliseconds to ask again; absent where it will be the same. */
-  readonly recheckMs?: number;
-}
-
-/** @throws Error when the backend does not answer with a configuration a browser can use */
-export async function readConfig(url: string, headers: Record<string, string>): Promise<ClientConfig> {
+/** @throws Error when the backend does not answer with a configuration for `pusher-js` */
+export async function readConfig(
+  url: string,
+  headers: Record<string, string>,
+): Promise<ClientConfig<PusherOptions>> {
   const response = await fetch(url, { headers }).catch((cause: unknown) => {
     throw new Error(`${url} cannot be reached`, { cause });
   });
@@ -29,6 +19,8 @@ export async function readConfig(url: string, headers: Record<string, string>): 
   if (!isClientConfig(config)) throw new Error(`${url} did not answer with a socket configuration`);
   if (config.provider === 'memory')
     throw new Error('The backend uses the provider "memory", which no browser can reach');
+  if (!isForPusher(config))
+    throw new Error(`The backend uses the provider "${config.provider}", which has no part for pusher-js`);
   return config;
 }
 
@@ -38,6 +30,12 @@ function isClientConfig(value: unknown): value is ClientConfig {
     value !== null &&
     'key' in value &&
     'options' in value &&
+    typeof value.options === 'object' &&
+    value.options !== null &&
     'broadcastChannel' in value
   );
+}
+
+function isForPusher(config: ClientConfig): config is ClientConfig<PusherOptions> {
+  return 'channelAuthorization' in config.options && 'userAuthentication' in config.options;
 }

@@ -1,4 +1,5 @@
-import type { ClientConfig } from './client-config.js';
+import type { ClientConfig } from '../ports/client-config.js';
+import type { PusherOptions } from './client-config.js';
 import type { PusherLike } from './pusher-like.js';
 
 /** The part of `pusher-js` that takes a client elsewhere with all its channels and handlers, from 8.5 on. */
@@ -17,10 +18,10 @@ interface Movable extends PusherLike {
  */
 export function follow(
   pusher: PusherLike,
-  config: ClientConfig,
-  ask: () => Promise<ClientConfig>,
-  optionsOf: (config: ClientConfig) => object,
-): () => ClientConfig {
+  config: ClientConfig<PusherOptions>,
+  ask: () => Promise<ClientConfig<PusherOptions>>,
+  optionsOf: (config: ClientConfig<PusherOptions>) => object,
+): () => ClientConfig<PusherOptions> {
   const { recheckMs } = config;
   if (recheckMs === undefined || !isMovable(pusher)) return () => config;
 

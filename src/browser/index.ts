@@ -1,5 +1,6 @@
 import type { EventName, PayloadOf } from '../ports/event-map.js';
-import { type AuthEndpoint, type ClientConfig, readConfig } from './client-config.js';
+import type { AuthEndpoint, ClientConfig } from '../ports/client-config.js';
+import { type PusherOptions, readConfig } from './client-config.js';
 import { follow } from './follow.js';
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
 import { whenReady } from './when-ready.js';
@@ -56,7 +57,7 @@ export async function connect<P extends PusherLike>(
     endpoint: URL.canParse(url) ? new URL(auth.endpoint, url).href : auth.endpoint,
     headersProvider,
   });
-  const optionsOf = ({ options }: ClientConfig) => ({
+  const optionsOf = ({ options }: ClientConfig<PusherOptions>) => ({
     ...options,
     channelAuthorization: withHeaders(options.channelAuthorization),
     userAuthentication: withHeaders(options.userAuthentication),

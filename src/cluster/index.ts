@@ -1,19 +1,27 @@
-import type { ContainerModule } from 'inversify';
+import type { Clock } from '../ports/clock.js';
+import type { JoinCluster } from '../ports/cluster.js';
+import type { SocketLogger } from '../ports/logger.js';
 import { missingPackage } from '../ports/missing-package.js';
-import type { ClusterKind } from '../ports/socket-config.js';
+import type { ClusterKind, SocketConfig } from '../ports/socket-config.js';
+
+/** Makes the way into one kind of cluster. */
+export type ClusterFactory = (config: SocketConfig, clock: Clock, logger: SocketLogger) => JoinCluster;
 
 /**
- * Loads what binds `JOIN_CLUSTER`, and nothing of the other kinds.
+ * Loads one kind of cluster, and nothing of the others.
  *
  * @throws MissingPackageError when `ioredis` is needed and not installed
  */
-export async function loadCluster(kind: ClusterKind): Promise<ContainerModule> {
+export async function loadCluster(kind: ClusterKind): Promise<ClusterFactory> {
   switch (kind) {
-    case 'local':
-      return (await import('./local/local.module.js')).localCluster;
+    case 'local': {
+      const { LocalCluster } = await import('./local/local-cluster.js');
+      return (config, clock) => (node) => new LocalCluster(node, config, clock);
+    }
     case 'redis':
       try {
-        return (await import('./redis/redis.module.js')).redisCluster;
+        const { RedisCluster } = await import('./redis/redis-cluster.js');
+        return (config, clock, logger) => (node) => new RedisCluster(node, config, clock, logger);
       } catch (cause) {
         throw missingPackage('redis', ['ioredis'], cause, 'cluster');
       }

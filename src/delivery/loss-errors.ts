@@ -9,7 +9,7 @@ export class LossErrors {
   /** It was not tried any more, or never. */
   unavailable(relay: Relay, lanes: readonly Lane[], reason: string, cause?: unknown): SocketUnavailableError {
     const lost = lanes.map(({ to }) => to);
-    const whom = lost.length === 1 ? lost.join() : `${lost.length} of ${relay.to.length}`;
+    const whom = lost.length === 1 ? lost.join() : `${lost.length} of ${relay.recipients.length}`;
     const message = `The provider "${this.provider}" did not get ${describeRelay(relay)} to ${whom}: ${reason}`;
     return new SocketUnavailableError(message, { provider: this.provider, lost, cause });
   }
@@ -17,7 +17,7 @@ export class LossErrors {
   /** Something failed that is no failure of a delivery. */
   rejected(cause: unknown, relay: Relay): SocketRejectedError {
     const message = `The provider "${this.provider}" failed on ${describeRelay(relay)}: ${String(cause)}`;
-    return new SocketRejectedError(message, { provider: this.provider, lost: relay.to, cause });
+    return new SocketRejectedError(message, { provider: this.provider, lost: relay.recipients, cause });
   }
 
   /** An attempt failed, and it was the last for some, or for all. */

@@ -1,8 +1,15 @@
-/** Where adapters and the engine write what an operator should know. Nest's `Logger` fits. */
+/** The facts of a log line, beside its words. */
+export type LogFields = Readonly<Record<string, string | number>>;
+
+/** The log that adapters, the engine and the relays write to. Nest's `Logger` fits, and so does `console`. */
 export interface SocketLogger {
-  log(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
+  log(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** Absent where nobody reads such lines. */
+  debug?(message: string, fields?: LogFields): void;
+  /** Whether lines for `debug` are read. @default true */
+  readonly isDebugEnabled?: boolean;
 }
 
 /** The inversify token of the logger. */
@@ -23,17 +30,35 @@ export function oneLine(text: string): string {
   );
 }
 
-/** The same logger, with each message on one line. */
+/** The same logger, with each message and each field on one line. */
 export function oneLineLogger(logger: SocketLogger): SocketLogger {
   return {
-    log: (message) => {
-      logger.log(oneLine(message));
+    log: (message, fields) => {
+      logger.log(oneLine(message), ...oneLineFields(fields));
     },
-    warn: (message) => {
-      logger.warn(oneLine(message));
+    warn: (message, fields) => {
+      logger.warn(oneLine(message), ...oneLineFields(fields));
     },
-    error: (message) => {
-      logger.error(oneLine(message));
+    error: (message, fields) => {
+      logger.error(oneLine(message), ...oneLineFields(fields));
+    },
+    ...(logger.debug !== undefined && {
+      debug: (message: string, fields?: LogFields) => {
+        logger.debug?.(oneLine(message), ...oneLineFields(fields));
+      },
+    }),
+    get isDebugEnabled() {
+      return logger.isDebugEnabled !== false;
     },
   };
+}
+
+/** A list, so that a logger that shows every argument shows none for absent fields. */
+function oneLineFields(fields: LogFields | undefined): [LogFields?] {
+  if (fields === undefined) return [];
+  const entries = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? oneLine(value) : value,
+  ]);
+  return [Object.fromEntries(entries) as LogFields];
 }

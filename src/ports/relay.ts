@@ -1,45 +1,68 @@
-import type { Payload } from './payload.js';
-import type { ISocketClient, RelayOptions } from './socket-client.js';
+import { randomUUID } from 'node:crypto';
+import { Payload } from './payload.js';
 
-/** One call of `SocketService`, checked and with its payload read: what is asked of the port, now or again. */
+/** The five calls of the port. */
+export type RelayKind = 'member' | 'members' | 'channel' | 'broadcast' | 'disconnect';
+
+/** One call of the port on its way: made once, and carried whole from the caller to the adapter. */
 export interface Relay {
-  /** The message id. */
+  /** The message id: the same in the receipt, in the logs and in every attempt. */
   readonly id: string;
-  readonly kind: 'member' | 'members' | 'channel' | 'broadcast' | 'disconnect';
-  /** Member ids, or the one channel; each at most once, except on their way to a provider that is asked once. */
-  readonly to: readonly string[];
-  /** The event's name; for a disconnect there is none. */
+  readonly kind: RelayKind;
+  /** Member ids, or the name of the one channel. None of them twice. */
+  readonly recipients: readonly string[];
+  /** The event's name; absent on a disconnect. */
   readonly event?: string;
+  /** The payload as it was at the call; absent on a disconnect. */
   readonly payload?: Payload;
-  readonly options?: RelayOptions | undefined;
-  /** Milliseconds from the call until it is sent for the first time. */
+  /** The connection to leave out, by its Pusher socket id. */
+  readonly exceptSocketId?: string;
+  /** Milliseconds from the call until the first attempt. @default 0 */
   readonly delayMs?: number;
 }
 
-/** What keeps the order of the calls: all orders to one member, or to one channel, are one line. */
-export function recipientKey({ kind }: Pick<Relay, 'kind'>, to: string): string {
-  return `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${to}`;
+/** The optional part of a relay. */
+export type RelayParts = Partial<Pick<Relay, 'id' | 'exceptSocketId' | 'delayMs'>>;
+
+/**
+ * Makes a relay, and reads its payload.
+ *
+ * @throws SocketUsageError `PAYLOAD_NOT_JSON`
+ */
+export function createRelay(
+  kind: Exclude<RelayKind, 'disconnect'>,
+  recipients: readonly string[],
+  event: string,
+  payload: unknown,
+  { id = randomUUID(), exceptSocketId, delayMs = 0 }: RelayParts = {},
+): Relay {
+  return {
+    id,
+    kind,
+    recipients: unique(recipients),
+    event,
+    payload: Payload.of(payload),
+    ...(exceptSocketId !== undefined && { exceptSocketId }),
+    ...(delayMs > 0 && { delayMs }),
+  };
 }
 
-/** Makes the call of the port that an order stands for. */
-export function perform(client: ISocketClient, order: Relay): Promise<void> {
-  const { kind, to, event = '', payload, options } = order;
-  const [first = ''] = to;
-  switch (kind) {
-    case 'member':
-      return client.relayToMember(first, event, payload, options);
-    case 'members':
-      return client.relayToMembers(to, event, payload, options);
-    case 'channel':
-      return client.relayToChannel(first, event, payload, options);
-    case 'broadcast':
-      return client.broadcast(event, payload, options);
-    case 'disconnect':
-      return client.disconnectMember(first);
-  }
+/** Makes the relay that ends a member's connections. */
+export function createDisconnect(memberId: string, id: string = randomUUID()): Relay {
+  return { id, kind: 'disconnect', recipients: [memberId] };
 }
 
-/** An order as a log or an error names it. */
-export function describeRelay({ event }: Relay): string {
+/** Names the member or the channel that a relay goes to. Relays with one key keep the order of their calls. */
+export function recipientKey({ kind }: Pick<Relay, 'kind'>, recipient: string): string {
+  return `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${recipient}`;
+}
+
+/** A relay as a log or an error names it. */
+export function describeRelay({ event }: Pick<Relay, 'event'>): string {
   return event === undefined ? 'a disconnect' : `"${event}"`;
+}
+
+/** Copies, so that a later change of the caller's list changes nothing. */
+function unique(recipients: readonly string[]): readonly string[] {
+  return recipients.length === 1 ? [...recipients] : [...new Set(recipients)];
 }

@@ -2,8 +2,8 @@ import type { ChannelEventName } from './channel-events.js';
 
 /** The providers there are. */
 export const PROVIDERS = ['ws', 'pusher', 'memory'] as const;
-/** One of {@link PROVIDERS}. */
-export type Provider = (typeof PROVIDERS)[number];
+/** The name of an adapter: one of {@link PROVIDERS}, or of one that the application brings. */
+export type Provider = (typeof PROVIDERS)[number] | (string & Record<never, never>);
 
 /** What a second provider does: it gets everything too (`mirror`), or takes over while the first one fails (`failover`). */
 export const SECOND_ROLES = ['failover', 'mirror'] as const;

@@ -1,34 +1,37 @@
-/** How much waits, and how much may. 0 allows any number. */
+/** Counts relays and bytes that wait or are under way, against a bound of each. A bound of 0 allows any number. */
 export class Capacity {
+  readonly #maximumRelays: number;
+  readonly #maximumBytes: number;
   #relays = 0;
   #bytes = 0;
 
-  constructor(
-    private readonly maximumRelays: number,
-    private readonly maximumBytes: number,
-  ) {}
+  constructor(maximumRelays: number, maximumBytes: number) {
+    this.#maximumRelays = maximumRelays;
+    this.#maximumBytes = maximumBytes;
+  }
 
-  /** How many wait: an event for one member or one channel each. */
+  /** Relays in use: one for each member or channel that an event goes to. */
   get relays(): number {
     return this.#relays;
   }
 
+  /** Bytes in use. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** @returns why there is no room, or nothing where they were taken in */
-  take(relays: number, bytes: number): string | undefined {
-    if (this.maximumRelays > 0 && this.#relays + relays > this.maximumRelays)
-      return `${this.#relays} of ${this.maximumRelays} relays are waiting already`;
-    if (this.maximumBytes > 0 && this.#bytes + bytes > this.maximumBytes)
-      return `${this.#bytes} of ${this.maximumBytes} bytes are waiting already`;
+  /** @returns why there is no room, or nothing where it was acquired */
+  acquire(relays: number, bytes: number): string | undefined {
+    if (this.#maximumRelays > 0 && this.#relays + relays > this.#maximumRelays)
+      return `${this.#relays} of ${this.#maximumRelays} relays are waiting already`;
+    if (this.#maximumBytes > 0 && this.#bytes + bytes > this.#maximumBytes)
+      return `${this.#bytes} of ${this.#maximumBytes} bytes are waiting already`;
     this.#relays += relays;
     this.#bytes += bytes;
     return undefined;
   }
 
-  leave(relays: number, bytes: number): void {
+  release(relays: number, bytes: number): void {
     this.#relays -= relays;
     this.#bytes -= bytes;
   }

@@ -8,48 +8,48 @@ export interface DelayBounds {
   readonly waitingBytes: number;
 }
 
-/** Orders that were asked for later, in this process's memory: they end with it. */
+/** Relays with a `delayMs`, in this process's memory. They end with the process. */
 export class DelayedRelays {
-  readonly #room: Capacity;
+  readonly #clock: Clock;
+  readonly #capacity: Capacity;
+  readonly #send: (relay: Relay) => void;
   readonly #timers = new Map<Relay, Timer>();
   #isClosed = false;
 
-  /** @param send does what is due, and never throws */
-  constructor(
-    private readonly clock: Clock,
-    { waitingRelays, waitingBytes }: DelayBounds,
-    private readonly send: (relay: Relay) => void,
-  ) {
-    this.#room = new Capacity(waitingRelays, waitingBytes);
+  /** @param send sends a relay whose time has come, and never throws */
+  constructor(clock: Clock, { waitingRelays, waitingBytes }: DelayBounds, send: (relay: Relay) => void) {
+    this.#clock = clock;
+    this.#capacity = new Capacity(waitingRelays, waitingBytes);
+    this.#send = send;
   }
 
-  /** How many orders wait for their time. */
+  /** How many relays wait for their time. */
   get size(): number {
     return this.#timers.size;
   }
 
-  /** @returns why it cannot be held */
-  hold(relay: Relay, delayMs: number): string | undefined {
+  /** @returns why the relay cannot wait here, or nothing where it does */
+  add(relay: Relay): string | undefined {
     if (this.#isClosed) return 'the application ends';
-    const { to, payload } = relay;
+    const { recipients, payload, delayMs = 0 } = relay;
     const bytes = payload?.bytes ?? 0;
-    const refusal = this.#room.take(to.length, bytes);
+    const refusal = this.#capacity.acquire(recipients.length, bytes);
     if (refusal !== undefined) return refusal;
-    const timer = this.clock.after(delayMs, () => {
+    const timer = this.#clock.after(delayMs, () => {
       this.#timers.delete(relay);
-      this.#room.leave(to.length, bytes);
-      this.send(relay);
+      this.#capacity.release(recipients.length, bytes);
+      this.#send(relay);
     });
     this.#timers.set(relay, timer);
     return undefined;
   }
 
-  /** Forgets everything, and takes nothing more. What is handed back is not going to be sent. */
-  close(): Relay[] {
+  /** Takes no more relays. @returns those that were waiting, which are not sent any more */
+  close(): readonly Relay[] {
     this.#isClosed = true;
     for (const timer of this.#timers.values()) timer.cancel();
-    const left = [...this.#timers.keys()];
+    const unsent = [...this.#timers.keys()];
     this.#timers.clear();
-    return left;
+    return unsent;
   }
 }

@@ -1,16 +1,56 @@
 import { inspect } from 'node:util';
 import { SocketUsageError } from '../ports/errors.js';
-import { Payload } from '../ports/payload.js';
+import { createDisconnect, createRelay, type Relay, type RelayKind } from '../ports/relay.js';
 import type { SendOptions } from '../ports/socket-client.js';
 import { channelNameProblem, channelType, memberIdProblem } from '../protocol/channel-name.js';
 import { encryptedBytes, encryptionProblem } from '../protocol/encryption.js';
 import { eventNameProblem } from '../protocol/event-name.js';
 import { isSocketId } from '../protocol/socket-id.js';
 
-/** What a timer can count. */
+/** The longest delay of a timer. */
 const MAXIMUM_DELAY_MS = 2 ** 31 - 1;
 
-// What is wrong with a call is the same on every provider, so it is found here, once, before any of them.
+/** The configuration that a relay is checked against. */
+export interface RelayRules {
+  /** Bytes of a payload as JSON; 0 allows any number. */
+  readonly maximumBytes: number;
+  /** Whether encrypted channels have a key. */
+  readonly hasMasterKey: boolean;
+}
+
+/**
+ * Makes a relay to members or to a channel, once it is checked. A caller's mistake is the same on every provider, so all of
+ * them are found here, before any provider.
+ *
+ * @throws SocketUsageError for a recipient, the event's name, the payload, the socket id to leave out or the delay
+ */
+export function checkedRelay(
+  kind: Exclude<RelayKind, 'disconnect'>,
+  recipients: readonly string[],
+  event: string,
+  payload: unknown,
+  options: SendOptions | undefined,
+  rules: RelayRules,
+): Relay {
+  if (kind === 'channel') checkChannel(recipients[0], rules.hasMasterKey);
+  else if (kind !== 'broadcast') recipients.forEach(checkMemberId);
+  checkEventName(event);
+  checkSocketId(options?.exceptSocketId);
+  checkDelay(options?.delayMs);
+  const relay = createRelay(kind, recipients, event, payload, options);
+  checkSize(relay, rules.maximumBytes);
+  return relay;
+}
+
+/**
+ * Makes the relay that ends a member's connections, once it is checked.
+ *
+ * @throws SocketUsageError `INVALID_MEMBER_ID`
+ */
+export function checkedDisconnect(memberId: string): Relay {
+  checkMemberId(memberId);
+  return createDisconnect(memberId);
+}
 
 /** @throws SocketUsageError `INVALID_MEMBER_ID` */
 export function checkMemberId(id: unknown): void {
@@ -19,41 +59,30 @@ export function checkMemberId(id: unknown): void {
     throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
 }
 
-/** @throws SocketUsageError `INVALID_CHANNEL_NAME`, also for an encrypted channel while there is no key */
-export function checkChannel(name: string, hasMasterKey: boolean): void {
+/** An encrypted channel without a key counts as an invalid name too. */
+function checkChannel(name: unknown, hasMasterKey: boolean): void {
   const problem = channelNameProblem(name);
   if (problem !== undefined) {
     throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
   }
-  if (channelType(name).encrypted && !hasMasterKey) {
-    throw new SocketUsageError('INVALID_CHANNEL_NAME', encryptionProblem(name));
+  const channel = String(name);
+  if (channelType(channel).encrypted && !hasMasterKey) {
+    throw new SocketUsageError('INVALID_CHANNEL_NAME', encryptionProblem(channel));
   }
 }
 
-/**
- * @returns the payload, read once
- * @throws SocketUsageError for the event's name, the payload, the socket id to leave out or the delay
- */
-export function checkRelay(
-  event: unknown,
-  payload: unknown,
-  options: SendOptions | undefined,
-  maximumBytes: number,
-): Payload {
+function checkEventName(event: unknown): void {
   const problem = eventNameProblem(event);
   if (problem !== undefined)
     throw new SocketUsageError('INVALID_EVENT_NAME', `Invalid event name ${shown(event)}: ${problem}`);
-  const except = options?.exceptSocketId;
-  if (except !== undefined && !isSocketId(except)) {
-    throw new SocketUsageError(
-      'INVALID_SOCKET_ID',
-      `Invalid exceptSocketId ${shown(except)}: it must look like "123.456"`,
-    );
-  }
-  checkDelay(options?.delayMs);
-  const read = Payload.of(payload);
-  checkSize(read.bytes, 'as JSON', event, maximumBytes);
-  return read;
+}
+
+function checkSocketId(socketId: unknown): void {
+  if (socketId === undefined || isSocketId(socketId)) return;
+  throw new SocketUsageError(
+    'INVALID_SOCKET_ID',
+    `Invalid exceptSocketId ${shown(socketId)}: it must look like "123.456"`,
+  );
 }
 
 function checkDelay(milliseconds: number | undefined): void {
@@ -65,26 +94,25 @@ function checkDelay(milliseconds: number | undefined): void {
   );
 }
 
-/** @throws SocketUsageError `PAYLOAD_TOO_LARGE`; what is encrypted counts as what it becomes */
-export function checkEncryptedSize(
-  channel: string,
-  payload: Payload,
-  event: string,
-  maximumBytes: number,
-): void {
-  if (channelType(channel).encrypted)
-    checkSize(encryptedBytes(payload.bytes), 'once encrypted', event, maximumBytes);
+/** On an encrypted channel the encrypted payload counts as well. */
+function checkSize({ kind, recipients, event, payload }: Relay, maximum: number): void {
+  if (payload === undefined || maximum === 0) return;
+  const bytes = payload.bytes;
+  checkBytes(bytes, 'as JSON', event, maximum);
+  const [channel = ''] = recipients;
+  if (kind === 'channel' && channelType(channel).encrypted)
+    checkBytes(encryptedBytes(bytes), 'once encrypted', event, maximum);
 }
 
-function checkSize(bytes: number, how: string, event: unknown, maximum: number): void {
-  if (maximum === 0 || bytes <= maximum) return;
+function checkBytes(bytes: number, how: string, event: unknown, maximum: number): void {
+  if (bytes <= maximum) return;
   throw new SocketUsageError(
     'PAYLOAD_TOO_LARGE',
     `The payload of ${shown(event)} has ${bytes} bytes ${how}, ${maximum} are allowed`,
   );
 }
 
-/** A value as an error message names it: bounded, and never more than one line. */
+/** A value as an error message names it: bounded, and on one line. */
 function shown(value: unknown): string {
   const text =
     typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });

@@ -1,43 +1,57 @@
-import type { DeliveryHealth } from '../ports/socket-client.js';
 import type { SocketDeliveryError } from '../ports/errors.js';
+import type { SocketLogger } from '../ports/logger.js';
 import type { Relay } from '../ports/relay.js';
+import type { SocketClient } from '../ports/relay-client.js';
+import type { DeliveryHealth } from '../ports/socket-client.js';
+import type { Clock } from '../ports/clock.js';
 
-/** What stands between `SocketService` and the port: it carries checked orders to a provider, now, again, or later. */
+/** The way from {@link Relays} to the port: it carries checked relays to a provider, now, again, or later. */
 export interface RelayDelivery {
-  /** Whether it sees to an order's `delayMs` itself. */
-  readonly takesDelays?: true;
-  /** How many orders wait in this process, or are tried again. */
+  /** Whether it waits for a relay's `delayMs` itself. */
+  readonly handlesDelays?: true;
+  /** How many relays wait in this process, or are tried again. */
   readonly queued: number;
   /** How many attempts this process made after a first one. */
   readonly retried: number;
   /**
-   * Takes an order. Resolves with `sent` when the provider has accepted it for everybody it is for, and with `queued` when it
+   * Takes a relay. Resolves with `sent` when the provider has accepted it for all its recipients, and with `queued` when it
    * has not yet.
    *
-   * @throws SocketDeliveryError for what is lost already
+   * @throws SocketDeliveryError for recipients to whom it is lost already
    */
   send(relay: Relay): Promise<'sent' | 'queued'>;
-  /** What waits, asked now; never rejects. */
+  /** How much waits, asked now; never rejects. */
   health(): DeliveryHealth | Promise<DeliveryHealth>;
-  /** Brings what is under way to an end, in a bounded time, while the provider is still there. */
+  /** Ends the attempts under way, in a bounded time, while the provider is still there. */
   close(): Promise<void>;
-  /** Lets go of the rest, once the provider is closed. Until then it still takes orders. */
+  /** Releases the rest, once the provider is closed. Until then it still takes relays. */
   release?(): Promise<void>;
 }
 
-/** How far an order has come. */
+/** How far a relay has come. */
 export interface Progress {
   readonly attempts: number;
-  /** Since the call. */
+  /** Milliseconds since the call. */
   readonly milliseconds: number;
 }
 
-/** Told what becomes of what was answered with `queued`. */
+/** Told the outcome of relays whose call was answered with `queued`. */
 export interface DeliveryListener {
-  /** Its first attempt failed, and it will be tried again. */
+  /** The first attempt failed, and another one follows. */
   onRetrying(relay: Relay, error: Error, progress?: Progress): void;
-  /** It was accepted for everybody it was for. */
+  /** The relay was accepted for all its recipients. */
   onDelivered(relay: Relay, progress?: Progress): void;
-  /** It is lost to those that the error names. `isFirst` unless that was so of others it was for. */
-  lost(relay: Relay, error: SocketDeliveryError, isFirst: boolean, progress?: Progress): void;
+  /** The relay is lost to the recipients that the error names. `isFirst` unless others of its recipients were lost before. */
+  onLost(relay: Relay, error: SocketDeliveryError, isFirst: boolean, progress?: Progress): void;
 }
+
+/** The parts that a delivery is made of, besides its configuration. */
+export interface DeliveryParts {
+  readonly client: SocketClient;
+  readonly clock: Clock;
+  readonly listener: DeliveryListener;
+  readonly logger: SocketLogger;
+}
+
+/** Makes one kind of delivery. */
+export type DeliveryFactory = (parts: DeliveryParts) => RelayDelivery;

@@ -1,93 +1,83 @@
-import type { Relay } from '../ports/relay.js';
-import type { Progress } from './relay-delivery.js';
+import type { LogFields, SocketLogger } from '../ports/logger.js';
 import type { SocketDeliveryError } from '../ports/errors.js';
-import type { LogFields, SocketLog } from '../modules/socket/socket-log.js';
+import type { Relay, RelayKind } from '../ports/relay.js';
+import type { RelayOutcome } from './receipt.js';
+import type { Progress } from './relay-delivery.js';
 
-/** What a call of `SocketService` asked for. */
-export type RelayKind = Relay['kind'];
-
-/** What becomes of a call, as receipts say it. */
-export type RelayOutcome = 'sent' | 'queued' | 'failed' | 'dropped';
-
-/** One call of `SocketService`, as it is told of. An {@link Relay} is one. */
-export interface RelayCall {
-  /** The message id, which the receipt has too. */
-  readonly id: string;
-  readonly kind: RelayKind;
-  /** The event's name; for a disconnect there is none. */
-  readonly event?: string | undefined;
-}
-
-/** Where relays are counted, if anybody wants to know. */
+/** Where relays are counted. */
 export interface RelayMetrics {
   count(kind: RelayKind, outcome: RelayOutcome): void;
-  /** How long an accepted call took: `queued` where its first attempt was not the last. */
+  /** Milliseconds from the call to the provider's acceptance; `queued` where the first attempt was not the last. */
   took(kind: RelayKind, outcome: 'sent' | 'queued', milliseconds: number): void;
   /** Takes this module's metrics, and not those of others, out of the registry. */
   release(): void;
 }
 
-/** The Nest token of {@link RelayMetrics}; nothing where the options have no registry. */
-export const RELAY_METRICS = Symbol('RelayMetrics');
-
-/** Writes down what becomes of relays: in the log, with the message id, and in the metrics. */
+/** Writes the outcome of relays to the log, with the message id, and to the metrics. */
 export class RelayLog {
-  constructor(
-    private readonly log: SocketLog,
-    /** Which provider is asked now. */
-    private readonly provider: () => string,
-    private readonly metrics: RelayMetrics | undefined,
-  ) {}
+  readonly #logger: SocketLogger;
+  readonly #provider: () => string;
+  readonly #metrics: RelayMetrics | undefined;
 
-  /** The provider has accepted it at the first attempt. */
-  sent(call: RelayCall, milliseconds: number): void {
-    this.metrics?.count(call.kind, 'sent');
-    this.metrics?.took(call.kind, 'sent', milliseconds);
-    if (!this.log.isDebugged) return;
-    this.log.debug(`${named(call)} was sent`, this.#fields(call, 'sent', { attempts: 1, milliseconds }));
+  /** @param provider the provider in force now */
+  constructor(logger: SocketLogger, provider: () => string, metrics: RelayMetrics | undefined) {
+    this.#logger = logger;
+    this.#provider = provider;
+    this.#metrics = metrics;
   }
 
-  /** Its call was answered: it waits. */
-  queued(call: RelayCall): void {
-    this.metrics?.count(call.kind, 'queued');
-    if (this.log.isDebugged) this.log.debug(`${named(call)} is queued`, this.#fields(call, 'queued'));
+  /** The provider accepted the relay at the first attempt. */
+  sent(relay: Relay, milliseconds: number): void {
+    this.#metrics?.count(relay.kind, 'sent');
+    this.#metrics?.took(relay.kind, 'sent', milliseconds);
+    this.#debug(relay, 'was sent', 'sent', { attempts: 1, milliseconds });
   }
 
-  /** An attempt failed, and there will be another. */
-  onRetrying(call: RelayCall, error: Error, progress?: Progress): void {
-    const message = `${named(call)} waits to be tried again: ${error.message}`;
-    this.log.warn(message, this.#fields(call, 'queued', progress, error));
+  /** The relay waits: for its delay, or for another attempt. */
+  queued(relay: Relay): void {
+    this.#metrics?.count(relay.kind, 'queued');
+    this.#debug(relay, 'is queued', 'queued');
   }
 
-  /** The provider has accepted what had waited. */
-  onDelivered(call: RelayCall, progress?: Progress): void {
-    this.metrics?.count(call.kind, 'sent');
-    if (progress !== undefined) this.metrics?.took(call.kind, 'queued', progress.milliseconds);
-    if (!this.log.isDebugged) return;
-    this.log.debug(`${named(call)} was sent, after it had waited`, this.#fields(call, 'sent', progress));
+  /** An attempt failed, and another one follows. */
+  retrying(relay: Relay, error: Error, progress?: Progress): void {
+    const message = `${named(relay)} waits to be tried again: ${error.message}`;
+    this.#logger.warn(message, this.#fields(relay, 'queued', progress, error));
   }
 
-  /** The provider has not accepted it, for good. Whether the log is told, the failure policy says. */
-  failed(call: RelayCall): void {
-    this.metrics?.count(call.kind, 'failed');
+  /** The provider accepted a relay that had waited. */
+  delivered(relay: Relay, progress?: Progress): void {
+    this.#metrics?.count(relay.kind, 'sent');
+    if (progress !== undefined) this.#metrics?.took(relay.kind, 'queued', progress.milliseconds);
+    this.#debug(relay, 'was sent, after it had waited', 'sent', progress);
   }
 
-  /** It is lost to those that the error names, and nobody else will hear of it. */
-  lost(call: RelayCall, error: SocketDeliveryError, progress?: Progress): void {
-    const message = `${named(call)} was lost: ${error.message}`;
-    this.log.error(message, this.#fields(call, 'failed', progress, error));
+  /** Counts a relay that is lost to some of its recipients, once. */
+  failed(relay: Relay): void {
+    this.#metrics?.count(relay.kind, 'failed');
   }
 
-  /** It was made after its transaction had been rolled back. */
-  dropped(call: RelayCall): void {
-    this.metrics?.count(call.kind, 'dropped');
-    // Something began in the transaction and outlived it, which is more likely a forgotten `await` than meant.
-    const why = 'it was made after its transaction had been rolled back';
-    this.log.warn(`${named(call)} was not sent: ${why}`, this.#fields(call, 'dropped'));
+  /** The relay is lost to the recipients that the error names. */
+  lost(relay: Relay, error: SocketDeliveryError, progress?: Progress): void {
+    const message = `${named(relay)} was lost: ${error.message}`;
+    this.#logger.error(message, this.#fields(relay, 'failed', progress, error));
+  }
+
+  /** The relay was made after its transaction had been rolled back: more likely a forgotten `await` than meant. */
+  dropped(relay: Relay): void {
+    this.#metrics?.count(relay.kind, 'dropped');
+    const reason = 'it was made after its transaction had been rolled back';
+    this.#logger.warn(`${named(relay)} was not sent: ${reason}`, this.#fields(relay, 'dropped'));
+  }
+
+  /** Puts no line together that nobody reads. */
+  #debug(relay: Relay, happened: string, outcome: RelayOutcome, progress?: Progress): void {
+    if (this.#logger.debug === undefined || this.#logger.isDebugEnabled === false) return;
+    this.#logger.debug(`${named(relay)} ${happened}`, this.#fields(relay, outcome, progress));
   }
 
   #fields(
-    { id, kind, event }: RelayCall,
+    { id, kind, event }: Relay,
     outcome: RelayOutcome,
     progress?: Progress,
     error?: Error & { readonly code?: string },
@@ -96,7 +86,7 @@ export class RelayLog {
       id,
       ...(event !== undefined && { event }),
       kind,
-      provider: this.provider(),
+      provider: this.#provider(),
       outcome,
       ...(progress !== undefined && {
         attempts: progress.attempts,
@@ -107,6 +97,6 @@ export class RelayLog {
   }
 }
 
-function named({ id, event }: RelayCall): string {
+function named({ id, event }: Relay): string {
   return `Relay ${id} (${event ?? 'disconnect'})`;
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { PortCall } from '../channels/engine-socket-client.js';
 import { Payload } from '../ports/payload.js';
+import type { Relay } from '../ports/relay.js';
 
 /** One thing the application asked the provider for, and the provider accepted. */
 export interface Relayed {
@@ -16,21 +16,17 @@ export interface Relayed {
 /** A payload to compare with, or a predicate to ask. */
 export type Expected = unknown;
 
-/** Writes accepted calls one by one: a relay to three members is three. */
-export function relayedBy(calls: readonly PortCall[]): Relayed[] {
-  return calls.flatMap((call): Relayed[] => {
-    if (call.kind === 'query') return [];
-    if (call.kind === 'disconnect') return call.to.map((to) => ({ kind: 'disconnect', to }));
-    const { event, json, exceptSocketId } = call.relay;
-    const kind = call.kind === 'members' ? 'member' : call.kind;
-    return call.to.map((to) => ({
-      kind,
+/** Lists accepted relays one by one: a relay to three members is three. */
+export function relayedBy(relays: readonly Relay[]): Relayed[] {
+  return relays.flatMap(({ kind, recipients, event, payload, exceptSocketId }): Relayed[] =>
+    recipients.map((to) => ({
+      kind: kind === 'members' ? 'member' : kind,
       to,
-      event,
-      ...(json !== undefined && { payload: JSON.parse(json) as unknown }),
+      ...(event !== undefined && { event }),
+      ...(payload?.json !== undefined && { payload: JSON.parse(payload.json) as unknown }),
       ...(exceptSocketId !== undefined && { exceptSocketId }),
-    }));
-  });
+    })),
+  );
 }
 
 /** Compares two payloads. */

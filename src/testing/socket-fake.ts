@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
-import { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
-import type { SocketRuntime } from '../modules/socket/socket-runtime.js';
+import type { SocketRuntime } from '../runtime/socket-runtime.js';
 import type { Identity } from '../ports/authorization.js';
 import { FakeMember } from './fake-member.js';
 import { type Expected, isExpected, listing, type Relayed, relayedBy, wording } from './relayed.js';
@@ -20,7 +19,9 @@ export class SocketFake {
     private readonly runtime: SocketRuntime,
     private readonly authorization: ChannelAuthorization,
   ) {
-    this.#client = runtime.container.get(MemorySocketClient);
+    if (!(runtime.client instanceof MemorySocketClient))
+      throw new TypeError('SocketFake needs the provider "memory": import SocketTestingModule');
+    this.#client = runtime.client;
   }
 
   /** Opens a browser for a member: signed in and on the broadcast channel. Call it twice for two tabs. */
@@ -36,7 +37,7 @@ export class SocketFake {
   advance(milliseconds: number): void {
     this.#client.clock.advance(milliseconds);
     // What the clock has brought about is told before the test goes on.
-    this.runtime.container.get(ChannelEventSource).flush();
+    for (const { channelEvents } of this.runtime.providers) channelEvents.flush();
   }
 
   /** Orders failures: the next call fails, is refused, times out, or everything fails until told. */

@@ -5,7 +5,7 @@ import {
   type SocketModuleOptions,
   type SocketModulePaths,
 } from '../modules/socket/socket-options.js';
-import { SocketRuntime } from '../modules/socket/socket-runtime.js';
+import { SocketRuntime } from '../runtime/socket-runtime.js';
 import { SocketModule } from '../modules/socket/socket.module.js';
 import { SocketFake } from './socket-fake.js';
 

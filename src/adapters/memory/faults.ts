@@ -1,11 +1,15 @@
-import {
-  type DeliveryFailure,
-  type SocketDeliveryError,
-  SocketRejectedError,
-  SocketUnavailableError,
-} from '../../ports/errors.js';
+import type { SocketDeliveryError } from '../../ports/errors.js';
+import { lossError, unanswered } from '../../ports/losses.js';
+import type { Relay } from '../../ports/relay.js';
 
-type Fault = (lost: readonly string[]) => SocketDeliveryError;
+/** A failure that a test has ordered. */
+interface Fault {
+  readonly reason: string;
+  readonly isRetryable: boolean;
+  readonly cause?: unknown;
+}
+
+const DOWN: Fault = { reason: 'the provider is down (injected)', isRetryable: true };
 
 /** Failures on demand, as a test orders them. */
 export class Faults {
@@ -14,22 +18,17 @@ export class Faults {
 
   /** The next call is refused by the provider; a retry would not help. */
   rejectNext(reason = 'the provider refused (injected)'): void {
-    this.#next.push((lost) => new SocketRejectedError(describe(lost, reason), failure(lost)));
+    this.#next.push({ reason, isRetryable: false });
   }
 
   /** The next call fails as if the connection broke; a retry could help. */
   failNext(cause?: unknown): void {
-    this.#next.push(
-      (lost) =>
-        new SocketUnavailableError(describe(lost, 'the connection broke (injected)'), failure(lost, cause)),
-    );
+    this.#next.push({ reason: 'the connection broke (injected)', isRetryable: true, cause });
   }
 
   /** The next call fails as if the provider never answered; a retry could help. */
   timeOutNext(): void {
-    this.#next.push(
-      (lost) => new SocketUnavailableError(describe(lost, 'no answer in time (injected)'), failure(lost)),
-    );
+    this.#next.push({ reason: 'no answer in time (injected)', isRetryable: true });
   }
 
   /** Every call fails until {@link comeBack}. */
@@ -46,19 +45,20 @@ export class Faults {
     return this.#isDown;
   }
 
-  /** @throws SocketDeliveryError when a failure was ordered for this call */
-  check(lost: readonly string[]): void {
-    if (this.#isDown)
-      throw new SocketUnavailableError(describe(lost, 'the provider is down (injected)'), failure(lost));
-    const fault = this.#next.shift();
-    if (fault !== undefined) throw fault(lost);
+  /** @throws SocketDeliveryError when a failure was ordered for this relay */
+  check(relay: Relay): void {
+    this.#throw(({ isRetryable, reason, cause }) =>
+      lossError(isRetryable, 'memory', relay, reason, { cause }),
+    );
   }
-}
 
-function describe(lost: readonly string[], reason: string): string {
-  return `The provider "memory" did not deliver to ${lost.join(', ')}: ${reason}`;
-}
+  /** @throws SocketDeliveryError when a failure was ordered for this question */
+  checkQuestion(): void {
+    this.#throw(({ isRetryable, reason, cause }) => unanswered('memory', isRetryable, reason, { cause }));
+  }
 
-function failure(lost: readonly string[], cause?: unknown): DeliveryFailure {
-  return { provider: 'memory', lost, cause };
+  #throw(errorOf: (fault: Fault) => SocketDeliveryError): void {
+    const fault = this.#isDown ? DOWN : this.#next.shift();
+    if (fault !== undefined) throw errorOf(fault);
+  }
 }

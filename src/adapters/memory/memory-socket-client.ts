@@ -1,6 +1,7 @@
 import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../channels/channel-engine.js';
-import { EngineSocketClient, type PortCall } from '../../channels/engine-socket-client.js';
+import { EngineSocketClient } from '../../channels/engine-socket-client.js';
+import type { Relay } from '../../ports/relay.js';
 import type { ProviderHealth } from '../../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { newSocketId } from '../../protocol/socket-id.js';
@@ -10,20 +11,22 @@ import { MemoryConnection } from './memory-connection.js';
 
 /**
  * The fake provider: the same port on the same channel engine as the gateway, with connections in memory, a clock moved
- * by hand, failures on demand and a list of every accepted call.
+ * by hand, failures on demand and a list of every accepted relay.
  */
 @injectable()
 export class MemorySocketClient extends EngineSocketClient {
-  /** Every call the provider accepted, oldest first. */
-  readonly accepted: PortCall[] = [];
+  /** Every relay the provider accepted, oldest first. */
+  readonly accepted: Relay[] = [];
   readonly faults = new Faults();
+  readonly clock: ManualClock;
 
   constructor(
     @inject(ChannelEngine) engine: ChannelEngine,
     @inject(SOCKET_CONFIG) config: SocketConfig,
-    @inject(ManualClock) readonly clock: ManualClock,
+    @inject(ManualClock) clock: ManualClock,
   ) {
     super(engine, config);
+    this.clock = clock;
   }
 
   /** Opens a connection, as a browser would. It is greeted, and neither signed in nor subscribed to anything. */
@@ -37,9 +40,12 @@ export class MemorySocketClient extends EngineSocketClient {
     return super.health();
   }
 
-  protected override accept(call: PortCall): void {
-    super.accept(call);
-    this.faults.check(call.to);
-    this.accepted.push(call);
+  protected override accept(relay: Relay): void {
+    this.faults.check(relay);
+    this.accepted.push(relay);
+  }
+
+  protected override acceptQuestion(): void {
+    this.faults.checkQuestion();
   }
 }

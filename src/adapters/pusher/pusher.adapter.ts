@@ -1,41 +1,19 @@
-import { ContainerModule } from 'inversify';
-import { CLOCK, systemClock } from '../../ports/clock.js';
-import { LOGGER, type SocketLogger } from '../../ports/logger.js';
-import { SOCKET_CLIENT, type ISocketClient } from '../../ports/socket-client.js';
-import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
-import { type ClientOptions, SERVER_ATTACHMENT, type SocketAdapter } from '../adapter.js';
-import { DEFAULT_CLUSTER, PusherHttpApi } from './http/pusher-http-api.js';
-import { loadPusherSdk } from './http/pusher-sdk.js';
-import { PusherSocketClient } from './pusher-socket-client.js';
-import { WebhookReceiver } from './webhook/webhook-receiver.js';
+import type { SocketAdapter } from '../adapter.js';
 
-/**
- * Hosted Pusher, or any server with the same HTTP API. Loading the module imports the `pusher` package, so it takes
- * `container.load`, which rejects with a `MissingPackageError` where that is not installed.
- */
+/** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
+export const DEFAULT_CLUSTER = 'mt1';
+
+/** Hosted Pusher, or any server with the same HTTP API. */
 export const pusherAdapter: SocketAdapter = {
-  isRetried: true,
-  module: new ContainerModule(async ({ bind }) => {
-    const Pusher = await loadPusherSdk();
-    bind(CLOCK).toConstantValue(systemClock);
-    bind(WebhookReceiver).toSelf().inSingletonScope();
-    bind(SERVER_ATTACHMENT).toService(WebhookReceiver);
-    bind<ISocketClient>(SOCKET_CLIENT)
-      .toDynamicValue((context) => {
-        const config = context.get<SocketConfig>(SOCKET_CONFIG);
-        return new PusherSocketClient(
-          new PusherHttpApi(Pusher, config),
-          config,
-          context.get<SocketLogger>(LOGGER),
-        );
-      })
-      .inSingletonScope();
-  }),
+  name: 'pusher',
+  packages: ['pusher'],
+  capabilities: { isRetried: true, signsInAsPusher: true, needsCredentials: true },
+  create: async (context) => (await import('./pusher.module.js')).createPusher(context),
 
   /** A hosted cluster, or else the server's own WebSocket end: where its HTTP API is, unless the configuration says so. */
-  clientOptions({ pusher }: SocketConfig): ClientOptions {
+  clientOptions({ pusher }) {
     const cluster = pusher.cluster ?? DEFAULT_CLUSTER;
-    const enabledTransports = ['ws', 'wss'] as const;
+    const enabledTransports = ['ws', 'wss'];
     const wsHost = pusher.wsHost ?? pusher.host;
     if (wsHost === undefined) return { cluster, forceTLS: true, enabledTransports };
 

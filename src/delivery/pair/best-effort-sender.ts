@@ -1,82 +1,85 @@
 import type { Clock } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
+import { describeRelay, type Relay } from '../../ports/relay.js';
+import type { SocketClient } from '../../ports/relay-client.js';
 import type { Provider } from '../../ports/socket-config.js';
-import type { ISocketClient } from '../../ports/socket-client.js';
-import { describeRelay, type Relay, perform } from '../../ports/relay.js';
 import { Capacity } from '../../relays/capacity.js';
 
-/** One of two providers. */
+/** One of the two providers of a pair. */
 export interface PairedProvider {
   readonly provider: Provider;
-  readonly client: ISocketClient;
-  /** Whether it serves connections of this very process, so that an event for nobody costs next to nothing there. */
+  readonly client: SocketClient;
+  /** Whether it serves connections of this process. Then an event that nobody listens for costs next to nothing there. */
   readonly isLocal: boolean;
 }
 
-/** What may be under way: relays, one to one member or channel each, and bytes of their payloads. */
-const MAX_UNDER_WAY = { relays: 10_000, bytes: 16 * 1_024 * 1_024 };
+/** The relays under way at a time, one to one member or channel each, and the bytes of their payloads. */
+const MAX_IN_FLIGHT = { relays: 10_000, bytes: 16 * 1_024 * 1_024 };
 
-/** Between two lines of the log about what was missed. */
-const LOG_EVERY_MS = 60_000;
+/** Milliseconds between two log lines about missed relays. */
+const LOG_INTERVAL_MS = 60_000;
 
 /**
- * What a provider gets besides, without deciding anything: nobody waits for it, nothing of it is tried again, and what is
- * under way is bounded. What it misses is counted, and logged once in a while.
+ * Sends relays to the provider that does not decide: nobody waits for them, none of them is tried again, and the amount
+ * under way is bounded. Missed relays are counted, and logged at most once a minute.
  */
 export class BestEffortSender {
-  readonly #capacity = new Capacity(MAX_UNDER_WAY.relays, MAX_UNDER_WAY.bytes);
+  readonly #provider: PairedProvider;
+  readonly #clock: Clock;
+  readonly #logger: SocketLogger | undefined;
+  readonly #capacity = new Capacity(MAX_IN_FLIGHT.relays, MAX_IN_FLIGHT.bytes);
   #missed = 0;
-  #untold = 0;
+  #unlogged = 0;
   #quietUntil = -Infinity;
 
-  /** @param logger absent where somebody else tells that the provider fails */
-  constructor(
-    private readonly provider_: PairedProvider,
-    private readonly clock: Clock,
-    private readonly logger?: SocketLogger,
-  ) {}
+  /** @param logger absent where the provider's failures are logged elsewhere */
+  constructor(provider: PairedProvider, clock: Clock, logger?: SocketLogger) {
+    this.#provider = provider;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
 
-  /** How many calls it did not take. */
+  /** How many relays the provider did not take. */
   get missed(): number {
     return this.#missed;
   }
 
   /**
-   * Makes a call, within this one.
+   * Sends a relay within this call.
    *
-   * @param call makes it in another way
-   * @returns whether it was taken, once that is known; never rejects
+   * @param attempt sends it in another way than by the client
+   * @returns whether the provider took it, once that is known; never rejects
    */
-  async send(relay: Relay, call = () => perform(this.provider_.client, relay)): Promise<boolean> {
-    // What is to more than may be under way is so alone.
-    const relays = Math.min(relay.to.length, MAX_UNDER_WAY.relays);
+  async send(relay: Relay, attempt = () => this.#provider.client.send(relay)): Promise<boolean> {
+    // A relay to more recipients than the bound is under way alone.
+    const relays = Math.min(relay.recipients.length, MAX_IN_FLIGHT.relays);
     const bytes = relay.payload?.bytes ?? 0;
-    const refusal = this.#capacity.take(relays, bytes);
+    const refusal = this.#capacity.acquire(relays, bytes);
     if (refusal !== undefined) {
       this.#miss(`${describeRelay(relay)}: ${refusal.replace('waiting', 'under way')}`);
       return false;
     }
     try {
-      await call();
+      await attempt();
       return true;
     } catch (error) {
       this.#miss(`${describeRelay(relay)}: ${messageOf(error)}`);
       return false;
     } finally {
-      this.#capacity.leave(relays, bytes);
+      this.#capacity.release(relays, bytes);
     }
   }
 
-  #miss(what: string): void {
+  #miss(reason: string): void {
     this.#missed++;
-    this.#untold++;
-    const now = this.clock.now();
+    this.#unlogged++;
+    const now = this.#clock.now();
     if (now < this.#quietUntil) return;
-    this.logger?.warn(
-      `The provider "${this.provider_.provider}" missed ${this.#untold} call(s) that the other one decides; the last: ${what}`,
+    this.#logger?.warn(
+      `The provider "${this.#provider.provider}" missed ${this.#unlogged} call(s) that the other one decides; the last: ${reason}`,
     );
-    this.#quietUntil = now + LOG_EVERY_MS;
-    this.#untold = 0;
+    this.#quietUntil = now + LOG_INTERVAL_MS;
+    this.#unlogged = 0;
   }
 }

@@ -1,38 +1,56 @@
 import { canBeTriedAgain } from '../../ports/errors.js';
-import type { Payload } from '../../ports/payload.js';
 import { recipientKey, type Relay } from '../../ports/relay.js';
 
+/** Relays that are remembered at a time. The oldest are forgotten first, and may then reach a provider twice. */
+const MAX_REMEMBERED = 10_000;
+
 /**
- * What a provider was given although another one failed on it: the call is going to be made again, as a whole, and this one
- * is not to get it twice. A call is known by its payload, which was read once and stays the same for all attempts.
+ * Remembers which relays a provider has taken while the other one failed on them. Such a relay is sent again as a whole,
+ * and this provider must not get it twice.
  */
 export class DeliveredRelays {
-  readonly #lines = new WeakMap<Payload, Map<string, Promise<boolean>>>();
+  /** By message id, and within a relay by recipient: whether the provider took it, once that is known. */
+  readonly #relays = new Map<string, Map<string, Promise<boolean>>>();
 
   /**
-   * @param error what the other one failed with; only where a retry can help is there going to be one
-   * @param isTaken whether it has taken the call, once that is known
+   * Remembers a relay on which the other provider failed, if a retry can follow.
+   *
+   * @param error the other provider's failure
+   * @param isTaken whether this provider takes the relay, once that is known
    */
-  note(relay: Relay, error: unknown, isTaken: Promise<boolean>): void {
-    const { payload } = relay;
-    if (payload === undefined || !canBeTriedAgain(error)) return;
-    const lines = this.#lines.get(payload) ?? new Map<string, Promise<boolean>>();
-    this.#lines.set(payload, lines);
-    const keys = relay.to.map((to) => recipientKey(relay, to));
-    for (const key of keys) lines.set(key, isTaken);
-    // What was missed is as if it had not been given.
+  remember(relay: Relay, error: unknown, isTaken: Promise<boolean>): void {
+    if (relay.kind === 'disconnect' || !canBeTriedAgain(error)) return;
+    const recipients = this.#relays.get(relay.id) ?? new Map<string, Promise<boolean>>();
+    this.#relays.set(relay.id, recipients);
+    for (const recipient of relay.recipients) recipients.set(recipientKey(relay, recipient), isTaken);
+    this.#forgetOldest();
     void isTaken.then((isSo) => {
-      if (!isSo) for (const key of keys) lines.delete(key);
+      if (!isSo) this.forget(relay);
     });
   }
 
-  /** Whether it took the call for everybody it is for, once that is known; `undefined` where it was not given it for all. */
+  /** Whether the provider took the relay for all its recipients, once that is known; `undefined` where it did not get it for all. */
   isTaken(relay: Relay): Promise<boolean> | undefined {
-    const lines = relay.payload === undefined ? undefined : this.#lines.get(relay.payload);
-    if (lines === undefined || relay.to.length === 0) return undefined;
-    const answers = relay.to.map((to) => lines.get(recipientKey(relay, to)));
+    const recipients = this.#relays.get(relay.id);
+    if (recipients === undefined || relay.recipients.length === 0) return undefined;
+    const answers = relay.recipients.map((recipient) => recipients.get(recipientKey(relay, recipient)));
     return answers.every((answer) => answer !== undefined)
       ? Promise.all(answers).then((taken) => taken.every(Boolean))
       : undefined;
+  }
+
+  /** Forgets a relay's recipients: no attempt for them follows, or the provider has to get it again. */
+  forget(relay: Relay): void {
+    const recipients = this.#relays.get(relay.id);
+    if (recipients === undefined) return;
+    for (const recipient of relay.recipients) recipients.delete(recipientKey(relay, recipient));
+    if (recipients.size === 0) this.#relays.delete(relay.id);
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#relays.keys()) {
+      if (this.#relays.size <= MAX_REMEMBERED) return;
+      this.#relays.delete(oldest);
+    }
   }
 }

@@ -4,60 +4,59 @@ import {
   SocketRejectedError,
   SocketUnavailableError,
 } from '../../ports/errors.js';
+import { createDisconnect, recipientKey, type Relay } from '../../ports/relay.js';
 import type { ProviderHealth } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
 import { CircuitBreaker } from '../circuit-breaker.js';
 import { BestEffortSender, type PairedProvider } from './best-effort-sender.js';
 import { DeliveredRelays } from './delivered-relays.js';
-import { recipientKey, type Relay, perform } from '../../ports/relay.js';
 import { ProviderPair, type ProviderPairParts } from './provider-pair.js';
 
-/** How long after the first is back the second is told too, where it does not serve connections of this process. */
+/** Milliseconds for which the secondary still gets relays after the primary is back, where it is no part of this process. */
 export const STILL_THERE_MS = 10 * 60_000;
 
-/** How many disconnects are remembered for the first provider while it fails. The oldest are forgotten first. */
+/** Disconnects that are remembered for the primary while it fails. The oldest are forgotten first. */
 export const MAX_PENDING_DISCONNECTS = 10_000;
 
 /**
- * Two providers of which the second takes over while the breaker in front of the first is open.
+ * Two providers. The secondary takes over while the breaker in front of the primary is open.
  *
- * One of them is in force, and what becomes of a call is what that one made of it. The other is told too, without anybody
- * waiting for it, as long as there may be browsers on it; a browser is on exactly one of the two. One that serves
- * connections of this process always is: that costs nothing while nobody is there, and another process may have sent
- * browsers to it, for each has a breaker of its own. While the first fails, such a call, one at a time, also finds out
- * whether it is back.
+ * One of them is in force, and decides the outcome of a relay. The other one gets the relay too, and nobody waits for it, as
+ * long as there may be browsers on it; a browser is on exactly one of the two. A provider that serves connections of this
+ * process always gets it: that costs nothing while nobody is there, and another process, whose breaker is its own, may have
+ * sent browsers to it. While the primary fails, one such relay at a time also finds out whether it is back.
  *
- * What is under way to a member or a channel decides for what comes after it: that goes to the same provider, so that it
- * fails along with what fails in front of it, and whoever tries again above keeps the order.
+ * A relay under way to a member or a channel decides the provider of the following ones: they fail together, and the
+ * retrying delivery in front keeps the order.
  */
 export class Failover extends ProviderPair {
   readonly #breaker: CircuitBreaker;
   readonly #toPrimary: BestEffortSender;
   readonly #toSecondary: BestEffortSender;
-  readonly #deliveredToPrimary = new DeliveredRelays();
-  readonly #deliveredToSecondary = new DeliveredRelays();
-  /** Whom something is under way to, and through whom. */
-  readonly #inFlight = new Map<string, { readonly provider_: PairedProvider; count: number }>();
-  /** Members who are to be disconnected on the first provider, too. */
+  readonly #deliveredByPrimary = new DeliveredRelays();
+  readonly #deliveredBySecondary = new DeliveredRelays();
+  /** By recipient: how many relays are under way, and through which provider. */
+  readonly #inFlight = new Map<string, { readonly through: PairedProvider; count: number }>();
+  /** Members who still have to be disconnected on the primary. */
   readonly #pendingDisconnects = new Set<string>();
-  /** Until when there may be browsers on the second. */
-  #thereUntil = -Infinity;
+  /** Until when there may be browsers on the secondary, on the clock's {@link Clock.now}. */
+  #browsersUntil = -Infinity;
 
   constructor(parts: ProviderPairParts) {
     super(parts);
     const { primary, secondary, config, clock, logger } = parts;
-    // The breaker tells that the first one fails.
+    // The breaker logs the primary's failures.
     this.#toPrimary = new BestEffortSender(primary, clock);
     this.#toSecondary = new BestEffortSender(secondary, clock, logger);
     this.#breaker = new CircuitBreaker(
       clock,
       config.delivery.breakerFailures,
       () => {
-        this.#thereUntil = Infinity;
+        this.#browsersUntil = Infinity;
         logger.warn(`The provider "${primary.provider}" keeps failing: "${secondary.provider}" takes over`);
       },
       () => {
-        this.#thereUntil = clock.now() + STILL_THERE_MS;
+        this.#browsersUntil = clock.now() + STILL_THERE_MS;
         logger.log(`The provider "${primary.provider}" is back, and takes over from "${secondary.provider}"`);
         this.#sendPendingDisconnects();
       },
@@ -74,14 +73,14 @@ export class Failover extends ProviderPair {
 
   async health(): Promise<ProviderHealth> {
     const { primary, secondary, isDraining } = await this.bothHealths();
-    const isHelped =
+    const isTakenOver =
       (primary.status === 'down' || this.#breaker.state !== 'closed') && secondary.status === 'up';
     return {
       ...primary,
-      ...(isHelped && {
+      ...(isTakenOver && {
         status: 'degraded',
         connections: secondary.connections,
-        reason: this.#takenOver(primary.reason),
+        reason: this.#takeoverReason(primary.reason),
       }),
       ...(isDraining && { status: 'down', reason: 'draining' }),
       second: {
@@ -94,25 +93,25 @@ export class Failover extends ProviderPair {
     };
   }
 
-  #takenOver(why: string | undefined): string {
+  #takeoverReason(why: string | undefined): string {
     const { primary, secondary } = this;
     const fails = why === undefined ? '' : `"${primary.provider}" fails (${why}), and `;
     return `${fails}"${secondary.provider}" has taken over`;
   }
 
-  protected async carry(relay: Relay): Promise<void> {
-    // All of it leaves within this call, so that the order of the calls is kept.
-    const parts = Array.from(this.#partsOf(relay), ([provider_, to]) =>
-      this.#take(provider_, { ...relay, to }),
+  async send(relay: Relay): Promise<void> {
+    // Every part leaves within this call, so that the order of the calls is kept.
+    const parts = Array.from(this.#split(relay), ([through, recipients]) =>
+      this.#sendThrough(through, { ...relay, recipients }),
     );
     const outcomes = await Promise.allSettled(parts);
     const failures = outcomes.flatMap((outcome) =>
       outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
     );
-    if (failures.length > 0) throw together(failures);
+    if (failures.length > 0) throw combined(failures);
   }
 
-  protected whoKnows(): readonly [PairedProvider, PairedProvider?] {
+  protected providersWithMembers(): readonly [PairedProvider, PairedProvider?] {
     const { primary, secondary } = this;
     if (this.#providerInForce === secondary) return primary.isLocal ? [secondary, primary] : [secondary];
     return this.#mayHaveBrowsers ? [primary, secondary] : [primary];
@@ -123,93 +122,100 @@ export class Failover extends ProviderPair {
   }
 
   get #mayHaveBrowsers(): boolean {
-    return this.secondary.isLocal || this.clock.now() < this.#thereUntil;
+    return this.secondary.isLocal || this.clock.now() < this.#browsersUntil;
   }
 
-  /** Who is asked for whom. What is for nobody has to be asked for too. */
-  #partsOf(relay: Relay): Iterable<readonly [PairedProvider, readonly string[]]> {
+  /** Splits the recipients by provider. A relay without recipients still goes to the provider in force. */
+  #split(relay: Relay): Iterable<readonly [PairedProvider, readonly string[]]> {
     const inForce = this.#providerInForce;
-    if (relay.to.length === 0) return [[inForce, []]];
+    if (relay.recipients.length === 0) return [[inForce, []]];
     const parts = new Map<PairedProvider, string[]>();
-    for (const to of relay.to) {
-      const provider_ = this.#inFlight.get(recipientKey(relay, to))?.provider_ ?? inForce;
-      const others = parts.get(provider_);
-      if (others === undefined) parts.set(provider_, [to]);
-      else others.push(to);
+    for (const recipient of relay.recipients) {
+      const through = this.#inFlight.get(recipientKey(relay, recipient))?.through ?? inForce;
+      const others = parts.get(through);
+      if (others === undefined) parts.set(through, [recipient]);
+      else others.push(recipient);
     }
     return parts;
   }
 
-  /** Has one provider decide, and tells the other. */
-  async #take(provider_: PairedProvider, relay: Relay): Promise<void> {
-    const lines = relay.to.map((to) => recipientKey(relay, to));
-    this.#enter(lines, provider_);
+  /** Has one provider decide, and sends the relay to the other one too. */
+  async #sendThrough(through: PairedProvider, relay: Relay): Promise<void> {
+    const keys = relay.recipients.map((recipient) => recipientKey(relay, recipient));
+    this.#enter(keys, through);
     try {
-      await (provider_ === this.primary ? this.#askPrimary(relay) : this.#askSecondary(relay));
+      await (through === this.primary ? this.#decideByPrimary(relay) : this.#decideBySecondary(relay));
     } finally {
-      this.#leave(lines);
+      this.#leave(keys);
     }
   }
 
-  async #askPrimary(relay: Relay): Promise<void> {
-    const call = () => perform(this.primary.client, relay);
-    const isCounted = this.#breaker.state === 'closed' && relay.to.length > 0;
-    const outcome = isCounted ? this.#breaker.run(call) : call();
-    const told = this.#tellSecondary(relay);
+  async #decideByPrimary(relay: Relay): Promise<void> {
+    const attempt = () => this.primary.client.send(relay);
+    const isCounted = this.#breaker.state === 'closed' && relay.recipients.length > 0;
+    const outcome = isCounted ? this.#breaker.run(attempt) : attempt();
+    const copied = this.#copyToSecondary(relay);
     try {
       await outcome;
+      this.#forget(relay);
     } catch (error) {
-      if (told !== undefined) this.#deliveredToSecondary.note(relay, error, told);
-      // What serves connections of this process has served them, whatever else failed.
-      if (this.primary.isLocal) this.#deliveredToPrimary.note(relay, error, Promise.resolve(true));
+      if (copied !== undefined) this.#deliveredBySecondary.remember(relay, error, copied);
+      // A provider of this process has served its connections, whatever else failed.
+      if (this.primary.isLocal) this.#deliveredByPrimary.remember(relay, error, Promise.resolve(true));
       throw withoutPause(error);
     }
   }
 
-  async #askSecondary(relay: Relay): Promise<void> {
-    const taken = this.#deliveredToSecondary.isTaken(relay);
-    this.#tellPrimary(relay);
-    if (taken !== undefined && (await taken)) return;
-    await perform(this.secondary.client, relay);
+  async #decideBySecondary(relay: Relay): Promise<void> {
+    const earlier = this.#deliveredBySecondary.isTaken(relay);
+    this.#copyToPrimary(relay);
+    if (earlier === undefined || !(await earlier)) await this.secondary.client.send(relay);
+    this.#forget(relay);
   }
 
-  #enter(lines: readonly string[], provider_: PairedProvider): void {
-    for (const line of lines) {
-      const there = this.#inFlight.get(line);
-      if (there === undefined) this.#inFlight.set(line, { provider_, count: 1 });
-      else there.count++;
+  /** No attempt follows for these recipients. */
+  #forget(relay: Relay): void {
+    this.#deliveredByPrimary.forget(relay);
+    this.#deliveredBySecondary.forget(relay);
+  }
+
+  #enter(keys: readonly string[], through: PairedProvider): void {
+    for (const key of keys) {
+      const entry = this.#inFlight.get(key);
+      if (entry === undefined) this.#inFlight.set(key, { through, count: 1 });
+      else entry.count++;
     }
   }
 
-  #leave(lines: readonly string[]): void {
-    for (const line of lines) {
-      const there = this.#inFlight.get(line);
-      if (there !== undefined && --there.count === 0) this.#inFlight.delete(line);
+  #leave(keys: readonly string[]): void {
+    for (const key of keys) {
+      const entry = this.#inFlight.get(key);
+      if (entry !== undefined && --entry.count === 0) this.#inFlight.delete(key);
     }
   }
 
-  /** @returns whether it has taken it, once that is known; nothing where it was not told */
-  #tellSecondary(relay: Relay): Promise<boolean> | undefined {
+  /** @returns whether the secondary took the relay, once that is known; nothing where it did not get it */
+  #copyToSecondary(relay: Relay): Promise<boolean> | undefined {
     if (!this.#mayHaveBrowsers) return undefined;
-    return this.#deliveredToSecondary.isTaken(relay) ?? this.#toSecondary.send(relay);
+    return this.#deliveredBySecondary.isTaken(relay) ?? this.#toSecondary.send(relay);
   }
 
-  #tellPrimary(relay: Relay): void {
+  #copyToPrimary(relay: Relay): void {
     const { state, probeAt } = this.#breaker;
-    // What is for nobody need not have been sent to be taken.
-    const isProbe = state === 'open' && probeAt <= this.clock.now() && relay.to.length > 0;
-    let told = Promise.resolve(false);
+    // The success of a relay without recipients proves nothing.
+    const isProbe = state === 'open' && probeAt <= this.clock.now() && relay.recipients.length > 0;
+    let copied = Promise.resolve(false);
     if (isProbe || state === 'closed')
-      told = this.#toPrimary.send(relay, () => this.#breaker.run(() => perform(this.primary.client, relay)));
-    else if (this.primary.isLocal && this.#deliveredToPrimary.isTaken(relay) === undefined)
-      told = this.#toPrimary.send(relay);
+      copied = this.#toPrimary.send(relay, () => this.#breaker.run(() => this.primary.client.send(relay)));
+    else if (this.primary.isLocal && this.#deliveredByPrimary.isTaken(relay) === undefined)
+      copied = this.#toPrimary.send(relay);
     if (relay.kind !== 'disconnect') return;
-    void told.then((isTold) => {
-      if (!isTold) this.#rememberDisconnect(relay.to);
+    void copied.then((isCopied) => {
+      if (!isCopied) this.#rememberDisconnect(relay.recipients);
     });
   }
 
-  /** Whoever cannot be disconnected on the first provider now is so once it is back. */
+  /** Members who cannot be disconnected on the primary now are disconnected once it is back. */
   #rememberDisconnect(members: readonly string[]): void {
     for (const member of members) {
       this.#pendingDisconnects.delete(member);
@@ -222,24 +228,23 @@ export class Failover extends ProviderPair {
   }
 
   #sendPendingDisconnects(): void {
-    for (const member of this.#pendingDisconnects)
-      void this.#toPrimary.send({ id: '', kind: 'disconnect', to: [member] });
+    for (const member of this.#pendingDisconnects) void this.#toPrimary.send(createDisconnect(member));
     this.#pendingDisconnects.clear();
   }
 }
 
-/** A provider that wants to be left alone for a while has no say in when the other one is asked. */
+/** A pause that one provider asks for does not delay the next attempt, which may go to the other one. */
 function withoutPause(error: unknown): unknown {
   if (!(error instanceof SocketDeliveryError) || error.retryAfterMs === undefined) return error;
   const { message, provider, lost, retryableLost } = error;
-  return deliveryError(error.retryable, message, { provider, lost, retryableLost, cause: error });
+  return failureOf(error.retryable, message, { provider, lost, retryableLost, cause: error });
 }
 
-/** What one call fails with of which two providers had a part each. */
-function together(failures: readonly unknown[]): unknown {
+/** The one error of a relay of which each provider had a part. */
+function combined(failures: readonly unknown[]): unknown {
   const [first, second] = failures;
   if (!(first instanceof SocketDeliveryError) || !(second instanceof SocketDeliveryError)) return first;
-  return deliveryError(first.retryable && second.retryable, `${first.message}; ${second.message}`, {
+  return failureOf(first.retryable && second.retryable, `${first.message}; ${second.message}`, {
     provider: first.provider,
     lost: [...first.lost, ...second.lost],
     retryableLost: [...first.retryableLost, ...second.retryableLost],
@@ -247,6 +252,8 @@ function together(failures: readonly unknown[]): unknown {
   });
 }
 
-function deliveryError(retryable: boolean, message: string, failure: DeliveryFailure): SocketDeliveryError {
-  return retryable ? new SocketUnavailableError(message, failure) : new SocketRejectedError(message, failure);
+function failureOf(isRetryable: boolean, message: string, failure: DeliveryFailure): SocketDeliveryError {
+  return isRetryable
+    ? new SocketUnavailableError(message, failure)
+    : new SocketRejectedError(message, failure);
 }

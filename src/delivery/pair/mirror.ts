@@ -1,23 +1,23 @@
+import type { Relay } from '../../ports/relay.js';
 import type { ProviderHealth } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
 import { BestEffortSender, type PairedProvider } from './best-effort-sender.js';
 import { DeliveredRelays } from './delivered-relays.js';
-import { type Relay, perform } from '../../ports/relay.js';
 import { ProviderPair, type ProviderPairParts } from './provider-pair.js';
 
 /**
- * Two providers that both get everything, for a migration: a browser hears the same on either. What becomes of a call is
- * what the first made of it, and nobody waits for the second. How often the two differed is counted, once for a call,
- * and what is tried again because the first failed the second is not given again.
+ * Two providers that both get every relay, for a migration: a browser hears the same on either. The primary decides the
+ * outcome of a relay, and nobody waits for the secondary. Differing outcomes are counted, once for a relay; a relay that is
+ * tried again because the primary failed does not go to the secondary again.
  */
 export class Mirror extends ProviderPair {
-  readonly #secondarySender: BestEffortSender;
+  readonly #toSecondary: BestEffortSender;
   readonly #delivered = new DeliveredRelays();
   #divergence = 0;
 
   constructor(parts: ProviderPairParts) {
     super(parts);
-    this.#secondarySender = new BestEffortSender(parts.secondary, parts.clock, parts.logger);
+    this.#toSecondary = new BestEffortSender(parts.secondary, parts.clock, parts.logger);
   }
 
   get inForce(): Provider {
@@ -25,7 +25,7 @@ export class Mirror extends ProviderPair {
   }
 
   get counts(): { readonly missed: number; readonly divergence: number } {
-    return { missed: this.#secondarySender.missed, divergence: this.#divergence };
+    return { missed: this.#toSecondary.missed, divergence: this.#divergence };
   }
 
   async health(): Promise<ProviderHealth> {
@@ -42,20 +42,21 @@ export class Mirror extends ProviderPair {
     };
   }
 
-  protected async carry(relay: Relay): Promise<void> {
-    const outcome = perform(this.primary.client, relay);
-    const delivered = this.#delivered.isTaken(relay);
-    const copied = delivered ?? this.#secondarySender.send(relay);
+  async send(relay: Relay): Promise<void> {
+    const outcome = this.primary.client.send(relay);
+    const earlier = this.#delivered.isTaken(relay);
+    const copied = earlier ?? this.#toSecondary.send(relay);
     let isTaken = false;
     try {
       await outcome;
       isTaken = true;
+      this.#delivered.forget(relay);
     } catch (error) {
-      this.#delivered.note(relay, error, copied);
+      this.#delivered.remember(relay, error, copied);
       throw error;
     } finally {
-      // Of a call that is made again the first attempt was compared.
-      if (delivered === undefined) this.#compare(copied, isTaken);
+      // Of a relay that is sent again, the first attempt was compared.
+      if (earlier === undefined) this.#compare(copied, isTaken);
     }
   }
 
@@ -65,7 +66,7 @@ export class Mirror extends ProviderPair {
     });
   }
 
-  protected whoKnows(): readonly [PairedProvider, PairedProvider] {
+  protected providersWithMembers(): readonly [PairedProvider, PairedProvider] {
     return [this.primary, this.secondary];
   }
 }

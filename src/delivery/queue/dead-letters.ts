@@ -91,7 +91,7 @@ export class DeadLetters {
     const relay = readRelay(text);
     if (relay === undefined)
       throw new Error(`${key} was written by another version, which can send it again`);
-    const [to = ''] = relay.relay.to;
+    const [to = ''] = relay.relay.recipients;
     const lane = recipientKey(relay.relay, to);
     const full = await this.lanes.push([{ lane, text: writeRelay(relay.relay, to, Date.now()) }]);
     if (full !== undefined) throw new Error(`${key} was not sent again: ${full}`);

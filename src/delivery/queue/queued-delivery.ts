@@ -51,7 +51,7 @@ export class QueuedDelivery implements RelayDelivery {
       await this.#queue.accept(relay);
       return 'queued';
     } catch (cause) {
-      const lost = cause instanceof NotTakenIn ? cause.missed : relay.to;
+      const lost = cause instanceof NotTakenIn ? cause.missed : relay.recipients;
       const reason = messageOf(cause);
       const { provider } = this.destination;
       const message = `The queue for the provider "${provider}" did not take ${describeRelay(relay)}: ${reason}`;

@@ -50,7 +50,7 @@ export class RelayQueue {
    * @throws NotTakenIn
    */
   async accept(relay: Relay): Promise<void> {
-    const to = [...new Set(relay.to)];
+    const to = [...new Set(relay.recipients)];
     const chunks: string[][] = [];
     for (let start = 0; start < to.length; start += CHUNK) chunks.push(to.slice(start, start + CHUNK));
     const { delayMs = 0 } = relay;

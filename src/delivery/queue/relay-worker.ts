@@ -9,11 +9,11 @@ import {
   SocketUnavailableError,
 } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import type { ISocketClient } from '../../ports/socket-client.js';
+import type { SocketClient } from '../../ports/relay-client.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
 import { reasonOf } from '../../redis/redis-options.js';
 import { CircuitBreaker } from '../circuit-breaker.js';
-import { describeRelay, type Relay, perform } from '../../ports/relay.js';
+import { describeRelay, type Relay } from '../../ports/relay.js';
 import type { DeliveryListener, Progress } from '../../relays/relay-delivery.js';
 import { type PatientConnections, patientConnections } from './queue-link.js';
 import { QueueSweeper } from './queue-sweeper.js';
@@ -34,7 +34,7 @@ const lanesJob = v.object({ lanes: v.array(v.string()) });
 
 /** What the worker needs of the one provider it brings relays to. */
 export interface Destination {
-  readonly client: ISocketClient;
+  readonly client: SocketClient;
   /** Its name, for errors. */
   readonly provider: string;
   /** Whether calls behind one that failed fail too, so that several of one line can be under way. */
@@ -216,7 +216,7 @@ export class RelayWorker {
         return { text, relay, problem: `it waited for ${age} ms` };
       if (attempts > 1) this.#retried++;
       const outcome = this.#breaker
-        .run(() => perform(this.destination.client, relay))
+        .run(() => this.destination.client.send(relay))
         .then(
           () => undefined,
           (error: unknown) => ({ error }),
@@ -261,11 +261,11 @@ export class RelayWorker {
       return;
     }
     const { provider } = this.destination;
-    const message = `The provider "${provider}" did not get ${describeRelay(relay)} to ${relay.to.join()}, and it is a dead letter: ${reason}`;
+    const message = `The provider "${provider}" did not get ${describeRelay(relay)} to ${relay.recipients.join()}, and it is a dead letter: ${reason}`;
     const DeliveryError = canBeTriedAgain(cause) ? SocketUnavailableError : SocketRejectedError;
-    this.listener.lost(
+    this.listener.onLost(
       relay,
-      new DeliveryError(message, { provider, lost: relay.to, cause }),
+      new DeliveryError(message, { provider, lost: relay.recipients, cause }),
       true,
       progress,
     );

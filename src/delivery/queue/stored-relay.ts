@@ -21,7 +21,7 @@ const body = v.strictObject({
 
 /** Writes what one of those whom an order is for is sent: the message id, a space, and the rest as JSON. */
 export function writeRelay(relay: Relay, to: string, at: number): string {
-  const { id, kind, event, payload, options } = relay;
+  const { id, kind, event, payload, exceptSocketId } = relay;
   const rest: v.InferInput<typeof body> = {
     v: 1,
     at,
@@ -30,7 +30,7 @@ export function writeRelay(relay: Relay, to: string, at: number): string {
     to,
     ...(event !== undefined && { event }),
     ...(payload?.json !== undefined && { json: payload.json }),
-    ...(options?.exceptSocketId !== undefined && { except: options.exceptSocketId }),
+    ...(exceptSocketId !== undefined && { except: exceptSocketId }),
   };
   return `${id} ${JSON.stringify(rest)}`;
 }
@@ -48,10 +48,10 @@ export function readRelay(text: string): StoredRelay | undefined {
     const relay: Relay = {
       id,
       kind,
-      to: [to],
+      recipients: [to],
       ...(event !== undefined && { event }),
-      payload: Payload.read(json),
-      ...(except !== undefined && { options: { exceptSocketId: except } }),
+      ...(kind !== 'disconnect' && { payload: Payload.read(json) }),
+      ...(except !== undefined && { exceptSocketId: except }),
     };
     return { relay, at };
   } catch {

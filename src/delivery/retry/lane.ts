@@ -22,7 +22,7 @@ export class PendingRelay {
     /** When it is given up, on the clock's {@link Clock.now}. */
     readonly deadline: number,
   ) {
-    this.unsettled = relay.to.length;
+    this.unsettled = relay.recipients.length;
   }
 
   /** What it takes while it waits, however many it is for. */

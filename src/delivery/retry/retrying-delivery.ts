@@ -2,13 +2,14 @@ import { fullJitterGenerator } from 'cockatiel';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { SocketDeliveryError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import type { DeliveryHealth, ISocketClient } from '../../ports/socket-client.js';
+import type { RelaySender } from '../../ports/relay-client.js';
+import type { DeliveryHealth } from '../../ports/socket-client.js';
 import type { DeliveryConfig } from '../../ports/socket-config.js';
 import { CircuitBreaker } from '../circuit-breaker.js';
 import { BlockedLanes, takeAll } from './blocked-lanes.js';
 import { PendingRelay, Lane } from './lane.js';
 import { LossErrors } from '../loss-errors.js';
-import { recipientKey, type Relay, perform } from '../../ports/relay.js';
+import { recipientKey, type Relay } from '../../ports/relay.js';
 import type { DeliveryListener, Progress, RelayDelivery } from '../../relays/relay-delivery.js';
 import { Capacity } from '../../relays/capacity.js';
 
@@ -51,7 +52,7 @@ export class RetryingDelivery implements RelayDelivery {
 
   /** @param provider its name, for errors */
   constructor(
-    private readonly client: ISocketClient,
+    private readonly client: RelaySender,
     provider: string,
     config: DeliveryConfig,
     private readonly clock: Clock,
@@ -98,11 +99,11 @@ export class RetryingDelivery implements RelayDelivery {
    */
   async send(relay: Relay): Promise<'sent' | 'queued'> {
     const deadline = this.clock.now() + this.#config.retryDeadlineMs;
-    const pending = new PendingRelay(copyOf(relay), ++this.#number, deadline);
+    const pending = new PendingRelay(relay, ++this.#number, deadline);
     const free: Lane[] = [];
     const blocked: Lane[] = [];
     const isOpen = this.#breaker.state !== 'closed' && !this.#isClosed;
-    for (const to of pending.relay.to) {
+    for (const to of pending.relay.recipients) {
       const lane = this.#lane(relay, to);
       (lane.isBlocked || isOpen ? blocked : free).push(lane);
     }
@@ -112,7 +113,7 @@ export class RetryingDelivery implements RelayDelivery {
       const refusal = this.#waitBehind(pending, blocked);
       if (refusal !== undefined) refusals.push(refusal);
     }
-    if (free.length > 0 || relay.to.length === 0) {
+    if (free.length > 0 || relay.recipients.length === 0) {
       const loss = await this.#attempt(pending, free);
       if (loss !== undefined) refusals.push(loss);
     }
@@ -173,8 +174,8 @@ export class RetryingDelivery implements RelayDelivery {
     const { relay } = pending;
     for (const lane of lanes) lane.inFlight++;
     pending.attempts++;
-    const part = lanes.length === relay.to.length ? relay : { ...relay, to: lanes.map(({ to }) => to) };
-    const call = () => perform(this.client, part);
+    const part = lanes.length === relay.recipients.length ? relay : { ...relay, recipients: lanes.map(({ to }) => to) };
+    const call = () => this.client.send(part);
     let failure: unknown;
     try {
       // Of the last attempts each counts, whatever is known of the provider.
@@ -245,10 +246,10 @@ export class RetryingDelivery implements RelayDelivery {
   /** So many of whom it is for are settled, after they waited or not. */
   #settle(pending: PendingRelay, count: number, haveWaited: boolean): void {
     pending.unsettled -= count;
-    if (haveWaited) this.#capacity.leave(count, 0);
+    if (haveWaited) this.#capacity.release(count, 0);
     if (pending.unsettled > 0 || !pending.isStored) return;
     pending.isStored = false;
-    this.#capacity.leave(0, pending.bytes);
+    this.#capacity.release(0, pending.bytes);
     this.#queued--;
     if (pending.isAnswered && !pending.isLost) {
       this.listener.onDelivered(pending.relay, this.#progress(pending));
@@ -311,7 +312,7 @@ export class RetryingDelivery implements RelayDelivery {
 
   /** @returns why there is no room */
   #store(pending: PendingRelay, relays: number): string | undefined {
-    const refusal = this.#capacity.take(relays, pending.isStored ? 0 : pending.bytes);
+    const refusal = this.#capacity.acquire(relays, pending.isStored ? 0 : pending.bytes);
     if (refusal === undefined && !pending.isStored) {
       pending.isStored = true;
       this.#queued++;
@@ -355,7 +356,7 @@ export class RetryingDelivery implements RelayDelivery {
   #tell(pending: PendingRelay, loss: SocketDeliveryError): void {
     const isFirst = !pending.isTold;
     pending.isTold = true;
-    this.listener.lost(pending.relay, loss, isFirst, this.#progress(pending));
+    this.listener.onLost(pending.relay, loss, isFirst, this.#progress(pending));
   }
 
   #onRetrying(pending: PendingRelay, error: Error): void {
@@ -395,10 +396,4 @@ export class RetryingDelivery implements RelayDelivery {
 
     this.#wakeBy(this.#blocked.nextAt(this.#breaker.state, this.#breaker.probeAt));
   }
-}
-
-/** What is sent is what it was when it was called for, however much later. */
-function copyOf(relay: Relay): Relay {
-  const { to, options } = relay;
-  return { ...relay, to: [...new Set(to)], ...(options !== undefined && { options: { ...options } }) };
 }

@@ -2,20 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
 import type { Environment, SocketSettings } from '../../config/settings.js';
 import type { Identity } from '../../ports/authorization.js';
-import type { SocketDeliveryError } from '../../ports/errors.js';
+import type { LostRelay } from '../../relays/receipt.js';
+import type { SocketAdapter } from '../../adapters/adapter.js';
 
 /** What every HTTP request has, on Express and on Fastify. */
 export interface HttpRequest {
   readonly headers: IncomingHttpHeaders;
-}
-
-/** A relay that did not reach the provider. */
-export interface LostRelay {
-  /** The message id that the receipt has too. */
-  readonly id: string;
-  /** The event's name; for a disconnect there is none. */
-  readonly event: string | undefined;
-  readonly error: SocketDeliveryError;
 }
 
 /**
@@ -45,7 +37,9 @@ export interface SocketModuleOptions extends SocketSettings {
    * `prom-client` is not loaded.
    */
   readonly metrics?: MetricsRegistry;
-  /** Where the variables of the README's table are read. @default process.env */
+  /** Adapters besides the built-in ones: their names become valid for `SOCKET_PROVIDER`. @default [] */
+  readonly adapters?: readonly SocketAdapter[];
+  /** Where the variables are read. @default process.env */
   readonly env?: Environment;
 }
 
@@ -64,6 +58,9 @@ export interface SocketModuleAsyncOptions extends SocketModulePaths {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Nest injects what `inject` lists
   readonly useFactory: (...dependencies: any[]) => SocketModuleOptions | Promise<SocketModuleOptions>;
 }
+
+/** The Nest token of the `RelayMetrics`; nothing where the options have no registry. */
+export const RELAY_METRICS = Symbol('RelayMetrics');
 
 /** The Nest token of the resolved {@link SocketModuleOptions}. */
 export const SOCKET_OPTIONS = Symbol('SocketModuleOptions');

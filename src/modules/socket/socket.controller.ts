@@ -11,35 +11,16 @@ import {
   Req,
   type Type,
 } from '@nestjs/common';
-import type { ClientOptions } from '../../adapters/adapter.js';
 import type { ChannelAuth, Identity, UserAuth } from '../../ports/authorization.js';
+import type { ClientConfig, PusherAuthOptions } from '../../ports/client-config.js';
 import { SocketUsageError } from '../../ports/errors.js';
-import type { Provider } from '../../ports/socket-config.js';
 import { channelNameProblem } from '../../protocol/channel-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import { SocketLog } from './socket-log.js';
 import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
-import { SocketRuntime } from './socket-runtime.js';
-
-/** What `pusher-js` needs to ask this backend for a signature. */
-interface AuthEndpoint {
-  readonly endpoint: string;
-  readonly transport: 'ajax';
-}
-
-/** What `GET /socket/config` answers: `new Pusher(key, options)` connects with it, whichever provider is in force. */
-export interface ClientConfig {
-  readonly provider: Provider;
-  readonly key: string;
-  readonly options: ClientOptions & {
-    readonly channelAuthorization: AuthEndpoint;
-    readonly userAuthentication: AuthEndpoint;
-  };
-  readonly broadcastChannel: string;
-  /** After how many milliseconds to ask again, for it may be another one then; absent where there is one provider only. */
-  readonly recheckMs?: number;
-}
+import { SocketRuntime } from '../../runtime/socket-runtime.js';
+import { SocketLifecycle } from './socket-lifecycle.js';
 
 /** What Express and Fastify both have, next to the raw request. */
 interface FrameworkRequest extends HttpRequest {
@@ -57,13 +38,14 @@ export function createSocketController(path: string): Type<unknown> {
 
     constructor(
       private readonly runtime: SocketRuntime,
+      private readonly lifecycle: SocketLifecycle,
       private readonly authorization: ChannelAuthorization,
       @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
     ) {}
 
     /** A worker or a command-line tool, which nobody calls, needs none. */
     onApplicationBootstrap(): void {
-      if (this.options.identify !== undefined || !this.runtime.hasServer) return;
+      if (this.options.identify !== undefined || !this.lifecycle.hasServer) return;
       this.logger.warn(
         'SocketModule has no identify(request): private channels, presence channels and signins are refused',
       );
@@ -90,8 +72,7 @@ export function createSocketController(path: string): Type<unknown> {
         key: app.key,
         options: {
           ...this.runtime.clientOptions(origin),
-          channelAuthorization: { endpoint: `${base}/auth`, transport: 'ajax' },
-          userAuthentication: { endpoint: `${base}/user-auth`, transport: 'ajax' },
+          ...(this.runtime.signsInAsPusher && authOptions(base)),
         },
         broadcastChannel,
         ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
@@ -140,6 +121,13 @@ export function createSocketController(path: string): Type<unknown> {
     }
   }
   return SocketController;
+}
+
+function authOptions(base: string): PusherAuthOptions {
+  return {
+    channelAuthorization: { endpoint: `${base}/auth`, transport: 'ajax' },
+    userAuthentication: { endpoint: `${base}/user-auth`, transport: 'ajax' },
+  };
 }
 
 function socketIdOf(body: unknown): string {

@@ -1,16 +1,21 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { DEVELOPMENT_APP, socketConfig } from '../../config/socket-config.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
-import { RELAY_METRICS, type RelayMetrics } from '../../relays/relay-log.js';
+import type { SocketConfig } from '../../ports/socket-config.js';
+import type { RelayMetrics } from '../../relays/relay-log.js';
+import { SocketRuntime } from '../../runtime/socket-runtime.js';
+import { SocketLifecycle } from './socket-lifecycle.js';
+import { SocketLog } from './socket-log.js';
 import {
   PROVIDER_OVERRIDE,
+  RELAY_METRICS,
   SOCKET_OPTIONS,
   type SocketModuleAsyncOptions,
   type SocketModuleOptions,
   type SocketModulePaths,
 } from './socket-options.js';
-import { SocketRuntime } from './socket-runtime.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { createSocketController } from './socket.controller.js';
 import { SocketService } from './socket.service.js';
@@ -43,7 +48,37 @@ export class SocketModule {
   }
 }
 
-/** Loads nothing where nobody wants to know. */
+/** @throws SocketConfigurationError, MissingPackageError */
+async function startRuntime(
+  options: SocketModuleOptions,
+  gatewayPath: string,
+  override: string | undefined,
+): Promise<SocketRuntime> {
+  const logger = new SocketLog();
+  const config = readConfig(options, gatewayPath, override);
+  const runtime = await SocketRuntime.start(config, logger, options.adapters);
+  if (runtime.hasGateway && config.app.secret === DEVELOPMENT_APP.secret)
+    logger.warn('SOCKET_APP_SECRET is the development secret, which everybody knows');
+  return runtime;
+}
+
+/** A provider that overrules the configured one stands alone. */
+function readConfig(
+  options: SocketModuleOptions,
+  gatewayPath: string,
+  override: string | undefined,
+): SocketConfig {
+  const { env = process.env } = options;
+  if (override === undefined) return socketConfig(env, options, gatewayPath);
+  const { second: _, ...alone } = options;
+  return socketConfig(
+    { ...env, SOCKET_SECOND_ROLE: undefined },
+    { ...alone, provider: override },
+    gatewayPath,
+  );
+}
+
+/** Loads nothing where the application has no registry. */
 async function loadMetrics(
   { metrics }: SocketModuleOptions,
   runtime: SocketRuntime,
@@ -66,18 +101,15 @@ function assemble(
       options,
       {
         provide: SocketRuntime,
-        inject: [
-          SOCKET_OPTIONS,
-          HttpAdapterHost,
-          ApplicationConfig,
-          { token: PROVIDER_OVERRIDE, optional: true },
-        ],
-        useFactory: (
-          socketOptions: SocketModuleOptions,
-          host: HttpAdapterHost,
-          application: ApplicationConfig,
-          override?: 'memory',
-        ) => SocketRuntime.create(socketOptions, { path, gatewayPath }, host, application, override),
+        inject: [SOCKET_OPTIONS, { token: PROVIDER_OVERRIDE, optional: true }],
+        useFactory: (socketOptions: SocketModuleOptions, override?: string) =>
+          startRuntime(socketOptions, gatewayPath, override),
+      },
+      {
+        provide: SocketLifecycle,
+        inject: [SocketRuntime, HttpAdapterHost, ApplicationConfig],
+        useFactory: (runtime: SocketRuntime, host: HttpAdapterHost, application: ApplicationConfig) =>
+          new SocketLifecycle(runtime, host, application, path),
       },
       {
         provide: RELAY_METRICS,

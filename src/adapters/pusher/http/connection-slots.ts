@@ -1,4 +1,4 @@
-import { within } from '../deadline.js';
+import { type Clock, within } from '../../../ports/clock.js';
 
 /**
  * Lets so many requests be under way at a time; further ones wait in line.
@@ -7,20 +7,22 @@ import { within } from '../deadline.js';
  * before is being finished, and `node-fetch`, which the SDK uses, then takes a complete chunked answer for a broken one.
  */
 export class ConnectionSlots {
+  readonly #clock: Clock;
   #free: number;
   readonly #line = new Set<() => void>();
 
-  constructor(count: number) {
+  constructor(count: number, clock: Clock) {
+    this.#clock = clock;
     this.#free = count;
   }
 
   /**
-   * Waits for a slot, no longer than until `latest`, on the clock of `performance.now()`.
+   * Waits for a slot, no longer than until `latest`, on the clock's `now()`.
    *
    * @returns what gives the slot back, to be called once; or `undefined` when it is too late
    */
   async take(latest: number): Promise<(() => void) | undefined> {
-    const timeLeft = latest - performance.now();
+    const timeLeft = latest - this.#clock.now();
     if (timeLeft <= 0) return undefined;
     if (this.#free > 0) {
       this.#free--;
@@ -34,7 +36,7 @@ export class ConnectionSlots {
       this.#line.add(grant);
       leave = () => this.#line.delete(grant);
     });
-    return within<(() => void) | undefined>(timeLeft, granted, () => {
+    return within<(() => void) | undefined>(this.#clock, timeLeft, granted, () => {
       leave();
       return undefined;
     });

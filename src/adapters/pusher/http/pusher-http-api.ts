@@ -1,15 +1,16 @@
 import type { Agent } from 'node:http';
 import * as v from 'valibot';
+import { type Clock, within } from '../../../ports/clock.js';
 import type { SocketConfig } from '../../../ports/socket-config.js';
 import { ConnectionSlots } from './connection-slots.js';
-import { within } from '../deadline.js';
 import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
 import { RetryAfter } from './retry-after.js';
+import { DEFAULT_CLUSTER } from '../pusher.adapter.js';
 
 /** One event as the HTTP API takes it. */
-export interface OutgoingEvent {
+export interface ApiEvent {
   readonly name: string;
   /** Already JSON. */
   readonly data: string;
@@ -17,7 +18,7 @@ export interface OutgoingEvent {
 }
 
 /** An event of a batch, which has one channel each. */
-export interface BatchedEvent extends OutgoingEvent {
+export interface BatchedEvent extends ApiEvent {
   readonly channel: string;
 }
 
@@ -26,9 +27,6 @@ export interface BatchedEvent extends OutgoingEvent {
  * 20 ms away: with fewer, they take several round trips after another, and no less CPU.
  */
 export const CONCURRENT_REQUESTS = 100;
-
-/** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
-export const DEFAULT_CLUSTER = 'mt1';
 
 /** Nobody names a channel like this, so the answer to the probe is short. */
 const PROBE_PREFIX = 'private-switchboard-health-probe';
@@ -42,22 +40,24 @@ const channelList = v.object({
 /**
  * The Pusher HTTP API through the official SDK, on connections of its own that stay open between requests. Every method
  * rejects with a {@link RequestFailure} only, and settles within the configured timeout of its beginning. It begins when
- * there is a connection free for it, at the latest when that time is over, or at `startBy` on the clock of
- * `performance.now()`; what could not begin by then is not sent any more.
+ * there is a connection free for it, at the latest when that time is over, or at `startBy` on the clock's `now()`; what could not begin by then is not sent any more.
  */
 export class PusherHttpApi {
   readonly #config: SocketConfig;
   readonly #agent: Agent;
   readonly #retryAfter: RetryAfter;
-  readonly #slots = new ConnectionSlots(CONCURRENT_REQUESTS);
+  readonly #slots: ConnectionSlots;
+  readonly #clock: Clock;
   readonly #sdk: PusherSdk;
   #closed = false;
 
-  constructor(Pusher: PusherConstructor, config: SocketConfig) {
+  constructor(Pusher: PusherConstructor, config: SocketConfig, clock: Clock) {
     const { cluster = DEFAULT_CLUSTER, host, port, scheme, timeoutMs } = config.pusher;
     this.#config = config;
+    this.#clock = clock;
+    this.#slots = new ConnectionSlots(CONCURRENT_REQUESTS, clock);
     this.#agent = keepAliveAgent(scheme, timeoutMs);
-    this.#retryAfter = new RetryAfter(this.#agent);
+    this.#retryAfter = new RetryAfter(this.#agent, clock);
     this.#sdk = new Pusher({
       appId: config.app.id,
       key: config.app.key,
@@ -73,7 +73,7 @@ export class PusherHttpApi {
    * Sends an event to channels, users' own among them. The SDK's `trigger` would refuse those, and would encrypt what is
    * encrypted already.
    */
-  async publish(channels: readonly string[], event: OutgoingEvent, startBy: number): Promise<void> {
+  async publish(channels: readonly string[], event: ApiEvent, startBy: number): Promise<void> {
     const body = { ...fields(event), channels };
     await this.#request(() => this.#sdk.post({ path: '/events', body }), startBy);
   }
@@ -112,13 +112,13 @@ export class PusherHttpApi {
   async #request(send: () => Promise<SdkResponse>, startBy?: number): Promise<string> {
     const { timeoutMs } = this.#config.pusher;
     try {
-      const release = await this.#slots.take(startBy ?? performance.now() + timeoutMs);
+      const release = await this.#slots.take(startBy ?? this.#clock.now() + timeoutMs);
       if (release === undefined) throw new RequestFailure(NO_TIME_LEFT, { retryable: true });
       const answered = this.#closed ? Promise.reject(closed()) : answer(send);
       // Also what is not waited for any more keeps its connection until it ends.
       answered.then(release, release);
       // The SDK's own timeout ends with the answer's headers; this one also covers an answer that never ends.
-      return await within(timeoutMs, answered, () => {
+      return await within(this.#clock, timeoutMs, answered, () => {
         throw RequestFailure.timeout(timeoutMs);
       });
     } catch (error) {
@@ -147,7 +147,7 @@ async function answer(send: () => Promise<SdkResponse>): Promise<string> {
   return response.text();
 }
 
-function fields({ name, data, exceptSocketId }: OutgoingEvent): Record<string, string> {
+function fields({ name, data, exceptSocketId }: ApiEvent): Record<string, string> {
   return exceptSocketId === undefined ? { name, data } : { name, data, socket_id: exceptSocketId };
 }
 

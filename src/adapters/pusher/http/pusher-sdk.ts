@@ -1,5 +1,4 @@
 import type Pusher from 'pusher';
-import { missingPackage } from '../../../ports/missing-package.js';
 
 /** What the SDK answers: the part in use of `node-fetch`'s response. */
 export interface SdkResponse {
@@ -20,16 +19,7 @@ export interface PusherSdk {
 /** Makes an SDK instance. */
 export type PusherConstructor = new (options: Pusher.Options) => PusherSdk;
 
-/**
- * Loads the `pusher` package, which is an optional peer: nothing else in the library imports it.
- *
- * @throws MissingPackageError when it cannot be loaded
- */
+/** Loads the `pusher` package, which is an optional peer: nothing else in the library imports it. */
 export async function loadPusherSdk(): Promise<PusherConstructor> {
-  try {
-    const { default: Pusher } = await import('pusher');
-    return Pusher;
-  } catch (cause) {
-    throw missingPackage('pusher', ['pusher'], cause);
-  }
+  return (await import('pusher')).default;
 }

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import type { Clock } from '../../../ports/clock.js';
 
 const RESPONSES = 'http.client.response.finish';
 
@@ -11,15 +12,19 @@ const MOST_MS = 60_000;
  * headers, so they are looked at as they come in, on the agent's own connections only.
  */
 export class RetryAfter {
+  readonly #agent: Agent;
+  readonly #clock: Clock;
   #until = 0;
 
-  constructor(private readonly agent: Agent) {
+  constructor(agent: Agent, clock: Clock) {
+    this.#agent = agent;
+    this.#clock = clock;
     subscribe(RESPONSES, this.#see);
   }
 
   /** Milliseconds from now; `undefined` where it has not said so, or they are over. */
   get milliseconds(): number | undefined {
-    const left = this.#until - performance.now();
+    const left = this.#until - this.#clock.now();
     return left > 0 ? Math.ceil(left) : undefined;
   }
 
@@ -32,15 +37,15 @@ export class RetryAfter {
       request: ClientRequest & { agent?: unknown };
       response: IncomingMessage;
     };
-    if (request.agent !== this.agent || (response.statusCode !== 429 && response.statusCode !== 503)) return;
-    const milliseconds = retryAfterMs(response.headers['retry-after']);
-    if (milliseconds !== undefined) this.#until = performance.now() + Math.min(milliseconds, MOST_MS);
+    if (request.agent !== this.#agent || (response.statusCode !== 429 && response.statusCode !== 503)) return;
+    const milliseconds = retryAfterMs(response.headers['retry-after'], this.#clock.time());
+    if (milliseconds !== undefined) this.#until = this.#clock.now() + Math.min(milliseconds, MOST_MS);
   };
 }
 
 /** Seconds, or a date. */
-function retryAfterMs(header: string | undefined): number | undefined {
+function retryAfterMs(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
-  const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - now;
   return milliseconds > 0 ? milliseconds : undefined;
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../ports/clock.js';
 import type { Dispatch, Post } from './dispatch.js';
 import { canRetry, HELD_BACK, RequestFailure } from '../http/request-failure.js';
 import { type PlannedRequest, type PlanOptions, planRequests } from './request-plan.js';
@@ -24,9 +25,8 @@ export class ChannelQueues {
   readonly #queues = new Map<string, Post[]>();
   /** The channels with something that can begin, because nothing is under way for them. */
   readonly #ready = new Set<string>();
-  readonly #waiting = new WaitingPosts((post) => {
-    this.#giveUp(post);
-  });
+  readonly #clock: Clock;
+  readonly #waiting: WaitingPosts;
   #gathered: Dispatch[] = [];
   #isFlushPlanned = false;
   #whenIdle: (() => void)[] = [];
@@ -41,10 +41,16 @@ export class ChannelQueues {
    */
   constructor(
     private readonly sender: RequestSender,
+    clock: Clock,
     private readonly timeoutMs: number,
     private readonly gathers: boolean,
     private readonly holdsBack = false,
-  ) {}
+  ) {
+    this.#clock = clock;
+    this.#waiting = new WaitingPosts(clock, (post) => {
+      this.#giveUp(post);
+    });
+  }
 
   /** Takes a call in. Every delivery of it will be settled. */
   post(dispatch: Dispatch): void {
@@ -92,7 +98,7 @@ export class ChannelQueues {
   #flush(): void {
     this.#waiting.giveUpLateOnes();
     // From here on, and not from the call: where the loop was held up in between, that is not for the call to pay.
-    const startBy = performance.now() + this.timeoutMs;
+    const startBy = this.#clock.now() + this.timeoutMs;
     for (const dispatch of this.#gathered) dispatch.startBy = startBy;
     this.#gathered = [];
 

@@ -1,56 +1,58 @@
-import type { OutgoingEvent } from '../http/pusher-http-api.js';
+import type { ApiEvent } from '../http/pusher-http-api.js';
 
-/** Where something goes. */
-export interface Addressee {
+/** The target of a post. */
+export interface Target {
   readonly channel: string;
-  /** The member or the channel, as the caller named it. */
-  readonly to: string;
+  /** The member or the channel, as the relay names it. */
+  readonly recipient: string;
 }
 
 /** One event on its way to one channel. */
-export interface EventPost extends Addressee {
+export interface EventPost extends Target {
   readonly dispatch: Dispatch;
-  readonly event: OutgoingEvent;
+  readonly event: ApiEvent;
 }
 
 /** The end of one member's connections, which keeps its place among the events to that member. */
-export interface Termination extends Addressee {
+export interface Termination extends Target {
   readonly dispatch: Dispatch;
   readonly event: undefined;
 }
 
-/** What one call of the port asks for, for one channel. Exactly once it is settled with {@link Dispatch.settle}. */
+/** The part of a relay that goes to one channel. It is settled exactly once, with {@link Dispatch.settle}. */
 export type Post = EventPost | Termination;
 
-/** What did not arrive, and why. */
+/** A recipient who was missed, and the reason. */
 export interface Loss {
-  readonly to: string;
+  readonly recipient: string;
   readonly failure: unknown;
 }
 
-/** One call of the port: its deliveries, and what becomes of them. */
+/** One relay on its way to the HTTP API: its posts, one for each channel, and their outcome. */
 export class Dispatch {
   readonly posts: readonly Post[];
-  /** Resolves, once every delivery is settled, with those that failed, in the order of the addressees. Never rejects. */
+  /** Resolves, once every post is settled, with those that failed, in the order of the targets. Never rejects. */
   readonly losses: Promise<readonly Loss[]>;
-  /** The same for calls that send the same event to the same kind of channel. */
+  /** Equal for dispatches that send the same event to the same kind of channel. */
   readonly content: string;
-  /** Nothing of this call begins later, on the clock of `performance.now()`. Known when what it was gathered with is sent. */
+  /** No post begins later, on the clock's `now()`. Known when the posts that were gathered with these are sent. */
   startBy = Infinity;
   #unsettled: number;
   #failures: Map<Post, unknown> | undefined;
   #end: () => void = () => undefined;
 
   /**
-   * @param addressees each at most once
-   * @param event the event they get, or `undefined` to end the connections of members
+   * @param targets each at most once
+   * @param event the event for them, or `undefined` to end the connections of members
    */
-  constructor(addressees: readonly Addressee[], event: OutgoingEvent | undefined) {
-    this.posts = addressees.map(({ channel, to }) =>
-      event === undefined ? { channel, to, event, dispatch: this } : { channel, to, event, dispatch: this },
+  constructor(targets: readonly Target[], event: ApiEvent | undefined) {
+    this.posts = targets.map(({ channel, recipient }) =>
+      event === undefined
+        ? { channel, recipient, event, dispatch: this }
+        : { channel, recipient, event, dispatch: this },
     );
     this.content = event === undefined ? '' : contentOf(event, this.posts[0]);
-    this.#unsettled = addressees.length;
+    this.#unsettled = targets.length;
     this.losses = new Promise((resolve) => {
       this.#end = () => {
         resolve(this.#losses());
@@ -59,14 +61,14 @@ export class Dispatch {
     if (this.#unsettled === 0) this.#end();
   }
 
-  /** Says what came of one of its deliveries: taken, unless there is a failure. */
+  /** Settles one of its posts: taken, unless there is a failure. */
   settle(post: Post, failure?: unknown): void {
     if (failure !== undefined) (this.#failures ??= new Map()).set(post, failure);
     this.#unsettled--;
     if (this.#unsettled === 0) this.#end();
   }
 
-  /** What one of its deliveries failed with, as far as is known by now. */
+  /** The failure of one of its posts, as far as is known by now. */
   failureOf(post: Post): unknown {
     return this.#failures?.get(post);
   }
@@ -76,18 +78,18 @@ export class Dispatch {
     if (failures === undefined) return [];
     return this.posts
       .filter((post) => failures.has(post))
-      .map((post) => ({ to: post.to, failure: failures.get(post) }));
+      .map((post) => ({ recipient: post.recipient, failure: failures.get(post) }));
   }
 }
 
-/** Whether it goes to a member's own channel. */
-export function isToMember({ channel, to }: Addressee): boolean {
-  return channel !== to;
+/** Whether the target is a member's own channel. */
+export function isToMember({ channel, recipient }: Target): boolean {
+  return channel !== recipient;
 }
 
 /** Neither a socket id nor JSON text has a NUL in it, so no two events are taken for the same. */
-function contentOf({ name, data, exceptSocketId = '' }: OutgoingEvent, addressee?: Addressee): string {
+function contentOf({ name, data, exceptSocketId = '' }: ApiEvent, target?: Target): string {
   // Members' own channels are kept apart, because a server may refuse several of those at once.
-  const kind = addressee !== undefined && isToMember(addressee) ? 'member' : 'channel';
+  const kind = target !== undefined && isToMember(target) ? 'member' : 'channel';
   return `${kind} ${exceptSocketId}\0${name}\0${data}`;
 }

@@ -47,8 +47,8 @@ export class EventRequests implements RequestSender {
   async send(request: PlannedRequest): Promise<void> {
     const [first, ...others] = request;
     if (first.event === undefined) {
-      const { dispatch, to } = first;
-      dispatch.settle(first, await failureOf(this.#api.terminate(to, dispatch.startBy)));
+      const { dispatch, recipient } = first;
+      dispatch.settle(first, await failureOf(this.#api.terminate(recipient, dispatch.startBy)));
       return;
     }
     const before: EventPost[] = [];

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../../../ports/clock.js';
 import type { Dispatch, Post } from './dispatch.js';
 
 /** How many calls may wait behind others at a time, over all channels. More are refused at once. */
@@ -9,10 +10,15 @@ export class WaitingPosts {
   readonly #posts = new Set<Post>();
   /** How many deliveries of each call wait. */
   readonly #calls = new Map<Dispatch, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  readonly #onLate: (post: Post) => void;
+  #timer: Timer | undefined;
 
   /** @param onLate told of each that has waited too long; it is not among these any more then */
-  constructor(private readonly onLate: (post: Post) => void) {}
+  constructor(clock: Clock, onLate: (post: Post) => void) {
+    this.#clock = clock;
+    this.#onLate = onLate;
+  }
 
   /** @returns whether there was room for it */
   add(post: Post): boolean {
@@ -36,11 +42,11 @@ export class WaitingPosts {
 
   /** Gives up what has waited too long by now. */
   giveUpLateOnes(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     for (const post of this.#posts) {
       if (post.dispatch.startBy > now) return;
       this.delete(post);
-      this.onLate(post);
+      this.#onLate(post);
     }
   }
 
@@ -49,16 +55,16 @@ export class WaitingPosts {
     const [first] = this.#posts;
     if (first === undefined || first.dispatch.startBy === Infinity || this.#timer !== undefined) return;
     // Timers may be early by a part of a millisecond.
-    const milliseconds = Math.max(0, first.dispatch.startBy - performance.now()) + 1;
-    this.#timer = setTimeout(() => {
+    const milliseconds = Math.max(0, first.dispatch.startBy - this.#clock.now()) + 1;
+    this.#timer = this.#clock.after(milliseconds, () => {
       this.#stopWatching();
       this.giveUpLateOnes();
       this.watch();
-    }, milliseconds);
+    });
   }
 
   #stopWatching(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
   }
 }

@@ -17,7 +17,7 @@ import { channelStringToSign, sign, userStringToSign } from '../../../protocol/s
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from './channel-pattern.js';
 import { SocketLog } from '../socket-log.js';
-import { SocketRuntime } from '../socket-runtime.js';
+import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
 interface Registration {
   readonly pattern: ChannelPattern;

@@ -1,8 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { SocketConfigurationError } from '../../../ports/errors.js';
-import type { RelayKind, RelayMetrics, RelayOutcome } from '../../../relays/relay-log.js';
+import type { RelayKind } from '../../../ports/relay.js';
+import type { RelayOutcome } from '../../../relays/receipt.js';
+import type { RelayMetrics } from '../../../relays/relay-log.js';
 import type { MetricsRegistry } from '../socket-options.js';
-import type { SocketRuntime } from '../socket-runtime.js';
+import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import {
   type DurationMetric,
   QUEUED_DURATION,

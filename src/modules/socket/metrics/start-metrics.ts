@@ -1,7 +1,7 @@
 import { missingPackage } from '../../../ports/missing-package.js';
 import type { RelayMetrics } from '../../../relays/relay-log.js';
 import type { MetricsRegistry } from '../socket-options.js';
-import type { SocketRuntime } from '../socket-runtime.js';
+import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
 /**
  * Loads `prom-client`, and puts a module's metrics into a registry.

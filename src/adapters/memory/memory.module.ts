@@ -1,0 +1,17 @@
+import { ContainerModule } from 'inversify';
+import { CLOCK } from '../../ports/clock.js';
+import { SOCKET_CLIENT } from '../../ports/socket-client.js';
+import type { AdapterContext, AdapterParts } from '../adapter.js';
+import { compose } from '../compose.js';
+import { ManualClock } from './manual-clock.js';
+import { MemorySocketClient } from './memory-socket-client.js';
+
+const memoryModule = new ContainerModule(({ bind }) => {
+  bind(ManualClock).toService(CLOCK);
+  bind(SOCKET_CLIENT).to(MemorySocketClient).inSingletonScope();
+});
+
+/** The fake's parts. Its engine lives on the test's time. */
+export function createMemory(context: AdapterContext): Promise<AdapterParts> {
+  return compose({ ...context, clock: new ManualClock() }, memoryModule);
+}

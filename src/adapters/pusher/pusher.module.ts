@@ -1,0 +1,29 @@
+import { ContainerModule } from 'inversify';
+import { CLOCK, type Clock } from '../../ports/clock.js';
+import { LOGGER, type SocketLogger } from '../../ports/logger.js';
+import { SOCKET_CLIENT } from '../../ports/socket-client.js';
+import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import type { AdapterContext, AdapterParts } from '../adapter.js';
+import { compose, SERVER_ATTACHMENT } from '../compose.js';
+import { PusherHttpApi } from './http/pusher-http-api.js';
+import { loadPusherSdk } from './http/pusher-sdk.js';
+import { PusherSocketClient } from './pusher-socket-client.js';
+import { WebhookReceiver } from './webhook/webhook-receiver.js';
+
+const pusherModule = new ContainerModule(async ({ bind }) => {
+  const Pusher = await loadPusherSdk();
+  bind(SERVER_ATTACHMENT).to(WebhookReceiver).inSingletonScope();
+  bind(SOCKET_CLIENT)
+    .toDynamicValue((context) => {
+      const config = context.get<SocketConfig>(SOCKET_CONFIG);
+      const clock = context.get<Clock>(CLOCK);
+      const api = new PusherHttpApi(Pusher, config, clock);
+      return new PusherSocketClient(api, config, context.get<SocketLogger>(LOGGER), clock);
+    })
+    .inSingletonScope();
+});
+
+/** The parts for hosted Pusher. Imports the `pusher` package. */
+export function createPusher(context: AdapterContext): Promise<AdapterParts> {
+  return compose(context, pusherModule);
+}

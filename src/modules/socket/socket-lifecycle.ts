@@ -1,0 +1,64 @@
+import type { Server } from 'node:http';
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { SocketRuntime } from '../../runtime/socket-runtime.js';
+import { SocketLog } from './socket-log.js';
+
+/** Starts and stops the runtime with the Nest application. */
+@Injectable()
+export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #runtime: SocketRuntime;
+  readonly #host: HttpAdapterHost;
+  readonly #application: ApplicationConfig;
+  readonly #path: string;
+  readonly #logger = new SocketLog();
+
+  /** @param path the path of the endpoints, without the application's global prefix */
+  constructor(runtime: SocketRuntime, host: HttpAdapterHost, application: ApplicationConfig, path: string) {
+    this.#runtime = runtime;
+    this.#host = host;
+    this.#application = application;
+    this.#path = path;
+  }
+
+  /** Whether the application serves HTTP. */
+  get hasServer(): boolean {
+    return this.#httpAdapter !== undefined;
+  }
+
+  /**
+   * Starts to listen, where a provider listens and the application has an HTTP server.
+   *
+   * @throws SocketConfigurationError when a port of its own cannot be listened on, which fails the application's start
+   */
+  async onApplicationBootstrap(): Promise<void> {
+    const server = this.#httpAdapter?.getHttpServer() as Server | undefined;
+    const { hasGateway, config, providers } = this.#runtime;
+    if (server !== undefined) {
+      await this.#runtime.attach(server, absolutePath(this.#application.getGlobalPrefix(), this.#path));
+    } else if (hasGateway && config.cluster === 'local') {
+      const gateway = providers.find(({ adapter }) => adapter.capabilities?.hasGateway === true);
+      const relays = providers.length === 1 ? 'relays' : `on "${String(gateway?.name)}", relays`;
+      this.#logger.warn(`There is no HTTP server to listen on: ${relays} of this process reach nobody`);
+    }
+  }
+
+  /** Before Nest closes the HTTP server, which would wait for the sockets. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#runtime.close();
+  }
+
+  // A worker or a command-line tool has no HTTP adapter, whatever the type says.
+  get #httpAdapter(): HttpAdapterHost['httpAdapter'] | undefined {
+    return this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
+  }
+}
+
+/** Joins the parts of a path, whatever slashes they have at their ends. */
+function absolutePath(...parts: readonly string[]): string {
+  return parts
+    .flatMap((part) => part.split('/'))
+    .filter(Boolean)
+    .map((part) => `/${part}`)
+    .join('');
+}

@@ -1,0 +1,73 @@
+import {
+  type DeliveryFailure,
+  type SocketDeliveryError,
+  SocketRejectedError,
+  SocketUnavailableError,
+} from './errors.js';
+import type { Relay } from './relay.js';
+
+/** The part of a relay that a loss names. */
+type LostPart = Pick<Relay, 'kind' | 'recipients' | 'event'>;
+
+/** The details of a loss; without `lost` the relay is lost to all its recipients. */
+export type LossDetails = Partial<Omit<DeliveryFailure, 'provider'>>;
+
+/** The error of a relay that did not reach its provider; the same relay can succeed later. */
+export function unavailable(
+  provider: string,
+  relay: LostPart,
+  reason: string,
+  details: LossDetails = {},
+): SocketUnavailableError {
+  return new SocketUnavailableError(...loss(provider, relay, reason, details));
+}
+
+/** The error of a relay that its provider refused; the same relay fails again. */
+export function rejected(
+  provider: string,
+  relay: LostPart,
+  reason: string,
+  details: LossDetails = {},
+): SocketRejectedError {
+  return new SocketRejectedError(...loss(provider, relay, reason, details));
+}
+
+/** {@link unavailable} or {@link rejected}, by whether a retry can help. */
+export function lossError(
+  isRetryable: boolean,
+  ...[provider, relay, reason, details]: Parameters<typeof unavailable>
+): SocketDeliveryError {
+  return (isRetryable ? unavailable : rejected)(provider, relay, reason, details);
+}
+
+/** The error of a question that a provider could not answer. Nothing was sent, so nothing is lost. */
+export function unanswered(
+  provider: string,
+  isRetryable: boolean,
+  reason: string,
+  details: LossDetails = {},
+): SocketDeliveryError {
+  const message = `Could not ask "${provider}" which members are online: ${reason}`;
+  const failure = { lost: [], ...details, provider };
+  return isRetryable
+    ? new SocketUnavailableError(message, failure)
+    : new SocketRejectedError(message, failure);
+}
+
+function loss(
+  provider: string,
+  relay: LostPart,
+  reason: string,
+  { lost = relay.recipients, ...details }: LossDetails,
+): [message: string, failure: DeliveryFailure] {
+  const message = `Could not ${describeLoss(relay, lost)} through "${provider}": ${reason}`;
+  return [message, { ...details, provider, lost }];
+}
+
+function describeLoss({ kind, recipients, event }: LostPart, lost: readonly string[]): string {
+  const isToChannel = kind === 'channel' || kind === 'broadcast';
+  const noun = isToChannel ? 'channel' : 'member';
+  const whom =
+    lost.length === 1 ? `${noun} "${lost.join()}"` : `${lost.length} of ${recipients.length} ${noun}s`;
+  return event === undefined ? `disconnect ${whom}` : `deliver "${event}" to ${whom}`;
+}

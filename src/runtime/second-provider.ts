@@ -1,0 +1,57 @@
+import type { SocketAdapter } from '../adapters/adapter.js';
+import type { PairedProvider } from '../delivery/pair/best-effort-sender.js';
+import type { ProviderPair } from '../delivery/pair/provider-pair.js';
+import type { SocketLogger } from '../ports/logger.js';
+import type { SecondConfig, SocketConfig } from '../ports/socket-config.js';
+import { startProvider, type StartedProvider } from './provider.js';
+
+/** The second of two providers, and the port over both. Loaded only where there are two. */
+export interface SecondProvider {
+  readonly provider: StartedProvider;
+  readonly pair: ProviderPair;
+}
+
+/**
+ * Starts the second provider, and makes the port over both.
+ *
+ * @throws MissingPackageError
+ */
+export async function startSecondProvider(
+  primary: StartedProvider,
+  adapter: SocketAdapter,
+  config: SocketConfig,
+  { role }: SecondConfig,
+  logger: SocketLogger,
+): Promise<SecondProvider> {
+  // A whole relay is retried where the primary is, and never for a mirror's sake.
+  const isRetried = primary.adapter.capabilities?.isRetried === true && role === 'failover';
+  const retryDeadlineMs = isRetried ? config.delivery.retryDeadlineMs : 0;
+  const ownConfig = {
+    ...config,
+    provider: adapter.name,
+    delivery: { ...config.delivery, retryDeadlineMs },
+  };
+  const provider = await startProvider(adapter, ownConfig, logger);
+  const parts = {
+    primary: paired(primary),
+    secondary: paired(provider),
+    config,
+    clock: primary.clock,
+    logger,
+  };
+  const pair =
+    role === 'mirror'
+      ? new (await import('../delivery/pair/mirror.js')).Mirror(parts)
+      : new (await import('../delivery/pair/failover.js')).Failover(parts);
+  return { provider, pair };
+}
+
+/** The configuration of the delivery in front of the pair. Where the second one takes over, a failing first one is no reason to wait. */
+export function configAbovePair(config: SocketConfig): SocketConfig {
+  if (config.second?.role === 'mirror') return config;
+  return { ...config, delivery: { ...config.delivery, breakerFailures: 0 } };
+}
+
+function paired({ name, client, adapter }: StartedProvider): PairedProvider {
+  return { provider: name, client, isLocal: adapter.capabilities?.isClustered === true };
+}
