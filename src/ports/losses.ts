@@ -6,6 +6,9 @@ import {
 } from './errors.js';
 import type { Relay } from './relay.js';
 
+/** A message names so many recipients at most; of more it says how many. */
+const NAMED_RECIPIENTS = 5;
+
 /** The part of a relay that a loss names. */
 type LostPart = Pick<Relay, 'kind' | 'recipients' | 'event'>;
 
@@ -67,7 +70,8 @@ function loss(
 function describeLoss({ kind, recipients, event }: LostPart, lost: readonly string[]): string {
   const isToChannel = kind === 'channel' || kind === 'broadcast';
   const noun = isToChannel ? 'channel' : 'member';
-  const whom =
-    lost.length === 1 ? `${noun} "${lost.join()}"` : `${lost.length} of ${recipients.length} ${noun}s`;
+  const names = lost.map((name) => `"${name}"`).join(', ');
+  const some = lost.length === 1 ? `${noun} ${names}` : `${noun}s ${names}`;
+  const whom = lost.length <= NAMED_RECIPIENTS ? some : `${lost.length} of ${recipients.length} ${noun}s`;
   return event === undefined ? `disconnect ${whom}` : `deliver "${event}" to ${whom}`;
 }

@@ -17,7 +17,7 @@ import { SocketUsageError } from '../../ports/errors.js';
 import { channelNameProblem } from '../../protocol/channel-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
-import { SocketLog } from './socket-log.js';
+import { socketLog } from './socket-log.js';
 import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
@@ -34,7 +34,7 @@ interface FrameworkRequest extends HttpRequest {
 export function createSocketController(path: string): Type<unknown> {
   @Controller(path)
   class SocketController {
-    private readonly logger = new SocketLog();
+    private readonly logger = socketLog();
 
     constructor(
       private readonly runtime: SocketRuntime,

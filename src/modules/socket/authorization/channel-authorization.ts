@@ -16,7 +16,7 @@ import { channelSecret, encryptionProblem } from '../../../protocol/encryption.j
 import { channelStringToSign, sign, userStringToSign } from '../../../protocol/signatures.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from './channel-pattern.js';
-import { SocketLog } from '../socket-log.js';
+import { socketLog } from '../socket-log.js';
 import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
 interface Registration {
@@ -27,7 +27,7 @@ interface Registration {
 /** Who may join what, and the signatures that prove it to the gateway or to hosted Pusher. */
 @Injectable()
 export class ChannelAuthorization implements OnModuleInit {
-  private readonly logger = new SocketLog();
+  private readonly logger = socketLog();
   #registrations: readonly Registration[] | undefined;
 
   constructor(
