@@ -63,15 +63,17 @@ function loss(
   reason: string,
   { lost = relay.recipients, ...details }: LossDetails,
 ): [message: string, failure: DeliveryFailure] {
-  const message = `Could not ${describeLoss(relay, lost)} through "${provider}": ${reason}`;
-  return [message, { ...details, provider, lost }];
+  const whom = describeLost(relay, lost);
+  const what =
+    relay.event === undefined
+      ? `disconnect ${whom} through "${provider}"`
+      : `deliver "${relay.event}" through "${provider}" to ${whom}`;
+  return [`Could not ${what}: ${reason}`, { ...details, provider, lost }];
 }
 
-function describeLoss({ kind, recipients, event }: LostPart, lost: readonly string[]): string {
-  const isToChannel = kind === 'channel' || kind === 'broadcast';
-  const noun = isToChannel ? 'channel' : 'member';
+function describeLost({ kind, recipients }: LostPart, lost: readonly string[]): string {
+  const noun = kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member';
+  if (lost.length > NAMED_RECIPIENTS) return `${lost.length} of ${recipients.length} ${noun}s`;
   const names = lost.map((name) => `"${name}"`).join(', ');
-  const some = lost.length === 1 ? `${noun} ${names}` : `${noun}s ${names}`;
-  const whom = lost.length <= NAMED_RECIPIENTS ? some : `${lost.length} of ${recipients.length} ${noun}s`;
-  return event === undefined ? `disconnect ${whom}` : `deliver "${event}" to ${whom}`;
+  return `${noun}${lost.length === 1 ? '' : 's'} ${names}`;
 }

@@ -22,7 +22,7 @@ describe('an answer that is a failure', () => {
     expect(error).toBeInstanceOf(SocketUnavailableError);
     expect(error).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', provider: 'pusher', lost: ['7'] });
     expect(error.message).toBe(
-      `Could not deliver "E" to member "7" through "pusher": HTTP ${status}: try later`,
+      `Could not deliver "E" through "pusher" to member "7": HTTP ${status}: try later`,
     );
     expect(error.cause).toMatchObject({ status, message: `HTTP ${status}: try later` });
   });
@@ -35,7 +35,7 @@ describe('an answer that is a failure', () => {
 
     expect(error).toBeInstanceOf(SocketRejectedError);
     expect(error).toMatchObject({ code: 'PROVIDER_REJECTED', provider: 'pusher', lost: ['7'] });
-    expect(error.message).toBe(`Could not deliver "E" to member "7" through "pusher": HTTP ${status}`);
+    expect(error.message).toBe(`Could not deliver "E" through "pusher" to member "7": HTTP ${status}`);
   });
 
   it('names what was lost for every call', async () => {
@@ -52,8 +52,8 @@ describe('an answer that is a failure', () => {
     );
 
     expect(errors.map(({ message, lost }) => [message, lost])).toEqual([
-      ['Could not deliver "E" to channel "room" through "pusher": HTTP 500', ['room']],
-      ['Could not deliver "E" to channel "everybody" through "pusher": HTTP 500', ['everybody']],
+      ['Could not deliver "E" through "pusher" to channel "room": HTTP 500', ['room']],
+      ['Could not deliver "E" through "pusher" to channel "everybody": HTTP 500', ['everybody']],
       ['Could not disconnect member "7" through "pusher": HTTP 500', ['7']],
       ['Could not ask "pusher" which members are online: HTTP 500', []],
     ]);
@@ -137,7 +137,7 @@ describe('no answer at all', () => {
 
     expect(error).toBeInstanceOf(SocketUnavailableError);
     expect(error.message).toMatch(
-      /^Could not deliver "E" to member "7" through "pusher": connect ECONNREFUSED 127\.0\.0\.1:\d+$/,
+      /^Could not deliver "E" through "pusher" to member "7": connect ECONNREFUSED 127\.0\.0\.1:\d+$/,
     );
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED', status: undefined });
   });
