@@ -3,7 +3,7 @@ import { missingPackage } from '../ports/missing-package.js';
 import type { ClusterKind } from '../ports/socket-config.js';
 
 /**
- * Loads what binds `JOIN_CLUSTER`, and nothing of the other kinds.
+ * Loads the module of one kind of cluster, which binds `JOIN_CLUSTER`. Nothing of the other kinds is loaded.
  *
  * @throws MissingPackageError when `ioredis` is needed and not installed
  */

@@ -30,3 +30,24 @@ export const systemClock: Clock = {
     };
   },
 };
+
+/**
+ * Waits for some work, but at most so many milliseconds; then `late` decides. The work itself is not stopped, and its later
+ * result is ignored.
+ */
+export async function within<T>(
+  clock: Clock,
+  milliseconds: number,
+  work: Promise<T>,
+  late: () => T | Promise<T>,
+): Promise<T> {
+  let timer: Timer | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = clock.after(milliseconds, resolve);
+  }).then(late);
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    timer?.cancel();
+  }
+}

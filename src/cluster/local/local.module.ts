@@ -4,7 +4,7 @@ import { type ClusterNode, JOIN_CLUSTER } from '../../ports/cluster.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { LocalCluster } from './local-cluster.js';
 
-/** One node, which needs nothing. */
+/** Binds `JOIN_CLUSTER` to a cluster of one node, which needs no other service. */
 export const localCluster = new ContainerModule(({ bind }) => {
   bind(JOIN_CLUSTER).toDynamicValue((container) => {
     const config = container.get<SocketConfig>(SOCKET_CONFIG);

@@ -5,7 +5,7 @@ import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { RedisCluster } from './redis-cluster.js';
 
-/** Many nodes, over Redis. */
+/** Binds `JOIN_CLUSTER` to a cluster of any number of nodes, over Redis. */
 export const redisCluster = new ContainerModule(({ bind }) => {
   bind(JOIN_CLUSTER).toDynamicValue((container) => {
     const config = container.get<SocketConfig>(SOCKET_CONFIG);
