@@ -6,7 +6,7 @@ import { channelType } from '../../protocol/channel-name.js';
 export class SubscriptionCounts {
   readonly #clock: Clock;
   readonly #announce: (channel: string, count: number) => void;
-  /** The large channels that were announced a moment ago, with their counts now. The next announcement is when the timer ends. */
+  /** The large channels that were announced a moment ago, with their counts now. They are announced again after the timer. */
   readonly #resting = new Map<string, { readonly timer: Timer; count: number }>();
 
   constructor(clock: Clock, announce: (channel: string, count: number) => void) {

@@ -19,7 +19,7 @@ import { REMEMBER_SCRIPT } from './scripts/channel-scripts.js';
 
 const REMEMBER = script(REMEMBER_SCRIPT);
 
-/** The messages that are not for the node itself, and a question about its channels. */
+/** Called by a {@link Bus} with the messages that are not for the node itself. */
 export interface BusEvents {
   /** Whether this node has subscriptions of a channel. */
   readonly isSubscribed: (channel: string) => boolean;
@@ -27,7 +27,7 @@ export interface BusEvents {
   readonly statusChanged: (userId: string, version: number, isOnline: boolean) => void;
 }
 
-/** What a {@link Bus} works with. */
+/** The parts that a {@link Bus} works with. */
 export interface BusParts {
   readonly link: RedisLink;
   readonly keys: RedisKeys;

@@ -34,8 +34,8 @@ const ESCAPED = 8;
 const FRAMING = 8_192;
 
 /**
- * Several nodes as one, over Redis. Redis has who is on which channel, changed in atomic steps; messages travel by pub/sub
- * to the nodes that have subscribers of the channel.
+ * Several nodes as one, over Redis. Redis has the subscriptions and members of every channel, changed in atomic steps.
+ * Messages travel by pub/sub to the nodes that have subscribers of the channel.
  *
  * While Redis is away the node serves its own connections alone, and rejects at once what it cannot know or send. When
  * Redis is back, with its data or without, every node reports what it has.

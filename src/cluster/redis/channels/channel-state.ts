@@ -10,7 +10,7 @@ export interface SentReport {
   readonly latestVersion: number;
 }
 
-/** What this node has on one channel, and what it has reported of that to Redis. */
+/** The state of one channel on this node: its subscriptions and members, and the record of them in Redis. */
 export class ChannelState {
   readonly presence: Presence;
   readonly record = new NodeRecord();
@@ -26,12 +26,12 @@ export class ChannelState {
     return this.#subscriptions;
   }
 
-  /** Whether there is something to report: this node has subscriptions, or Redis may have something of it. */
+  /** Whether there is something to report to Redis. */
   get isToReport(): boolean {
     return this.#subscriptions > 0 || this.isKnown;
   }
 
-  /** Whether Redis may have something of this node, or has to be given back what other nodes had. */
+  /** Whether there is something to report even without subscriptions: Redis may have something of this node, or lost it. */
   get isKnown(): boolean {
     return this.record.isToReport || this.presence.hasReported;
   }

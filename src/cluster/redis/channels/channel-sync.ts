@@ -16,19 +16,19 @@ import { StepLoop, type Steps } from './step-loop.js';
 /** Timers and Redis's clock do not run in step, so a timer rings a little after the time that Redis said. */
 const TIMER_SLACK_MS = 5;
 
-/** What the channels of a node share. */
+/** The parts that all channels of a node share. */
 export interface SyncContext {
   readonly store: Pick<OccupancyStore, keyof OccupancyStore>;
   readonly clock: Clock;
   readonly self: ClusterNode;
   readonly watched: Pick<WatchedUsers, 'learn'>;
   readonly limits: PresenceLimits;
-  /** While it is open, members whom Redis does not have yet have to wait. */
+  /** While the window is open, members whom Redis does not have yet have to wait. */
   readonly recovery: Pick<RecoveryWindow, 'isOpen'>;
   readonly inTurn: Steps['inTurn'];
-  /** Called when something failed that nobody waits for. */
+  /** Called when a step or a callback failed. */
   readonly failed: (channel: string, error: unknown) => void;
-  /** Called when the channel is of no use any more, to drop it. */
+  /** Called when this node has no part in the channel any more. */
   readonly forget: (channel: string) => void;
 }
 
@@ -242,7 +242,7 @@ export class ChannelSync {
     this.#applyCount(reply);
   }
 
-  /** This node has no subscriptions: hears of the channel no more, and drops it unless a timer still needs it. */
+  /** This node has no subscriptions: unsubscribes from the bus, and drops the channel unless a timer still needs it. */
   async #release(): Promise<void> {
     const { store, forget } = this.#context;
     if (this.#state.record.isRegistered) await store.unsubscribe(this.name);

@@ -17,7 +17,7 @@ const STEP_CONCURRENCY = 512;
 /** Failed steps are logged at most this often. */
 const FAILURE_LOG_MS = 10_000;
 
-/** What {@link ChannelSyncs} work with. */
+/** The parts that {@link ChannelSyncs} work with. */
 export interface SyncsParts {
   readonly store: OccupancyStore;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import type { FullReport } from '../scripts/occupancy-messages.js';
 import type { MemberEntry } from './local-members.js';
 
-/** What a channel had when the connection to Redis changed, beside what this node itself had reported. */
+/** The state at the time of a reset that the next report restores, in addition to this node's own members. */
 export type Recovery = Pick<FullReport, 'isDataLost' | 'unclaimed' | 'wasVacating'>;
 
 const NOTHING_LOST: Recovery = { isDataLost: false, unclaimed: [], wasVacating: false };
@@ -13,7 +13,7 @@ const NOTHING_LOST: Recovery = { isDataLost: false, unclaimed: [], wasVacating: 
  */
 type RecordState = 'absent' | 'unsure' | 'exact';
 
-/** What Redis has of this node on one channel, as far as this node knows. */
+/** The record that Redis has of this node on one channel, as far as this node knows. */
 export class NodeRecord {
   #state: RecordState = 'absent';
   #isRegistered = false;
@@ -36,12 +36,12 @@ export class NodeRecord {
     return this.#countedAs !== '';
   }
 
-  /** What the next report has to restore; `undefined` when the last one was accepted on the current connection. */
+  /** The state that the next report restores; `undefined` when a report was accepted since the last reset. */
   get recovery(): Recovery | undefined {
     return this.#recovery;
   }
 
-  /** Whether Redis may have this node, or has to be given back what other nodes had. */
+  /** Whether there is something to report without subscriptions: Redis may have this node, or has lost something. */
   get isToReport(): boolean {
     const { unclaimed, wasVacating } = this.#recovery ?? NOTHING_LOST;
     return this.#state !== 'absent' || unclaimed.length > 0 || wasVacating;
@@ -76,7 +76,7 @@ export class NodeRecord {
   }
 
   /**
-   * Everything that Redis has to know besides the changes; `undefined` when the changes are enough.
+   * The part of a report that Redis needs in addition to the changes; `undefined` when the changes are enough.
    *
    * @param reported the members who were reported before
    */

@@ -21,7 +21,7 @@ import { OCCUPANCY_SCRIPT } from '../scripts/occupancy-script.js';
 
 const OCCUPANCY = script(OCCUPANCY_SCRIPT);
 
-/** What an {@link OccupancyStore} works with. */
+/** The parts that an {@link OccupancyStore} works with. */
 export interface StoreParts {
   readonly config: SocketConfig;
   readonly link: RedisLink;
@@ -31,7 +31,7 @@ export interface StoreParts {
   readonly remembered: RememberedEvents;
 }
 
-/** What Redis has of the channels: who is on them, through which nodes. Every call rejects when Redis cannot be reached. */
+/** The subscriptions and members of channels in Redis. Every call rejects when Redis cannot be reached. */
 export class OccupancyStore {
   readonly #parts: StoreParts;
 
@@ -86,7 +86,7 @@ export class OccupancyStore {
     await Promise.all([bus.subscribe(keys.bus(channel)), this.list(channel)]);
   }
 
-  /** Unsubscribes this node from a channel's bus. Its cached event is forgotten: no newer one will be heard of. */
+  /** Unsubscribes this node from a channel's bus. Forgets its cached event, which would become outdated. */
   async unsubscribe(channel: string): Promise<void> {
     const { bus, keys, remembered } = this.#parts;
     remembered.forget(channel);
@@ -105,7 +105,7 @@ export class OccupancyStore {
     await link.use(({ client }) => client.srem(keys.channelsOf(this.leaseName), channel));
   }
 
-  /** Checks this node's lease, because Redis does not have this node where it should. Never rejects. */
+  /** Renews this node's lease, because Redis does not know this node on a channel where it should. Never rejects. */
   renewLease(): Promise<void> {
     return this.#parts.leases.renew();
   }

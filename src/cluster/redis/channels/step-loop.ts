@@ -2,7 +2,7 @@
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 8_000;
 
-/** What a {@link StepLoop} runs. */
+/** The callbacks of a {@link StepLoop}. */
 export interface Steps {
   /** Takes the step. */
   readonly step: () => Promise<void>;
@@ -34,7 +34,7 @@ export class StepLoop {
     return this.#running !== undefined;
   }
 
-  /** Asks for another step. A loop that is not running has to be started besides. */
+  /** Asks for another step. If the loop is not running, it has to be started too. */
   request(): void {
     this.#isRequested = true;
   }

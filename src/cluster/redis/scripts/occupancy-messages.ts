@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { LeaveEntry, MemberEntry } from '../channels/local-members.js';
 
-/** What a node has on one channel, for a Redis that may know nothing of it, or something that is no longer so. */
+/** The part of a report for a Redis that may not have this node's last report, or has something that is no longer so. */
 export interface FullReport {
   /** The members who were reported before, with those who left since. */
   readonly reported: readonly MemberEntry[];
@@ -15,7 +15,7 @@ export interface FullReport {
   readonly wasVacating: boolean;
 }
 
-/** What one node has on one channel: what has changed since its last report, and everything if need be. */
+/** A node's report about one channel: the changes since its last report, and everything if need be. */
 export interface SyncReport {
   /** How many subscriptions the node has. */
   readonly subscriptions: number;
@@ -25,7 +25,7 @@ export interface SyncReport {
   readonly leaves: readonly LeaveEntry[];
   /** The ids of those joins that are refused when the channel is full. The other joins were let in before. */
   readonly refusable: readonly string[];
-  /** Whether somebody has subscribed since, who will be sent the cached event. */
+  /** Whether there are new subscribers, who will be sent the cached event. */
   readonly hasNewSubscribers: boolean;
   /** Whether the last subscriber of the node left deliberately: then the channel has no grace period. */
   readonly isLeaveDeliberate: boolean;
@@ -60,7 +60,7 @@ export interface ReapAction {
   readonly isLast: boolean;
 }
 
-/** What the occupancy script is asked to do. */
+/** One of the actions of the occupancy script. */
 export type OccupancyAction = SyncAction | SettleAction | ReapAction;
 
 /** The fields that every request has. */
@@ -113,7 +113,7 @@ const occupancyChange = v.object({
 });
 const syncReply = v.union([v.object({ unknown: v.literal(true) }), occupancyChange]);
 
-/** What the script has done. */
+/** The changes that the script has made, and the state that the node needs. */
 export type OccupancyChange = v.InferOutput<typeof occupancyChange>;
 
 /** The reply to `sync`. `unknown` means that nothing was done, because Redis does not have this node on the channel. */
