@@ -134,7 +134,7 @@ export class ChannelEngine implements ClusterNode {
     return this.#cluster.online(userIds);
   }
 
-  /** Expects connections from now on. A process that only publishes never does. */
+  /** Starts to take part in the cluster, as a node that expects connections. A process that only publishes never calls it. */
   start(): Promise<void> {
     return this.#cluster.start();
   }
