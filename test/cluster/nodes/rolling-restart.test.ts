@@ -1,13 +1,13 @@
 import { jest } from '@jest/globals';
-import { expectNoContradictions } from '../support/cluster/agreement.js';
-import { Cluster } from '../support/cluster/cluster.js';
-import { type DeployFigures, deployFigures } from '../support/cluster/deploy-ledger.js';
-import { Front } from '../support/cluster/front.js';
-import { LightClient } from '../support/cluster/light-client.js';
-import { Member } from '../support/cluster/member.js';
-import type { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually } from '../support/cluster/waiting.js';
-import { onTeardown } from '../support/teardown.js';
+import { expectNoContradictions } from '../../support/cluster/agreement.js';
+import { Cluster } from '../../support/cluster/cluster.js';
+import { type DeployFigures, deployFigures } from '../../support/cluster/deploy-ledger.js';
+import { Front } from '../../support/cluster/front.js';
+import { LightClient } from '../../support/cluster/light-client.js';
+import { Member } from '../../support/cluster/member.js';
+import type { ClusterNode } from '../../support/cluster/nodes.js';
+import { eventually } from '../../support/cluster/waiting.js';
+import { onTeardown } from '../../support/teardown.js';
 
 jest.setTimeout(240_000);
 

@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
-import { expectRosterInBrowsers, expectRosterOnNodes } from '../support/cluster/agreement.js';
-import { Api } from '../support/cluster/api.js';
-import { Cluster, clusterSettings } from '../support/cluster/cluster.js';
-import { damaged, garbage } from '../support/cluster/garbage.js';
-import { Member } from '../support/cluster/member.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
+import { expectRosterInBrowsers, expectRosterOnNodes } from '../../support/cluster/agreement.js';
+import { Api } from '../../support/cluster/api.js';
+import { Cluster, clusterSettings } from '../../support/cluster/cluster.js';
+import { damaged, garbage } from '../../support/cluster/garbage.js';
+import { Member } from '../../support/cluster/member.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

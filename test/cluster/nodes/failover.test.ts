@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
-import { heard, HelperPage, openPlainPage, startTwo, text } from '../e2e/two-providers/support.js';
-import { logged } from '../support/hosts.js';
-import { startRedis } from '../support/redis.js';
+import { heard, HelperPage, openPlainPage, startTwo, text } from '../../e2e/two-providers/support.js';
+import { logged } from '../../support/hosts.js';
+import { startRedis } from '../../support/redis.js';
 
 jest.setTimeout(60_000);
 

@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
-import { expectNoContradictions } from '../support/cluster/agreement.js';
-import { Cluster } from '../support/cluster/cluster.js';
-import { Member } from '../support/cluster/member.js';
-import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
+import { expectNoContradictions } from '../../support/cluster/agreement.js';
+import { Cluster } from '../../support/cluster/cluster.js';
+import { Member } from '../../support/cluster/member.js';
+import { eventually, SETTLED_MS, throughout } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

@@ -1,7 +1,7 @@
-import { ChaosProxy } from '../support/chaos-proxy.js';
-import { BareNode } from '../support/cluster/bare-node.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
-import { startRedis } from '../support/redis.js';
+import { ChaosProxy } from '../../support/chaos-proxy.js';
+import { BareNode } from '../../support/cluster/bare-node.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
+import { startRedis } from '../../support/redis.js';
 
 const GRACE_MS = 1_000;
 

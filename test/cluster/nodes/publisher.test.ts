@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
-import { Cluster } from '../support/cluster/cluster.js';
-import { Member } from '../support/cluster/member.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
+import { Cluster } from '../../support/cluster/cluster.js';
+import { Member } from '../../support/cluster/member.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

@@ -3,10 +3,10 @@ import {
   expectNoContradictions,
   expectRosterInBrowsers,
   expectRosterOnNodes,
-} from '../support/cluster/agreement.js';
-import { Cluster } from '../support/cluster/cluster.js';
-import { Member } from '../support/cluster/member.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
+} from '../../support/cluster/agreement.js';
+import { Cluster } from '../../support/cluster/cluster.js';
+import { Member } from '../../support/cluster/member.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

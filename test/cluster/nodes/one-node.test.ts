@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
-import { Api } from '../support/cluster/api.js';
-import { NODE_SETTINGS } from '../support/cluster/app.js';
-import { Member } from '../support/cluster/member.js';
-import { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
-import { WebhookLog } from '../support/cluster/webhook-log.js';
+import { Api } from '../../support/cluster/api.js';
+import { NODE_SETTINGS } from '../../support/cluster/app.js';
+import { Member } from '../../support/cluster/member.js';
+import { ClusterNode } from '../../support/cluster/nodes.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
+import { WebhookLog } from '../../support/cluster/webhook-log.js';
 
 jest.setTimeout(180_000);
 

@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
-import { RememberedEvents } from '../../src/cluster/redis/remembered-events.js';
-import type { ChannelEvent } from '../../src/ports/channel-events.js';
-import type { Client, EngineNode, EngineSettings } from '../support/cluster/engines.js';
-import { Pairs } from '../support/cluster/pairs.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
-import { onTeardown } from '../support/teardown.js';
+import { RememberedEvents } from '../../../src/cluster/redis/remembered-events.js';
+import type { ChannelEvent } from '../../../src/ports/channel-events.js';
+import type { Client, EngineNode, EngineSettings } from '../../support/cluster/engines.js';
+import { Pairs } from '../../support/cluster/pairs.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
+import { onTeardown } from '../../support/teardown.js';
 
 jest.setTimeout(180_000);
 

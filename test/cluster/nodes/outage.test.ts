@@ -3,13 +3,13 @@ import {
   expectNoContradictions,
   expectRosterInBrowsers,
   expectRosterOnNodes,
-} from '../support/cluster/agreement.js';
-import { Api } from '../support/cluster/api.js';
-import { Cluster } from '../support/cluster/cluster.js';
-import { Member } from '../support/cluster/member.js';
-import type { ClusterNode } from '../support/cluster/nodes.js';
-import { Traffic } from '../support/cluster/traffic.js';
-import { eventually, SETTLED_MS, throughout, within } from '../support/cluster/waiting.js';
+} from '../../support/cluster/agreement.js';
+import { Api } from '../../support/cluster/api.js';
+import { Cluster } from '../../support/cluster/cluster.js';
+import { Member } from '../../support/cluster/member.js';
+import type { ClusterNode } from '../../support/cluster/nodes.js';
+import { Traffic } from '../../support/cluster/traffic.js';
+import { eventually, SETTLED_MS, throughout, within } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

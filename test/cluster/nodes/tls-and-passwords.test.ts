@@ -1,14 +1,14 @@
 import { jest } from '@jest/globals';
-import { Api } from '../support/cluster/api.js';
-import { NODE_SETTINGS } from '../support/cluster/app.js';
-import { clusterSettings } from '../support/cluster/cluster.js';
-import { EngineNode, rosterOf } from '../support/cluster/engines.js';
-import { Member } from '../support/cluster/member.js';
-import { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
-import { startRedis } from '../support/redis.js';
-import { startProtectedRedis } from '../support/redis-protected.js';
-import { startTlsRedis } from '../support/redis-tls.js';
+import { Api } from '../../support/cluster/api.js';
+import { NODE_SETTINGS } from '../../support/cluster/app.js';
+import { clusterSettings } from '../../support/cluster/cluster.js';
+import { EngineNode, rosterOf } from '../../support/cluster/engines.js';
+import { Member } from '../../support/cluster/member.js';
+import { ClusterNode } from '../../support/cluster/nodes.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
+import { startRedis } from '../../support/redis.js';
+import { startProtectedRedis } from '../../support/redis-protected.js';
+import { startTlsRedis } from '../../support/redis-tls.js';
 
 jest.setTimeout(180_000);
 

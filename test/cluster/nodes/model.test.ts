@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import { type Scenario, scenario } from '../support/cluster/scenario.js';
-import { World } from '../support/cluster/world.js';
+import { type Scenario, scenario } from '../../support/cluster/scenario.js';
+import { World } from '../../support/cluster/world.js';
 
 // CLUSTER_MODEL_SEED plays the stories of a run again, CLUSTER_MODEL_PATH one of them alone, and CLUSTER_MODEL_RUNS more of
 // them; a failure prints seed and path. With CLUSTER_MODEL_SHRINK a failure is made smaller, which takes minutes.

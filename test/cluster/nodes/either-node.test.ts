@@ -1,8 +1,13 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import { type Client, type EngineNode, type EngineSettings, rosterOf } from '../support/cluster/engines.js';
-import { Pairs } from '../support/cluster/pairs.js';
-import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
+import {
+  type Client,
+  type EngineNode,
+  type EngineSettings,
+  rosterOf,
+} from '../../support/cluster/engines.js';
+import { Pairs } from '../../support/cluster/pairs.js';
+import { eventually, SETTLED_MS, throughout } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

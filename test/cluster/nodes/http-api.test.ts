@@ -1,11 +1,11 @@
 import { jest } from '@jest/globals';
 import PusherSdk from 'pusher';
-import { APP } from '../support/cluster/app.js';
-import { Cluster } from '../support/cluster/cluster.js';
-import type { Listening } from '../support/cluster/line.js';
-import { Member } from '../support/cluster/member.js';
-import type { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
+import { APP } from '../../support/cluster/app.js';
+import { Cluster } from '../../support/cluster/cluster.js';
+import type { Listening } from '../../support/cluster/line.js';
+import { Member } from '../../support/cluster/member.js';
+import type { ClusterNode } from '../../support/cluster/nodes.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

@@ -3,11 +3,11 @@ import {
   expectNoContradictions,
   expectRosterInBrowsers,
   expectRosterOnNodes,
-} from '../support/cluster/agreement.js';
-import { Api } from '../support/cluster/api.js';
-import { Cluster } from '../support/cluster/cluster.js';
-import { Member } from '../support/cluster/member.js';
-import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
+} from '../../support/cluster/agreement.js';
+import { Api } from '../../support/cluster/api.js';
+import { Cluster } from '../../support/cluster/cluster.js';
+import { Member } from '../../support/cluster/member.js';
+import { eventually, SETTLED_MS, throughout } from '../../support/cluster/waiting.js';
 
 jest.setTimeout(180_000);
 

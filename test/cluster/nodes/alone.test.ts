@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
-import { BareNode } from '../support/cluster/bare-node.js';
-import { eventually, SETTLED_MS, throughout } from '../support/cluster/waiting.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
+import { BareNode } from '../../support/cluster/bare-node.js';
+import { eventually, SETTLED_MS, throughout } from '../../support/cluster/waiting.js';
+import { type RedisServer, startRedis } from '../../support/redis.js';
 
 jest.setTimeout(180_000);
 

@@ -1,14 +1,14 @@
 import { jest } from '@jest/globals';
-import { Api } from '../support/cluster/api.js';
-import { expectRosterInBrowsers, expectRosterOnNodes } from '../support/cluster/agreement.js';
-import { NODE_SETTINGS } from '../support/cluster/app.js';
-import { clusterSettings } from '../support/cluster/cluster.js';
-import { EngineNode, rosterOf } from '../support/cluster/engines.js';
-import { Member } from '../support/cluster/member.js';
-import { ClusterNode } from '../support/cluster/nodes.js';
-import { eventually, SETTLED_MS } from '../support/cluster/waiting.js';
-import { WebhookLog } from '../support/cluster/webhook-log.js';
-import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.js';
+import { Api } from '../../support/cluster/api.js';
+import { expectRosterInBrowsers, expectRosterOnNodes } from '../../support/cluster/agreement.js';
+import { NODE_SETTINGS } from '../../support/cluster/app.js';
+import { clusterSettings } from '../../support/cluster/cluster.js';
+import { EngineNode, rosterOf } from '../../support/cluster/engines.js';
+import { Member } from '../../support/cluster/member.js';
+import { ClusterNode } from '../../support/cluster/nodes.js';
+import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
+import { WebhookLog } from '../../support/cluster/webhook-log.js';
+import { type RedisCluster, startRedisCluster } from '../../support/redis-cluster.js';
 
 jest.setTimeout(180_000);
 

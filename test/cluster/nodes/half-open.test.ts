@@ -1,8 +1,8 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { BareNode } from '../support/cluster/bare-node.js';
-import { eventually } from '../support/cluster/waiting.js';
-import { startRedis } from '../support/redis.js';
-import { onTeardown } from '../support/teardown.js';
+import { BareNode } from '../../support/cluster/bare-node.js';
+import { eventually } from '../../support/cluster/waiting.js';
+import { startRedis } from '../../support/redis.js';
+import { onTeardown } from '../../support/teardown.js';
 
 /** A way to Redis on which what is subscribed on can fall silent, as behind a firewall that has forgotten it. */
 async function wayTo(port: number) {
