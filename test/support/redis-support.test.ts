@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { redisBinary } from '../../scripts/redis-process.mjs';
-import { type ClientOptions, LEAVE_AT_ONCE, startRedis } from '../support/redis.js';
-import { startRedisCluster } from '../support/redis-cluster.js';
-import { startProtectedRedis } from '../support/redis-protected.js';
-import { startSentinelRedis } from '../support/redis-sentinel.js';
-import { onTeardownOf } from '../support/redis-teardown.js';
-import { startTlsRedis } from '../support/redis-tls.js';
-import { until } from '../support/redis-until.js';
-import { onTeardown } from '../support/teardown.js';
+import { type ClientOptions, LEAVE_AT_ONCE, startRedis } from './redis.js';
+import { startRedisCluster } from './redis-cluster.js';
+import { startProtectedRedis } from './redis-protected.js';
+import { startSentinelRedis } from './redis-sentinel.js';
+import { onTeardownOf } from './redis-teardown.js';
+import { startTlsRedis } from './redis-tls.js';
+import { until } from './redis-until.js';
+import { onTeardown } from './teardown.js';
 
 const SLOW_MS = 60_000;
 
@@ -176,7 +176,7 @@ test('nothing of it outlives a process that is killed', async () => {
     rmSync(folder, { recursive: true, force: true });
   });
   const script = `
-    import { startRedisProcess } from './scripts/redis-process.mjs';
+    import { startRedisProcess } from '../cluster/scripts/redis-process.mjs';
     const folder = ${JSON.stringify(folder)};
     const args = (port) => ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
     const { port } = await startRedisProcess(args, { folder });
