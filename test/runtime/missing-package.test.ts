@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { jest } from '@jest/globals';
 
-const WS_MODULE = '../../../src/adapters/ws/ws.module.js';
+const WS_MODULE = '../../src/adapters/ws/ws.module.js';
 
 interface NodeFailure {
   readonly code: string;
@@ -26,8 +26,8 @@ const requiring = (name: string) =>
 
 /** Starts a runtime with a provider. */
 async function starting(provider: string) {
-  const { SocketRuntime } = await import('../../../src/runtime/socket-runtime.js');
-  const { socketConfig } = await import('../../../src/config/socket-config.js');
+  const { SocketRuntime } = await import('../../src/runtime/socket-runtime.js');
+  const { socketConfig } = await import('../../src/config/socket-config.js');
   return SocketRuntime.start(socketConfig({}, { provider }), console);
 }
 
