@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { installedSize } from '../scripts/installed-size.mjs';
 import { readPage } from './docs/support/page.js';
 
-// What an installation brings and weighs grows only where somebody writes it into the README.
+// The packages and the size of an installation grow only where somebody writes it into the README.
 
 const HOW_TO_RENEW = 'For the table of "Runtime dependencies" in the README: node scripts/installed-size.mjs';
 /** A change of usual size needs no new table. */

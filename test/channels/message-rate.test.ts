@@ -26,7 +26,7 @@ class Talker extends EngineClient {
     for (let n = 0; n < count; n++) this.subscribes(`c${++this.#saying}`);
   }
 
-  /** What it was answered: the channels it has joined, the codes of errors, `pong`. */
+  /** The answers that it got: the channels it has joined, the codes of errors, `pong`. */
   answers(): unknown[] {
     return this.hears().map(({ event, channel, data }) => {
       return event === 'pusher:error' ? (data as { code: unknown }).code : (channel ?? event);

@@ -15,7 +15,7 @@ class RoomChannel {
 }
 
 const page = usePage('docs/browser.md');
-/** What the page's fixture finds: the backend, a token that is never twice the same, and where to show things. */
+/** The page's fixture: the backend, a token that is never twice the same, and a place to show events. */
 const state = {
   backend: '',
   tokens: 0,
@@ -51,7 +51,7 @@ afterAll(async () => {
   Reflect.deleteProperty(globalThis, 'page');
 });
 
-/** What the page shows next. */
+/** The next text that the page shows. */
 async function shown(): Promise<string> {
   return (await screen.next()).text;
 }

@@ -14,7 +14,7 @@ const page = usePage('docs/operations.md');
 
 const table = (heading: string) => tableIn(page.text, heading);
 
-/** What is registered, as the code has it. */
+/** The registered metrics, as the code has them. */
 async function registered() {
   const registry = new Registry();
   const { app } = await startFake({ metrics: registry });

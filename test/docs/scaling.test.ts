@@ -249,7 +249,7 @@ describe('what is in Redis', () => {
     ];
     const ofClusters = ['ssubscribe', 'sunsubscribe', 'cluster|slots', 'cluster|info', 'client|setname'];
     const used = new Set([...inScripts, ...direct, ...ofConnections, ...ofClusters]);
-    // What stands where a command stands and is none: options of ZADD, SET and ZRANGE.
+    // Words that stand where a command stands and are none: options of ZADD, SET and ZRANGE.
     for (const option of ['xx', 'nx', 'px', 'withscores']) used.delete(option);
     const allowed = [...rulesShown(), ...clusterRulesShown()].flatMap(
       (rule) => /^\+(.*)/.exec(rule)?.[1] ?? [],
@@ -297,7 +297,7 @@ function rulesShown(): string[] {
   return /^user switchboard on >\S+ (.*)$/m.exec(page.text)?.[1]?.split(' ') ?? [];
 }
 
-/** What a Redis Cluster takes besides. */
+/** The commands that a Redis Cluster takes besides. */
 function clusterRulesShown(): string[] {
   return /^`(\+spublish [^`]*)`/m.exec(page.text)?.[1]?.split(' ') ?? [];
 }

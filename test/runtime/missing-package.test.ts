@@ -11,7 +11,7 @@ interface NodeFailure {
   readonly message: string;
 }
 
-/** What Node itself says where a package is not installed: asked of Node, in a directory without packages. */
+/** The error of Node itself where a package is not installed: asked of Node, in a directory without packages. */
 async function failureOfNode(code: string): Promise<NodeFailure> {
   const script = `${code}.catch(({ code, message }) => console.log(JSON.stringify({ code, message })))`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {

@@ -49,7 +49,7 @@ const NAMES = [
   'valueOf',
   '__defineGetter__',
 ];
-/** What is not an own property of a fresh object unless somebody has put it on the prototype of all. */
+/** Names that no fresh object has unless somebody has put them on the prototype of all. */
 const isClean = () => {
   for (const target of [{}, [], () => undefined, '', 0] as object[]) {
     expect(Reflect.get(Object(target) as object, 'polluted')).toBeUndefined();

@@ -11,7 +11,7 @@ import { onTeardown } from './teardown.js';
 import { type HostParts, startTopology } from './topology-node.js';
 import { Engines, type Topology } from './topology.js';
 
-/** What a test's host application has besides `SocketModule`, and what that is told. */
+/** The parts of a test's host application besides `SocketModule`, and the settings of that. */
 export interface HostOptions extends SocketModuleOptions, SocketModulePaths, HostParts {}
 
 /** A host application on the native gateway, closed after the test. Its callers say who they are in a header. */

@@ -69,7 +69,7 @@ function hostModule({ imports = [], providers = [] }: FakeParts) {
   return HostModule;
 }
 
-/** What is logged from now on, at one level; nothing of it reaches the terminal. */
+/** Collects the lines that are logged from now on, at one level; none of them reaches the terminal. */
 export function logged(level: 'debug' | 'log' | 'warn' | 'error'): { readonly lines: readonly string[] } {
   const lines: string[] = [];
   const spy = jest.spyOn(Logger.prototype, level).mockImplementation((message: unknown) => {
@@ -81,7 +81,7 @@ export function logged(level: 'debug' | 'log' | 'warn' | 'error'): { readonly li
   return { lines };
 }
 
-/** What a promise rejects with; fails when it does not. */
+/** The error that a promise rejects with; fails when it does not reject. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   let value: unknown;
   try {

@@ -56,7 +56,7 @@ const channelKey = (channel: string, masterKey: string): Buffer =>
     .update(Buffer.concat([Buffer.from(channel, 'utf8'), Buffer.from(masterKey, 'base64')]))
     .digest();
 
-/** What is on the wire, and what it says to whoever has the key. */
+/** The encrypted data on the wire, and their text for a client that has the key. */
 function opened(data: unknown, key: Buffer): { nonce: Buffer; text: string } {
   const fields = JSON.parse(data as string) as Record<string, string>;
   expect(Object.keys(fields).sort()).toEqual(['ciphertext', 'nonce']);

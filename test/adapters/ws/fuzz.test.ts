@@ -16,11 +16,11 @@ import { brokenMessages } from './fuzz/messages.js';
 import { Random } from './fuzz/random.js';
 import { brokenRequest, brokenUpgrade, signedRequest } from './fuzz/requests.js';
 
-// A gateway with everything switched on, and 10,000 things that no client of good will would send. What a seed makes is
+// A gateway with everything switched on, and 10,000 things that no client of good will would send. The items of a seed are
 // always the same; only who comes first is up to the network. FUZZ_SEED=… runs a seed again.
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
-/** What is sent, and in how many lanes at once. */
+/** How many items are sent, and in how many lanes at once. */
 const ITEMS = 10_000;
 const LANES = 16;
 /** After so many the bystanders have to be served. */
@@ -162,7 +162,7 @@ async function bystandersOn(host: Host) {
     },
     haveHeardNothingElse: () => {
       const frames = told.untaken.map(({ data }) => data as { event: string });
-      // What pusher-js and the gateway say to each other when it is quiet.
+      // The pings of pusher-js and the gateway when it is quiet do not count.
       expect(frames.filter(({ event }) => !/^pusher:p[io]ng$/.test(event))).toEqual(expected);
     },
   };

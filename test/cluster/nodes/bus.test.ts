@@ -40,7 +40,7 @@ interface BusMessage {
   readonly message: Buffer;
 }
 
-/** What is said on the bus while something is done. Only plain pub/sub can be listened to as a whole. */
+/** The messages on the bus while something is done. Only plain pub/sub can be listened to as a whole. */
 async function recorded(cluster: Cluster, doing: () => Promise<void>): Promise<readonly BusMessage[]> {
   const seen: BusMessage[] = [];
   const spy = cluster.redis.client();

@@ -168,7 +168,7 @@ describe('A node that is asked to end', () => {
     const heardBefore = bob.moves(ROOM).length;
 
     for (const member of movers) member.line.leadTo(second);
-    // Whoever does not come back leaves after the grace period, although the node that knew it is gone.
+    // A member that does not come back leaves after the grace period, although the node that knew it is gone.
     leaver.pusher.connection.bind('state_change', () => {
       leaver.pusher.disconnect();
     });

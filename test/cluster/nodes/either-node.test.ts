@@ -116,7 +116,7 @@ describe('A user who acts on two nodes in the same moment', () => {
       expect(client.frames('pusher:error')).toMatchObject([{ data: { code: 4009 } }]);
       expect(client.frames(ADDED, room)).toEqual([]);
     }
-    // Who is in already is let in again, on whichever node.
+    // A member that is in already is let in again, on whichever node.
     const [known = ''] = inside;
     for (const node of nodes) await node.joins(room, known);
     clients.find(isIn)?.unsubscribes(room);

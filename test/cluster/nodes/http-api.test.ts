@@ -76,7 +76,7 @@ describe('The HTTP API of two nodes, whichever is asked', () => {
       const { users } = (await get(node, `/channels/${ROOM}/users`)) as { users: { id: string }[] };
       expect(users.map(({ id }) => id).sort()).toEqual(['ada', 'bob', 'both']);
     }
-    // What was sent through the second is what both remember.
+    // Both remember the event that was sent through the second.
     for (const node of nodes) {
       expect(await get(node, `/channels/${PRICES}`, { info: 'subscription_count,cache' })).toEqual({
         occupied: true,
@@ -84,7 +84,7 @@ describe('The HTTP API of two nodes, whichever is asked', () => {
         cache: { data: JSON.stringify({ node: nodes[1].port }), ttl: expect.any(Number) as number },
       });
     }
-    // Whoever has another connection elsewhere is still there.
+    // A member that has another connection elsewhere is still there.
     both[0].vanish();
     for (const node of nodes) {
       await eventually(SETTLED_MS, async () => {

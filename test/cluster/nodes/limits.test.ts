@@ -64,7 +64,7 @@ describe('A crowd of more than 100 on two nodes', () => {
     });
     const before = announced().length;
     const since = await announcedAt('orders');
-    // Whoever comes now is counted, and not told of; on either node, one by one.
+    // A new subscriber is counted, and not told of; on either node, one by one.
     await crowd(first, 'orders', 10);
     await crowd(second, 'orders', 10);
     expect((await second.engine.channelInfo('orders')).subscriptionCount).toBe(LARGE_CHANNEL + 22);

@@ -19,7 +19,7 @@ const NEWS = 'private-news';
 const RELAY_MS = 2_500;
 /** And within this an outage is noticed. */
 const NOTICED_MS = 5_000;
-/** What a browser on the same node may wait for a relay, Redis or not, on a busy machine. */
+/** A browser on the same node may wait so long for a relay, Redis or not, on a busy machine. */
 const LOCAL_MS = 500;
 /** How long an outage under load lasts. */
 const OUTAGE_MS = 3_000;
@@ -131,7 +131,7 @@ describe('While Redis is gone', () => {
     const after = sent.slice(-5);
     expect(after.map(({ receipt }) => receipt.status)).toEqual(after.map(() => 'sent'));
 
-    // Who was never away was never told to have left; whoever left was told to, once.
+    // No departure was told of a member that was never away; one was told of each that left.
     const moves = cluster.webhooks.moves(ROOM);
     await eventually(SETTLED_MS, () => {
       for (const id of ['ada', 'bob']) expect(cluster.webhooks.moves(ROOM)).not.toContain(`-${id}`);
@@ -267,7 +267,7 @@ describe('A Redis that is silent for longer than every lease', () => {
     const reached = traffic.latencies(ada);
     expect(Math.max(...reached.values())).toBeLessThan(LOCAL_MS);
     expectRosterInBrowsers([ada, bob], ROOM, ['ada', 'bob']);
-    // What was relayed into the silence was reported as lost: it must not arrive minutes later all the same.
+    // A relay into the silence was reported as lost: it must not arrive minutes later all the same.
     const late = [...traffic.latencies(bob).values()].filter((ms) => ms > LONG_PAUSE_MS / 2);
     expect(late).toEqual([]);
     await throughout(2_500, () => {

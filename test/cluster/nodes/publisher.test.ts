@@ -7,7 +7,7 @@ jest.setTimeout(180_000);
 
 const RELAY_MS = 2_500;
 
-/** What somebody heard, by the numbers in it; the order is promised for one channel only. */
+/** The events that a member heard, by the numbers in them; the order is promised for one channel only. */
 const numbers = ({ heard }: Member): number[] =>
   heard.map(({ payload }) => (payload as { n: number }).n).sort();
 

@@ -14,7 +14,7 @@ jest.setTimeout(180_000);
 
 const ROOM = 'presence-room';
 const NEWS = 'private-news';
-/** What nobody answers for must be told to whoever waits within this. */
+/** A relay that nobody answers for must be refused within this time. */
 const RELAY_MS = 2_500;
 /** Servers wait for two seconds before they say that another one failed. */
 const NOTICED_MS = 8_000;
@@ -22,7 +22,7 @@ const NOTICED_MS = 8_000;
 /** One URL of one server of it, which is all that nodes are told. */
 const settings = ({ urls: [url = ''] }: RedisCluster, prefix?: string) => clusterSettings({ url }, prefix);
 
-/** What all servers of it together answer. */
+/** The answers of all its servers together. */
 async function everywhere({ nodes }: RedisCluster, ...command: [string, ...string[]]): Promise<string[]> {
   const answers = await Promise.all(nodes.map((server) => server.client().call(...command)));
   return answers.flat() as string[];
@@ -148,7 +148,7 @@ describe('A server of the Redis Cluster that dies and comes back empty', () => {
     const before = nodes.map(({ events }) => events.length);
     const server = redis.nodes[victim];
     await server.stop();
-    // What cannot be sent is refused soon; whoever is on the same node hears it.
+    // A relay that cannot be sent is refused soon; the members on the same node hear it.
     const slowest: number[] = [];
     const problems = new Set<string | undefined>();
     await eventually(NOTICED_MS, async () => {

@@ -105,7 +105,7 @@ test('three nodes restarted one after the other under load lose nothing that a c
   expect(figures.accepted).toBeGreaterThan(CLIENTS);
   // All at once it would be nearly half of them: whoever was on the last node.
   if (Number(DRAIN_MS) >= 5_000) expect(figures.largestBurst).toBeLessThan(figures.moves / 3);
-  // Who came back in time neither left nor came.
+  // A member that came back in time neither left nor came.
   const told = everyNode.flatMap(({ channelEvents }) => channelEvents);
   expect(told.filter(({ name }) => name === 'member_removed')).toEqual([]);
   const came = told.flatMap((event) => (event.name === 'member_added' ? event.user_id : []));

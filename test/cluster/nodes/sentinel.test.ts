@@ -39,7 +39,7 @@ async function survives(
   const events = () => nodes.flatMap((node) => node.told(ROOM));
   const before = events();
   expect(await leases(redis.primary, password)).toBe(2);
-  // What the replica does not have cannot be there afterwards.
+  // Data that the replica does not have cannot be there afterwards.
   await redis.primary.client({ ...(password !== undefined && { password }) }).wait(1, SETTLED_MS);
 
   await change();

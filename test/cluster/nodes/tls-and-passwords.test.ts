@@ -112,7 +112,7 @@ describe('A Redis with passwords', () => {
         expect(health).not.toMatchObject({ status: 'up' });
         expect(JSON.stringify(health)).toMatch(/WRONGPASS|NOAUTH|auth/i);
       });
-      // What needs no other node goes on.
+      // Everything that needs no other node goes on.
       await node.call('relayToChannel', NEWS, 'STILL_HERE');
       await eventually(SETTLED_MS, () => {
         expect(ada.payloads('STILL_HERE')).toHaveLength(1);

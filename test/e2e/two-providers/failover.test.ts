@@ -68,7 +68,7 @@ describe.each([
     await talk();
     expect(await service.health()).toMatchObject({ status: 'up', second: { breaker: 'closed' } });
     expect(service.relays).toMatchObject({ failed: 0 });
-    // What the page had subscribed to and bound is where it was.
+    // The page's subscriptions and bindings are where they were.
     expect(page.socket.channel('news')).toBe(channel);
     expect(page.socket.pusher.connection.state).toBe('connected');
   }, 30_000);
@@ -89,7 +89,7 @@ test('pages without the helper stay where they were led: on the second as long a
   await relayUntil('pusher', two);
   await service.relayToMember('ada', 'MEMBER_MESSAGED', text(2));
   expect(await onWs.next()).toEqual(heard(2));
-  // What was relayed while its provider could not be reached did not reach it.
+  // The relays that were sent while its provider could not be reached did not reach it.
   expect(await onPusher.next()).toEqual(heard(2));
 }, 30_000);
 

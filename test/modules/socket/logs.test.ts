@@ -8,7 +8,7 @@ import { APP, gate, HttpApi, onTeardown } from '../../adapters/pusher/support.js
 
 const TICK = { from: 'alan', text: 'between us' };
 
-/** What Nest's own logger writes from now on. */
+/** Collects the lines that Nest's own logger writes from now on. */
 function written(): string[] {
   const lines: string[] = [];
   const write = (chunk: unknown) => lines.push(...String(chunk).trimEnd().split('\n')) > 0;
@@ -35,7 +35,7 @@ async function startFake(logger: LoggerService, options: SocketModuleOptions = {
     Logger.overrideLogger(false);
   });
   await app.init();
-  // What Nest says at its start.
+  // Nest writes lines of its own at its start.
   lines.length = 0;
   return { service: app.get(SocketService), fake: app.get(SocketFake), lines };
 }

@@ -102,7 +102,7 @@ test('the signature is over the very bytes, whatever the content type adds', asy
     const bytes = body + ' '.repeat(index);
     expect(await webhook(bytes, signed(bytes, { 'Content-Type': type }))).toEqual([200, {}]);
   }
-  // What is not known of a known event is left out.
+  // Unknown fields of a known event are left out.
   expect(heard).toEqual(Array(4).fill({ name: 'cache_miss', channel: 'cache-a' }));
 });
 

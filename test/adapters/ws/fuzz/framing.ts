@@ -132,5 +132,3 @@ function header(first: number, length: bigint): Buffer {
   long.writeBigUInt64BE(length, 2);
   return Buffer.concat([long, mask]);
 }
-
-// ---- upgrades and requests: answered, or ended; never an error of the server's ---------------------------------------

@@ -35,7 +35,7 @@ export function exchange(name: string, bytes: Buffer, breaksOff: boolean): Item 
 export async function tcp(host: Host, bytes: string | Buffer): Promise<Socket> {
   const socket = connectTcp(host.port, '127.0.0.1');
   onTeardown(() => socket.destroy());
-  // What a client breaks off comes back as an error of its own.
+  // A connection that a client breaks off is an error on its own side too.
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.write(bytes);

@@ -26,7 +26,7 @@ export function brokenMessages(random: Random, count: number): Item {
       const [greeting] = (await Promise.race([once(socket, 'message'), closed])) as [Buffer];
       const { data } = JSON.parse(greeting.toString()) as { data: string };
       const { socket_id: socketId } = JSON.parse(data) as { socket_id: string };
-      // Whatever is answered is a message of the protocol; ws closes the connection when it is no UTF-8.
+      // Every answer is a message of the protocol; ws closes the connection when it is no UTF-8.
       socket.on('message', (answer: Buffer) => {
         const { event } = JSON.parse(answer.toString()) as { event: unknown };
         if (typeof event !== 'string') throw new Error(`no message: ${answer.toString()}`);

@@ -24,7 +24,7 @@ const SOON: WebhookLimits = {
   closeMs: 200,
 };
 
-/** What is logged, for whoever waits for the next line. */
+/** The logged lines, for a test that waits for the next one. */
 export class Log implements SocketLogger {
   readonly lines: string[] = [];
   readonly #next = new EventQueue<{ line: string }>();

@@ -95,7 +95,7 @@ describe('The bound on what waits for a client', () => {
     test('that is exceeded in the middle of a turn closes the client behind everything: no frame follows the close', async () => {
       const { host } = await start({ gateway: { limits: { bufferedBytes: 200_000 } } });
       const wire = await listener(host, 'news');
-      // Whoever is told so much within one turn has no chance to read.
+      // A client that is sent so much within one turn has no chance to read.
       for (let sent = 0; slowReaders(host) === 0; sent++) {
         void publish(host, 'news', [sent, 'x'.repeat(10_000)]);
       }

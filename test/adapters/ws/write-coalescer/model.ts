@@ -61,7 +61,7 @@ interface Guest {
   state: 'open' | 'closing' | 'gone';
 }
 
-/** What every client has to hear, told one step at a time, while the real thing takes the same steps. */
+/** The frames that every client has to hear: the model takes each step at the same time as the real server. */
 export class Model {
   readonly #rosters = new Map<string, Set<string>>();
   readonly #connectionsBefore: number;
@@ -209,7 +209,7 @@ export class Model {
     if (state === 'open') expected.push(what);
   }
 
-  /** Who closed by itself is gone now, and kept on the rosters: it may come back. */
+  /** A client that closed by itself is gone now, and its member kept on the rosters: it may come back. */
   async #turn(): Promise<void> {
     await nextTurn();
     for (const guest of this.guests) {
@@ -222,7 +222,7 @@ export class Model {
   }
 }
 
-/** What a client has heard since it signed in, in the words of the model. */
+/** The frames that a client has heard since it signed in, in the words of the model. */
 function told(wire: Wire): string[] {
   return wire.frames
     .filter(({ opcode }) => opcode === TEXT || opcode === CLOSE)

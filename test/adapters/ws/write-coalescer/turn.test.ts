@@ -134,7 +134,7 @@ describe('The events of one turn', () => {
   test('have the header that fits, at every length at which it changes', async () => {
     const { host } = await start({ gateway: { limits: { eventBytes: 0 } } });
     const wire = await listener(host, 'n');
-    // What is around the data of such a frame, whose quotes are escaped.
+    // The length around the data of such a frame, whose quotes are escaped.
     const around = '{"event":"told","channel":"n","data":"\\"\\""}'.length;
     const lengths = [125, 126, 127, 65_534, 65_535, 65_536, 65_537, 131_072];
     await Promise.all(lengths.map((length) => publish(host, 'n', 'x'.repeat(length - around))));

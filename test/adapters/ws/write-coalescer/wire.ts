@@ -57,7 +57,7 @@ export interface Message {
 
 /**
  * A WebSocket client by hand: it sees every byte it is sent, and holds the server to RFC 6455. Any byte behind a close
- * frame, any fragment, any mask, any bit of an extension fails whoever waits for it.
+ * frame, any fragment, any mask, any bit of an extension fails the test that waits for it.
  */
 export class Wire {
   /** The answer to the upgrade. */
@@ -239,7 +239,7 @@ export const audience = (host: Host, size: number, channel: string): Promise<Wir
 
 export const numbers = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
 
-/** Publishes within this turn, and nothing waits for anything. What becomes of it is waited for by whoever calls. */
+/** Publishes within this turn, and waits for nothing. The caller awaits the outcome. */
 export const publish = (host: Host, channel: string, data: unknown, exceptSocketId?: string): Promise<void> =>
   host.runtime.client.relayToChannel(channel, 'told', data, exceptSocketId ? { exceptSocketId } : {});
 

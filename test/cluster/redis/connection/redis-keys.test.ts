@@ -80,7 +80,7 @@ test.each([
   expect(new RedisKeys('shop').read(redisChannel)).toBeUndefined();
 });
 
-/** What of a key decides about its slot. */
+/** The part of a key that decides about its slot. */
 function hashTag(key: string): string | undefined {
   return /\{([^}]+)\}/.exec(key)?.[1];
 }
