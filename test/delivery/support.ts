@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
 import { RetryingDelivery } from '../../src/delivery/retry/retrying-delivery.js';
+import { Payload } from '../../src/ports/payload.js';
 import type { Relay } from '../../src/ports/relay.js';
 import type { DeliveryListener } from '../../src/relays/relay-delivery.js';
 import {
@@ -9,8 +10,7 @@ import {
   SocketRejectedError,
   SocketUnavailableError,
 } from '../../src/ports/errors.js';
-import { Payload } from '../../src/ports/payload.js';
-import type { ISocketClient } from '../../src/ports/socket-client.js';
+import type { RelaySender, SocketClient } from '../../src/ports/relay-client.js';
 import type { DeliveryConfig } from '../../src/ports/socket-config.js';
 
 /** What a provider does with a call: takes it, or fails. */
@@ -30,18 +30,14 @@ export function rejected(lost: readonly string[], more: Partial<DeliveryFailure>
 }
 
 /** A provider that answers each call a turn later, as its fate says at the time of the call. */
-export class Provider implements Partial<ISocketClient> {
+export class Provider implements RelaySender {
   /** Every call, like `A ada,alan`. */
   readonly calls: string[] = [];
   fate: Fate = () => undefined;
   /** What calls wait for. */
   gate: Promise<unknown> | undefined;
 
-  relayToMember = (id: string, event: string) => this.#take(event, [id]);
-  relayToMembers = (ids: readonly string[], event: string) => this.#take(event, ids);
-  relayToChannel = (channel: string, event: string) => this.#take(event, [channel]);
-  broadcast = (event: string) => this.#take(event, ['broadcast']);
-  disconnectMember = (id: string) => this.#take('-', [id]);
+  send = (relay: Relay) => this.#take(relay.event ?? '-', relay.recipients);
 
   async #take(event: string, to: readonly string[]): Promise<void> {
     this.calls.push(`${event} ${to.join()}`);
@@ -65,7 +61,7 @@ export const LIMITS: DeliveryConfig = {
 export const A_WHILE = 10_000;
 
 /** A delivery over a provider of a test's own, on a clock moved by hand. What it tells is written down. */
-export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClient) {
+export function start(limits: Partial<DeliveryConfig> = {}, client?: SocketClient) {
   const clock = new ManualClock();
   const provider = new Provider();
   const told: string[] = [];
@@ -75,20 +71,21 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClie
   const listener: DeliveryListener = {
     onRetrying: ({ id }) => void told.push(`${id} waits`),
     onDelivered: ({ id }) => void told.push(`${id} arrived`),
-    lost: ({ id }, error, isFirst) => {
+    onLost: ({ id }, error, isFirst) => {
       losses.push(error);
       told.push(`${id} lost to ${error.lost.join()}${isFirst ? '' : ' too'}`);
     },
   };
   const delivery = new RetryingDelivery(
-    client ?? (provider as Provider & ISocketClient),
-    'pusher',
-    { ...LIMITS, ...limits },
-    clock,
-    listener,
-    { log: write, warn: write, error: write },
+    { provider: 'pusher', delivery: { ...LIMITS, ...limits } },
+    {
+      client: client ?? (provider as Provider & SocketClient),
+      clock,
+      listener,
+      logger: { log: write, warn: write, error: write },
+    },
   );
-  const send = (id: string, ...to: string[]) => delivery.send(order(id, to));
+  const send = (id: string, ...to: string[]) => delivery.send(relayTo(id, to));
   const advance = async (milliseconds: number) => {
     await settled();
     for (let left = milliseconds; left > 0; left -= 25) {
@@ -99,8 +96,10 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClie
   return { clock, provider, delivery, send, advance, told, losses, log };
 }
 
-export function order(id: string, to: readonly string[], payload: unknown = ''): Relay {
-  return { id, kind: to.length === 1 ? 'member' : 'members', to, event: id, payload: Payload.of(payload) };
+/** A relay whose id is its event's name too. */
+export function relayTo(id: string, recipients: readonly string[], payload: unknown = ''): Relay {
+  const kind = recipients.length === 1 ? 'member' : 'members';
+  return { id, kind, recipients, event: id, payload: Payload.of(payload) };
 }
 
 /** Long enough for every answer, and for what it sets off. */

@@ -2,9 +2,10 @@ import { ManualClock } from '../../../src/adapters/memory/manual-clock.js';
 import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
 import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
-import type { ISocketClient, ProviderHealth } from '../../../src/ports/socket-client.js';
+import type { SocketClient } from '../../../src/ports/relay-client.js';
+import type { ProviderHealth } from '../../../src/ports/socket-client.js';
 import type { Provider as ProviderName } from '../../../src/ports/socket-config.js';
-import { down, LIMITS, order, Provider, settled } from '../support.js';
+import { down, LIMITS, Provider, relayTo, settled } from '../support.js';
 
 /** One of two providers, with a script: what it does with calls, who is on it and how it is. */
 export class ScriptedSide extends Provider {
@@ -30,7 +31,7 @@ export class ScriptedSide extends Provider {
   };
 
   get side() {
-    return { provider: this.provider, client: this as unknown as ISocketClient, isLocal: this.isLocal };
+    return { provider: this.provider, client: this as unknown as SocketClient, isLocal: this.isLocal };
   }
 }
 
@@ -83,18 +84,19 @@ export function startFailover(firstIsLocal = false, secondIsLocal = true) {
   const retrying = () => {
     const told: string[] = [];
     const delivery = new RetryingDelivery(
-      client,
-      'pusher',
-      { ...LIMITS, breakerFailures: 0 },
-      made.clock,
+      { provider: 'pusher', delivery: { ...LIMITS, breakerFailures: 0 } },
       {
-        onRetrying: ({ id }) => void told.push(`${id} waits`),
-        onDelivered: ({ id }) => void told.push(`${id} arrived`),
-        lost: ({ id }) => void told.push(`${id} lost`),
+        client,
+        clock: made.clock,
+        listener: {
+          onRetrying: ({ id }) => void told.push(`${id} waits`),
+          onDelivered: ({ id }) => void told.push(`${id} arrived`),
+          onLost: ({ id }) => void told.push(`${id} lost`),
+        },
+        logger: made.given.logger,
       },
-      made.given.logger,
     );
-    return { send: (id: string, ...to: string[]) => delivery.send(order(id, to)), told };
+    return { send: (id: string, ...to: string[]) => delivery.send(relayTo(id, to)), told };
   };
   return { ...made, client, advance, open, retrying };
 }

@@ -2,9 +2,9 @@ import { jest } from '@jest/globals';
 import { gate } from '../../adapters/pusher/support.js';
 import { CLOSE_MS } from '../../../src/delivery/retry/retrying-delivery.js';
 import { SocketRejectedError, SocketUnavailableError } from '../../../src/ports/errors.js';
-import { A_WHILE, down, order, rejected, settled, start, unavailable } from '../support.js';
+import { A_WHILE, down, rejected, relayTo, settled, start, unavailable } from '../support.js';
 
-describe('an order that is accepted', () => {
+describe('a relay that is accepted', () => {
   test('is sent with one call of the port, made at once, and nothing waits', async () => {
     const { send, provider, delivery, told } = start();
     const sending = send('A', 'ada');
@@ -25,7 +25,7 @@ describe('an order that is accepted', () => {
   });
 });
 
-describe('an order that fails in a way a retry can help', () => {
+describe('a relay that fails in a way a retry can help', () => {
   test('is answered at once, tried again, and told when it has arrived', async () => {
     const { send, provider, delivery, advance, told } = start();
     provider.fate = down;
@@ -95,7 +95,7 @@ describe('an order that fails in a way a retry can help', () => {
     expect(told).toEqual(['A waits', 'A lost to ada,alan']);
     expect(losses[0]).toBeInstanceOf(SocketUnavailableError);
     expect(losses[0]?.message).toMatch(
-      /"A" to 2 of 2: it could not be delivered within 1000 ms, after \d attempt\(s\): no answer/,
+      /^Could not deliver "A" to 2 of 2 members through "pusher": its deadline of 1000 ms has passed, after \d attempt\(s\): no answer/,
     );
     expect(delivery.health()).toMatchObject({ waiting: 0, bytes: 0 });
     await advance(A_WHILE);
@@ -106,7 +106,7 @@ describe('an order that fails in a way a retry can help', () => {
     const { delivery, provider, advance } = start();
     provider.fate = down;
     const to = ['ada', 'alan'];
-    await delivery.send(order('A', to));
+    await delivery.send(relayTo('A', to));
     to.push('grace');
     provider.fate = () => undefined;
     await advance(A_WHILE);
@@ -114,7 +114,7 @@ describe('an order that fails in a way a retry can help', () => {
   });
 });
 
-describe('an order that is refused', () => {
+describe('a relay that is refused', () => {
   test('is an error at once, and not tried again', async () => {
     const { send, provider, advance, told } = start();
     const error = rejected(['ada']);
@@ -163,7 +163,7 @@ describe('the order for a member', () => {
     provider.fate = (to) => (to.includes('ada') ? unavailable(['ada']) : undefined);
     await send('A', 'ada');
     expect(await send('B', 'ada', 'alan')).toBe('queued');
-    expect(await delivery.send({ id: 'C', kind: 'disconnect', to: ['ada'] })).toBe('queued');
+    expect(await delivery.send({ id: 'C', kind: 'disconnect', recipients: ['ada'] })).toBe('queued');
     expect(await send('D', 'alan')).toBe('sent');
     expect(provider.calls).toEqual(['A ada', 'B alan', 'D alan']);
     provider.fate = () => undefined;
@@ -193,9 +193,9 @@ describe('the order for a member', () => {
   test('is kept for channels, of which the broadcast channel is one, apart from members of that name', async () => {
     const { delivery, send, provider, advance } = start();
     provider.fate = down;
-    await delivery.send({ ...order('A', ['broadcast']), kind: 'broadcast' });
+    await delivery.send({ ...relayTo('A', ['broadcast']), kind: 'broadcast' });
     provider.fate = () => undefined;
-    await delivery.send({ ...order('B', ['broadcast']), kind: 'channel' });
+    await delivery.send({ ...relayTo('B', ['broadcast']), kind: 'channel' });
     await send('C', 'broadcast');
     expect(provider.calls).toEqual(['A broadcast', 'C broadcast']);
     await advance(A_WHILE);
@@ -219,12 +219,12 @@ describe('what waits', () => {
     expect(told).toEqual(['A waits']);
   });
 
-  test('is bounded in bytes, of which an order to many has its own once', async () => {
+  test('is bounded in bytes, of which a relay to many takes its own once', async () => {
     const { delivery, provider } = start({ waitingBytes: 30 });
     provider.fate = down;
-    await delivery.send(order('A', ['ada', 'alan', 'grace'], 'x'.repeat(20)));
+    await delivery.send(relayTo('A', ['ada', 'alan', 'grace'], 'x'.repeat(20)));
     expect(delivery.health()).toMatchObject({ waiting: 3, bytes: 23 });
-    await expect(delivery.send(order('B', ['edsger'], 'x'.repeat(20)))).rejects.toMatchObject({
+    await expect(delivery.send(relayTo('B', ['edsger'], 'x'.repeat(20)))).rejects.toMatchObject({
       message: expect.stringMatching(/23 of 30 bytes are waiting already/) as string,
     });
   });
