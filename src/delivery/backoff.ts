@@ -9,7 +9,7 @@ const MAX_EXPONENT = 32;
  * Chooses the milliseconds until the next attempt at random, up to a maximum that doubles with every failure: from 250 ms to
  * 5 s. Processes that failed together do not come back together.
  *
- * @param failures failures in a row before the one that has just happened
+ * @param failures earlier failures in a row
  */
 export function retryDelayMs(failures: number): number {
   const [delayMs] = fullJitterGenerator(Math.min(failures, MAX_EXPONENT), BACKOFF);

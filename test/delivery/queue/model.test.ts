@@ -72,7 +72,7 @@ function expectInOrder(queued: readonly number[], taken: readonly number[], dead
 }
 
 describe('whatever happens to workers, to Redis and to the provider', () => {
-  it('each relay that was taken in arrives or is a dead letter, in its order, and nothing is left behind', async () => {
+  test('each relay that was taken in arrives or is a dead letter, in its order, and nothing is left behind', async () => {
     const outcomes = fc.array(fc.constantFrom(...OUTCOMES), { minLength: 20, maxLength: 40 });
     const faults = fc.shuffledSubarray([...FAULTS], { minLength: 5 });
     const survives = async (answers: Outcome[], faulty: Fault[]) => {
