@@ -10,7 +10,7 @@ import {
   SocketRejectedError,
   SocketUnavailableError,
 } from '../../src/ports/errors.js';
-import type { RelaySender, SocketClient } from '../../src/ports/relay-client.js';
+import type { RelaySender } from '../../src/ports/relay-client.js';
 import type { DeliveryConfig } from '../../src/ports/socket-config.js';
 
 /** What a provider does with a call: takes it, or fails. */
@@ -61,7 +61,7 @@ export const LIMITS: DeliveryConfig = {
 export const A_WHILE = 10_000;
 
 /** A delivery over a provider of a test's own, on a clock moved by hand. What it tells is written down. */
-export function start(limits: Partial<DeliveryConfig> = {}, client?: SocketClient) {
+export function start(limits: Partial<DeliveryConfig> = {}, client?: RelaySender) {
   const clock = new ManualClock();
   const provider = new Provider();
   const told: string[] = [];
@@ -79,7 +79,7 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: SocketClien
   const delivery = new RetryingDelivery(
     { provider: 'pusher', delivery: { ...LIMITS, ...limits } },
     {
-      client: client ?? (provider as Provider & SocketClient),
+      client: client ?? provider,
       clock,
       listener,
       logger: { log: write, warn: write, error: write },

@@ -141,7 +141,7 @@ describe('a relay that fails for good', () => {
     onTeardown(() => queue.close());
     const letters = queue.deadLetters;
     const [key = ''] = await queue.link.use(() => letters.keys());
-    // The worker is quicker than who sends it again.
+    // The worker is quicker than the call that sends it again.
     const push = queue.lanes.push.bind(queue.lanes);
     jest.spyOn(queue.lanes, 'push').mockImplementation(async (relay, at) => {
       const full = await push(relay, at);

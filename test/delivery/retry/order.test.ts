@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import type { PusherHttpApi } from '../../../src/adapters/pusher/http/pusher-http-api.js';
-import { systemClock } from '../../../src/ports/clock.js';
 import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
 import { RequestFailure } from '../../../src/adapters/pusher/http/request-failure.js';
 import { systemClock } from '../../../src/ports/clock.js';

@@ -95,7 +95,7 @@ describe('a relay that fails in a way a retry can help', () => {
     expect(told).toEqual(['A waits', 'A lost to ada,alan']);
     expect(losses[0]).toBeInstanceOf(SocketUnavailableError);
     expect(losses[0]?.message).toMatch(
-      /^Could not deliver "A" to 2 of 2 members through "pusher": its deadline of 1000 ms has passed, after \d attempt\(s\): no answer/,
+      /^Could not deliver "A" through "pusher" to members "ada", "alan": its deadline of 1000 ms has passed, after \d attempt\(s\): no answer/,
     );
     expect(delivery.health()).toMatchObject({ waiting: 0, bytes: 0 });
     await advance(A_WHILE);
@@ -158,7 +158,7 @@ describe('a relay that is refused', () => {
 });
 
 describe('the order for a member', () => {
-  test('is kept: what comes after a failure waits behind it, a disconnect too, and others go on', async () => {
+  test('is kept: later relays wait behind a failed one, disconnects too, and others go on', async () => {
     const { send, delivery, provider, advance } = start();
     provider.fate = (to) => (to.includes('ada') ? unavailable(['ada']) : undefined);
     await send('A', 'ada');
@@ -203,8 +203,8 @@ describe('the order for a member', () => {
   });
 });
 
-describe('what waits', () => {
-  test('is bounded in number: what there is no room for is lost at once, to all it would wait for', async () => {
+describe('a waiting relay', () => {
+  test('takes part of a bounded number: without room it is lost at once, to all recipients it would wait for', async () => {
     const { send, provider, delivery, told } = start({ waitingRelays: 3 });
     provider.fate = down;
     await send('A', 'ada', 'alan');
@@ -219,7 +219,7 @@ describe('what waits', () => {
     expect(told).toEqual(['A waits']);
   });
 
-  test('is bounded in bytes, of which a relay to many takes its own once', async () => {
+  test('takes part of bounded bytes, its own once for many recipients', async () => {
     const { delivery, provider } = start({ waitingBytes: 30 });
     provider.fate = down;
     await delivery.send(relayTo('A', ['ada', 'alan', 'grace'], 'x'.repeat(20)));
@@ -255,7 +255,7 @@ describe('the circuit breaker', () => {
     expect(log).toEqual([expect.stringContaining('"pusher" keeps failing')]);
   });
 
-  test('probes with the oldest that waits, alone, and lets everything go in order once that has arrived', async () => {
+  test('probes with the oldest waiting relay, alone, and lets all go in order once that has arrived', async () => {
     const { send, provider, delivery, advance, log } = start({ breakerFailures: 1 });
     provider.fate = down;
     for (const id of ['A', 'B', 'C']) await send(id, 'ada');
@@ -296,7 +296,7 @@ describe('the circuit breaker', () => {
     expect(told).toEqual(['A waits', 'A lost to ada']);
   });
 
-  test('counts what failed together once', async () => {
+  test('counts relays that failed together once', async () => {
     const { send, provider, delivery } = start({ breakerFailures: 2 });
     const cause = new Error('one request');
     provider.fate = (to) => unavailable(to, { cause });
@@ -319,7 +319,7 @@ describe('the circuit breaker', () => {
     expect(provider.calls).toHaveLength(2);
   });
 
-  test('does not keep what waits beyond its deadline', async () => {
+  test('keeps no relay beyond its deadline', async () => {
     const { send, provider, advance, told } = start({ breakerFailures: 1, retryDeadlineMs: 500 });
     provider.fate = down;
     await send('A', 'ada');
@@ -330,7 +330,7 @@ describe('the circuit breaker', () => {
 });
 
 describe('closing', () => {
-  test('tries what waits once more, in order and whatever the breaker says', async () => {
+  test('tries waiting relays once more, in order and whatever the breaker says', async () => {
     const { send, provider, delivery, told } = start({ breakerFailures: 1 });
     provider.fate = down;
     await send('A', 'ada');
@@ -341,7 +341,7 @@ describe('closing', () => {
     expect(told).toEqual(['A waits', 'A arrived', 'B arrived']);
   });
 
-  test('tells what is lost', async () => {
+  test('tells which relays are lost', async () => {
     const { send, provider, delivery, told } = start();
     provider.fate = down;
     await send('A', 'ada');
