@@ -1,7 +1,7 @@
 import type { PendingRelay } from './pending-relay.js';
 
 /**
- * What a lane does with its relays:
+ * How a lane treats its relays:
  *
  * - `flowing`: each relay is attempted at once.
  * - `blocked`: relays wait for the attempts under way, or for the provider. The lane then goes on at once.

@@ -11,7 +11,7 @@ import type { Progress } from '../../relays/relay-delivery.js';
 type Stage = 'attempting' | 'waiting' | 'settled';
 
 /**
- * What others know about a relay:
+ * How much of a relay is known to its caller and to the listener:
  *
  * - `unanswered`: its caller still waits for an answer.
  * - `queued`: its caller was answered `queued`. The delivery has to be reported to the listener.

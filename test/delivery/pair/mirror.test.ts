@@ -110,7 +110,7 @@ describe('a mirror', () => {
     await settled();
     clock.advance(2_000);
     expect(await asked).toEqual(new Set(['ada']));
-    expect(log).toEqual(['Who is online leaves out the provider "ws": it took more than 2000 ms']);
+    expect(log).toEqual(['The online members leave out the provider "ws": it took more than 2000 ms']);
     primary.online = Promise.reject(unavailable([]));
     await expect(client.onlineMembers(['ada'])).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
   });
