@@ -48,7 +48,7 @@ describe('a full queue', () => {
     expect(await service.health()).toMatchObject({ delivery: { waiting: 0 } });
   });
 
-  test('is one whose Redis has no memory left: what it cannot take is told, and what it has is counted right', async () => {
+  test('is one whose Redis has no memory left: refused relays are told, and kept ones are counted right', async () => {
     const args = ['--maxmemory', '6mb', '--maxmemory-policy', 'noeviction'];
     const [redis, api] = [await startRedis({ args }), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
@@ -78,7 +78,7 @@ describe('a full queue', () => {
   });
 });
 
-describe('a relay for later', () => {
+describe('a delayed relay', () => {
   test('waits in Redis for its time, and survives the process that asked for it', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, close } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });

@@ -1,7 +1,9 @@
 import { jest } from '@jest/globals';
 import type { Environment } from '../../../src/config/settings.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
+import { lanesOf } from '../../../src/delivery/queue/redis-lanes.js';
 import { RelayQueue } from '../../../src/delivery/queue/relay-queue.js';
+import { systemClock } from '../../../src/ports/clock.js';
 import { main } from '../../../src/cli/dead-letters.js';
 import { HttpApi, onTeardown } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
@@ -135,15 +137,15 @@ describe('a relay that fails for good', () => {
       SOCKET_DELIVERY: 'queue',
     });
     if (config.address === undefined) throw new Error('There is an address.');
-    const queue = new RelayQueue(config.address, config.prefix, delivery, () => undefined);
+    const queue = new RelayQueue(config.address, config.prefix, delivery, systemClock, () => undefined);
     onTeardown(() => queue.close());
     const letters = queue.deadLetters;
     const [key = ''] = await queue.link.use(() => letters.keys());
-    // The worker is quicker than who sends it again.
+    // The worker is quicker than the call that sends it again.
     const push = queue.lanes.push.bind(queue.lanes);
-    jest.spyOn(queue.lanes, 'push').mockImplementation(async (relays) => {
-      const full = await push(relays);
-      await queue.wake(relays.map(({ lane }) => lane));
+    jest.spyOn(queue.lanes, 'push').mockImplementation(async (relay, at) => {
+      const full = await push(relay, at);
+      await queue.wake(lanesOf(relay));
       await eventually(20_000, () => {
         expect(service.relays.failed).toBe(2);
       });

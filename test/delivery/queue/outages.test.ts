@@ -8,8 +8,8 @@ import { note, numbersTo, startQueueApp, upTo } from './support.js';
 
 jest.setTimeout(90_000);
 
-describe('what was answered with queued', () => {
-  test('survives the death of the process that handed it in', async () => {
+describe('a relay that was answered with queued', () => {
+  test('survives the death of the process that relayed it', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const process = QueueProcess.start(redis, api, { concurrency: 0, relays: 100 });
     await process.handedIn;
@@ -90,7 +90,7 @@ describe('what was answered with queued', () => {
     expect(service.relays).toMatchObject({ sent: 200, failed: 0 });
   });
 
-  test('survives a Redis that is restarted with what it had', async () => {
+  test('survives a Redis that is restarted with its data', async () => {
     const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
     const api = await HttpApi.start();
     const { service, close } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
@@ -113,7 +113,7 @@ describe('what was answered with queued', () => {
 });
 
 describe('while the queue’s Redis is away', () => {
-  test('nothing hangs: what cannot be kept is told at once, and the application ends', async () => {
+  test('nothing hangs: a relay that cannot be kept is told at once, and the application ends', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, losses, close } = await startQueueApp(redis, api);
     expect((await note(service, 'ada', 0)).status).toBe('queued');

@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
 const HAND_IN_ONLY = { queueConcurrency: 0 } as const;
 
 describe('the queue', () => {
-  test('answers with queued, and brings what it took to the provider', async () => {
+  test('answers with queued, and brings the relay to the provider', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     const receipt = await service.relayToMember('ada', 'ANNOUNCED', { message: 'hi' });
@@ -61,7 +61,7 @@ describe('the queue', () => {
     expect(api.received.every(({ path }) => path.startsWith(`/apps/${APP.id}/`))).toBe(true);
   });
 
-  test('keeps what one process hands in until another one, with a worker, is there', async () => {
+  test('keeps the relays of one process until another one, with a worker, is there', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, close } = await startQueueApp(redis, api, { delivery: HAND_IN_ONLY });
     for (const number of upTo(30)) await note(service, 'ada', number);
@@ -86,7 +86,7 @@ describe('the queue', () => {
     });
   });
 
-  test('keeps the order for every member, whichever worker brings what, and whatever fails on the way', async () => {
+  test('keeps the order for every member, whichever worker brings a relay, and whatever fails on the way', async () => {
     const redis = await startRedis();
     let requests = 0;
     const api = await HttpApi.start(async () => {
@@ -138,11 +138,11 @@ describe('the queue', () => {
     expect(await service.health()).toMatchObject({ delivery: { waiting: 10_001 } });
   });
 
-  test('brings at once what is handed in before Redis knows any script', async () => {
+  test('brings relays at once that are added before Redis knows any script', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     await QueueProcess.start(redis, api, { concurrency: 4 }).handedIn;
     const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
-    // Less than what a line that was forgotten waits for.
+    // Less than the time that a forgotten lane waits.
     const begun = performance.now();
     await Promise.all(upTo(1_000).map((number) => note(service, 'ada', number)));
     await api.until(({ events }) => events.length >= 1_000);

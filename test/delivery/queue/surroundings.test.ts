@@ -41,7 +41,7 @@ describe('the queue’s Redis', () => {
 });
 
 describe('a transaction', () => {
-  test('hands in what was relayed in it once it has committed, in its order', async () => {
+  test('adds its relays to the queue once it has committed, in their order', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     await service.afterCommit(async () => {
