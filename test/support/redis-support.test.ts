@@ -176,7 +176,7 @@ test('nothing of it outlives a process that is killed', async () => {
     rmSync(folder, { recursive: true, force: true });
   });
   const script = `
-    import { startRedisProcess } from '../cluster/scripts/redis-process.mjs';
+    import { startRedisProcess } from './scripts/redis-process.mjs';
     const folder = ${JSON.stringify(folder)};
     const args = (port) => ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
     const { port } = await startRedisProcess(args, { folder });
