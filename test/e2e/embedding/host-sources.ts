@@ -106,7 +106,7 @@ export function listens(socket: SwitchboardSocket<PusherLike>): void {
 /** Every type that the entry points promise; what they export at runtime is compared elsewhere. */
 const typesInUse = `
 export type {
-  Admission, AppCredentials, ChannelAuthorizer, ClientConfig, ClientOptions, ClientOrigin, DeliveryFailure,
+  Admission, AppCredentials, ChannelAuthorizer, ClientConfig, ClientOrigin, DeliveryFailure,
   Environment, EventName, FailurePolicy, GatewayConfig, GatewayLimits, HttpApiConfig, HttpRequest, Identity, ISocketClient, LostRelay, MetricsRegistry, PayloadOf,
   PresenceMember, Provider, ProviderHealth, PusherConfig, QueueHealth, Receipt, RelayOptions, SendOptions, SocketAdapter, SecondConfig, SecondHealth,
   SecondRole, SocketConfig, SocketErrorCode, SocketEvents, SocketHealthResult, SocketLogger, SocketModuleAsyncOptions, SocketModuleOptions, SocketModulePaths,
@@ -176,7 +176,7 @@ const tsconfig = JSON.stringify({
 export const HOST_FILES: Readonly<Record<string, string>> = {
   'tsconfig.json': tsconfig,
   'src/main.ts': main,
-  'src/reference/app.module.ts': appModule,
+  'src/app.module.ts': appModule,
   'src/without-package.ts': withoutPackage,
   'src/events.ts': events,
   'src/orders.controller.ts': ordersController,
