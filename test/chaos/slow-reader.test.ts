@@ -89,7 +89,7 @@ test('one reader that stops reading is closed with 4100, and a thousand others n
   show('one slow reader', { fast: FAST, without: usual, beside: slowed, closedWith });
 });
 
-test('what waits for slow readers is bounded, and is gone with them', async () => {
+test('the bytes that wait for slow readers are bounded, and are gone with them', async () => {
   const node = await start();
   await node.call('flood', 'feed', 200, 1_000);
   const before = await node.call('heapBytes');

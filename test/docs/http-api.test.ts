@@ -78,7 +78,7 @@ test('a port that is taken fails the start', async () => {
   await expect(start).rejects.toBeInstanceOf(SocketConfigurationError);
 });
 
-test('what the page says in numbers holds', () => {
+test('the numbers of the page hold', () => {
   expect(page.text).toContain(`${SIGNATURE_WINDOW_S} seconds away`);
   expect(page.text).toContain(`more than ${BODY_TIMEOUT_MS / 1_000} seconds`);
   expect(page.text).toContain(

@@ -177,7 +177,7 @@ test('health is as the page shows it while Redis is away', async () => {
   expect(node).toMatch(/^\w{8}$/);
 });
 
-describe('what is in Redis', () => {
+describe('the data in Redis', () => {
   const prefix = '<prefix>';
   const keys = new RedisKeys(prefix);
 
@@ -258,7 +258,7 @@ describe('what is in Redis', () => {
   });
 });
 
-test('what the page says in numbers holds', () => {
+test('the numbers of the page hold', () => {
   const text = page.text.replace(/\s+/g, ' ');
   const renewalMs = constant('leases', 'RENEWAL_MS');
   const firstMs = constant('connection/redis-link', 'FIRST_RETRY_MS');

@@ -78,7 +78,7 @@ test(
   DATABASE_MS,
 );
 
-test('what handlers of @nestjs/cqrs throw is counted', async () => {
+test('errors of handlers of @nestjs/cqrs are counted', async () => {
   const { CountFailedHandlers } = await page.run<{ CountFailedHandlers: Type }>('count-failed-handlers.ts');
   const { counted } = await page.run<{ counted: unknown[] }>('metrics.ts');
   class Happened {
@@ -97,7 +97,7 @@ test('what handlers of @nestjs/cqrs throw is counted', async () => {
   expect(counted.splice(0)).toEqual([['handler.failed', { event: 'Happened', error: 'Error: a bug' }]]);
 });
 
-test('what an audited handler of @nestjs/event-emitter throws reaches whoever raised the event', async () => {
+test('an error of an audited handler of @nestjs/event-emitter reaches the caller that raised the event', async () => {
   const { AuditedOrders, TellTheAuditors } = await page.run<{
     AuditedOrders: Type<{ placed(channel: string, id: string): Promise<void> }>;
     TellTheAuditors: Type;

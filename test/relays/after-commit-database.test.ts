@@ -196,7 +196,7 @@ test('of twenty transactions begun at once, only those that commit are heard of,
 test.each([
   { library: '@nestjs/cqrs', from: 'cqrs' },
   { library: '@nestjs/event-emitter', from: 'emitter' },
-])('what a handler of $library relays belongs to the transaction that raised the event', async ({ from }) => {
+])('a relay of a handler of $library belongs to the transaction that raised the event', async ({ from }) => {
   const { app, service, transaction, heard } = await start();
   const raise = (text: string) => {
     if (from === 'cqrs') app.get(EventBus).publish(new OrderPlaced(text));

@@ -101,7 +101,7 @@ test('an openssl that is missing is installed too, and no service is touched for
   expect(status).toBe(0);
 });
 
-test('whoever needs no password for sudo installs it with that', () => {
+test('a user that needs no password for sudo installs it with that', () => {
   aptGet();
   userId(1000);
   program('sudo', 'shift\n[ "$1" = true ] || exec "$@"');
@@ -119,7 +119,7 @@ test('a machine without the service’s programs is no worse for it', () => {
   expect(run().status).toBe(0);
 });
 
-test('whoever would be asked for a password is told instead, and nothing is tried', () => {
+test('a user that would be asked for a password is told instead, and nothing is tried', () => {
   aptGet();
   userId(1000);
   program('sudo', 'exit 1');

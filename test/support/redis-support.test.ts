@@ -192,7 +192,7 @@ test('nothing of it outlives a process that is killed', async () => {
   await until('the Redis is gone', async () => !existsSync(folder) && !(await isListening(port)));
 });
 
-describe('what is on the PATH', () => {
+describe('the programs on the PATH', () => {
   const path = process.env['PATH'];
   let folder: string;
 

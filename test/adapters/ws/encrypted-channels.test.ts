@@ -160,7 +160,7 @@ describe('An encrypted channel with pusher-js (3.9)', () => {
   });
 });
 
-describe('What an encrypted channel is on the wire (3.9)', () => {
+describe('An encrypted channel on the wire (3.9)', () => {
   test('is a nonce of 24 bytes and a ciphertext that the channel’s own key opens, and nothing readable', async () => {
     const masterKey = newKey();
     const host = await start(masterKey);

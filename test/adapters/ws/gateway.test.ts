@@ -149,7 +149,7 @@ describe('Client events with pusher-js (3.7)', () => {
   });
 });
 
-describe('What makes pusher-js stop or come back (3.11)', () => {
+describe('The codes that make pusher-js stop or come back (3.11)', () => {
   test('is stopped for good by 4001: it does not connect again by itself', async () => {
     const host = await start();
     let attempts = 0;

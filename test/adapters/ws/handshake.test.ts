@@ -101,7 +101,7 @@ describe('A connection to the gateway (3.1)', () => {
   }, 15_000);
 });
 
-describe('What a client may not send (3.1, 3.17)', () => {
+describe('A message that a client may not send (3.1, 3.17)', () => {
   test('is a message over 64 KiB: the connection is closed with 1009, and nobody else notices', async () => {
     const host = await Host.start();
     const [client, bystander] = [host.raw(), host.raw()];

@@ -22,7 +22,7 @@ async function isBack(...nodes: BareNode[]): Promise<void> {
 
 const inRedis = async ({ cluster }: BareNode) => [...(await cluster.channel(ROOM)).userIds].sort();
 
-describe('A node that is alone', () => {
+describe('A node without Redis', () => {
   let redis: RedisServer;
   beforeEach(async () => {
     redis = await startRedis();
@@ -43,7 +43,7 @@ describe('A node that is alone', () => {
     });
   });
 
-  test('lets more in than the channel takes, and none of them stays on a roster who has left', async () => {
+  test('lets more members in than the channel takes, and none that has left stays on a roster', async () => {
     const limited = { ...NO_GRACE, SOCKET_MAX_PRESENCE_MEMBERS: '2' };
     const [a, b] = [await BareNode.start(redis.url, limited), await BareNode.start(redis.url, limited)];
     await a.join(ROOM, 1, 'ada');
@@ -63,7 +63,7 @@ describe('A node that is alone', () => {
     });
   });
 
-  test('forgets who came while it was alone and left before that was told', async () => {
+  test('forgets a member that came while Redis was away and left before that was told', async () => {
     const node = await BareNode.start(redis.url, NO_GRACE);
     await node.join(ROOM, 1, 'ada');
     await redis.stop();
@@ -77,7 +77,7 @@ describe('A node that is alone', () => {
     });
   });
 
-  test('tells who left once, and not again when Redis is back', async () => {
+  test('tells a departure once, and not again when Redis is back', async () => {
     const node = await BareNode.start(redis.url, { SOCKET_PRESENCE_GRACE_MS: '200' });
     await node.join(ROOM, 1, 'ada');
     await node.join(ROOM, 2, 'bob');

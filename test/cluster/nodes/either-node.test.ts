@@ -188,7 +188,7 @@ describe('The grace period on two nodes', () => {
   });
 });
 
-describe('What clients of two nodes tell each other', () => {
+describe('The messages between clients of two nodes', () => {
   test('client events reach the other node, with who sent them, and not the sender', async () => {
     const [first, second] = await two();
     const ada = await first.joins('presence-room', 'ada');

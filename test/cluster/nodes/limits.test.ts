@@ -139,8 +139,8 @@ describe('A node that has no subscribers of its own', () => {
   });
 });
 
-describe('What a message between nodes may carry', () => {
-  test('is an event of the largest size, of characters that JSON escapes, in every case', async () => {
+describe('A message between nodes', () => {
+  test('may carry an event of the largest size, of characters that JSON escapes, in every case', async () => {
     const eventBytes = 10_240;
     const nodes = await two({ limits: { eventBytes } });
     const [first, second] = nodes;

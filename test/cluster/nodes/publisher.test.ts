@@ -54,7 +54,7 @@ describe('A process that only publishes', () => {
     await publisher.close();
   });
 
-  test('takes nobody along when it is killed, and no second webhook is posted for its sake', async () => {
+  test('takes no member along when it is killed, and no second webhook is posted because of it', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '100' });
     const node = await cluster.node();
     const publisher = await cluster.publisher();

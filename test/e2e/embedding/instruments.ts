@@ -5,7 +5,7 @@ import { appendFileSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 register('./record-modules-hooks.mjs', import.meta.url);
-// A `require` of CommonJS does not pass the hooks.
+// Modules that CommonJS requires do not pass the hooks.
 process.on('exit', () => {
   const required = Object.keys(createRequire(import.meta.url).cache).map((path) => pathToFileURL(path).href);
   appendFileSync(process.env.LOADED_MODULES, required.map((url) => url + '\\n').join(''));

@@ -23,8 +23,8 @@ async function relayUntil(
 describe.each([
   ['as a whole', true],
   ['with its HTTP API only', false],
-])('when the first provider goes away %s', (_, withSockets) => {
-  test('a page with the helper moves to the second and back, and hears in order all that is relayed on either', async () => {
+])('when the primary provider goes away %s', (_, withSockets) => {
+  test('a page with the helper moves to the secondary and back, and hears in order all that is relayed on either', async () => {
     const { lines } = logged('warn');
     logged('log');
     const two = await startTwo(FAILOVER);
@@ -74,7 +74,7 @@ describe.each([
   }, 30_000);
 });
 
-test('pages without the helper stay where they were led: on the second as long as they like, on the first until it is back', async () => {
+test('pages without the helper stay where they were led: on the secondary as long as they like, on the primary until it is back', async () => {
   logged('warn');
   logged('log');
   const two = await startTwo(FAILOVER);
@@ -93,7 +93,7 @@ test('pages without the helper stay where they were led: on the second as long a
   expect(await onPusher.next()).toEqual(heard(2));
 }, 30_000);
 
-test('a member who is disconnected while the first provider is away is so there, too, once it is back', async () => {
+test('a member who is disconnected while the primary provider is away is so there, too, once it is back', async () => {
   logged('warn');
   logged('log');
   const two = await startTwo(FAILOVER);

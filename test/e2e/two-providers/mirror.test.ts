@@ -43,7 +43,7 @@ test('a mirror reaches a member on either provider, and knows and disconnects bo
   });
 });
 
-test('what only one of the two took is counted, and waits for the first alone', async () => {
+test('a relay that only one of the two took is counted, and waits for the primary alone', async () => {
   logged('warn');
   const { backend, service, api, inForce } = await startTwo(MIRROR);
   const onWs = await openPlainPage(backend, 'ada', Number(new URL(backend.url).port));

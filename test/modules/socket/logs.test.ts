@@ -169,7 +169,7 @@ describe('the log as text', () => {
   });
 });
 
-test('what the inside logs is on one line too, whoever wrote parts of it', async () => {
+test('a message from inside the library is on one line too, whoever wrote parts of it', async () => {
   const { service, fake, lines } = await startFake(new ConsoleLogger({ colors: false }));
   service.onChannelEvent('channel_occupied', () => {
     throw new Error('two\nlines');

@@ -22,7 +22,7 @@ async function configOf(url: string): Promise<ClientConfig> {
 }
 
 describe('/socket/config, with two providers,', () => {
-  test('leads to the second while it has taken over, and says when to ask again', async () => {
+  test('leads to the secondary while it has taken over, and says when to ask again', async () => {
     logged('warn');
     const { app: nest, url } = await startHost({
       provider: ['pusher', 'ws'],
@@ -56,7 +56,7 @@ describe('/socket/config, with two providers,', () => {
     });
   });
 
-  test('leads to the first of a mirror, whatever becomes of it', async () => {
+  test('leads to the primary of a mirror, whatever becomes of it', async () => {
     logged('warn');
     const { app: nest, url } = await startHost({
       provider: ['pusher', 'ws'],

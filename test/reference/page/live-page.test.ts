@@ -382,7 +382,7 @@ test(
 );
 
 test(
-  'what the backend refuses is shown as text next to the form',
+  'a refusal of the backend is shown as text next to the form',
   async () => {
     const ada = await signedIn('Ada Lovelace');
     await message(ada, 'alan', '');

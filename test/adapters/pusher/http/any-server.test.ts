@@ -113,7 +113,7 @@ async function run(client: ISocketClient, steps: readonly Step[]) {
   return Promise.all(calls);
 }
 
-describe.each([true, false])('whatever a server does, with batching %s', (batching) => {
+describe.each([true, false])('a server of any behaviour, with batching %s', (batching) => {
   test('takes what a member was told in the order of the calls, and exactly what the calls say it took', async () => {
     let current: AnyServer | undefined;
     const api = await HttpApi.start((request) => current?.answer(request));

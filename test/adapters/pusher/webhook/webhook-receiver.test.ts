@@ -181,7 +181,7 @@ test('events it does not know are ignored, and named once in the log', async () 
   );
 });
 
-describe('what is not to be believed, or too large, or too slow, is refused before its end:', () => {
+describe('a request that is not to be believed, or too large, or too slow, is refused before its end:', () => {
   const { 'X-Pusher-Key': key, 'X-Pusher-Signature': signature } = signed('{}');
 
   /** A receiver whose clock stands still, and a request to it whose body has not come. */

@@ -6,7 +6,7 @@ import { APP, Api } from './support.js';
 
 const EVENT = { name: 'created', channel: 'orders', data: '{}' };
 
-describe('What is asked for (3.13)', () => {
+describe('The target of a request (3.13)', () => {
   test.each([
     ['GET', '/'],
     ['POST', '/event'],

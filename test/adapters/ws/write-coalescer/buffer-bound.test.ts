@@ -203,7 +203,7 @@ describe('The bound on what waits for a client', () => {
       expect(most).toBeLessThan((slow.length / 2) * 1_048_576);
     });
 
-    test('has nothing to do with what is gathered for a client that cannot be written to any more', async () => {
+    test('does not count the frames for a client that cannot be written to any more', async () => {
       const { host, sockets } = await start({ gateway: { limits: { bufferedBytes: 50_000 } } });
       const [wire, stays] = [await listener(host, 'news'), await listener(host, 'news')];
       endOf(sockets, wire).destroy();

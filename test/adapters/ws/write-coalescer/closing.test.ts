@@ -216,7 +216,7 @@ describe('A client that closes', () => {
       expect(slowReaders(host)).toBe(0);
     });
 
-    test('and is cut off by the server with frames gathered leaves nothing behind either', async () => {
+    test('and is cut off by the server with frames pending leaves nothing behind either', async () => {
       const { host, sockets } = await start();
       const [wire, stays] = [await listener(host, 'news'), await listener(host, 'news')];
       void publish(host, 'news', 1);
@@ -233,7 +233,7 @@ describe('A client that closes', () => {
 
 onOneNode('the nodes go at once, and what one has sent need not have reached the other', () => {
   describe('A server that goes away', () => {
-    test('says everything it has gathered, and then 4200', async () => {
+    test('sends all pending frames, and then 4200', async () => {
       const { host } = await start();
       const wires = await audience(host, 5, 'news');
       const sending = numbers(10).map((number) => publish(host, 'news', number));
@@ -245,7 +245,7 @@ onOneNode('the nodes go at once, and what one has sent need not have reached the
       }
     });
 
-    test('says it even when it goes within the turn that gathered it', async () => {
+    test('sends them even when it goes within the turn that queued them', async () => {
       const { host, sockets } = await start();
       const wires = await audience(host, 5, 'news');
       const writes = sockets.map((socket) => jest.spyOn(socket, 'write'));

@@ -177,7 +177,7 @@ describe('The events of one turn', () => {
   });
 });
 
-onOneNode('what a turn is belongs to one process', () => {
+onOneNode('a turn belongs to one process', () => {
   describe('A turn', () => {
     test('costs one write for each socket, of one and the same buffer', async () => {
       const { host, sockets } = await start();
