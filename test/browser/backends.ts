@@ -1,5 +1,5 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect, type ConnectOptions, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Host } from '../support/hosts.js';

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
+import { AuthorizeChannel } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Channel } from 'pusher-js';
-import { AuthorizeChannel } from 'nestjs-switchboard';
 import { EventQueue } from '../support/event-queue.js';
 import { Pusher, subscribed } from '../support/pusher-browser.js';
 import { type SocketApp, startSocketApp } from '../support/socket-app.js';

@@ -4,9 +4,9 @@ import { CqrsModule, EventBus, EventsHandler } from '@nestjs/cqrs';
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
-import type * as fixture from './fixtures/transactions/database.js';
 import { logged } from '../support/hosts.js';
 import { onTeardown } from '../support/teardown.js';
+import type * as fixture from './fixtures/transactions/database.js';
 import { usePage } from './support/page.js';
 
 interface PlacesOrders {

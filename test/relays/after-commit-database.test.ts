@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
-import { EventBus, EventsHandler, CqrsModule } from '@nestjs/cqrs';
-import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { Injectable } from '@nestjs/common';
+import { CqrsModule,EventBus, EventsHandler } from '@nestjs/cqrs';
+import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
 import { SocketService } from 'nestjs-switchboard';

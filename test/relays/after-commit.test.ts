@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import {
-  type SocketClient,
   type LostRelay,
   SOCKET_CLIENT,
+  type SocketClient,
   type SocketService,
   SocketUsageError,
 } from 'nestjs-switchboard';

@@ -1,6 +1,6 @@
+import { jest } from '@jest/globals';
 import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
 import { signedUrl } from '../adapters/ws/http-api/support.js';
-import { jest } from '@jest/globals';
 import { Host } from '../support/host.js';
 import { FRAMEWORKS, logged } from '../support/hosts.js';
 import { channelAuth, userAuth } from '../support/signing.js';

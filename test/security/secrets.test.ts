@@ -8,9 +8,9 @@ import { HealthController } from '../../src/reference/health/health.controller.j
 import { Host, portOf } from '../support/host.js';
 import { startRedis } from '../support/redis.js';
 import { startProtectedRedis } from '../support/redis-protected.js';
+import { userAuth } from '../support/signing.js';
 import { onTeardown } from '../support/teardown.js';
 import { WebhookEndpoint } from '../support/webhook-endpoint.js';
-import { userAuth } from '../support/signing.js';
 import { everythingLogged } from './support.js';
 
 const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };

@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
-import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import { ChannelEngine } from '../../src/channels/channel-engine.js';
-import { LocalCluster } from '../../src/cluster/local/local-cluster.js';
-import type { Timer } from '../../src/ports/clock.js';
+import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import type { Connection } from '../../src/channels/connection.js';
 import type { Session } from '../../src/channels/session.js';
+import { LocalCluster } from '../../src/cluster/local/local-cluster.js';
 import type { SocketSettings } from '../../src/config/settings.js';
 import { socketConfig } from '../../src/config/socket-config.js';
+import type { Timer } from '../../src/ports/clock.js';
 import { ProtocolError } from '../../src/protocol/codes.js';
 import type { Frame } from '../../src/protocol/frame.js';
 import { channelAuth, userAuth } from './signing.js';

@@ -1,15 +1,15 @@
 import 'reflect-metadata';
+import { jest } from '@jest/globals';
 import { type INestApplication, Logger, Module } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
-import { jest } from '@jest/globals';
 import { type SocketModuleOptions, type SocketModulePaths, SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { onTeardown } from './teardown.js';
-import { type HostParts, identify, startTopology } from './topology-node.js';
 import type { Topology } from './topology.js';
+import { type HostParts, identify, startTopology } from './topology-node.js';
 
 export { type HostParts, identify };
 

@@ -1,14 +1,14 @@
-import { socketConfig } from '../../../src/config/socket-config.js';
 import 'reflect-metadata';
-import { startProvider } from '../../../src/runtime/provider.js';
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
+import { socketConfig } from '../../../src/config/socket-config.js';
 import { SocketDeliveryError } from '../../../src/ports/errors.js';
 import type { ISocketClient } from '../../../src/ports/socket-client.js';
 import type { PusherConfig, SocketConfig } from '../../../src/ports/socket-config.js';
+import { startProvider } from '../../../src/runtime/provider.js';
 
 export const APP = { id: '42', key: 'test-app-key', secret: 'the-secret-nobody-may-see' };
 

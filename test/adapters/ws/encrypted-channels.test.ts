@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, createServer } from 'node:net';
-import nacl from 'tweetnacl';
 import {
   AuthorizeChannel,
   type ChannelAuthorizer,
@@ -10,6 +9,7 @@ import {
   SocketUsageError,
 } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
+import nacl from 'tweetnacl';
 import { Host } from '../../support/host.js';
 import { connected, plainPusher } from '../../support/plain-pusher.js';
 import { Pusher, subscribed } from '../../support/pusher-browser.js';

@@ -1,5 +1,5 @@
-import type { PresenceChannel } from 'pusher-js';
 import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
+import type { PresenceChannel } from 'pusher-js';
 import { Host, type HostOptions } from '../../support/host.js';
 import { Pusher, subscribed } from '../../support/pusher-browser.js';
 import { hearing, statesOf } from '../../support/pusher-events.js';

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { Host } from '../../support/host.js';
 import { RawClient } from '../../support/raw-client.js';
-import { onTeardown } from '../../support/teardown.js';
 import { reset } from '../../support/reset.js';
+import { onTeardown } from '../../support/teardown.js';
 
 const GOOD = 'protocol=7&client=js&version=8.6.0&flash=false';
 const KEY = 'switchboard-key';

@@ -1,13 +1,13 @@
 import { SocketService } from 'nestjs-switchboard';
-import type { SocketSettings } from '../../../src/config/settings.js';
 import type { ChannelEngine } from '../../../src/channels/channel-engine.js';
+import type { SocketSettings } from '../../../src/config/settings.js';
 import { ChaosProxy } from '../../support/chaos-proxy.js';
 import { expectNoContradictions } from '../../support/cluster/agreement.js';
 import { Member } from '../../support/cluster/member.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { Host } from '../../support/host.js';
-import { STEADY, Steady } from './steady.js';
 import { engineOf } from '../../support/runtime-parts.js';
+import { STEADY, Steady } from './steady.js';
 
 /** The presence channel that all of them are on. */
 export const ROOM = 'presence-room';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../../support/cluster/waiting.js';
 import type { Member } from '../../support/cluster/member.js';
+import { eventually } from '../../support/cluster/waiting.js';
 import { onTeardown } from '../../support/teardown.js';
 import { type Hearing, ledger, type LedgerFigures, type Relay } from './ledger.js';
 

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
-import { Api } from '../../support/cluster/api.js';
 import { expectRosterInBrowsers, expectRosterOnNodes } from '../../support/cluster/agreement.js';
+import { Api } from '../../support/cluster/api.js';
 import { NODE_SETTINGS } from '../../support/cluster/app.js';
 import { clusterSettings } from '../../support/cluster/cluster.js';
 import { EngineNode, rosterOf } from '../../support/cluster/engines.js';

@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import { EngineNode, rosterOf } from '../../support/cluster/engines.js';
 import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
-import { type SentinelRedis, startSentinelRedis } from '../../support/redis-sentinel.js';
 import type { RedisServer } from '../../support/redis.js';
+import { type SentinelRedis, startSentinelRedis } from '../../support/redis-sentinel.js';
 
 jest.setTimeout(180_000);
 

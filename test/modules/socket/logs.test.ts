@@ -1,6 +1,6 @@
 import 'reflect-metadata';
-import { ConsoleLogger, type ConsoleLoggerOptions, Logger, type LoggerService } from '@nestjs/common';
 import { jest } from '@jest/globals';
+import { ConsoleLogger, type ConsoleLoggerOptions, Logger, type LoggerService } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { SocketModule, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';

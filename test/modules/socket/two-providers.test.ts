@@ -6,8 +6,8 @@ import { type ClientConfig, SOCKET_CLIENT, SocketModule, SocketService } from 'n
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
-import { logged, startHost } from '../../support/hosts.js';
 import { closedPort } from '../../browser/backends.js';
+import { logged, startHost } from '../../support/hosts.js';
 import { onTeardown } from '../../support/teardown.js';
 
 const app = { id: '1', key: 'k', secret: 's' };

@@ -1,11 +1,11 @@
 import 'reflect-metadata';
-import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
-import { engineOf } from '../runtime-parts.js';
 import type { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import type { SocketSettings } from '../../../src/config/settings.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
+import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
 import { APP, EngineClient, type HeardFrame } from '../engine-session.js';
+import { engineOf } from '../runtime-parts.js';
 import { onTeardown } from '../teardown.js';
 import { eventually, SETTLED_MS } from './waiting.js';
 

@@ -1,6 +1,6 @@
-import { type AddressInfo, createServer, connect, type Server, type Socket } from 'node:net';
-import { onTeardown } from '../teardown.js';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { reset } from '../reset.js';
+import { onTeardown } from '../teardown.js';
 
 /** Something that listens on loopback: a node. */
 export interface Listening {

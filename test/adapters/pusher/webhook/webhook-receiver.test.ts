@@ -5,15 +5,15 @@ import { connect } from 'node:net';
 import { type ChannelEventName, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { ManualClock } from '../../../../src/adapters/memory/manual-clock.js';
 import { WebhookReceiver } from '../../../../src/adapters/pusher/webhook/webhook-receiver.js';
-import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { ChannelEventSource } from '../../../../src/channels/channel-event-source.js';
 import { socketConfig } from '../../../../src/config/socket-config.js';
+import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { CHANNEL_EVENT_NAMES, type ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { portOf } from '../../../support/host.js';
 import { FRAMEWORKS, type HostParts, logged, startHost } from '../../../support/hosts.js';
+import { reset } from '../../../support/reset.js';
 import { onTeardown } from '../../../support/teardown.js';
 import { OpenRequest } from '../../ws/http-api/support.js';
-import { reset } from '../../../support/reset.js';
 
 const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };
 const PUSHER: SocketModuleOptions = { provider: 'pusher', app: APP, pusher: { host: '127.0.0.1', port: 1 } };

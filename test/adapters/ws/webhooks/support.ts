@@ -1,10 +1,10 @@
 import 'reflect-metadata';
-import { ChannelEventSource } from '../../../../src/channels/channel-event-source.js';
 import {
   DEFAULT_WEBHOOK_LIMITS,
   type WebhookLimits,
 } from '../../../../src/adapters/ws/webhooks/webhook-limits.js';
 import { Webhooks } from '../../../../src/adapters/ws/webhooks/webhooks.js';
+import { ChannelEventSource } from '../../../../src/channels/channel-event-source.js';
 import { socketConfig } from '../../../../src/config/socket-config.js';
 import type { ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { systemClock } from '../../../../src/ports/clock.js';

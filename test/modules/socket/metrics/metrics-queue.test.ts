@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
-import type { RelayDelivery } from '../../../../src/relays/relay-delivery.js';
 import { startMetrics } from '../../../../src/modules/socket/metrics/start-metrics.js';
-import type { SocketRuntime } from '../../../../src/runtime/socket-runtime.js';
 import type { DeliveryHealth } from '../../../../src/ports/socket-client.js';
+import type { RelayDelivery } from '../../../../src/relays/relay-delivery.js';
+import type { SocketRuntime } from '../../../../src/runtime/socket-runtime.js';
 import { Scrape } from './support.js';
 
 const PUSHER = '{provider="pusher"}';
