@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite';
 import { Injectable } from '@nestjs/common';
-import { CqrsModule,EventBus, EventsHandler } from '@nestjs/cqrs';
+import { CqrsModule, EventBus, EventsHandler } from '@nestjs/cqrs';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';

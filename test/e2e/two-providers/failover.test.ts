@@ -1,5 +1,5 @@
 import { logged } from '../../support/hosts.js';
-import { heard, HelperPage, openPlainPage, type ProviderPair,startTwo, text } from './support.js';
+import { heard, HelperPage, openPlainPage, type ProviderPair, startTwo, text } from './support.js';
 
 /** A second provider, asked for again by pages every second, after two failures. */
 const FAILOVER = {

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES } from '../../../../src/adapters/ws/http-api/publishing.js';
 import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { onTeardown } from '../../../support/teardown.js';
-import { Api,APP } from './support.js';
+import { Api, APP } from './support.js';
 
 const EVENT = { name: 'created', channel: 'orders', data: '{}' };
 
