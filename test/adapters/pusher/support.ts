@@ -9,7 +9,8 @@ import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
 import { SocketDeliveryError } from '../../../src/ports/errors.js';
 import { LOGGER } from '../../../src/ports/logger.js';
 import { type ISocketClient, SOCKET_CLIENT } from '../../../src/ports/socket-client.js';
-import { type PusherConfig, SOCKET_CONFIG, type SocketConfig } from '../../../src/ports/socket-config.js';
+import type { PusherAdapterConfig, PusherConfig } from '../../../src/adapters/pusher/pusher.settings.js';
+import { SOCKET_CONFIG } from '../../../src/ports/socket-config.js';
 
 export const APP = { id: '42', key: 'test-app-key', secret: 'the-secret-nobody-may-see' };
 
@@ -218,7 +219,7 @@ function portOf(server: NetServer): number {
 }
 
 /** A configuration for a server on the loopback interface. Nobody tries anything again: the adapter is on its own. */
-export function configFor(port: number, pusher: Partial<PusherConfig> = {}): SocketConfig {
+export function configFor(port: number, pusher: Partial<PusherConfig> = {}): PusherAdapterConfig {
   const config = socketConfig(
     {},
     {
@@ -240,7 +241,7 @@ export function configFor(port: number, pusher: Partial<PusherConfig> = {}): Soc
 export async function startClient(
   port: number,
   pusher: Partial<PusherConfig> = {},
-  app: Partial<SocketConfig['app']> = {},
+  app: Partial<PusherAdapterConfig['app']> = {},
   encryptionMasterKey?: Buffer,
 ): Promise<{ client: ISocketClient; log: string[] }> {
   const log: string[] = [];
