@@ -278,7 +278,6 @@ const UNLIMITED = {
   messagesPerSecond: 0,
   clientEventsPerSecond: 0,
   subscribesPerSecond: 0,
-  eventBytes: 0,
 };
 
 describe('The events of one turn', () => {
@@ -293,7 +292,7 @@ describe('The events of one turn', () => {
   });
 
   it('arrive in their order whichever channels they are of, and whomever they leave out', async () => {
-    const { host } = await start({ gateway: { limits: UNLIMITED } });
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: UNLIMITED } });
     const channels = ['a', 'private-b', 'presence-c'];
     let run = 0;
     const step = fc.record({
@@ -386,7 +385,7 @@ describe('The events of one turn', () => {
   });
 
   it('have the header that fits, at every length at which it changes', async () => {
-    const { host } = await start({ gateway: { limits: { eventBytes: 0 } } });
+    const { host } = await start({ maxEventBytes: 0 });
     const wire = await listener(host, 'n');
     // What is around the data of such a frame, whose quotes are escaped.
     const around = '{"event":"told","channel":"n","data":"\\"\\""}'.length;
@@ -495,6 +494,7 @@ onOneNode('what a turn is belongs to one process', () => {
 
     it('in which clients come, go, subscribe, speak and are ended tells each exactly what a simple model says', async () => {
       const { host, sockets } = await start({
+        maxEventBytes: 0,
         gateway: { clientEvents: true, presenceGraceMs: 60_000, limits: UNLIMITED },
       });
       let run = 0;
@@ -780,7 +780,7 @@ describe('The bound on what waits for a client', () => {
   });
 
   it('may be switched off', async () => {
-    const { host } = await start({ gateway: { limits: { bufferedBytes: 0, eventBytes: 0 } } });
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: { bufferedBytes: 0 } } });
     const wires = await audience(host, 2, 'news');
     await Promise.all(numbers(120).map((number) => publish(host, 'news', [number, 'x'.repeat(100_000)])));
     for (const wire of wires) {
@@ -790,7 +790,7 @@ describe('The bound on what waits for a client', () => {
   });
 
   it('is exceeded by an event that alone is over it, with 4100 and nothing behind it', async () => {
-    const { host } = await start({ gateway: { limits: { bufferedBytes: 50_000, eventBytes: 0 } } });
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: { bufferedBytes: 50_000 } } });
     const wires = await audience(host, 2, 'news');
     await Promise.all([
       publish(host, 'news', 'before'),
@@ -845,7 +845,8 @@ describe('The bound on what waits for a client', () => {
 
     it('that is exceeded in the middle of a turn counts the client once', async () => {
       const { host, sockets } = await start({
-        gateway: { limits: { bufferedBytes: 200_000, eventBytes: 0 } },
+        maxEventBytes: 0,
+        gateway: { limits: { bufferedBytes: 200_000 } },
       });
       const wire = await listener(host, 'news');
       const end = endOf(sockets, wire);
@@ -881,7 +882,10 @@ describe('The bound on what waits for a client', () => {
     });
 
     it('leaves every stream whole, whatever is sent in one turn', async () => {
-      const { host } = await start({ gateway: { limits: { ...UNLIMITED, bufferedBytes: 30_000 } } });
+      const { host } = await start({
+        maxEventBytes: 0,
+        gateway: { limits: { ...UNLIMITED, bufferedBytes: 30_000 } },
+      });
       let run = 0;
       const sizes = fc.oneof(
         { weight: 4, arbitrary: fc.integer({ min: 1, max: 2_000 }) },

@@ -83,7 +83,7 @@ async function plainServer() {
     const config = socketConfig(
       {},
       { provider: 'ws', app: { id: key, key, secret: `secret of ${key}` } },
-      path,
+      { gatewayPath: path },
     );
     const container = await createSocketContainer(config, wsAdapter, logger);
     await container.get<ServerAttachment>(SERVER_ATTACHMENT).attach(server);
