@@ -15,10 +15,10 @@ const common = {
 /** Every suite in which a real client meets a real host application on `ws`. */
 const END_TO_END = [
   'adapters/ws/**/*.test.ts',
-  'browser-helper/**/*.test.ts',
+  'browser/**/*.test.ts',
   'contract/{ws,pusher}.test.ts',
   'e2e/member-deactivated.test.ts',
-  'modules/{authorize-channel,channel-events,socket-*-endpoint}.test.ts',
+  'modules/socket/{authorization/authorize-channel,channel-events,socket-*-endpoint}.test.ts',
   'support/topology.test.ts',
 ];
 
@@ -28,7 +28,7 @@ const ON_ONE_NODE = {
   'adapters/ws/two-gateways.test.ts': 'it is about one HTTP server without an application',
   'adapters/ws/http-api/(events|hostile-requests|queries|signing).test.ts':
     'they drive one engine by hand, behind a server without an application',
-  'adapters/ws/webhooks(-bounds|-retry|-targets)?.test.ts':
+  'adapters/ws/webhooks/(webhooks|bounds|retry|targets).test.ts':
     'they drive what posts the webhooks, without an application',
 };
 

@@ -86,7 +86,11 @@ export type {
 export { AuthorizeChannel } from './modules/socket/authorization/authorize-channel.decorator.js';
 export type { ChannelListener } from './relays/channel-listeners.js';
 export type { LostRelay, Receipt, RelayOutcome } from './relays/receipt.js';
-export { createSocketClient, type SocketClientOptions, type StandaloneClient } from './runtime/create-socket-client.js';
+export {
+  createSocketClient,
+  type SocketClientOptions,
+  type StandaloneClient,
+} from './runtime/create-socket-client.js';
 export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
 export { SocketModule } from './modules/socket/socket.module.js';
 export type {

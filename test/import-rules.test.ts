@@ -27,7 +27,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   ],
   'the-container-knows-clusters-only-by-their-index': [
     'src/adapters/socket-container.ts',
-    `import '../cluster/crowd.js';`,
+    `import '../cluster/local/occupancy.js';`,
   ],
   'the-fake-is-one-node': ['src/adapters/memory/violation.ts', `import '../../cluster/index.js';`],
   'clusters-are-loaded-on-demand': ['src/cluster/violation-b.ts', `import './redis/redis.module.js';`],

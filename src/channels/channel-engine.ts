@@ -42,6 +42,10 @@ import { Watchlists } from './watchlists.js';
 export class ChannelEngine implements ClusterNode {
   /** What has happened to connections; whoever brings them counts here too. */
   readonly counters = new ConnectionCounters();
+  readonly #config: SocketConfig;
+  readonly #clock: Clock;
+  readonly #logger: SocketLogger;
+  readonly #events: ChannelEventSource;
   readonly #sessions = new Set<Session>();
   readonly #users = new Users();
   readonly #watchlists: Watchlists;
@@ -52,12 +56,16 @@ export class ChannelEngine implements ClusterNode {
   readonly #cluster: Cluster;
 
   constructor(
-    @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
-    @inject(CLOCK) private readonly clock: Clock,
-    @inject(LOGGER) private readonly logger: SocketLogger,
-    @inject(ChannelEventSource) private readonly events: ChannelEventSource,
+    @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(CLOCK) clock: Clock,
+    @inject(LOGGER) logger: SocketLogger,
+    @inject(ChannelEventSource) events: ChannelEventSource,
     @inject(JOIN_CLUSTER) joinCluster: JoinCluster,
   ) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#events = events;
     this.#cluster = joinCluster(this);
     this.#watchlists = new Watchlists(this.#cluster);
     this.#channels = new Channels(this.#cluster);
@@ -126,25 +134,25 @@ export class ChannelEngine implements ClusterNode {
     return this.#cluster.online(userIds);
   }
 
-  /** Expects connections from now on. A process that only publishes never does. */
+  /** Starts to take part in the cluster, as a node that expects connections. A process that only publishes never calls it. */
   start(): Promise<void> {
     return this.#cluster.start();
   }
 
   /** Takes a new connection in and greets it. */
   open(connection: Connection): Session {
-    const session = new Session(connection, this.clock.now(), this.#handle);
+    const session = new Session(connection, this.#clock.now(), this.#handle);
     this.#sessions.add(session);
     this.counters.opened++;
     this.#liveness.watch();
-    connection.send(connectionEstablished(connection.id, this.config.gateway.activityTimeoutS));
+    connection.send(connectionEstablished(connection.id, this.#config.gateway.activityTimeoutS));
     return session;
   }
 
   /** Handles one text frame from a client, answering what is wrong with it with `pusher:error`. */
   receive(session: Session, text: string): void {
     if (session.closed) return;
-    session.lastActivity = this.clock.now();
+    session.lastActivity = this.#clock.now();
     session.pingedAt = undefined;
     session.inTurn(text);
   }
@@ -183,7 +191,7 @@ export class ChannelEngine implements ClusterNode {
 
   #answer(session: Session, error: unknown): void {
     if (!(error instanceof ProtocolError)) {
-      this.logger.error(`Unexpected error while handling a client's frame: ${String(error)}`);
+      this.#logger.error(`Unexpected error while handling a client's frame: ${String(error)}`);
     }
     const wireError =
       error instanceof ProtocolError ? error : new ProtocolError(null, 'The message could not be handled');
@@ -212,7 +220,7 @@ export class ChannelEngine implements ClusterNode {
     for (const session of this.#sessions) this.#sendAway(session);
     this.#liveness.stop();
     await this.#cluster.close();
-    this.events.flush();
+    this.#events.flush();
   }
 
   /**
@@ -269,7 +277,7 @@ export class ChannelEngine implements ClusterNode {
   }
 
   emit(event: ChannelEvent): void {
-    this.events.emit(event);
+    this.#events.emit(event);
   }
 
   #handleFrame(session: Session, received: ClientFrame): void {
@@ -297,7 +305,7 @@ export class ChannelEngine implements ClusterNode {
         'Unknown event: clients may send "pusher:…" protocol events and "client-…" events',
       );
     }
-    this.#passOn(clientEvent(this.config, session, received, this.clock.now()), session.id);
+    this.#passOn(clientEvent(this.#config, session, received, this.#clock.now()), session.id);
   }
 
   #passOn(event: ClientEvent, socketId: string): void {
@@ -313,7 +321,7 @@ export class ChannelEngine implements ClusterNode {
       // Who sends client events is told nothing of what becomes of them; the cluster has counted it.
     });
     this.counters.clientEvents++;
-    this.events.emit(event);
+    this.#events.emit(event);
   }
 
   /** This node's subscribers first: they wait for nobody. */
@@ -336,10 +344,10 @@ export class ChannelEngine implements ClusterNode {
     }
     if (existing !== undefined) throw new ProtocolError(null, `Existing subscription to channel ${name}`);
     this.#limitSubscriptions(session);
-    const user = admitToChannel(this.config.app, session, request);
+    const user = admitToChannel(this.#config.app, session, request);
     this.#limitChannels(name);
     this.#channels.join(session, name, user, () => {
-      const { presenceMembers } = this.config.gateway.limits;
+      const { presenceMembers } = this.#config.gateway.limits;
       const reason = `The presence channel is full: ${presenceMembers} members are allowed`;
       this.#refuseMessage(session, new ProtocolError(CODES.UNAUTHORIZED, reason), false);
     });
@@ -354,14 +362,14 @@ export class ChannelEngine implements ClusterNode {
   }
 
   #limitSubscriptions(session: Session): void {
-    const { channelsPerConnection, subscribesPerSecond } = this.config.gateway.limits;
+    const { channelsPerConnection, subscribesPerSecond } = this.#config.gateway.limits;
     if (channelsPerConnection !== 0 && session.subscriptions.size >= channelsPerConnection) {
       throw new ProtocolError(
         CODES.OVER_CAPACITY,
         `Subscription refused: more than ${channelsPerConnection} channels`,
       );
     }
-    if (!session.subscribeRate.allows(subscribesPerSecond, this.clock.now())) {
+    if (!session.subscribeRate.allows(subscribesPerSecond, this.#clock.now())) {
       throw new ProtocolError(
         CODES.RATE_EXCEEDED,
         `Subscription refused: more than ${subscribesPerSecond} in a second`,
@@ -371,9 +379,9 @@ export class ChannelEngine implements ClusterNode {
 
   /** What needs a signature is the application's own to allow: strangers' names take no room from it. */
   #limitChannels(name: string): void {
-    const { channels } = this.config.gateway.limits;
+    const { channels } = this.#config.gateway.limits;
     if (channels === 0 || this.#cluster.size < channels || this.#cluster.knows(name)) return;
-    if (channelType(name).access !== 'public' || name === this.config.broadcastChannel) return;
+    if (channelType(name).access !== 'public' || name === this.#config.broadcastChannel) return;
     throw new ProtocolError(
       CODES.OVER_CAPACITY,
       `Subscription refused: there are ${channels} channels already`,
@@ -384,7 +392,7 @@ export class ChannelEngine implements ClusterNode {
     const fields = dataFields(received);
     const userData = textField(fields, 'user_data');
     const auth = textField(fields, 'auth');
-    const { user, watchlist, isWatchlistCut } = admitUser(this.config.app, session, auth, userData);
+    const { user, watchlist, isWatchlistCut } = admitUser(this.#config.app, session, auth, userData);
     session.user = user;
     session.isAuthorized = true;
     this.#users.add(session, user.id);

@@ -10,10 +10,13 @@ import { LOGGER, type SocketLogger } from '../ports/logger.js';
  */
 @injectable()
 export class ChannelEventSource {
+  readonly #logger: SocketLogger;
   readonly #listeners = new Set<ChannelEventListener>();
   #waiting: ChannelEvent[] = [];
 
-  constructor(@inject(LOGGER) private readonly logger: SocketLogger) {}
+  constructor(@inject(LOGGER) logger: SocketLogger) {
+    this.#logger = logger;
+  }
 
   /** Calls back with every event from now on, in order; the returned function stops it. */
   listen(listener: ChannelEventListener): () => void {
@@ -45,7 +48,7 @@ export class ChannelEventSource {
     try {
       listener(event);
     } catch (error) {
-      this.logger.error(`A listener failed on the channel event ${event.name}: ${String(error)}`);
+      this.#logger.error(`A listener failed on the channel event ${event.name}: ${String(error)}`);
     }
   }
 }

@@ -6,10 +6,13 @@ import type { Session, Subscription } from './session.js';
 
 /** Every channel with subscriptions on this node, and the moves in and out. Whether a session may join is decided before. */
 export class Channels {
+  readonly #cluster: Cluster;
   readonly #channels = new Map<string, Channel>();
   #subscriptions = 0;
 
-  constructor(private readonly cluster: Cluster) {}
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
 
   /** How many subscriptions they have together. */
   get subscriptions(): number {
@@ -28,7 +31,7 @@ export class Channels {
         refused();
         return;
       }
-      const roster = channel.type.access === 'presence' ? rosterJson(this.cluster.roster(name)) : undefined;
+      const roster = channel.type.access === 'presence' ? rosterJson(this.#cluster.roster(name)) : undefined;
       session.connection.send(subscriptionSucceeded(name, roster));
       if (channel.type.cached) this.#sendCached(session, name);
     });
@@ -48,7 +51,7 @@ export class Channels {
     channel.subscribers.delete(session.connection);
     const isGone = channel.exit(user?.id);
     if (channel.subscriptions === 0) this.#channels.delete(channel.name);
-    this.cluster.leave(channel.name, channel.subscriptions, isGone ? user?.id : undefined, isDeliberate);
+    this.#cluster.leave(channel.name, channel.subscriptions, isGone ? user?.id : undefined, isDeliberate);
   }
 
   /** Sends a message to this node's subscribers. The frame is built once, and only for somebody. */
@@ -93,7 +96,7 @@ export class Channels {
     this.#subscriptions++;
     channel.enter(user?.id);
     const answered = session.wait();
-    this.cluster.join(name, channel.subscriptions, user, (refusal) => {
+    this.#cluster.join(name, channel.subscriptions, user, (refusal) => {
       // It may have gone meanwhile.
       if (session.subscriptions.get(name) === subscription) {
         if (refusal === undefined) channel.subscribers.add(session.connection);
@@ -106,7 +109,7 @@ export class Channels {
 
   /** Right after the subscription, so that nothing newer can have come before it. */
   #sendCached(session: Session, name: string): void {
-    const cached = this.cluster.cached(name);
+    const cached = this.#cluster.cached(name);
     if (cached !== undefined) {
       session.connection.send(frame(cached.event, { channel: name, data: cached.data }));
       return;

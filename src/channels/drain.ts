@@ -18,15 +18,26 @@ const LATE_MS = 1_000;
  * close.
  */
 export class Drain {
+  readonly #clock: Clock;
+  readonly #config: Pick<GatewayConfig, 'drainMs'>;
+  readonly #sessions: ReadonlySet<Session>;
+  readonly #cluster: Pick<Cluster, 'caughtUp'>;
+  readonly #sendAway: (session: Session) => void;
   #running: Promise<void> | undefined;
 
   constructor(
-    private readonly clock: Clock,
-    private readonly config: Pick<GatewayConfig, 'drainMs'>,
-    private readonly sessions: ReadonlySet<Session>,
-    private readonly cluster: Pick<Cluster, 'caughtUp'>,
-    private readonly sendAway: (session: Session) => void,
-  ) {}
+    clock: Clock,
+    config: Pick<GatewayConfig, 'drainMs'>,
+    sessions: ReadonlySet<Session>,
+    cluster: Pick<Cluster, 'caughtUp'>,
+    sendAway: (session: Session) => void,
+  ) {
+    this.#clock = clock;
+    this.#config = config;
+    this.#sessions = sessions;
+    this.#cluster = cluster;
+    this.#sendAway = sendAway;
+  }
 
   /** Resolves when nobody is left; a second call waits for the same. */
   run(): Promise<void> {
@@ -35,25 +46,25 @@ export class Drain {
   }
 
   async #run(): Promise<void> {
-    const { drainMs } = this.config;
-    const slices = sliced(shuffled([...this.sessions]), drainMs);
-    const start = this.clock.now();
+    const { drainMs } = this.#config;
+    const slices = sliced(shuffled([...this.#sessions]), drainMs);
+    const start = this.#clock.now();
     for (const [index, slice] of slices.entries()) {
       // Nothing is waited for that is there: alone, who goes first goes within the call.
-      const due = start + index * SLICE_MS - this.clock.now();
-      if (due > 0) await new Promise<void>((resolve) => this.clock.after(due, resolve));
+      const due = start + index * SLICE_MS - this.#clock.now();
+      if (due > 0) await new Promise<void>((resolve) => this.#clock.after(due, resolve));
       // Everybody may have left without being told.
-      if (this.sessions.size === 0) return;
-      const caughtUp = this.cluster.caughtUp();
+      if (this.#sessions.size === 0) return;
+      const caughtUp = this.#cluster.caughtUp();
       if (caughtUp !== undefined) await this.#inTime(caughtUp, start + drainMs + LATE_MS);
-      for (const session of slice) if (!session.closed) this.sendAway(session);
+      for (const session of slice) if (!session.closed) this.#sendAway(session);
     }
   }
 
   /** Where the other nodes cannot be heard, or not in time, there is nothing to wait for. */
   #inTime(caughtUp: Promise<void>, deadline: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.clock.after(Math.max(0, deadline - this.clock.now()), resolve);
+      const timer = this.#clock.after(Math.max(0, deadline - this.#clock.now()), resolve);
       const goOn = () => {
         timer.cancel();
         resolve();

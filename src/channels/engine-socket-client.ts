@@ -41,7 +41,7 @@ export class EngineSocketClient extends RelayClient {
     try {
       return await this.engine.online(memberIds);
     } catch (cause) {
-      throw unanswered(provider, true, 'other nodes cannot be reached', { cause });
+      throw unanswered(provider, true, 'Other nodes cannot be reached', { cause });
     }
   }
 
@@ -92,7 +92,7 @@ export class EngineSocketClient extends RelayClient {
     const lost = relay.recipients.filter((_, index) => results[index]?.status === 'rejected');
     if (lost.length === 0) return;
     const failure = results.find((result) => result.status === 'rejected');
-    throw this.#unavailable(relay, 'other nodes cannot be reached', lost, failure?.reason);
+    throw this.#unavailable(relay, 'Other nodes cannot be reached', lost, failure?.reason);
   }
 
   #unavailable(
@@ -105,4 +105,4 @@ export class EngineSocketClient extends RelayClient {
   }
 }
 
-const CLOSED = 'it is closed';
+const CLOSED = 'It is closed';

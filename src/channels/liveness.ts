@@ -15,21 +15,30 @@ const SWEEP_MS = 1_000;
  * One sweep over all sessions, not a timer for each: a timer would have to be moved with every message.
  */
 export class Liveness {
+  readonly #clock: Clock;
+  readonly #config: Pick<GatewayConfig, 'activityTimeoutS' | 'pongTimeoutS' | 'limits'>;
+  readonly #sessions: ReadonlySet<Session>;
+  readonly #end: (session: Session, code: number, reason: string) => void;
   #sweep: Timer | undefined;
 
   constructor(
-    private readonly clock: Clock,
-    private readonly config: Pick<GatewayConfig, 'activityTimeoutS' | 'pongTimeoutS' | 'limits'>,
-    private readonly sessions: ReadonlySet<Session>,
-    private readonly end: (session: Session, code: number, reason: string) => void,
-  ) {}
+    clock: Clock,
+    config: Pick<GatewayConfig, 'activityTimeoutS' | 'pongTimeoutS' | 'limits'>,
+    sessions: ReadonlySet<Session>,
+    end: (session: Session, code: number, reason: string) => void,
+  ) {
+    this.#clock = clock;
+    this.#config = config;
+    this.#sessions = sessions;
+    this.#end = end;
+  }
 
   /** Sweeps once a second for as long as there are sessions. */
   watch(): void {
-    this.#sweep ??= this.clock.after(SWEEP_MS, () => {
+    this.#sweep ??= this.#clock.after(SWEEP_MS, () => {
       this.#sweep = undefined;
-      for (const session of this.sessions) this.#check(session);
-      if (this.sessions.size > 0) this.watch();
+      for (const session of this.#sessions) this.#check(session);
+      if (this.#sessions.size > 0) this.watch();
     });
   }
 
@@ -39,17 +48,17 @@ export class Liveness {
   }
 
   #check(session: Session): void {
-    const now = this.clock.now();
-    const { unauthorizedS } = this.config.limits;
+    const now = this.#clock.now();
+    const { unauthorizedS } = this.#config.limits;
     if (unauthorizedS !== 0 && !session.isAuthorized && now - session.openedAt >= unauthorizedS * 1_000) {
-      this.end(session, CODES.UNAUTHORIZED, `Connection not authorized within ${unauthorizedS} seconds`);
+      this.#end(session, CODES.UNAUTHORIZED, `Connection not authorized within ${unauthorizedS} seconds`);
       return;
     }
     if (session.pingedAt !== undefined) {
-      if (now - session.pingedAt >= this.config.pongTimeoutS * 1_000) {
-        this.end(session, CODES.PONG_TIMEOUT, 'Pong reply not received in time');
+      if (now - session.pingedAt >= this.#config.pongTimeoutS * 1_000) {
+        this.#end(session, CODES.PONG_TIMEOUT, 'Pong reply not received in time');
       }
-    } else if (now - session.lastActivity >= this.config.activityTimeoutS * 1_000) {
+    } else if (now - session.lastActivity >= this.#config.activityTimeoutS * 1_000) {
       session.pingedAt = now;
       session.connection.send(PING);
     }

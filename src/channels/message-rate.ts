@@ -15,14 +15,18 @@ const KIB_BITS = 10;
  * a second begins with the first one after that.
  */
 export class MessageRate {
+  readonly #clock: Clock;
+  /** Tells a client that it has to wait. */
+  readonly #tell: (session: Session, reason: string) => void;
   readonly #maximum: number;
 
   constructor(
-    private readonly clock: Clock,
+    clock: Clock,
     { messagesPerSecond }: Pick<GatewayLimits, 'messagesPerSecond'>,
-    /** Tells a client that it has to wait. */
-    private readonly tell: (session: Session, reason: string) => void,
+    tell: (session: Session, reason: string) => void,
   ) {
+    this.#clock = clock;
+    this.#tell = tell;
     this.#maximum = messagesPerSecond === 0 ? Number.MAX_SAFE_INTEGER : messagesPerSecond;
   }
 
@@ -46,13 +50,13 @@ export class MessageRate {
     const goOn = session.hold(inbound);
     session.isHeld = true;
     const began = session.secondBeganAt ?? session.openedAt;
-    this.clock.after(began + SECOND_MS - this.clock.now(), () => {
+    this.#clock.after(began + SECOND_MS - this.#clock.now(), () => {
       session.isHeld = false;
       // One that counts for more than a second's has its turn too.
       this.#begin(session, Math.min(0, this.#maximum - countOf(inbound)));
       goOn();
     });
-    this.tell(
+    this.#tell(
       session,
       `More than ${this.#maximum} messages in a second: the others have to wait for the next`,
     );
@@ -61,13 +65,13 @@ export class MessageRate {
   #isTooSoon(session: Session, count: number): boolean {
     // Who cannot be left unread is somebody's test. Of who is held nothing is read; what still comes was read before.
     if (session.isHeld || session.connection.pause === undefined) return false;
-    if (this.clock.now() - (session.secondBeganAt ?? session.openedAt) < SECOND_MS) return true;
+    if (this.#clock.now() - (session.secondBeganAt ?? session.openedAt) < SECOND_MS) return true;
     this.#begin(session, count);
     return false;
   }
 
   #begin(session: Session, messages: number): void {
-    session.secondBeganAt = this.clock.now();
+    session.secondBeganAt = this.#clock.now();
     session.messages = messages;
   }
 }

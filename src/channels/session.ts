@@ -36,6 +36,7 @@ export class Session {
   secondBeganAt: number | undefined;
   /** Whether it said too much, and nothing more is read from it for a moment. */
   isHeld = false;
+  readonly #handle: (session: Session, inbound: Inbound) => void;
   /** How many answers it waits for. */
   #unanswered = 0;
   /** What it said meanwhile. Nothing is made of it before its turn: it has to take no more memory than it took on the wire. */
@@ -48,8 +49,9 @@ export class Session {
     readonly connection: Connection,
     /** When it was opened, in the clock's milliseconds. */
     readonly openedAt: number,
-    private readonly handle: (session: Session, inbound: Inbound) => void,
+    handle: (session: Session, inbound: Inbound) => void,
   ) {
+    this.#handle = handle;
     this.lastActivity = openedAt;
   }
 
@@ -67,7 +69,7 @@ export class Session {
 
   /** Hears something once everything that the client asked for before is answered: at once, unless other nodes are asked. */
   inTurn(inbound: Inbound): void {
-    if (this.#unanswered === 0) this.handle(this, inbound);
+    if (this.#unanswered === 0) this.#handle(this, inbound);
     else this.#pause().push(inbound);
   }
 
@@ -92,7 +94,7 @@ export class Session {
       while (this.#unanswered === 0 && !this.closed) {
         const inbound = later.shift();
         if (inbound === undefined) break;
-        this.handle(this, inbound);
+        this.#handle(this, inbound);
       }
       // The last of them may have to wait for an answer of its own.
       if (later.length > 0 || this.#unanswered > 0) return;

@@ -4,9 +4,12 @@ import { NOBODY, type Session } from './session.js';
 
 /** Who wants to know when whom comes online or goes offline. Protocol section 3.8. */
 export class Watchlists {
+  readonly #cluster: Cluster;
   readonly #watchers = new Map<string, Set<Session>>();
 
-  constructor(private readonly cluster: Cluster) {}
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
 
   /** Starts to watch, in place of what the session watched before, and tells who is online and who is not. */
   watch(session: Session, userIds: readonly string[], told: () => void): void {
@@ -22,7 +25,7 @@ export class Watchlists {
       else watchers.add(session);
     }
     const answered = session.wait();
-    this.cluster.watch(userIds, (online) => {
+    this.#cluster.watch(userIds, (online) => {
       // It may have gone meanwhile.
       if (session.watchlist === userIds) {
         const offline = userIds.filter((userId) => !online.has(userId));
@@ -44,7 +47,7 @@ export class Watchlists {
       }
     }
     session.watchlist = NOBODY;
-    if (forgotten.length > 0) this.cluster.unwatch(forgotten);
+    if (forgotten.length > 0) this.#cluster.unwatch(forgotten);
   }
 
   /** Tells whoever watches the user. */

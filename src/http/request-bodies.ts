@@ -14,12 +14,15 @@ interface Arriving {
 
 /** Reads the bodies of requests: never more than is allowed, never for ever. */
 export class RequestBodies {
+  readonly #clock: Clock;
   /** In the order they began, which is the order they run out of time. */
   readonly #arriving = new Set<Arriving>();
   #sweep: Timer | undefined;
   #givenUp = false;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /**
    * Reads a body to its end.
@@ -37,7 +40,7 @@ export class RequestBodies {
       let chunks: Buffer[] = [];
       let bytes = 0;
       const arriving: Arriving = {
-        until: this.clock.now() + BODY_TIMEOUT_MS,
+        until: this.#clock.now() + BODY_TIMEOUT_MS,
         fail: (error) => {
           if (!this.#arriving.delete(arriving)) return;
           chunks = [];
@@ -46,7 +49,7 @@ export class RequestBodies {
         },
       };
       this.#arriving.add(arriving);
-      this.#sweep ??= this.clock.after(BODY_TIMEOUT_MS, this.#endLate);
+      this.#sweep ??= this.#clock.after(BODY_TIMEOUT_MS, this.#endLate);
       // The listeners stay, because taking them off would cost more than the whole body; what comes late is nobody's.
       request
         .on('data', (chunk: Buffer) => {
@@ -77,10 +80,10 @@ export class RequestBodies {
   /** One timer for all of them: most bodies are complete at once, and a timer of its own would be a tenth of a request. */
   readonly #endLate = (): void => {
     this.#sweep = undefined;
-    const now = this.clock.now();
+    const now = this.#clock.now();
     for (const { until, fail } of this.#arriving) {
       if (until > now) {
-        this.#sweep = this.clock.after(until - now, this.#endLate);
+        this.#sweep = this.#clock.after(until - now, this.#endLate);
         return;
       }
       const seconds = BODY_TIMEOUT_MS / 1_000;

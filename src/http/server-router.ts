@@ -29,6 +29,7 @@ const routers = new WeakMap<Server, ServerRouter>();
  * the server emits it, and whatever no route claims goes on as if the router were not there.
  */
 export class ServerRouter {
+  readonly #server: Server;
   readonly #routes = new Set<ServerRoute>();
   readonly #emit: Emit;
   readonly #intercept: Emit;
@@ -43,7 +44,8 @@ export class ServerRouter {
     };
   }
 
-  private constructor(private readonly server: Server) {
+  private constructor(server: Server) {
+    this.#server = server;
     // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the server as `this`, and put back as it was
     const emit: Emit = (this.#emit = server.emit);
     this.#intercept = (event, ...args) => {
@@ -85,7 +87,7 @@ export class ServerRouter {
    * (`curl --http2` and Java's client offer h2c) is served as the plain request it would be without this listener.
    */
   readonly #answerUnclaimed = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
-    if (this.server.listenerCount('upgrade') > 1) return;
+    if (this.#server.listenerCount('upgrade') > 1) return;
     const route = [...this.#routes].find((candidate) => candidate.takeUpgrade !== undefined);
     if (request.headers.upgrade?.toLowerCase() === 'websocket' && route !== undefined) {
       route.takeUpgrade?.(request, socket, head);
@@ -94,14 +96,14 @@ export class ServerRouter {
     // Read once more from the beginning, this time without the offer.
     socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), head]));
     // A TLS server would begin a second handshake inside the first.
-    this.server.emit(this.server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
+    this.#server.emit(this.#server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
   };
 
   #uninstall(): void {
-    routers.delete(this.server);
-    this.server.off('upgrade', this.#answerUnclaimed);
+    routers.delete(this.#server);
+    this.#server.off('upgrade', this.#answerUnclaimed);
     // Whoever wrapped `emit` after us still calls ours, which passes everything on once it has no routes.
-    if (this.server.emit === this.#intercept) this.server.emit = this.#emit;
+    if (this.#server.emit === this.#intercept) this.#server.emit = this.#emit;
   }
 }
 

@@ -1,63 +1,65 @@
 import type { ChannelEvent } from './channel-events.js';
 import type { User } from './user.js';
 
-/** An event on its way to whoever is subscribed to a channel. */
+/** An event on its way to the subscribers of a channel. */
 export interface ChannelMessage {
   readonly event: string;
-  /** The data's JSON text; `undefined` where there is none. */
+  /** The data's JSON text; `undefined` when there is none. */
   readonly data: string | undefined;
+  /** The connection that does not get the event; `undefined` when all get it. */
   readonly exceptSocketId: string | undefined;
-  /** Who sent it, where a client did, on a presence channel. */
+  /** The user who sent the event, when a client sent it on a presence channel. */
   readonly userId?: string;
-  /** Whether a client sent it, and not the application. Cache channels do not remember those. */
+  /** Set when a client sent the event, and not the application. Cache channels do not remember it. */
   readonly isClientEvent?: true;
 }
 
-/** How long a cache channel remembers its last event. Protocol section 3.9. */
+/** How long a cache channel remembers its last event, in milliseconds. Protocol section 3.9. */
 export const CACHE_TTL_MS = 30 * 60 * 1_000;
 
 /** The last event that the application sent to a cache channel. */
 export interface CachedEvent {
   readonly event: string;
-  /** The data's JSON text, as it was sent; `undefined` where there was none. */
+  /** The data's JSON text, as it was sent; `undefined` when there was none. */
   readonly data: string | undefined;
-  /** When it is forgotten, in the clock's milliseconds. */
+  /** When the event is forgotten, in milliseconds of `Clock.now()`. */
   readonly expiresAt: number;
 }
 
-/** What is known of a channel on all nodes together. */
+/** A channel on all nodes together. */
 export interface ChannelInfo {
   readonly name: string;
+  /** Whether the channel has subscriptions, or members whose grace period is running. */
   readonly isOccupied: boolean;
   readonly subscriptionCount: number;
-  /** Who is present; empty on channels without presence. */
+  /** The members; empty on channels without presence. */
   readonly userIds: readonly string[];
-  /** What a cache channel remembers. */
+  /** The last event of a cache channel; `undefined` when it remembers none. */
   readonly cached: CachedEvent | undefined;
 }
 
-/** Why somebody cannot be present: the channel has as many members as it may have. */
+/** Why a user cannot join a presence channel: it has as many members as it may have. */
 export type JoinRefusal = 'full';
 
-/** One process, as its cluster sees it: what it is told of the others and of all of them together. */
+/** One node, as its cluster sees it. The cluster calls it with what happens on other nodes, and on all nodes together. */
 export interface ClusterNode {
-  /** An event that another node sent, for this node's own subscribers. */
+  /** Another node has sent an event: delivers it to this node's own subscribers. */
   deliver(channel: string, message: ChannelMessage): void;
-  /** Another node ends every connection that is signed in as the user. */
+  /** Another node has asked to end every connection that is signed in as the user. */
   terminate(userId: string): void;
-  /** A user came to a presence channel: the first connection on any node. In the same order on every node. */
+  /** A user has joined a presence channel, with the first connection on any node. All nodes are called in the same order. */
   memberAdded(channel: string, user: User): void;
-  /** A user's last connection on any node left a presence channel, and the user did not come back in time. */
+  /** A user has left a presence channel: with the last connection on any node, and after the grace period. */
   memberRemoved(channel: string, userId: string): void;
-  /** How many subscriptions a channel has on all nodes. */
+  /** The number of a channel's subscriptions on all nodes has changed. */
   counted(channel: string, count: number): void;
-  /** A watched user came online or went offline. */
+  /** A watched user has come online or gone offline. */
   statusChanged(userId: string, isOnline: boolean): void;
-  /** Something happened on a channel. Told to one node only, whichever brought it about. */
+  /** Emits a channel event, for the listeners and webhooks of this node. Each event is emitted on one node only. */
   emit(event: ChannelEvent): void;
 }
 
-/** What did not arrive, since the process started. */
+/** The messages that did not arrive, since the process started. */
 export interface ClusterStatistics {
   /** Messages to other nodes that Redis did not take. */
   readonly undelivered: number;
@@ -66,27 +68,31 @@ export interface ClusterStatistics {
 }
 
 /**
- * What makes several nodes one: who is subscribed and present anywhere, what cache channels remember, and the way to the
- * other nodes. A node serves its own sockets itself, and first; it asks the cluster for the others.
+ * Makes several nodes one: it knows the subscriptions and members on all nodes, remembers the last events of cache
+ * channels, and sends messages to the other nodes. A node serves its own connections itself.
  *
- * Calls never throw. With one node everything is answered within the call; with more of them later, and always.
+ * Calls never throw. Every callback is called: within the call when there is one node, otherwise later.
  */
 export interface Cluster {
-  /** This node's name among the others; `undefined` where there are none. */
+  /** This node's name in the cluster; `undefined` when there is one node only. */
   readonly node: string | undefined;
-  /** How many channels something is kept of on this node: for as long as one is occupied, or somebody may come back. */
+  /** How many channels this node has a part in: it has subscriptions, or a grace period to end. */
   readonly size: number;
-  /** Whether a channel is one of them. */
+  /** Whether this node has a part in a channel. */
   knows(channel: string): boolean;
 
-  /** Takes part from now on, as a process that has connections or will have. Resolves when it does, or cannot. */
+  /**
+   * Starts to take part in the cluster, as a node that has connections or will have some. A process that only publishes
+   * does not need it. Resolves when the other nodes can know of this one, or when they cannot be reached. Never rejects.
+   */
   start(): Promise<void>;
 
   /**
    * A connection of this node subscribes to a channel, on presence channels as a user.
    *
-   * @param subscriptions how many of the channel there are on this node with it
-   * @param done called once it counts on all nodes, and this node hears what they send; or once it was refused
+   * @param subscriptions how many subscriptions of the channel this node has with it
+   * @param done called once: when the subscription counts on all nodes and this node hears what they send, or when it is
+   * refused
    */
   join(
     channel: string,
@@ -97,54 +103,54 @@ export interface Cluster {
   /**
    * A connection of this node is no longer subscribed.
    *
-   * @param subscriptions how many of the channel are left on this node
+   * @param subscriptions how many subscriptions of the channel are left on this node
    * @param userId the user who is present through no other connection of this node now
-   * @param isDeliberate whether it is told at once, and not after the grace period
+   * @param isDeliberate whether the leave has no grace period
    */
   leave(channel: string, subscriptions: number, userId: string | undefined, isDeliberate: boolean): void;
 
-  /** Who is present on a channel that this node has subscriptions of. */
+  /** The members of a channel that this node has subscriptions of. */
   roster(channel: string): ReadonlyMap<string, User>;
-  /** What a cache channel remembers that this node has subscriptions of. */
+  /** The last event of a cache channel that this node has subscriptions of. */
   cached(channel: string): CachedEvent | undefined;
 
   /**
-   * Sends an event to the channel's subscribers on the other nodes. Remembers it, where it is the application's and the
-   * channel is one that does.
+   * Sends an event to the channel's subscribers on the other nodes. A cache channel remembers it, if the application sent
+   * it.
    *
-   * @returns rejects when they could not be reached; nothing where there is nothing to wait for
+   * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
   publish(channel: string, message: ChannelMessage): Promise<void> | undefined;
-  /** Ends a user's connections on the other nodes; rejects when they could not be reached. */
+  /** Ends a user's connections on the other nodes. Rejects when they cannot be reached. */
   terminate(userId: string): Promise<void> | undefined;
 
-  /** Tells of these users from now on, and calls back with which of them are online. */
+  /** Watches users from now on. `done` is called with those who are online. */
   watch(userIds: readonly string[], done: (online: ReadonlySet<string>) => void): void;
-  /** Tells of these users no more. */
+  /** Watches users no more. */
   unwatch(userIds: readonly string[]): void;
 
-  /** The occupied channels whose names begin with a prefix, without users' own; rejects when it cannot be known. */
+  /** The occupied channels whose names begin with a prefix, without users' own. Rejects when that cannot be known. */
   channels(prefix: string): Promise<readonly ChannelInfo[]>;
-  /** What is known of a channel, occupied or not; rejects when it cannot be known. */
+  /** A channel, occupied or not. Rejects when that cannot be known. */
   channel(name: string): Promise<ChannelInfo>;
-  /** Which of these users are signed in on at least one connection; rejects when it cannot be known. */
+  /** Those of these users who are signed in on at least one connection. Rejects when that cannot be known. */
   online(userIds: readonly string[]): Promise<ReadonlySet<string>>;
 
   /**
-   * Resolves when this node has heard everything that the other nodes had sent before; nothing where there are none.
-   * Rejects when that cannot be known.
+   * Resolves when this node has heard everything that the other nodes had sent before; `undefined` when there is one node
+   * only. Rejects when that cannot be known.
    */
   caughtUp(): Promise<void> | undefined;
 
-  /** What did not arrive; `undefined` where there is one node only. */
+  /** The messages that did not arrive; `undefined` when there is one node only. */
   readonly statistics: ClusterStatistics | undefined;
-  /** Why the other nodes cannot be reached now; nothing while they can. */
+  /** Why the other nodes cannot be reached now; `undefined` while they can. */
   problem(): string | undefined;
-  /** Gives up this node's part, once its connections are gone, and releases every connection and timer. */
+  /** Leaves the cluster, once this node's connections are gone, and releases every connection to Redis and every timer. */
   close(): Promise<void>;
 }
 
-/** What calls of a {@link Cluster} reject with. Why is said without secrets. */
+/** Thrown when the other nodes cannot be reached. The message contains no secrets. */
 export class ClusterUnreachableError extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);

@@ -18,3 +18,9 @@ export const LIMITS = Object.freeze({
   /** Users that one connection may watch. */
   watchlist: 100,
 });
+
+/** A channel with more subscriptions than this is a large one: its count is announced less often. Protocol section 3.12. */
+export const LARGE_CHANNEL_SUBSCRIPTIONS = 100;
+
+/** The count of a large channel is announced at most once in this time, in milliseconds. Protocol section 3.12. */
+export const LARGE_CHANNEL_COUNT_INTERVAL_MS = 5_000;

@@ -6,6 +6,9 @@ import {
 } from './errors.js';
 import type { Relay } from './relay.js';
 
+/** A message names so many recipients at most; of more it says how many. */
+const NAMED_RECIPIENTS = 5;
+
 /** The part of a relay that a loss names. */
 type LostPart = Pick<Relay, 'kind' | 'recipients' | 'event'>;
 
@@ -60,14 +63,17 @@ function loss(
   reason: string,
   { lost = relay.recipients, ...details }: LossDetails,
 ): [message: string, failure: DeliveryFailure] {
-  const message = `Could not ${describeLoss(relay, lost)} through "${provider}": ${reason}`;
-  return [message, { ...details, provider, lost }];
+  const whom = describeLost(relay, lost);
+  const what =
+    relay.event === undefined
+      ? `disconnect ${whom} through "${provider}"`
+      : `deliver "${relay.event}" through "${provider}" to ${whom}`;
+  return [`Could not ${what}: ${reason}`, { ...details, provider, lost }];
 }
 
-function describeLoss({ kind, recipients, event }: LostPart, lost: readonly string[]): string {
-  const isToChannel = kind === 'channel' || kind === 'broadcast';
-  const noun = isToChannel ? 'channel' : 'member';
-  const whom =
-    lost.length === 1 ? `${noun} "${lost.join()}"` : `${lost.length} of ${recipients.length} ${noun}s`;
-  return event === undefined ? `disconnect ${whom}` : `deliver "${event}" to ${whom}`;
+function describeLost({ kind, recipients }: LostPart, lost: readonly string[]): string {
+  const noun = kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member';
+  if (lost.length > NAMED_RECIPIENTS) return `${lost.length} of ${recipients.length} ${noun}s`;
+  const names = lost.map((name) => `"${name}"`).join(', ');
+  return `${noun}${lost.length === 1 ? '' : 's'} ${names}`;
 }

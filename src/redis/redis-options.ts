@@ -1,10 +1,10 @@
 import type { RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../ports/socket-config.js';
 
-/** What an ioredis client is made with; its own overloads do not take its own type. */
+/** The options of an ioredis client. Its constructors do not accept ioredis's own type. */
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
-/** What a server wants to know of who comes. */
+/** The credentials and the TLS settings for a server. */
 export function access({ username, password, isTls }: RedisAddress): ClientOptions {
   return {
     ...(username !== undefined && { username }),
@@ -13,7 +13,7 @@ export function access({ username, password, isTls }: RedisAddress): ClientOptio
   };
 }
 
-/** Where one server is, or the sentinels that know, and how it is entered. */
+/** The address of one server, or of the sentinels that know it, with {@link access}. */
 export function whereabouts(address: RedisAddress): ClientOptions {
   const { hosts, database, primary, password, isTls } = address;
   const [first = { host: 'localhost', port: 6_379 }] = hosts;
@@ -29,7 +29,7 @@ export function whereabouts(address: RedisAddress): ClientOptions {
   return { ...where, ...access(address), db: database };
 }
 
-/** Why something failed, without saying where Redis is: by the system's code, or in the server's words. */
+/** Why something failed: the system's error code, or the server's message. The address of Redis is not in it. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as { code?: unknown };

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 
-/** A connection, whatever stands behind it. */
+/** A connection to a server or to a Redis Cluster. */
 interface Connection {
   readonly client: Redis | Cluster;
 }
 
-/** A script and the name by which Redis remembers it. */
+/** A script, and the hash by which Redis knows it. */
 interface Script {
   readonly text: string;
   readonly sha: string;
@@ -14,14 +14,14 @@ interface Script {
 
 const SCRIPTS: Script[] = [];
 
-/** Makes a script ready to be run. */
+/** Prepares a script for {@link run} and {@link preload}. */
 export function script(text: string): Script {
   const made = { text, sha: createHash('sha1').update(text).digest('hex') };
   SCRIPTS.push(made);
   return made;
 }
 
-/** Tells a server every script, so that no call has to bring its text along. Servers of a Redis Cluster learn as they go. */
+/** Loads every script on a server, so that no call has to send the text. Servers of a Redis Cluster load them on first use. */
 export async function preload({
   client,
   isSharded,
@@ -29,7 +29,7 @@ export async function preload({
   if (!isSharded) await Promise.all(SCRIPTS.map(({ text }) => client.script('LOAD', text)));
 }
 
-/** Runs a script by its name, and by its text where Redis does not know it yet. What it answers is read by the caller. */
+/** Runs a script by its hash, and by its text if Redis does not know it yet. The caller has to check the reply. */
 export async function run(
   { client }: Connection,
   { text, sha }: Script,

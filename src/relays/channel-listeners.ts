@@ -16,16 +16,18 @@ export interface ChannelEventFeed {
 
 /** The application's listeners to channel events. */
 export class ChannelListeners {
+  readonly #source: ChannelEventFeed;
+  readonly #logger: SocketLogger;
   readonly #releases = new Set<() => void>();
 
-  constructor(
-    private readonly source: ChannelEventFeed,
-    private readonly logger: SocketLogger,
-  ) {}
+  constructor(source: ChannelEventFeed, logger: SocketLogger) {
+    this.#source = source;
+    this.#logger = logger;
+  }
 
   /** Calls back from now on; the returned function stops it. */
   add<N extends ChannelEventName>(name: N, listener: ChannelListener<N>): () => void {
-    const stop = this.source.listen((event) => {
+    const stop = this.#source.listen((event) => {
       if (isNamed(event, name)) this.#tell(name, async () => listener(event));
     });
     const release = () => {
@@ -44,7 +46,7 @@ export class ChannelListeners {
   /** Calls at once. An async function turns what is thrown into a rejection, so there is one way to fail. */
   #tell(name: ChannelEventName, call: () => Promise<unknown>): void {
     call().catch((error: unknown) => {
-      this.logger.error(`A listener failed on the channel event ${name}: ${String(error)}`);
+      this.#logger.error(`A listener failed on the channel event ${name}: ${String(error)}`);
     });
   }
 }

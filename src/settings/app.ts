@@ -4,7 +4,7 @@ import { setting } from './setting.js';
 /** Ids and keys become part of URLs, so they are kept to what needs no escaping there. */
 const urlSafe = textLike(/^[A-Za-z0-9._-]+$/, 'may have letters, digits and . _ - only');
 
-const masterKey = textReadBy((text) => {
+const masterKey = textReadBy((text): Buffer | undefined => {
   const key = Buffer.from(text, 'base64');
   return key.length === 32 && key.toString('base64') === text ? key : undefined;
 }, 'must be 32 bytes in base64: openssl rand -base64 32');

@@ -17,6 +17,8 @@ export interface ReceivedEvent {
 
 /** A member's browser, in memory: signed in and subscribed to the broadcast channel. */
 export class FakeMember {
+  readonly #connection: MemoryConnection;
+  readonly #authorization: ChannelAuthorization;
   /** The keys of the encrypted channels it may read. */
   readonly #secrets = new Map<string, Buffer>();
   /** What the browser's handlers would have been called with, oldest first. Protocol events are not in it. */
@@ -25,9 +27,11 @@ export class FakeMember {
   constructor(
     /** The member it is signed in as. */
     readonly identity: Identity,
-    private readonly connection: MemoryConnection,
-    private readonly authorization: ChannelAuthorization,
+    connection: MemoryConnection,
+    authorization: ChannelAuthorization,
   ) {
+    this.#connection = connection;
+    this.#authorization = authorization;
     connection.listen((frame) => {
       this.#record(frame);
     });
@@ -39,16 +43,16 @@ export class FakeMember {
 
   /** The connection's Pusher socket id, for `exceptSocketId`. */
   get socketId(): string {
-    return this.connection.id;
+    return this.#connection.id;
   }
 
   get isConnected(): boolean {
-    return this.connection.isOpen;
+    return this.#connection.isOpen;
   }
 
   /** The code the server closed with (4009: told not to come back); `undefined` while connected or after `disconnect()`. */
   get closeCode(): number | undefined {
-    return this.connection.closeCode;
+    return this.#connection.closeCode;
   }
 
   /**
@@ -85,7 +89,7 @@ export class FakeMember {
   /** Who is present on a channel, as this member's browser knows it: the roster, with the joins and leaves since. */
   present(channel: string): PresenceMember[] {
     const present = new Map<string, PresenceMember>();
-    for (const frame of this.connection.frames) {
+    for (const frame of this.#connection.frames) {
       if (frame.channel === channel) follow(present, frame.event, decode(frame.data));
     }
     return [...present.values()];
@@ -93,17 +97,17 @@ export class FakeMember {
 
   /** Drops the connection, as a closed tab does. Presence channels are told after the grace period. */
   disconnect(): void {
-    this.connection.leave();
+    this.#connection.leave();
   }
 
   /** Signs in. Done by `SocketFake.connect`. */
   signIn(): void {
-    const auth = this.authorization.authorizeUser(this.identity, this.socketId);
+    const auth = this.#authorization.authorizeUser(this.identity, this.socketId);
     this.#send('pusher:signin', auth, `"${this.id}" could not sign in`);
   }
 
   async #authorize(channel: string): Promise<ChannelAuth> {
-    const auth = await this.authorization.authorizeChannel(this.identity, this.socketId, channel);
+    const auth = await this.#authorization.authorizeChannel(this.identity, this.socketId, channel);
     if (auth === undefined) {
       throw new Error(`"${this.id}" could not subscribe to "${channel}": no authorizer admits this member`);
     }
@@ -112,14 +116,14 @@ export class FakeMember {
 
   #send(event: string, data: unknown, failure: string, channel?: string): void {
     if (!this.isConnected) throw new Error(`${failure}: the connection is closed`);
-    const before = this.connection.frames.length;
-    this.connection.write(event, data, channel);
-    const error = this.connection.frames.slice(before).find((frame) => frame.event === 'pusher:error');
+    const before = this.#connection.frames.length;
+    this.#connection.write(event, data, channel);
+    const error = this.#connection.frames.slice(before).find((frame) => frame.event === 'pusher:error');
     if (error !== undefined) throw new Error(`${failure}: ${JSON.stringify(error.data)}`);
   }
 
   #record({ event, channel, data, user_id: userId }: ReceivedFrame): void {
-    if (event === 'pusher:ping') this.connection.write('pusher:pong', {});
+    if (event === 'pusher:ping') this.#connection.write('pusher:pong', {});
     if (event.startsWith('pusher:') || event.startsWith('pusher_internal:')) return;
     const secret = this.#secrets.get(channel ?? '');
     if (secret === undefined) this.received.push({ event, payload: decode(data), channel, userId });

@@ -12,13 +12,14 @@ import { type Expected, isExpected, listing, type Relayed, relayedBy, wording } 
  * fail in sentences. `app.get(SocketFake)`, once `SocketTestingModule` is imported.
  */
 export class SocketFake {
+  readonly #runtime: SocketRuntime;
+  readonly #authorization: ChannelAuthorization;
   readonly #client: MemorySocketClient;
   #forgotten = 0;
 
-  constructor(
-    private readonly runtime: SocketRuntime,
-    private readonly authorization: ChannelAuthorization,
-  ) {
+  constructor(runtime: SocketRuntime, authorization: ChannelAuthorization) {
+    this.#runtime = runtime;
+    this.#authorization = authorization;
     if (!(runtime.client instanceof MemorySocketClient))
       throw new TypeError('SocketFake needs the provider "memory": import SocketTestingModule');
     this.#client = runtime.client;
@@ -27,9 +28,9 @@ export class SocketFake {
   /** Opens a browser for a member: signed in and on the broadcast channel. Call it twice for two tabs. */
   async connect(member: string | Identity): Promise<FakeMember> {
     const identity = typeof member === 'string' ? { id: member } : member;
-    const browser = new FakeMember(identity, this.#client.connect(), this.authorization);
+    const browser = new FakeMember(identity, this.#client.connect(), this.#authorization);
     browser.signIn();
-    await browser.subscribe(this.runtime.config.broadcastChannel);
+    await browser.subscribe(this.#runtime.config.broadcastChannel);
     return browser;
   }
 
@@ -37,7 +38,7 @@ export class SocketFake {
   advance(milliseconds: number): void {
     this.#client.clock.advance(milliseconds);
     // What the clock has brought about is told before the test goes on.
-    for (const { channelEvents } of this.runtime.providers) channelEvents.flush();
+    for (const { channelEvents } of this.#runtime.providers) channelEvents.flush();
   }
 
   /** Orders failures: the next call fails, is refused, times out, or everything fails until told. */
@@ -80,7 +81,7 @@ export class SocketFake {
 
   /** @throws SocketAssertionError unless the event was broadcast */
   assertBroadcast(event: string, ...expected: [Expected?]): void {
-    this.#assert('broadcast', this.runtime.config.broadcastChannel, 'to be broadcast', event, expected);
+    this.#assert('broadcast', this.#runtime.config.broadcastChannel, 'to be broadcast', event, expected);
   }
 
   /** @throws SocketAssertionError when anything was relayed, broadcast or disconnected: to this member, or at all */

@@ -1,4 +1,5 @@
-import type { ClientConfig } from '../../src/browser/client-config.js';
+import type { ClientConfig } from '../../src/ports/client-config.js';
+import type { PusherOptions } from '../../src/browser/client-config.js';
 import { follow } from '../../src/browser/follow.js';
 import { onTeardown } from '../support/teardown.js';
 
@@ -36,7 +37,7 @@ class StubPusher {
 
 const endpoint = { endpoint: '/socket/auth', transport: 'ajax' } as const;
 
-function config(provider: ClientConfig['provider'], recheckMs?: number): ClientConfig {
+function config(provider: ClientConfig['provider'], recheckMs?: number): ClientConfig<PusherOptions> {
   const options = {
     cluster: `of-${provider}`,
     forceTLS: false,
@@ -53,7 +54,11 @@ function config(provider: ClientConfig['provider'], recheckMs?: number): ClientC
 }
 
 /** Follows a backend whose answers are given; they are asked for one by one. */
-function start(recheckMs: number | undefined, answers: (ClientConfig | Error)[], pusher = new StubPusher()) {
+function start(
+  recheckMs: number | undefined,
+  answers: (ClientConfig<PusherOptions> | Error)[],
+  pusher = new StubPusher(),
+) {
   let asked = 0;
   const told: (() => void)[] = [];
   const ask = async () => {

@@ -10,6 +10,7 @@ import { APP, EngineSession } from '../support/engine-session.js';
 import { Host } from '../support/host.js';
 import { channelAuth, userAuth } from '../support/signing.js';
 import { onTeardown } from '../support/teardown.js';
+import { engineOf } from '../support/runtime-parts.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -194,7 +195,7 @@ describe('3,000 real connections that come, subscribe and leave (3.17)', () => {
     // There is room for one batch and not for one connection more: a place that was not given back would be a 503.
     const limits = { connections: BATCH, connectionsPerAddress: BATCH };
     const host = await Host.start({ gateway: { presenceGraceMs: 0, subscriptionCount: true, limits } });
-    const engine = host.runtime.container.get(ChannelEngine);
+    const engine = engineOf(host.runtime);
     const sockets = new Set<WebSocket>();
     onTeardown(() => {
       for (const socket of sockets) socket.terminate();
@@ -244,9 +245,9 @@ async function visitOverNetwork(host: Host, number: number, sockets: Set<WebSock
   const pong = once(socket, 'pong');
   socket.ping();
   await pong;
-  expect(
-    (await host.runtime.container.get(ChannelEngine).channelInfo(`presence-room-${number}`)).userIds,
-  ).toEqual([`user-${number}`]);
+  expect((await engineOf(host.runtime).channelInfo(`presence-room-${number}`)).userIds).toEqual([
+    `user-${number}`,
+  ]);
   if (number % 3 === 0) socket.close(1000);
   else if (number % 3 === 1) socket.terminate();
   else await host.runtime.client.disconnectMember(`user-${number}`);

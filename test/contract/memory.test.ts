@@ -1,6 +1,6 @@
 import { describeSocketClient, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { Test } from '@nestjs/testing';
-import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
+import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 
 describeSocketClient('memory', async () => {
   const app = await Test.createTestingModule({

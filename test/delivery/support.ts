@@ -10,7 +10,7 @@ import {
   SocketUnavailableError,
 } from '../../src/ports/errors.js';
 import { Payload } from '../../src/ports/payload.js';
-import type { ISocketClient } from '../../src/ports/socket-client.js';
+import type { RelaySender } from '../../src/ports/relay-client.js';
 import type { DeliveryConfig } from '../../src/ports/socket-config.js';
 
 /** What a provider does with a call: takes it, or fails. */
@@ -30,18 +30,14 @@ export function rejected(lost: readonly string[], more: Partial<DeliveryFailure>
 }
 
 /** A provider that answers each call a turn later, as its fate says at the time of the call. */
-export class Provider implements Partial<ISocketClient> {
+export class Provider implements RelaySender {
   /** Every call, like `A ada,alan`. */
   readonly calls: string[] = [];
   fate: Fate = () => undefined;
   /** What calls wait for. */
   gate: Promise<unknown> | undefined;
 
-  relayToMember = (id: string, event: string) => this.#take(event, [id]);
-  relayToMembers = (ids: readonly string[], event: string) => this.#take(event, ids);
-  relayToChannel = (channel: string, event: string) => this.#take(event, [channel]);
-  broadcast = (event: string) => this.#take(event, ['broadcast']);
-  disconnectMember = (id: string) => this.#take('-', [id]);
+  send = ({ event = '-', recipients }: Relay) => this.#take(event, recipients);
 
   async #take(event: string, to: readonly string[]): Promise<void> {
     this.calls.push(`${event} ${to.join()}`);
@@ -65,7 +61,7 @@ export const LIMITS: DeliveryConfig = {
 export const A_WHILE = 10_000;
 
 /** A delivery over a provider of a test's own, on a clock moved by hand. What it tells is written down. */
-export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClient) {
+export function start(limits: Partial<DeliveryConfig> = {}, client?: RelaySender) {
   const clock = new ManualClock();
   const provider = new Provider();
   const told: string[] = [];
@@ -75,13 +71,13 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClie
   const listener: DeliveryListener = {
     onRetrying: ({ id }) => void told.push(`${id} waits`),
     onDelivered: ({ id }) => void told.push(`${id} arrived`),
-    lost: ({ id }, error, isFirst) => {
+    onLost: ({ id }, error, isFirst) => {
       losses.push(error);
       told.push(`${id} lost to ${error.lost.join()}${isFirst ? '' : ' too'}`);
     },
   };
   const delivery = new RetryingDelivery(
-    client ?? (provider as Provider & ISocketClient),
+    client ?? provider,
     'pusher',
     { ...LIMITS, ...limits },
     clock,
@@ -100,7 +96,13 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: ISocketClie
 }
 
 export function order(id: string, to: readonly string[], payload: unknown = ''): Relay {
-  return { id, kind: to.length === 1 ? 'member' : 'members', to, event: id, payload: Payload.of(payload) };
+  return {
+    id,
+    kind: to.length === 1 ? 'member' : 'members',
+    recipients: to,
+    event: id,
+    payload: Payload.of(payload),
+  };
 }
 
 /** Long enough for every answer, and for what it sets off. */

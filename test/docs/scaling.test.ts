@@ -229,8 +229,8 @@ describe('what is in Redis', () => {
 
   test('the rights of the page are exactly the commands that the sources have', () => {
     // How it connects, and runs scripts, is not among them.
-    const sources = readdirSync(join(ROOT, 'src/cluster/redis'))
-      .filter((name) => !['redis-connection.ts', 'redis-scripts.ts'].includes(name))
+    const sources = readdirSync(join(ROOT, 'src/cluster/redis'), { encoding: 'utf8', recursive: true })
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('redis-connection.ts'))
       .map((name) => readPage(`src/cluster/redis/${name}`))
       .join('\n');
     const inScripts = [...sources.matchAll(/redis\.call\((.*)/g)].flatMap(([, call = '']) =>
@@ -261,7 +261,7 @@ describe('what is in Redis', () => {
 test('what the page says in numbers holds', () => {
   const text = page.text.replace(/\s+/g, ' ');
   const renewalMs = constant('leases', 'RENEWAL_MS');
-  const firstMs = constant('redis-link', 'FIRST_RETRY_MS');
+  const firstMs = constant('connection/redis-link', 'FIRST_RETRY_MS');
   const s = (milliseconds: number) => milliseconds / 1_000;
   for (const sentence of [
     `is good for ${s(LEASE_MS)} seconds and renewed every ${s(renewalMs)}`,
@@ -269,16 +269,16 @@ test('what the page says in numbers holds', () => {
     `after ${s(ANSWER_TIMEOUT_MS)} seconds without an answer`,
     `after ${s(firstMs)} to ${s(2 * firstMs)} seconds, then after twice as long each time, and at most three quarters of a second;`,
     `After ${s(LEASE_MS - renewalMs)} to ${s(LEASE_MS + renewalMs)} seconds another node clears up`,
-    `restores ${constant('channel-links', 'RESTORE_CONCURRENCY')} channels at a time`,
-    `claimed after ${s(constant('occupancy-script', 'SETTLED_MS'))} seconds`,
+    `restores ${constant('channels/channel-syncs', 'RESTORE_CONCURRENCY')} channels at a time`,
+    `claimed after ${s(constant('scripts/occupancy-script', 'CLAIM_MS'))} seconds`,
     `with one script every ${s(renewalMs)} seconds`,
   ]) {
     expect(text).toContain(sentence);
   }
-  expect(1.5 * constant('redis-link', 'LAST_RETRY_MS')).toBe(750);
-  expect(constant('channel-links', 'NEWS_MS')).toBe(1_500);
-  expect(constant('channel-link', 'FIRST_RETRY_MS')).toBe(250);
-  expect(2 * constant('channel-link', 'LAST_RETRY_MS')).toBe(16_000);
+  expect(1.5 * constant('connection/redis-link', 'LAST_RETRY_MS')).toBe(750);
+  expect(constant('channels/recovery-window', 'WINDOW_MS')).toBe(1_500);
+  expect(constant('channels/step-loop', 'FIRST_RETRY_MS')).toBe(250);
+  expect(2 * constant('channels/step-loop', 'LAST_RETRY_MS')).toBe(16_000);
   expect(readPage('src/cluster/redis/connection/redis-link.ts')).toContain(
     'MAX_UNANSWERED = 64 * 1_024 * 1_024',
   );

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import {
-  type ISocketClient,
+  type SocketClient,
   type LostRelay,
   SOCKET_CLIENT,
   type SocketService,
@@ -118,7 +118,7 @@ describe('a transaction that commits', () => {
   test('is not waiting for the provider', async () => {
     const { app, service } = await startFake();
     const answer = gate();
-    jest.spyOn(app.get<ISocketClient>(SOCKET_CLIENT), 'relayToMember').mockReturnValue(answer.passed);
+    jest.spyOn(app.get<SocketClient>(SOCKET_CLIENT), 'send').mockReturnValue(answer.passed);
     await service.afterCommit(() => say(service, '1'));
     expect(service.relays.sent).toBe(0);
     answer.open();
@@ -129,8 +129,8 @@ describe('a transaction that commits', () => {
   test('survives an adapter that breaks its promises, and logs it', async () => {
     const errors = logged('error');
     const { app, service } = await startFake();
-    const client = app.get<ISocketClient>(SOCKET_CLIENT);
-    jest.spyOn(client, 'relayToMember').mockRejectedValue(new TypeError('a bug'));
+    const client = app.get<SocketClient>(SOCKET_CLIENT);
+    jest.spyOn(client, 'send').mockRejectedValue(new TypeError('a bug'));
     await service.afterCommit(() => say(service, '1'));
     await turn();
     expect(errors.lines).toEqual([expect.stringContaining('failed after the commit: TypeError: a bug')]);

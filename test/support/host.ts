@@ -4,7 +4,7 @@ import type { INestApplication } from '@nestjs/common';
 import type { SocketModuleOptions, SocketModulePaths } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import { DEVELOPMENT_APP } from '../../src/settings/app.js';
-import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
+import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 import { Pusher } from './pusher-browser.js';
 import { RawClient } from './raw-client.js';
 import { onTeardown } from './teardown.js';

@@ -1,6 +1,6 @@
 import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import type { ISocketClient, SocketModuleOptions, SocketModulePaths } from 'nestjs-switchboard';
-import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
+import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 import { startTopology } from './topology-node.js';
 import { Engines, type Topology } from './topology.js';
 

@@ -1,5 +1,5 @@
-import { ChannelEngine } from '../../src/channels/channel-engine.js';
 import { Host } from './host.js';
+import { engineOf } from './runtime-parts.js';
 
 const NODES = globalThis.SWITCHBOARD_TEST_NODES ?? 1;
 
@@ -11,7 +11,7 @@ test(`clients of a host application are on ${NODES === 1 ? 'its only node' : `al
     // Requests in between must not upset the turns that sockets take.
     expect((await fetch(`${host.url}/socket/config`)).status).toBe(200);
   }
-  const engines = host.topology.runtimes.map(({ container }) => container.get(ChannelEngine));
+  const engines = host.topology.runtimes.map(engineOf);
   expect(engines.map(({ connections }) => connections)).toEqual(Array(NODES).fill(2));
 });
 
@@ -22,6 +22,6 @@ test('and still are after a restart', async () => {
   await host.topology.sendEverybodyAway();
   expect(await before.closed).toMatchObject({ code: 4200 });
   for (let client = 0; client < NODES; client++) await host.raw().greeted();
-  const engines = host.topology.runtimes.map(({ container }) => container.get(ChannelEngine));
+  const engines = host.topology.runtimes.map(engineOf);
   expect(engines.map(({ connections }) => connections)).toEqual(Array(NODES).fill(1));
 });

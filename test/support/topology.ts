@@ -4,9 +4,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import type { Environment, SocketSettings } from 'nestjs-switchboard';
 import { ChannelEngine } from '../../src/channels/channel-engine.js';
-import { SocketRuntime } from '../../src/modules/socket/socket-runtime.js';
+import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 import { Balancer } from './balancer.js';
 import type { RedisServer } from './redis.js';
+import { engineOf } from './runtime-parts.js';
 
 declare global {
   /** On how many nodes a test's host application on `ws` runs. The jest project "two nodes" sets it. */
@@ -111,7 +112,7 @@ export class Topology {
   async sendEverybodyAway(): Promise<void> {
     const old = this.#apps;
     if (this.#balancer === undefined) {
-      await this.first.get(SocketRuntime).container.get(ChannelEngine).close();
+      await engineOf(this.first.get(SocketRuntime)).close();
       return;
     }
     const ports = await this.#addNodes();
@@ -161,11 +162,11 @@ export class Engines {
 
   /** Whichever is asked, the answer is about all of them. */
   get #any(): ChannelEngine {
-    return this.topology.first.get(SocketRuntime).container.get(ChannelEngine);
+    return engineOf(this.topology.first.get(SocketRuntime));
   }
 
   get #all(): readonly ChannelEngine[] {
-    return this.topology.runtimes.map(({ container }) => container.get(ChannelEngine));
+    return this.topology.runtimes.map(engineOf);
   }
 }
 

@@ -11,7 +11,7 @@ describe('faults', () => {
     const error = await rejection(service.relayToMembers(['alice', 'bob'], 'MEMBER_MESSAGED', HELLO));
     expect(error).toBeInstanceOf(SocketUnavailableError);
     expect(error).toMatchObject({ retryable: true, provider: 'memory', lost: ['alice', 'bob'] });
-    expect((error as Error).message).toContain('alice, bob');
+    expect((error as Error).message).toContain('"alice", "bob"');
     expect((error as Error).cause).toMatchObject({ message: 'ECONNRESET' });
     expect(alice).toHaveReceivedNothing();
     await service.relayToMember('alice', 'MEMBER_MESSAGED', HELLO);

@@ -17,13 +17,15 @@ export class MemoryConnection implements Connection {
   readonly frames: ReceivedFrame[] = [];
   /** The code the server closed with; `undefined` while open, or when the client left by itself. */
   closeCode: number | undefined;
+  readonly #engine: ChannelEngine;
   readonly #session: Session;
   #listener: (frame: ReceivedFrame) => void = () => undefined;
 
   constructor(
-    private readonly engine: ChannelEngine,
+    engine: ChannelEngine,
     readonly id: string,
   ) {
+    this.#engine = engine;
     this.#session = engine.open(this);
   }
 
@@ -38,12 +40,12 @@ export class MemoryConnection implements Connection {
 
   /** Sends a frame to the server, through the same text as on the wire. */
   write(event: string, data: unknown, channel?: string): void {
-    this.engine.receive(this.#session, JSON.stringify({ event, channel, data }));
+    this.#engine.receive(this.#session, JSON.stringify({ event, channel, data }));
   }
 
   /** Drops the connection from the client's end. */
   leave(): void {
-    this.engine.lost(this.#session);
+    this.#engine.lost(this.#session);
   }
 
   send(frame: Frame): void {

@@ -18,7 +18,7 @@ import { questionError, relayLossError } from './requests/loss-error.js';
 /** Questions that one call of {@link PusherSocketClient.onlineMembers} has under way at a time. */
 const CONCURRENT_QUESTIONS = 8;
 
-const CLOSED = 'it is closed';
+const CLOSED = 'It is closed';
 
 /**
  * The port over hosted Pusher, or any server with the same HTTP API, through the official SDK.

@@ -5,17 +5,22 @@ import type { Frame } from '../../protocol/frame.js';
  * are joined from it: what a broadcast costs each of them is one pointer.
  */
 export class Batch {
+  readonly #before: Batch | undefined;
+  readonly #frame: Frame | undefined;
   /** The batch that came of adding `#lastAdded`: whoever adds the same frame next goes on from there. */
   #next: Batch | undefined;
   #lastAdded: Frame | undefined;
   #bytes: Buffer | undefined;
 
   private constructor(
-    private readonly before: Batch | undefined,
-    private readonly frame: Frame | undefined,
+    before: Batch | undefined,
+    frame: Frame | undefined,
     /** How many bytes it is on the wire. */
     readonly length: number,
-  ) {}
+  ) {
+    this.#before = before;
+    this.#frame = frame;
+  }
 
   /** A batch of nothing, to begin with. Batches that do not begin with the same one share nothing. */
   static empty(): Batch {
@@ -35,14 +40,14 @@ export class Batch {
   }
 
   #join(): Buffer {
-    if (this.frame !== undefined && this.length === this.frame.wire.length) return this.frame.wire;
+    if (this.#frame !== undefined && this.length === this.#frame.wire.length) return this.#frame.wire;
     const bytes = Buffer.allocUnsafe(this.length);
     this.#copyTo(bytes);
-    for (let before = this.before; before !== undefined; before = before.before) before.#copyTo(bytes);
+    for (let before = this.#before; before !== undefined; before = before.#before) before.#copyTo(bytes);
     return bytes;
   }
 
   #copyTo(bytes: Buffer): void {
-    if (this.frame !== undefined) this.frame.wire.copy(bytes, this.length - this.frame.wire.length);
+    if (this.#frame !== undefined) this.#frame.wire.copy(bytes, this.length - this.#frame.wire.length);
   }
 }

@@ -19,16 +19,17 @@ interface Refusal {
  * after 15, 30, 60 seconds.
  */
 export class UpgradeGate {
+  readonly #config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>;
+  readonly #refused: (status: string) => void;
   readonly #perAddress = new Map<string, number>();
   readonly #origins: readonly RegExp[];
   #open = 0;
   #isClosed = false;
 
   /** @param refused told the HTTP status of every upgrade that may not pass */
-  constructor(
-    private readonly config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>,
-    private readonly refused: (status: string) => void,
-  ) {
+  constructor(config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>, refused: (status: string) => void) {
+    this.#config = config;
+    this.#refused = refused;
     this.#origins = config.allowedOrigins.map(originPattern);
   }
 
@@ -40,13 +41,13 @@ export class UpgradeGate {
   enter(request: IncomingMessage, socket: Duplex): boolean {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
-      this.refused(refusal.status.slice(0, 3));
+      this.#refused(refusal.status.slice(0, 3));
       answer(socket, refusal);
       return false;
     }
     this.#open++;
     socket.on('close', this.#left);
-    if (this.config.limits.connectionsPerAddress !== 0) this.#countAddress(addressOf(request), socket);
+    if (this.#config.limits.connectionsPerAddress !== 0) this.#countAddress(addressOf(request), socket);
     return true;
   }
 
@@ -70,7 +71,7 @@ export class UpgradeGate {
   }
 
   #refusal(request: IncomingMessage): Refusal | undefined {
-    const { connections, connectionsPerAddress } = this.config.limits;
+    const { connections, connectionsPerAddress } = this.#config.limits;
     if (this.#isClosed) return { status: UNAVAILABLE, reason: 'This node is going away' };
     if (connections !== 0 && this.#open >= connections) {
       return { status: UNAVAILABLE, reason: 'This node has as many connections as it may have' };

@@ -17,18 +17,25 @@ const CLOSE_WAIT_MS = 1_000;
  * nothing is written before its handshake, and nothing after its close frame.
  */
 export class WsConnection implements Connection {
+  readonly #socket: WebSocket;
+  /** What `ws` writes to. */
+  readonly #stream: Duplex;
+  readonly #coalescer: WriteCoalescer;
   /** What was sent in this turn and is not written yet. */
   #queue: Batch | undefined;
   #isSealed = false;
   #isSlow = false;
 
   constructor(
-    private readonly socket: WebSocket,
-    /** What `ws` writes to. */
-    private readonly stream: Duplex,
+    socket: WebSocket,
+    stream: Duplex,
     readonly id: string,
-    private readonly coalescer: WriteCoalescer,
-  ) {}
+    coalescer: WriteCoalescer,
+  ) {
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#coalescer = coalescer;
+  }
 
   /** Whether it was closed because its client reads too slowly. */
   get isSlow(): boolean {
@@ -37,7 +44,7 @@ export class WsConnection implements Connection {
 
   send(frame: Frame): void {
     if (this.#isSealed) return;
-    const { coalescer } = this;
+    const coalescer = this.#coalescer;
     let queue = this.#queue;
     if (queue === undefined) {
       coalescer.add(this);
@@ -64,32 +71,32 @@ export class WsConnection implements Connection {
 
   pause(isPaused: boolean): void {
     // A close has to be read.
-    if (this.socket.readyState !== WebSocket.OPEN) return;
-    if (isPaused) this.socket.pause();
-    else this.socket.resume();
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (isPaused) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   close(code: number, reason: string): void {
     // What it still says is not answered, but its close has to be read.
-    this.socket.resume();
-    closeSocket(this.socket, code, reason);
+    this.#socket.resume();
+    closeSocket(this.#socket, code, reason);
   }
 
   /** @returns whether there may be more */
   #write(queue: Batch): boolean {
     // A client that has ended without a word is read to its end by `ws`, and written to no more.
-    if (!this.stream.writable) return false;
-    const { bufferedBytes } = this.coalescer;
-    if (bufferedBytes !== 0 && this.stream.writableLength + queue.length > bufferedBytes) {
+    if (!this.#stream.writable) return false;
+    const { bufferedBytes } = this.#coalescer;
+    if (bufferedBytes !== 0 && this.#stream.writableLength + queue.length > bufferedBytes) {
       // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
       this.#queue = undefined;
       this.#isSealed = true;
       this.#isSlow = true;
       this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
-      this.coalescer.slowReaders++;
+      this.#coalescer.slowReaders++;
       return false;
     }
-    this.stream.write(queue.bytes);
+    this.#stream.write(queue.bytes);
     return true;
   }
 }

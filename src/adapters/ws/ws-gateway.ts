@@ -22,16 +22,22 @@ import { closeSocket, WsConnection } from './ws-connection.js';
  */
 @injectable()
 export class WsGateway implements ServerAttachment, ServerRoute {
+  readonly #engine: ChannelEngine;
+  readonly #config: SocketConfig;
+  readonly #httpApi: HttpApi;
   #sockets: SocketServer<typeof GatewaySocket> | undefined;
   #detach: () => void = () => undefined;
   readonly #gate: UpgradeGate;
   readonly #coalescer: WriteCoalescer;
 
   constructor(
-    @inject(ChannelEngine) private readonly engine: ChannelEngine,
-    @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
-    @inject(HttpApi) private readonly httpApi: HttpApi,
+    @inject(ChannelEngine) engine: ChannelEngine,
+    @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(HttpApi) httpApi: HttpApi,
   ) {
+    this.#engine = engine;
+    this.#config = config;
+    this.#httpApi = httpApi;
     this.#gate = new UpgradeGate(config.gateway, (status) => {
       engine.counters.refused.add(status);
     });
@@ -45,16 +51,16 @@ export class WsGateway implements ServerAttachment, ServerRoute {
 
   /** @throws SocketConfigurationError when the HTTP API cannot listen; nothing is attached then */
   async attach(server: Server): Promise<void> {
-    await this.httpApi.attach(server);
+    await this.#httpApi.attach(server);
     this.#sockets = new WebSocketServer({
       // Upgrades come from the `ServerRouter`.
       noServer: true,
       WebSocket: GatewaySocket,
-      maxPayload: this.config.gateway.limits.frameBytes,
+      maxPayload: this.#config.gateway.limits.frameBytes,
       perMessageDeflate: false,
     });
     this.#detach = ServerRouter.add(server, this);
-    await this.engine.start();
+    await this.#engine.start();
   }
 
   /** Takes no more connections: they are answered with 503, at which a load balancer can ask another node. */
@@ -64,7 +70,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
 
   /** Takes no more requests either, and resolves when the last socket is gone: the engine sends them away. */
   async close(): Promise<void> {
-    await this.httpApi.close();
+    await this.#httpApi.close();
     const sockets = this.#sockets;
     if (sockets === undefined) return;
     await Promise.all(
@@ -83,7 +89,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   claimsUpgrade(request: IncomingMessage): Claim {
     const target = this.#target(request);
     if (target === undefined) return 'no';
-    return target.slice('/app/'.length).split(/[/?]/, 1)[0] === this.config.app.key ? 'best' : 'yes';
+    return target.slice('/app/'.length).split(/[/?]/, 1)[0] === this.#config.app.key ? 'best' : 'yes';
   }
 
   takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -98,7 +104,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
 
   /** Path and query below the gateway's own path; `undefined` when the request is somebody else's. */
   #target({ url = '' }: IncomingMessage): string | undefined {
-    const { path } = this.config.gateway;
+    const { path } = this.#config.gateway;
     if (!url.startsWith(`${path}/app`)) return undefined;
     const target = url.slice(path.length);
     return /^\/app(?:[/?]|$)/.test(target) ? target : undefined;
@@ -106,14 +112,14 @@ export class WsGateway implements ServerAttachment, ServerRoute {
 
   #welcome(client: GatewaySocket, request: IncomingMessage, socket: Duplex): void {
     client.ignoreErrors();
-    const problem = handshakeProblem(this.#target(request) ?? '', this.config.app.key);
+    const problem = handshakeProblem(this.#target(request) ?? '', this.#config.app.key);
     if (problem !== undefined) {
-      this.engine.counters.refused.add(String(problem.code));
+      this.#engine.counters.refused.add(String(problem.code));
       refuse(client, problem);
       return;
     }
     const connection = new WsConnection(client, socket, newSocketId(), this.#coalescer);
-    client.tell(this.engine, this.engine.open(connection), connection);
+    client.tell(this.#engine, this.#engine.open(connection), connection);
     connection.flush();
   }
 }

@@ -8,15 +8,19 @@ import { WsGateway } from './ws-gateway.js';
 /** The port over the native gateway. */
 @injectable()
 export class WsSocketClient extends EngineSocketClient {
+  readonly #gateway: WsGateway;
+  readonly #webhooks: Webhooks;
   #closing: Promise<void> | undefined;
 
   constructor(
     @inject(ChannelEngine) engine: ChannelEngine,
     @inject(SOCKET_CONFIG) config: SocketConfig,
-    @inject(WsGateway) private readonly gateway: WsGateway,
-    @inject(Webhooks) private readonly webhooks: Webhooks,
+    @inject(WsGateway) gateway: WsGateway,
+    @inject(Webhooks) webhooks: Webhooks,
   ) {
     super(engine, config);
+    this.#gateway = gateway;
+    this.#webhooks = webhooks;
   }
 
   /**
@@ -30,14 +34,14 @@ export class WsSocketClient extends EngineSocketClient {
 
   async #close(): Promise<void> {
     this.isDraining = true;
-    this.gateway.refuse();
+    this.#gateway.refuse();
     await this.engine.drain();
-    const gone = this.gateway.close();
+    const gone = this.#gateway.close();
     await super.close();
     await gone;
     // Late, so that what happens on the way out is posted too.
-    await this.webhooks.close();
+    await this.#webhooks.close();
     // Last: until then whoever comes is told to go elsewhere.
-    this.gateway.release();
+    this.#gateway.release();
   }
 }

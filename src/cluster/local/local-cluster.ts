@@ -16,28 +16,28 @@ import { SubscriptionCounts } from './subscription-counts.js';
 
 const NOBODY: ReadonlyMap<string, User> = new Map();
 
-/** The cluster of one node: there is nobody else to ask, so every answer is given within the call. */
+/** The cluster of one node. No other node has to be asked, so every answer is given within the call. */
 export class LocalCluster implements Cluster {
   readonly node = undefined;
   readonly statistics = undefined;
+  readonly #self: ClusterNode;
+  readonly #clock: Clock;
   readonly #channels = new Map<string, Occupancy>();
   readonly #cache: EventCache;
   readonly #counts: SubscriptionCounts | undefined;
   readonly #graceMs: number;
   readonly #maximumMembers: number;
 
-  constructor(
-    private readonly self: ClusterNode,
-    { gateway }: SocketConfig,
-    private readonly clock: Clock,
-  ) {
+  constructor(self: ClusterNode, { gateway }: SocketConfig, clock: Clock) {
+    this.#self = self;
+    this.#clock = clock;
     this.#graceMs = gateway.presenceGraceMs;
     this.#maximumMembers = gateway.limits.presenceMembers;
     this.#cache = new EventCache(clock);
     if (gateway.subscriptionCount) {
       this.#counts = new SubscriptionCounts(clock, (channel, count) => {
-        this.self.counted(channel, count);
-        this.self.emit({ name: 'subscription_count', channel, subscription_count: count });
+        this.#self.counted(channel, count);
+        this.#self.emit({ name: 'subscription_count', channel, subscription_count: count });
       });
     }
   }
@@ -51,7 +51,7 @@ export class LocalCluster implements Cluster {
   }
 
   async start(): Promise<void> {
-    // There is nobody whose remains would have to be cleared away.
+    // No other node has to know of this one, and no other node has left anything.
   }
 
   join(
@@ -73,7 +73,7 @@ export class LocalCluster implements Cluster {
     if (known === undefined) this.#occupied(channel);
     if (user !== undefined) this.#addMember(channel, occupancy, user);
     done();
-    this.#tellMiss(channel, occupancy);
+    this.#emitMiss(channel, occupancy);
     this.#counts?.changed(channel, occupancy.subscriptions);
   }
 
@@ -87,13 +87,13 @@ export class LocalCluster implements Cluster {
         this.#removeMember(channel, occupancy, userId);
       };
       if (isAtOnce) remove();
-      else occupancy.leaving.set(userId, { timer: this.clock.after(this.#graceMs, remove), end: remove });
+      else occupancy.leaving.set(userId, { timer: this.#clock.after(this.#graceMs, remove), end: remove });
     }
     this.#counts?.changed(channel, subscriptions);
     if (!occupancy.isVacant || !this.#channels.has(channel)) return;
     if (isAtOnce || userOfChannel(channel) !== undefined) this.#vacated(channel, occupancy);
     else {
-      occupancy.vacating ??= this.clock.after(this.#graceMs, () => {
+      occupancy.vacating ??= this.#clock.after(this.#graceMs, () => {
         this.#vacated(channel, occupancy);
       });
     }
@@ -111,7 +111,7 @@ export class LocalCluster implements Cluster {
     if (isClientEvent || !channelType(channel).cached) return;
     this.#cache.set(channel, event, data);
     const occupancy = this.#channels.get(channel);
-    if (occupancy !== undefined) occupancy.isMissTold = false;
+    if (occupancy !== undefined) occupancy.isMissEmitted = false;
   }
 
   terminate(): undefined {
@@ -123,7 +123,7 @@ export class LocalCluster implements Cluster {
   }
 
   unwatch(): void {
-    // Every change is told anyway; whoever is not watched is known by whom it is told to.
+    // Every change of a status is announced; the engine knows which of them are watched.
   }
 
   async channels(prefix: string): Promise<readonly ChannelInfo[]> {
@@ -143,14 +143,14 @@ export class LocalCluster implements Cluster {
   }
 
   caughtUp(): undefined {
-    // There is nobody to be behind.
+    // There are no other nodes to hear of.
   }
 
   problem(): undefined {
-    // Nothing can come between one node and itself.
+    // One node can always reach itself.
   }
 
-  /** Tells of everybody who would have been told of after the grace period, stops every timer, forgets every channel. */
+  /** Ends every grace period now, stops every timer, and forgets every channel. */
   async close(): Promise<void> {
     for (const [channel, occupancy] of [...this.#channels]) {
       for (const { end } of [...occupancy.leaving.values()]) end();
@@ -165,11 +165,11 @@ export class LocalCluster implements Cluster {
     return this.#maximumMembers !== 0 && roster.size >= this.#maximumMembers;
   }
 
-  /** Told once while the channel stays occupied and empty. */
-  #tellMiss(channel: string, occupancy: Occupancy): void {
-    if (occupancy.isMissTold || !channelType(channel).cached || this.cached(channel) !== undefined) return;
-    occupancy.isMissTold = true;
-    this.self.emit({ name: 'cache_miss', channel });
+  /** Emitted once while the channel stays occupied and remembers no event. */
+  #emitMiss(channel: string, occupancy: Occupancy): void {
+    if (occupancy.isMissEmitted || !channelType(channel).cached || this.cached(channel) !== undefined) return;
+    occupancy.isMissEmitted = true;
+    this.#self.emit({ name: 'cache_miss', channel });
   }
 
   #addMember(channel: string, { roster, leaving }: Occupancy, user: User): void {
@@ -178,24 +178,24 @@ export class LocalCluster implements Cluster {
     const isNew = !roster.has(user.id);
     roster.set(user.id, user);
     if (!isNew) return;
-    this.self.memberAdded(channel, user);
-    this.self.emit({ name: 'member_added', channel, user_id: user.id });
+    this.#self.memberAdded(channel, user);
+    this.#self.emit({ name: 'member_added', channel, user_id: user.id });
   }
 
   #removeMember(channel: string, occupancy: Occupancy, userId: string): void {
     occupancy.leaving.get(userId)?.timer.cancel();
     occupancy.leaving.delete(userId);
     occupancy.roster.delete(userId);
-    this.self.memberRemoved(channel, userId);
-    this.self.emit({ name: 'member_removed', channel, user_id: userId });
+    this.#self.memberRemoved(channel, userId);
+    this.#self.emit({ name: 'member_removed', channel, user_id: userId });
     if (occupancy.isVacant) this.#vacated(channel, occupancy);
   }
 
-  /** A user's own channel is nobody else's business; that it is occupied means that the user is online. */
+  /** A user's own channel emits no channel events: the user is online while it is occupied. */
   #occupied(channel: string): void {
     const userId = userOfChannel(channel);
-    if (userId === undefined) this.self.emit({ name: 'channel_occupied', channel });
-    else this.self.statusChanged(userId, true);
+    if (userId === undefined) this.#self.emit({ name: 'channel_occupied', channel });
+    else this.#self.statusChanged(userId, true);
   }
 
   #vacated(channel: string, occupancy: Occupancy): void {
@@ -203,8 +203,8 @@ export class LocalCluster implements Cluster {
     occupancy.vacating?.cancel();
     this.#counts?.forget(channel);
     const userId = userOfChannel(channel);
-    if (userId === undefined) this.self.emit({ name: 'channel_vacated', channel });
-    else this.self.statusChanged(userId, false);
+    if (userId === undefined) this.#self.emit({ name: 'channel_vacated', channel });
+    else this.#self.statusChanged(userId, false);
   }
 
   #online(userIds: readonly string[]): ReadonlySet<string> {

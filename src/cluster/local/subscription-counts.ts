@@ -1,49 +1,52 @@
 import type { Clock, Timer } from '../../ports/clock.js';
+import { LARGE_CHANNEL_COUNT_INTERVAL_MS, LARGE_CHANNEL_SUBSCRIPTIONS } from '../../ports/limits.js';
 import { channelType } from '../../protocol/channel-name.js';
-import { LARGE_CHANNEL, LARGE_CHANNEL_INTERVAL_MS } from '../crowd.js';
 
-/** Tells how many subscriptions a channel has whenever that changes; of crowded ones less often. */
+/** Announces how many subscriptions a channel has: after every change, and less often on large channels. */
 export class SubscriptionCounts {
-  /** The crowded channels that were told a moment ago, and are told again when their timer ends. */
-  readonly #told = new Map<string, { readonly timer: Timer; count: number }>();
+  readonly #clock: Clock;
+  readonly #announce: (channel: string, count: number) => void;
+  /** The large channels that were announced a moment ago, with their counts now. They are announced again after the timer. */
+  readonly #resting = new Map<string, { readonly timer: Timer; count: number }>();
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly tell: (channel: string, count: number) => void,
-  ) {}
+  constructor(clock: Clock, announce: (channel: string, count: number) => void) {
+    this.#clock = clock;
+    this.#announce = announce;
+  }
 
-  /** To be called after every change. Presence channels and users' own channels have no count. */
+  /** To be called after every change. The counts of presence channels and of users' own channels are not announced. */
   changed(channel: string, count: number): void {
     const { access } = channelType(channel);
     if (access === 'presence' || access === 'user') return;
-    const told = this.#told.get(channel);
-    if (told !== undefined) {
-      told.count = count;
+    const resting = this.#resting.get(channel);
+    if (resting !== undefined) {
+      resting.count = count;
       return;
     }
-    this.tell(channel, count);
-    if (count > LARGE_CHANNEL) this.#rest(channel, count);
+    this.#announce(channel, count);
+    if (count > LARGE_CHANNEL_SUBSCRIPTIONS) this.#rest(channel, count);
   }
 
-  /** The channel is gone; another of its name is another one. */
+  /** The channel is vacated. A later channel of that name begins anew. */
   forget(channel: string): void {
-    this.#told.get(channel)?.timer.cancel();
-    this.#told.delete(channel);
+    this.#resting.get(channel)?.timer.cancel();
+    this.#resting.delete(channel);
   }
 
+  /** Stops every timer. */
   dispose(): void {
-    for (const { timer } of this.#told.values()) timer.cancel();
-    this.#told.clear();
+    for (const { timer } of this.#resting.values()) timer.cancel();
+    this.#resting.clear();
   }
 
   #rest(channel: string, count: number): void {
     const resting = {
       count,
-      timer: this.clock.after(LARGE_CHANNEL_INTERVAL_MS, () => {
-        this.#told.delete(channel);
+      timer: this.#clock.after(LARGE_CHANNEL_COUNT_INTERVAL_MS, () => {
+        this.#resting.delete(channel);
         if (resting.count !== count) this.changed(channel, resting.count);
       }),
     };
-    this.#told.set(channel, resting);
+    this.#resting.set(channel, resting);
   }
 }

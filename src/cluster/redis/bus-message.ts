@@ -3,21 +3,21 @@ import { LIMITS } from '../../ports/limits.js';
 import { parseJsonObject } from '../../protocol/client-frame.js';
 
 /**
- * The version of what travels between nodes. A node understands its own, the one before and the one after, so that a
- * cluster can be upgraded node by node: a new version may add fields and kinds, and must not change those that are there.
+ * The version of the messages between nodes. A node reads its own version, the one before and the one after, so that a
+ * cluster can be upgraded node by node. A new version may add fields and kinds, and must not change the existing ones.
  */
 export const BUS_VERSION = 1;
-const UNDERSTOOD: readonly unknown[] = [BUS_VERSION - 1, BUS_VERSION, BUS_VERSION + 1];
-/** Clocks differ, but not by more. */
-const AHEAD_MS = 24 * 60 * 60 * 1_000;
+const READABLE_VERSIONS: readonly unknown[] = [BUS_VERSION - 1, BUS_VERSION, BUS_VERSION + 1];
+/** The clocks of Redis and this node differ by less than this. */
+const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 
-/** What one node tells the others. */
+/** A message from one node to the others. */
 export type BusMessage =
   | {
       readonly kind: 'event';
       readonly node: string;
       readonly message: ChannelMessage;
-      /** Which of a cache channel's events is the latest: the one with the highest. */
+      /** Only on cache channels: the event with the highest stamp is the last one. */
       readonly stamp: number | undefined;
     }
   | { readonly kind: 'terminate'; readonly node: string }
@@ -26,34 +26,34 @@ export type BusMessage =
   | { readonly kind: 'count'; readonly node: string; readonly count: number }
   | { readonly kind: 'status'; readonly version: number; readonly isOnline: boolean };
 
-/** How every event of a node begins. */
+/** The text with which every event of a node begins. */
 export function eventsOf(node: string): string {
   return `{"v":${BUS_VERSION},"k":"event","n":${JSON.stringify(node)},`;
 }
 
-/** Writes an event for the other nodes. A script may still put a stamp before its last brace. */
+/** Writes an event for the other nodes. A script may insert a stamp before the last brace. */
 export function eventMessage(node: string, message: ChannelMessage): string {
   const { event, data, exceptSocketId, userId, isClientEvent } = message;
   const fields = { e: event, d: data, x: exceptSocketId, u: userId, c: isClientEvent };
   return JSON.stringify({ v: BUS_VERSION, k: 'event', n: node, ...fields });
 }
 
-/** Tells the other nodes to end a user's connections. */
+/** Writes the message that ends a user's connections on the other nodes. */
 export function terminateMessage(node: string): string {
   return JSON.stringify({ v: BUS_VERSION, k: 'terminate', n: node });
 }
 
 /**
- * Reads what another node sent. Anybody who reaches Redis can send it, so it is believed as little as a stranger: it is
- * `undefined` when it is not what this version, the one before or the one after sends.
+ * Reads a message from another node. Anybody with access to Redis can send one, so nothing in it is trusted.
  *
- * @param time now, in milliseconds since the epoch
+ * @param timeMs now, in milliseconds since the epoch
+ * @returns `undefined` when no node of a readable version sends such a message
  */
-export function readBusMessage(text: string, time = Date.now()): BusMessage | undefined {
+export function readBusMessage(text: string, timeMs: number): BusMessage | undefined {
   const fields = parseJsonObject(text);
-  if (fields === undefined || !UNDERSTOOD.includes(fields['v'])) return undefined;
-  // Versions and stamps begin with the time, in microseconds: one from the far future would silence all that follow.
-  const latest = (time + AHEAD_MS) * 1_000;
+  if (fields === undefined || !READABLE_VERSIONS.includes(fields['v'])) return undefined;
+  // Versions and stamps begin with the time in microseconds. After one from the far future all others would be too old.
+  const latest = (timeMs + MAX_AHEAD_MS) * 1_000;
   switch (fields['k']) {
     case 'event':
       return readEvent(fields, latest);
@@ -63,15 +63,16 @@ export function readBusMessage(text: string, time = Date.now()): BusMessage | un
     }
     case 'added': {
       const { id, info } = fields;
-      const roster = readVersion(fields, latest);
-      if (roster === undefined || !isUserId(id) || typeof info !== 'string' || !isInfo(info))
+      const version = readVersion(fields, latest);
+      if (version === undefined || !isUserId(id) || typeof info !== 'string' || !isInfo(info)) {
         return undefined;
-      return { kind: 'added', version: roster, id, info };
+      }
+      return { kind: 'added', version, id, info };
     }
     case 'removed': {
       const { id } = fields;
-      const roster = readVersion(fields, latest);
-      return roster === undefined || !isUserId(id) ? undefined : { kind: 'removed', version: roster, id };
+      const version = readVersion(fields, latest);
+      return version === undefined || !isUserId(id) ? undefined : { kind: 'removed', version, id };
     }
     case 'count': {
       const { n: node, count } = fields;
@@ -80,9 +81,9 @@ export function readBusMessage(text: string, time = Date.now()): BusMessage | un
     }
     case 'status': {
       const { online } = fields;
-      const status = readVersion(fields, latest);
-      if (status === undefined || typeof online !== 'boolean') return undefined;
-      return { kind: 'status', version: status, isOnline: online };
+      const version = readVersion(fields, latest);
+      if (version === undefined || typeof online !== 'boolean') return undefined;
+      return { kind: 'status', version, isOnline: online };
     }
     default:
       return undefined;
@@ -93,8 +94,9 @@ function readEvent(fields: Readonly<Record<string, unknown>>, latest: number): B
   const { n: node, e: event, d: data, x: exceptSocketId, u: userId, c: isClientEvent, s: stamp } = fields;
   if (typeof node !== 'string' || !isEventName(event) || !isTextOrAbsent(data)) return undefined;
   if (!isTextOrAbsent(exceptSocketId) || !isTextOrAbsent(userId)) return undefined;
-  if (stamp !== undefined && (typeof stamp !== 'number' || !isCount(stamp) || stamp > latest))
+  if (stamp !== undefined && (typeof stamp !== 'number' || !isCount(stamp) || stamp > latest)) {
     return undefined;
+  }
   const message: ChannelMessage = {
     event,
     data,
@@ -105,7 +107,7 @@ function readEvent(fields: Readonly<Record<string, unknown>>, latest: number): B
   return { kind: 'event', node, message, stamp };
 }
 
-/** Nobody but a server of the protocol may speak as the protocol. */
+/** Names of the protocol's own events are reserved: only the server that holds the connection sends those. */
 function isEventName(name: unknown): name is string {
   return typeof name === 'string' && name !== '' && !/^pusher(?:_internal)?:/.test(name);
 }
@@ -118,7 +120,10 @@ function isUserId(id: unknown): id is string {
   return typeof id === 'string' && id !== '' && id.length <= LIMITS.memberIdLength;
 }
 
-/** Empty where there is none, else JSON; never more than a client may send, which is never too deep to be written again. */
+/**
+ * Info is empty, or JSON of no more bytes than a client may send. JSON of that size is never nested so deeply that writing
+ * it again would fail.
+ */
 function isInfo(info: string): boolean {
   return info === '' || (info.length <= LIMITS.presenceDataBytes && parseJson(info) !== undefined);
 }
@@ -127,19 +132,19 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Versions are texts: some have more digits than Lua would write of a number. */
+/** Versions are texts, because Lua would not write all digits of such a number. */
 function readVersion(fields: Readonly<Record<string, unknown>>, latest: number): number | undefined {
   const text = fields['r'];
   const version = Number(text);
   return typeof text === 'string' && /^\d{1,16}$/.test(text) && version <= latest ? version : undefined;
 }
 
-/** The info of a user, as it travels. */
+/** A user's info as text; empty when there is none. */
 export function infoText(info: unknown): string {
   return info === undefined ? '' : JSON.stringify(info);
 }
 
-/** The info of a user who came by bus or script; `undefined` where there is none, and where it is not JSON. */
+/** A user's info from the bus or a script; `undefined` when there is none, or when it is not valid. */
 export function infoOf(text: string): unknown {
   return text !== '' && isInfo(text) ? parseJson(text)?.value : undefined;
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../ports/clock.js';
 import {
   CACHE_TTL_MS,
   type ChannelMessage,
@@ -6,136 +7,152 @@ import {
 } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { channelType, userOfChannel } from '../../protocol/channel-name.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import { type BusMessage, eventMessage, eventsOf, readBusMessage, terminateMessage } from './bus-message.js';
-import type { Leases } from './leases.js';
+import type { RosterChange } from './channels/presence.js';
+import type { RedisConnection } from './connection/redis-connection.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
-import type { RedisConnection } from './connection/redis-connection.js';
-import { run, script } from '../../redis/redis-scripts.js';
+import type { Leases } from './leases.js';
 import { type RememberedEvents, storedText } from './remembered-events.js';
-import { REMEMBER_SCRIPT } from './scripts/scripts.js';
+import { REMEMBER_SCRIPT } from './scripts/channel-scripts.js';
 
 const REMEMBER = script(REMEMBER_SCRIPT);
 
-/** What the bus brings that is not for the node itself. */
+/** Called by a {@link Bus} with the messages that are not for the node itself. */
 export interface BusEvents {
   /** Whether this node has subscriptions of a channel. */
-  readonly isHeard: (channel: string) => boolean;
-  readonly rosterChanged: (
-    channel: string,
-    message: Extract<BusMessage, { kind: 'added' | 'removed' }>,
-  ) => void;
+  readonly isSubscribed: (channel: string) => boolean;
+  readonly rosterChanged: (channel: string, change: RosterChange) => void;
   readonly statusChanged: (userId: string, version: number, isOnline: boolean) => void;
 }
 
-/** What a bus works with. */
+/** The parts that a {@link Bus} works with. */
 export interface BusParts {
   readonly link: RedisLink;
   readonly keys: RedisKeys;
+  readonly clock: Clock;
   readonly self: ClusterNode;
   readonly leases: Pick<Leases, 'node' | 'isOwn'>;
   readonly remembered: RememberedEvents;
   readonly logger: SocketLogger;
-  /** Longer messages are none of ours; 0 allows any length. */
+  /** Longer messages are dropped, in characters; 0 allows any length. */
   readonly maximumLength: number;
 }
 
-/** What nodes tell each other, over the pub/sub of Redis: each hears only of channels that it has subscribers of. */
+/** Sends messages to the other nodes over Redis pub/sub. Each node subscribes only to channels that it has subscribers of. */
 export class Bus {
+  readonly #parts: BusParts;
+  readonly #events: BusEvents;
   readonly #ownEvents: string;
   #undelivered = 0;
   #malformed = 0;
-  /** What this turn wants to hear, and what no more; it leaves together. */
-  #wishes = new Map<string, boolean>();
+  /** The Redis channels to subscribe to (true) or to unsubscribe from, in one command each per turn of the event loop. */
+  #queued = new Map<string, boolean>();
   #flushing: Promise<void> | undefined;
 
-  constructor(
-    private readonly parts: BusParts,
-    private readonly events: BusEvents,
-  ) {
+  constructor(parts: BusParts, events: BusEvents) {
+    this.#parts = parts;
+    this.#events = events;
     this.#ownEvents = eventsOf(parts.leases.node);
   }
 
+  /** The messages that did not arrive, since the process started. */
   get statistics(): ClusterStatistics {
     return { undelivered: this.#undelivered, malformed: this.#malformed };
   }
 
-  /** Sends an event to the nodes that have subscribers of the channel. */
+  /**
+   * Sends an event to the nodes that have subscribers of the channel. Cache channels remember it, unless a client sent it.
+   *
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
   async publish(channel: string, message: ChannelMessage): Promise<void> {
-    const text = eventMessage(this.parts.leases.node, message);
+    const { leases, keys, remembered } = this.#parts;
+    const text = eventMessage(leases.node, message);
     if (message.isClientEvent === true || !channelType(channel).cached) {
-      await this.#send((redis) => redis.publish(this.parts.keys.bus(channel), text), text.length);
+      await this.#send((redis) => redis.publish(keys.bus(channel), text), text.length);
       return;
     }
-    const isHeard = this.events.isHeard(channel);
-    if (isHeard) this.parts.remembered.sending(channel, message);
+    const isSubscribed = this.#events.isSubscribed(channel);
+    if (isSubscribed) remembered.sending(channel, message);
     try {
       const stamp = await this.#remember(channel, message, text);
-      if (isHeard) this.parts.remembered.sent(channel, message, stamp);
+      if (isSubscribed) remembered.sent(channel, message, stamp);
     } catch (error) {
-      if (isHeard) this.parts.remembered.failed(channel);
+      if (isSubscribed) remembered.failed(channel);
       throw error;
     }
   }
 
-  /** Tells the nodes where a user is signed in to end those connections. */
+  /**
+   * Tells the nodes where a user is signed in to end those connections.
+   *
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
   async terminate(userChannel: string): Promise<void> {
-    const text = terminateMessage(this.parts.leases.node);
-    await this.#send((redis) => redis.publish(this.parts.keys.bus(userChannel), text));
+    const text = terminateMessage(this.#parts.leases.node);
+    await this.#send((redis) => redis.publish(this.#parts.keys.bus(userChannel), text));
   }
 
-  /** Hears a Redis channel from when this resolves. */
+  /** Subscribes to a Redis channel. Resolves when the subscription is in force. */
   subscribe(redisChannel: string): Promise<void> {
     return this.#queueSubscription(redisChannel, true);
   }
 
-  /** Hears it no more. */
+  /** Unsubscribes from a Redis channel. */
   unsubscribe(redisChannel: string): Promise<void> {
     return this.#queueSubscription(redisChannel, false);
   }
 
-  /** What came from Redis. Whatever it is, it does no harm. */
+  /** Handles a message from Redis. A message of any content is safe: those that no node sends are counted and dropped. */
   receive(redisChannel: string, text: string): void {
-    // Its own events come back to it, and are the most of what does.
+    // A node hears its own events too. They are most of its messages, so they are not even parsed.
     if (text.startsWith(this.#ownEvents)) return;
-    const about = this.parts.keys.read(redisChannel);
-    const isTooLong = this.parts.maximumLength !== 0 && text.length > this.parts.maximumLength;
-    const message = isTooLong ? undefined : readBusMessage(text);
+    const { keys, clock, logger, maximumLength } = this.#parts;
+    const topic = keys.read(redisChannel);
+    const isTooLong = maximumLength !== 0 && text.length > maximumLength;
+    const message = isTooLong ? undefined : readBusMessage(text, clock.time());
     try {
-      if (about === undefined || message === undefined || !this.#pass(about, message))
+      if (topic === undefined || message === undefined || !this.#handle(topic, message)) {
         this.#drop(redisChannel);
+      }
     } catch (error) {
-      this.parts.logger.error(`Unexpected error while handling another node's message: ${String(error)}`);
+      logger.error(`Unexpected error while handling another node's message: ${String(error)}`);
     }
   }
 
-  /** @returns whether it belonged there */
-  #pass({ channel, isStatus }: { channel: string; isStatus: boolean }, message: BusMessage): boolean {
+  /** @returns whether the message may come on that Redis channel */
+  #handle(
+    { channel, isStatus }: { readonly channel: string; readonly isStatus: boolean },
+    message: BusMessage,
+  ): boolean {
+    const { leases, remembered, self } = this.#parts;
     const userId = userOfChannel(channel);
     if (isStatus !== (message.kind === 'status')) return false;
     switch (message.kind) {
       case 'event':
-        if (message.node === this.parts.leases.node) return true;
-        if (message.stamp !== undefined && this.events.isHeard(channel)) {
-          this.parts.remembered.sent(channel, message.message, message.stamp);
+        if (message.node === leases.node) return true;
+        if (message.stamp !== undefined && this.#events.isSubscribed(channel)) {
+          remembered.sent(channel, message.message, message.stamp);
         }
-        this.parts.self.deliver(channel, message.message);
+        self.deliver(channel, message.message);
         return true;
       case 'terminate':
         if (userId === undefined) return false;
-        if (message.node !== this.parts.leases.node) this.parts.self.terminate(userId);
+        if (message.node !== leases.node) self.terminate(userId);
         return true;
       case 'added':
       case 'removed':
         if (channelType(channel).access !== 'presence') return false;
-        this.events.rosterChanged(channel, message);
+        this.#events.rosterChanged(channel, message);
         return true;
       case 'count':
-        if (!this.parts.leases.isOwn(message.node)) this.parts.self.counted(channel, message.count);
+        if (!leases.isOwn(message.node)) self.counted(channel, message.count);
         return true;
       case 'status':
         if (userId === undefined) return false;
-        this.events.statusChanged(userId, message.version, message.isOnline);
+        this.#events.statusChanged(userId, message.version, message.isOnline);
         return true;
     }
   }
@@ -144,15 +161,15 @@ export class Bus {
     this.#malformed++;
     if (this.#malformed === 1) {
       const name = JSON.stringify(redisChannel.slice(0, 200));
-      this.parts.logger.warn(
+      this.#parts.logger.warn(
         `A message on the Redis channel ${name} was dropped: no node of this cluster sent it`,
       );
     }
   }
 
-  /** @returns which of the channel's events it is */
+  /** @returns the event's stamp */
   async #remember(channel: string, message: ChannelMessage, text: string): Promise<number> {
-    const { keys } = this.parts;
+    const { keys } = this.#parts;
     const stamp = await this.#send(
       (redis) =>
         run(
@@ -168,29 +185,29 @@ export class Bus {
 
   async #send<T>(command: (redis: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
     try {
-      return await this.parts.link.use(command, bytes);
+      return await this.#parts.link.use(command, bytes);
     } catch (error) {
       this.#undelivered++;
       throw error;
     }
   }
 
-  #queueSubscription(redisChannel: string, isHeard: boolean): Promise<void> {
-    this.#wishes.set(redisChannel, isHeard);
+  #queueSubscription(redisChannel: string, isWanted: boolean): Promise<void> {
+    this.#queued.set(redisChannel, isWanted);
     this.#flushing ??= Promise.resolve().then(() => this.#flushSubscriptions());
     return this.#flushing;
   }
 
   async #flushSubscriptions(): Promise<void> {
-    const wishes = [...this.#wishes];
-    this.#wishes = new Map();
+    const queued = [...this.#queued];
+    this.#queued = new Map();
     this.#flushing = undefined;
-    const heard = wishes.filter(([, isHeard]) => isHeard).map(([name]) => name);
-    const unheard = wishes.filter(([, isHeard]) => !isHeard).map(([name]) => name);
-    await this.parts.link.use((redis) =>
+    const added = queued.filter(([, isWanted]) => isWanted).map(([name]) => name);
+    const removed = queued.filter(([, isWanted]) => !isWanted).map(([name]) => name);
+    await this.#parts.link.use((redis) =>
       Promise.all([
-        heard.length === 0 ? undefined : redis.subscribe(heard),
-        unheard.length === 0 ? undefined : redis.unsubscribe(unheard),
+        added.length === 0 ? undefined : redis.subscribe(added),
+        removed.length === 0 ? undefined : redis.unsubscribe(removed),
       ]),
     );
   }

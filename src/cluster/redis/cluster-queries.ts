@@ -3,27 +3,32 @@ import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
 import type { ChannelInfo } from '../../ports/cluster.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
-import { run, script } from '../../redis/redis-scripts.js';
 import { readStored } from './remembered-events.js';
-import { LOOK_SCRIPT } from './scripts/scripts.js';
+import { LOOK_SCRIPT } from './scripts/channel-scripts.js';
 
 const LOOK = script(LOOK_SCRIPT);
+/** The nodes' subscriptions, the members, the cached event, its milliseconds, and the version. */
 const look = v.strictTuple([v.array(v.string()), v.array(v.string()), v.string(), v.number(), v.string()]);
 
-/** So many channels are asked about at a time. */
+/** How many channels are asked for at a time. */
 const CONCURRENCY = 256;
 
-/** Questions about all nodes together. Redis has the one answer to them, so they reject when it is not there. */
+/** Questions about all nodes together. Only Redis can answer them, so they reject when it cannot be reached. */
 export class ClusterQueries {
-  constructor(
-    private readonly link: RedisLink,
-    private readonly keys: RedisKeys,
-    private readonly clock: Clock,
-  ) {}
+  readonly #link: RedisLink;
+  readonly #keys: RedisKeys;
+  readonly #clock: Clock;
 
-  /** What is known of a channel. */
+  constructor(link: RedisLink, keys: RedisKeys, clock: Clock) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  /** A channel, occupied or not. */
   channel(name: string): Promise<ChannelInfo> {
     return this.#channel(name, true);
   }
@@ -36,17 +41,17 @@ export class ClusterQueries {
       isOccupied: counts.length > 0 || userIds.length > 0,
       subscriptionCount: counts.reduce((sum, count) => sum + Number(count), 0),
       userIds,
-      cached: cached && { event: cached.event, data: cached.data, expiresAt: this.clock.now() + ttlMs },
+      cached: cached && { event: cached.event, data: cached.data, expiresAt: this.#clock.now() + ttlMs },
     };
   }
 
-  /** The occupied channels whose names begin with a prefix, without users' own. */
+  /** The occupied channels whose names begin with a prefix, without the users' own channels. */
   async channels(prefix: string): Promise<readonly ChannelInfo[]> {
-    const [nodes, claims] = await this.link.use(({ client }) =>
-      Promise.all([client.zrange(this.keys.nodes, 0, '-1'), client.hkeys(this.keys.claims)]),
+    const [nodes, claims] = await this.#link.use(({ client }) =>
+      Promise.all([client.zrange(this.#keys.nodes, 0, '-1'), client.hkeys(this.#keys.claims)]),
     );
     const lists = await pMap([...nodes, ...claims], (node) =>
-      this.link.use(({ client }) => client.smembers(this.keys.channelsOf(node))),
+      this.#link.use(({ client }) => client.smembers(this.#keys.channelsOf(node))),
     );
     const names = new Set(lists.flat());
     const wanted = [...names].filter((name) => name.startsWith(prefix) && userOfChannel(name) === undefined);
@@ -54,17 +59,17 @@ export class ClusterQueries {
     return channels.filter(({ isOccupied }) => isOccupied);
   }
 
-  /** Which of these users are signed in anywhere. */
+  /** Those of these users who are signed in on any node. */
   async online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
     const found = await pMap(
       userIds,
-      (id) => this.link.use(({ client }) => client.exists(this.keys.of(userChannel(id), 'nodes'))),
+      (id) => this.#link.use(({ client }) => client.exists(this.#keys.of(userChannel(id), 'nodes'))),
       { concurrency: CONCURRENCY },
     );
     return new Set(userIds.filter((_, index) => found[index] === 1));
   }
 
-  /** Whether a user is signed in anywhere, and which of the user's changes that is. */
+  /** Whether a user is signed in on any node, and the version of that status. */
   async status(userId: string): Promise<{ readonly isOnline: boolean; readonly version: number }> {
     const [counts, , , , version] = await this.#look(userChannel(userId), false);
     return { isOnline: counts.length > 0, version: Number(version) };
@@ -72,8 +77,11 @@ export class ClusterQueries {
 
   async #look(channel: string, isCacheWanted: boolean): Promise<v.InferOutput<typeof look>> {
     const keys = (['nodes', 'members', 'cache', 'version'] as const).map((what) =>
-      this.keys.of(channel, what),
+      this.#keys.of(channel, what),
     );
-    return v.parse(look, await this.link.use((redis) => run(redis, LOOK, keys, [isCacheWanted ? '1' : '0'])));
+    return v.parse(
+      look,
+      await this.#link.use((redis) => run(redis, LOOK, keys, [isCacheWanted ? '1' : '0'])),
+    );
   }
 }

@@ -2,39 +2,48 @@ import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
 import * as v from 'valibot';
 import type { Clock, Timer } from '../../ports/clock.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
-import { run, script } from '../../redis/redis-scripts.js';
-import { RENEW_SCRIPT, RESIGN_SCRIPT } from './scripts/scripts.js';
+import { RENEW_SCRIPT, RESIGN_SCRIPT } from './scripts/lease-scripts.js';
 
-/** A node that was not heard of for so long is gone. */
+/** A node that has not renewed its lease for so long is gone, in milliseconds. */
 export const LEASE_MS = 8_000;
 const RENEWAL_MS = 2_000;
-/** Nobody is silent for so long while Redis is there. A lease that was renewed just before it is still good after it. */
+/**
+ * If no node has renewed for so long, Redis was away. It is shorter than a lease less one renewal, so that a lease that was
+ * renewed just before is still good when Redis notices.
+ */
 const SILENCE_MS = LEASE_MS - RENEWAL_MS - 1_000;
-/** So many channels of a node that is gone are cleared at a time. */
+/** How many channels of a node that is gone are reaped at a time. */
 const REAPING_CONCURRENCY = 256;
 
 const RENEW = script(RENEW_SCRIPT);
 const RESIGN = script(RESIGN_SCRIPT);
+/** The epoch, 1 if the lease was good, and `node, since, node, since`… of the nodes to reap. */
 const renewal = v.strictTuple([v.string(), v.number(), v.array(v.string())]);
 
-/** What the leases tell. */
+/** Called by {@link Leases}. */
 export interface LeaseEvents {
-  /** Redis does not know this node any more: it has another name, and everything has to be told anew. */
-  readonly lapsed: (isLost: boolean) => void;
-  /** Clears away what a node had on a channel. */
+  /** Redis did not know the lease any more. The node has a new name, and everything has to be reported again. */
+  readonly lapsed: (isDataLost: boolean) => void;
+  /** Removes what a node had on a channel. */
   readonly reap: (channel: string, node: string, since: number, isLast: boolean) => Promise<void>;
-  /** Told once of each problem. */
+  /** The lease was not renewed, or a node not reaped. A problem that stays is reported once. */
   readonly failed: (error: unknown) => void;
 }
 
 /**
- * Who is alive. Every node renews a lease; one whose lease is over is cleared away by whoever sees it first. A node that
- * was only slow comes back under a new name, so that clearing the old one away can never take what the new one has.
+ * The nodes that are alive. Every node renews a lease. When a lease is over, the first node that notices reaps it: removes
+ * what its node had. A node that was only slow comes back under a new lease name, so reaping the old name cannot remove
+ * anything of the new one.
  */
 export class Leases {
-  /** This process among the nodes, for as long as it lives. */
+  readonly #link: RedisLink;
+  readonly #keys: RedisKeys;
+  readonly #clock: Clock;
+  readonly #events: LeaseEvents;
+  /** The name of this process, for as long as it lives. */
   readonly node = randomBytes(6).toString('base64url').replaceAll(/[-_]/g, '0');
   #incarnation = 1;
   #isRegistered = false;
@@ -42,54 +51,56 @@ export class Leases {
   #isStarted = false;
   #timer: Timer | undefined;
   #renewing: Promise<void> | undefined;
-  readonly #clearing = new Map<string, Promise<void>>();
-  /** Whether everything has to be told anew, and whether that is because Redis has lost its data. */
+  readonly #reaping = new Map<string, Promise<void>>();
+  /** Whether the lease was lost and `lapsed` was not called yet. */
   #hasLapsed = false;
-  #isLost = false;
+  /** Whether Redis has lost its data since the last renewal. */
+  #isDataLost = false;
   #problem: string | undefined;
 
-  constructor(
-    private readonly link: RedisLink,
-    private readonly keys: RedisKeys,
-    private readonly clock: Clock,
-    private readonly events: LeaseEvents,
-  ) {}
+  constructor(link: RedisLink, keys: RedisKeys, clock: Clock, events: LeaseEvents) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#events = events;
+  }
 
-  /** The name under which Redis has what this node holds. */
+  /** The lease name: the name under which Redis has what this node reports. */
   get name(): string {
     return `${this.node}.${this.#incarnation}`;
   }
 
-  /** Whether a node's name is this process's, now or before. */
+  /** Whether a lease name is, or was, one of this process. */
   isOwn(name: string): boolean {
     return name.startsWith(`${this.node}.`);
   }
 
+  /** Whether this node renews its lease. */
   get isStarted(): boolean {
     return this.#isStarted;
   }
 
-  /** Takes part from now on; resolves when that is known to the others, or cannot be told. */
+  /** Takes a lease and renews it from now on. Resolves when Redis has it, or when Redis cannot be reached. */
   async start(): Promise<void> {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    await this.link.tried();
+    await this.#link.tried();
     await this.renew();
   }
 
-  /** There is a new connection. Resolves to whether Redis has lost its data since the last one. */
+  /** Renews the lease on a new connection. @returns whether Redis has lost its data since the last connection */
   async enter(): Promise<boolean> {
     const before = this.#epoch;
     if (this.#isStarted) await this.renew();
     return before !== undefined && before !== this.#epoch;
   }
 
-  /** Why the lease was not renewed; nothing while it is. */
+  /** Why the lease was not renewed; `undefined` while it is. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** Renews the lease, and clears away whoever has none any more. Never rejects; whoever comes meanwhile joins in. */
+  /** Renews the lease, and reaps the leases that are over. Never rejects. Calls in the meantime share the one renewal. */
   renew(): Promise<void> {
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = undefined;
@@ -99,30 +110,32 @@ export class Leases {
   }
 
   /**
-   * Gives the lease up. What is left of this node is cleared away by others, or now where there are none.
+   * Gives the lease up. Other nodes reap what is left of this node; if there are none, this node does it now.
    *
-   * @param afterMs when others may do it
-   * @param isClean whether nothing is left of it
+   * @param afterMs how long the other nodes wait before they reap it
+   * @param isClean whether nothing is left to reap
+   * @throws ClusterUnreachableError when Redis cannot be reached
    */
   async resign(afterMs: number, isClean: boolean): Promise<void> {
     this.stop();
     await this.#renewing;
     this.stop();
-    await Promise.all(this.#clearing.values());
+    await Promise.all(this.#reaping.values());
     if (!this.#isRegistered) return;
-    const { nodes, claims, resigned, epoch, heard } = this.keys;
-    const areOthers = await this.link.use((redis) =>
+    const { nodes, claims, resigned, epoch, heard } = this.#keys;
+    const hasOthers = await this.#link.use((redis) =>
       run(redis, RESIGN, [nodes, claims, resigned], [this.name, LEASE_MS, afterMs]),
     );
-    if (areOthers === 1) {
+    if (hasOthers === 1) {
       if (isClean) await this.#deregister(this.name);
       return;
     }
-    const left = await this.link.use(({ client }) => client.hkeys(claims));
-    for (const node of left) await this.#clear(node, 0, true);
-    await this.link.use(({ client }) => client.del(epoch, heard));
+    const left = await this.#link.use(({ client }) => client.hkeys(claims));
+    for (const node of left) await this.#reap(node, 0, true);
+    await this.#link.use(({ client }) => client.del(epoch, heard));
   }
 
+  /** Renews the lease no more. It is over after a while. */
   stop(): void {
     this.#isStarted = false;
     this.#timer?.cancel();
@@ -131,8 +144,8 @@ export class Leases {
   #scheduleRenewal(): void {
     this.#timer?.cancel();
     if (!this.#isStarted) return;
-    this.#timer = this.clock.after(RENEWAL_MS, () => {
-      if (this.link.isUp) void this.renew();
+    this.#timer = this.#clock.after(RENEWAL_MS, () => {
+      if (this.#link.isUp) void this.renew();
       else this.#scheduleRenewal();
     });
   }
@@ -140,75 +153,75 @@ export class Leases {
   async #renew(): Promise<void> {
     try {
       const [epoch, isGood, over] = await this.#ask();
-      this.#isLost ||= this.#epoch !== undefined && this.#epoch !== epoch;
+      this.#isDataLost ||= this.#epoch !== undefined && this.#epoch !== epoch;
       this.#epoch = epoch;
-      this.#clearAll(over);
+      this.#reapAll(over);
       if (isGood === 0 && this.#isRegistered) await this.#lapse();
       this.#isRegistered = true;
-      if (this.#hasLapsed) this.events.lapsed(this.#isLost);
-      this.#hasLapsed = this.#isLost = false;
+      if (this.#hasLapsed) this.#events.lapsed(this.#isDataLost);
+      this.#hasLapsed = this.#isDataLost = false;
       this.#problem = undefined;
     } catch (error) {
       const problem = String(error);
-      if (this.link.isUp && this.#problem !== problem) this.events.failed(error);
+      if (this.#link.isUp && this.#problem !== problem) this.#events.failed(error);
       this.#problem = problem;
     }
   }
 
   async #ask(): Promise<v.InferOutput<typeof renewal>> {
-    const { nodes, epoch, heard, claims } = this.keys;
+    const { nodes, epoch, heard, claims } = this.#keys;
     const isNew = this.#isRegistered ? '0' : '1';
-    const clearing = JSON.stringify([...this.#clearing.keys()]);
-    const values = [this.name, LEASE_MS, randomBytes(8).toString('hex'), isNew, SILENCE_MS, clearing];
-    const [answer] = await this.link.use((redis) =>
-      // The way back is as quiet as the day is when nobody speaks: only an answer tells whether it is there.
+    const reaping = JSON.stringify([...this.#reaping.keys()]);
+    const values = [this.name, LEASE_MS, randomBytes(8).toString('hex'), isNew, SILENCE_MS, reaping];
+    const [answer] = await this.#link.use((redis) =>
+      // Pings the subscriber too: an idle connection looks the same as a dead one.
       Promise.all([run(redis, RENEW, [nodes, epoch, heard, claims], values), redis.ping()]),
     );
     return v.parse(renewal, answer);
   }
 
-  /** Redis does not know this node: from now on it is another one. */
+  /** Redis does not know this lease any more: the node takes one under a new name. */
   async #lapse(): Promise<void> {
     const old = this.name;
     this.#hasLapsed = true;
     this.#incarnation++;
     this.#isRegistered = false;
     const [, , over] = await this.#ask();
-    this.#clearAll(over);
-    // Something may have been written under the old name after it was cleared away.
-    await this.link.use(({ client }) => client.hset(this.keys.claims, old, '0 0'));
+    this.#reapAll(over);
+    // This node may have reported something under the old name after that was reaped.
+    await this.#link.use(({ client }) => client.hset(this.#keys.claims, old, '0 0'));
   }
 
-  /** Beside everything else: it may take longer than a lease. */
-  #clearAll(over: readonly string[]): void {
+  /** Does not wait until it is done: reaping may take longer than a lease. */
+  #reapAll(over: readonly string[]): void {
     for (let index = 0; index < over.length; index += 2) {
       const [node = '', since = '0'] = over.slice(index, index + 2);
-      if (this.#clearing.has(node)) continue;
-      const clearing = this.#clear(node, Number(since), false)
+      if (this.#reaping.has(node)) continue;
+      const reaping = this.#reap(node, Number(since), false)
         .catch((error: unknown) => {
-          // Whoever is there when the claim is over goes on with it.
-          if (this.link.isUp) this.events.failed(error);
+          // When this node's claim is over, a node that renews will claim the rest.
+          if (this.#link.isUp) this.#events.failed(error);
         })
-        .finally(() => this.#clearing.delete(node));
-      this.#clearing.set(node, clearing);
+        .finally(() => this.#reaping.delete(node));
+      this.#reaping.set(node, reaping);
     }
   }
 
-  async #clear(node: string, since: number, isLast: boolean): Promise<void> {
-    const channels = await this.link.use(({ client }) => client.smembers(this.keys.channelsOf(node)));
-    await pMap(channels, (channel) => this.events.reap(channel, node, since, isLast), {
+  async #reap(node: string, since: number, isLast: boolean): Promise<void> {
+    const channels = await this.#link.use(({ client }) => client.smembers(this.#keys.channelsOf(node)));
+    await pMap(channels, (channel) => this.#events.reap(channel, node, since, isLast), {
       concurrency: REAPING_CONCURRENCY,
     });
     await this.#deregister(node);
   }
 
   async #deregister(node: string): Promise<void> {
-    await this.link.use(({ client }) => client.del(this.keys.channelsOf(node)));
-    await this.link.use(({ client }) =>
+    await this.#link.use(({ client }) => client.del(this.#keys.channelsOf(node)));
+    await this.#link.use(({ client }) =>
       Promise.all([
-        client.zrem(this.keys.nodes, node),
-        client.hdel(this.keys.claims, node),
-        client.srem(this.keys.resigned, node),
+        client.zrem(this.#keys.nodes, node),
+        client.hdel(this.#keys.claims, node),
+        client.srem(this.#keys.resigned, node),
       ]),
     );
   }

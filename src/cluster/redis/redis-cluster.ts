@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import type { Clock } from '../../ports/clock.js';
+import { type Clock, within } from '../../ports/clock.js';
 import type {
   CachedEvent,
   ChannelInfo,
@@ -16,29 +16,33 @@ import type { User } from '../../ports/user.js';
 import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
 import { ChannelSyncs } from './channels/channel-syncs.js';
+import { OccupancyStore } from './channels/occupancy-store.js';
 import { ClusterQueries } from './cluster-queries.js';
-import { Leases } from './leases.js';
 import { RedisKeys } from './connection/redis-keys.js';
 import { RedisLink } from './connection/redis-link.js';
+import { Leases } from './leases.js';
 import { RememberedEvents } from './remembered-events.js';
 import { WatchedUsers } from './watched-users.js';
 
 const NOBODY: ReadonlyMap<string, User> = new Map();
+/** How many users' statuses are asked for at a time. */
 const STATUS_CONCURRENCY = 256;
-/** So long a node that is closed may take to say what it leaves behind. */
+/** How long a node that is closed waits for Redis to take its last report. */
 const RESIGN_MS = 3_000;
-/** A message is JSON in JSON in JSON: so much longer than the event's data it can be. */
+/** A message is JSON in JSON in JSON, so it may be this many times as long as the event's data. */
 const ESCAPED = 8;
 const FRAMING = 8_192;
 
 /**
- * Several nodes as one, over Redis: who is where is written there, in steps that nothing can come between, and what a
- * node has to tell travels by pub/sub to those nodes that have somebody to hear it.
+ * Several nodes as one, over Redis. Redis has the subscriptions and members of every channel, changed in atomic steps.
+ * Messages travel by pub/sub to the nodes that have subscribers of the channel.
  *
- * While Redis is away the node goes on alone: whoever is connected to it is served, and what cannot be known or told is
- * refused at once. When Redis is back, with its data or without, it is told what the nodes hold.
+ * While Redis is away the node serves its own connections alone, and rejects at once what it cannot know or send. When
+ * Redis is back, with its data or without, every node reports what it has.
  */
 export class RedisCluster implements Cluster {
+  readonly #clock: Clock;
+  readonly #logger: SocketLogger;
   readonly #graceMs: number;
   readonly #keys: RedisKeys;
   readonly #remembered: RememberedEvents;
@@ -51,20 +55,20 @@ export class RedisCluster implements Cluster {
   #isEntering = false;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    self: ClusterNode,
-    config: SocketConfig,
-    private readonly clock: Clock,
-    private readonly logger: SocketLogger,
-  ) {
-    const { prefix, address } = config.redis;
+  /** @throws SocketConfigurationError when there is no address of Redis */
+  constructor(self: ClusterNode, config: SocketConfig, clock: Clock, logger: SocketLogger) {
+    const { gateway, redis } = config;
+    const { prefix, address } = redis;
     if (address === undefined) throw new SocketConfigurationError(['SOCKET_REDIS_URL: is required']);
-    this.#graceMs = config.gateway.presenceGraceMs;
-    const keys = (this.#keys = new RedisKeys(
-      address.database === 0 ? prefix : `${prefix}:${address.database}`,
-    ));
-    const remembered = (this.#remembered = new RememberedEvents(clock));
-    const link = (this.#link = new RedisLink(address, logger, {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#graceMs = gateway.presenceGraceMs;
+    const keys = new RedisKeys(address.database === 0 ? prefix : `${prefix}:${address.database}`);
+    const remembered = new RememberedEvents(clock);
+    const watched = new WatchedUsers((userId, isOnline) => {
+      self.statusChanged(userId, isOnline);
+    });
+    const link = new RedisLink(address, clock, logger, {
       message: (redisChannel, text) => {
         this.#bus.receive(redisChannel, text);
       },
@@ -73,35 +77,39 @@ export class RedisCluster implements Cluster {
       down: () => {
         this.#syncs.goOffline();
       },
-    }));
-    const leases = (this.#leases = new Leases(link, keys, clock, {
-      lapsed: (isLost) => {
-        // Else whoever made it enter restores everything anyway.
-        if (!this.#isEntering) void this.#restore(isLost);
+    });
+    const leases = new Leases(link, keys, clock, {
+      lapsed: (isDataLost) => {
+        // While the node enters, everything is restored afterwards anyway.
+        if (!this.#isEntering) void this.#restore(isDataLost);
       },
       reap: (channel, node, since, isLast) => this.#syncs.reap(channel, node, since, isLast),
       failed: (error) => {
-        logger.warn(`The lease of this node was not renewed, and will be: ${String(error)}`);
+        logger.warn(`Could not renew the lease of this node; it will try again: ${String(error)}`);
       },
-    }));
-    const watched = (this.#watched = new WatchedUsers((userId, isOnline) => {
-      self.statusChanged(userId, isOnline);
-    }));
+    });
     const maximumLength = messageLength(config);
-    const bus = (this.#bus = new Bus(
-      { link, keys, self, leases, remembered, logger, maximumLength },
+    const bus = new Bus(
+      { link, keys, clock, self, leases, remembered, logger, maximumLength },
       {
-        isHeard: (channel) => this.#syncs.isHeard(channel),
-        rosterChanged: (channel, message) => {
-          this.#syncs.changed(channel, message);
+        isSubscribed: (channel) => this.#syncs.isSubscribed(channel),
+        rosterChanged: (channel, change) => {
+          this.#syncs.rosterChanged(channel, change);
         },
         statusChanged: (userId, version, isOnline) => {
           watched.learn(userId, isOnline, version);
         },
       },
-    ));
-    const parts = { config, clock, logger, self, link, keys, leases, bus, remembered, watched };
-    this.#syncs = new ChannelSyncs(parts);
+    );
+    const store = new OccupancyStore({ config, link, keys, leases, bus, remembered });
+    const limits = { graceMs: gateway.presenceGraceMs, maximumMembers: gateway.limits.presenceMembers };
+    this.#keys = keys;
+    this.#remembered = remembered;
+    this.#watched = watched;
+    this.#link = link;
+    this.#leases = leases;
+    this.#bus = bus;
+    this.#syncs = new ChannelSyncs({ store, clock, logger, self, watched, limits });
     this.#queries = new ClusterQueries(link, keys, clock);
     link.open();
   }
@@ -143,7 +151,7 @@ export class RedisCluster implements Cluster {
   }
 
   roster(channel: string): ReadonlyMap<string, User> {
-    return this.#syncs.find(channel)?.roster.users ?? NOBODY;
+    return this.#syncs.find(channel)?.users ?? NOBODY;
   }
 
   cached(channel: string): CachedEvent | undefined {
@@ -170,7 +178,7 @@ export class RedisCluster implements Cluster {
     this.#watched.delete(userIds);
     for (const id of userIds) {
       this.#bus.unsubscribe(this.#keys.status(userChannel(id))).catch(() => {
-        // Then it is not heard either.
+        // The connection is gone, and its subscriptions with it.
       });
     }
   }
@@ -187,7 +195,7 @@ export class RedisCluster implements Cluster {
     return this.#queries.online(userIds);
   }
 
-  /** What Redis had passed on before stands before its answer. Of the subscribers of a Redis Cluster that is not known. */
+  /** Redis answers a ping after the messages that it had sent before. The subscribers of a Redis Cluster are not pinged. */
   async caughtUp(): Promise<void> {
     await this.#link.use((redis) => redis.ping());
   }
@@ -205,17 +213,17 @@ export class RedisCluster implements Cluster {
 
   async #up(): Promise<void> {
     this.#isEntering = true;
-    const isLost = await this.#leases.enter();
+    const isDataLost = await this.#leases.enter();
     this.#isEntering = false;
-    await this.#restore(isLost);
+    await this.#restore(isDataLost);
   }
 
-  async #restore(isLost: boolean): Promise<void> {
-    await this.#syncs.restore(isLost);
+  async #restore(isDataLost: boolean): Promise<void> {
+    await this.#syncs.restore(isDataLost);
     await this.#learn(this.#watched.ids);
   }
 
-  /** Hears of these users from now on, and asks how they are. Where Redis is away, as far as is known here. */
+  /** Subscribes to these users' statuses, and asks for them. While Redis is away, the status on this node is used. */
   async #learn(userIds: readonly string[]): Promise<void> {
     const [watched, bus, syncs] = [this.#watched, this.#bus, this.#syncs];
     const look = async (id: string) => {
@@ -224,13 +232,13 @@ export class RedisCluster implements Cluster {
         const { isOnline, version } = await this.#queries.status(id);
         watched.learn(id, isOnline, version);
       } catch {
-        if (!watched.isKnown(id)) watched.learn(id, syncs.isHeard(userChannel(id)), 0);
+        if (!watched.isKnown(id)) watched.learn(id, syncs.isSubscribed(userChannel(id)), 0);
       }
     };
     await pMap(userIds, look, { concurrency: STATUS_CONCURRENCY });
   }
 
-  /** Redis cannot say whether a user is online now; this node can say whether it is so here. */
+  /** Redis cannot say whether a user is online, so the status on this node is used. */
   #guess(channel: string, isHere: boolean): void {
     const userId = userOfChannel(channel);
     if (userId !== undefined) this.#watched.guess(userId, isHere);
@@ -238,9 +246,13 @@ export class RedisCluster implements Cluster {
 
   async #close(): Promise<void> {
     try {
-      if (this.#link.isUp) await this.#inTime(this.#resign());
+      // A process that ends should not wait longer than this for a slow Redis.
+      const late = () => Promise.reject(new Error('Redis is too slow'));
+      if (this.#link.isUp) await within(this.#clock, RESIGN_MS, this.#resign(), late);
     } catch (error) {
-      this.logger.warn(`Redis was not told that this node is gone; the others will see: ${String(error)}`);
+      this.#logger.warn(
+        `Could not tell Redis that this node is closing; the other nodes will notice: ${String(error)}`,
+      );
     } finally {
       this.#leases.stop();
       this.#syncs.close();
@@ -249,29 +261,17 @@ export class RedisCluster implements Cluster {
     }
   }
 
-  /** Whoever waits for a process to end does so for as long as it takes Redis to answer, and no longer. */
-  #inTime(resigned: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = this.clock.after(RESIGN_MS, () => {
-        reject(new Error('Redis is too slow'));
-      });
-      void resigned.then(resolve, reject).finally(() => {
-        timer.cancel();
-      });
-    });
-  }
-
   /**
-   * Members who left with this node may come back on another, so their grace period goes on without it. Where there is
-   * no other it ends now.
+   * Members who left with this node may come back on another node, so their grace periods go on without this one. When no
+   * other node is left, they end now.
    */
   async #resign(): Promise<void> {
-    const isAnybodyExpected = await this.#syncs.idle();
-    await this.#leases.resign(this.#graceMs, !isAnybodyExpected);
+    const hasTimers = await this.#syncs.idle();
+    await this.#leases.resign(this.#graceMs, !hasTimers);
   }
 }
 
-/** The longest message of this cluster; 0 where events may have any length. */
+/** The longest message of this cluster, in characters; 0 when events may have any length. */
 function messageLength({ maxEventBytes }: SocketConfig): number {
   return maxEventBytes === 0 ? 0 : ESCAPED * maxEventBytes + FRAMING;
 }

@@ -1,52 +1,61 @@
+/** The version of a status that nobody knows yet. */
 const UNKNOWN = -1;
 
-/** A watched user. */
-interface Watched {
+interface Status {
   isOnline: boolean;
-  /** Which of the user's changes this is: Redis gives every one a higher number. */
+  /** Redis gives every change of the user's status a higher version than the one before. */
   version: number;
 }
 
-/** Who is watched on this node, and whether they are online on any. */
+/** The users who are watched on this node, and whether they are online on any node. */
 export class WatchedUsers {
-  readonly #users = new Map<string, Watched>();
+  readonly #statusChanged: (userId: string, isOnline: boolean) => void;
+  readonly #users = new Map<string, Status>();
 
-  constructor(private readonly tell: (userId: string, isOnline: boolean) => void) {}
+  /** @param statusChanged called when a known status changes */
+  constructor(statusChanged: (userId: string, isOnline: boolean) => void) {
+    this.#statusChanged = statusChanged;
+  }
 
+  /** The ids of the watched users. */
   get ids(): readonly string[] {
     return [...this.#users.keys()];
   }
 
-  /** Whether it is known how a user is. */
+  /** Whether the status of a user is known. */
   isKnown(userId: string): boolean {
     return (this.#users.get(userId)?.version ?? UNKNOWN) !== UNKNOWN;
   }
 
+  /** Watches users. Their status is not known yet, unless they are watched already. */
   add(userIds: readonly string[]): void {
-    for (const id of userIds)
+    for (const id of userIds) {
       if (!this.#users.has(id)) this.#users.set(id, { isOnline: false, version: UNKNOWN });
+    }
   }
 
+  /** Watches users no more. */
   delete(userIds: readonly string[]): void {
     for (const id of userIds) this.#users.delete(id);
   }
 
-  /** What is known of a user at one time; told where it is news. What is known first is for the caller to tell. */
+  /** Sets a status, unless a newer one is known. The first status is not a change: the caller asked for it. */
   learn(userId: string, isOnline: boolean, version: number): void {
-    const watched = this.#users.get(userId);
-    if (watched === undefined || version < watched.version) return;
-    const isNews = watched.isOnline !== isOnline && watched.version !== UNKNOWN;
-    watched.isOnline = isOnline;
-    watched.version = version;
-    if (isNews) this.tell(userId, isOnline);
+    const status = this.#users.get(userId);
+    if (status === undefined || version < status.version) return;
+    const isChange = status.isOnline !== isOnline && status.version !== UNKNOWN;
+    status.isOnline = isOnline;
+    status.version = version;
+    if (isChange) this.#statusChanged(userId, isOnline);
   }
 
-  /** Nobody can say; told where it is news, until somebody can. */
+  /** Sets a status that this node guesses while Redis is away. Any status of Redis that is not older replaces it. */
   guess(userId: string, isOnline: boolean): void {
-    const watched = this.#users.get(userId);
-    if (watched !== undefined) this.learn(userId, isOnline, watched.version);
+    const status = this.#users.get(userId);
+    if (status !== undefined) this.learn(userId, isOnline, status.version);
   }
 
+  /** Those of these users who are watched and online. */
   online(userIds: readonly string[]): ReadonlySet<string> {
     return new Set(userIds.filter((id) => this.#users.get(id)?.isOnline));
   }

@@ -174,7 +174,8 @@ export class RetryingDelivery implements RelayDelivery {
     const { relay } = pending;
     for (const lane of lanes) lane.inFlight++;
     pending.attempts++;
-    const part = lanes.length === relay.recipients.length ? relay : { ...relay, recipients: lanes.map(({ to }) => to) };
+    const part =
+      lanes.length === relay.recipients.length ? relay : { ...relay, recipients: lanes.map(({ to }) => to) };
     const call = () => this.client.send(part);
     let failure: unknown;
     try {

@@ -14,7 +14,11 @@ export type SocketHealthResult<Key extends string = 'socket'> = Record<
  */
 @Injectable()
 export class SocketHealthIndicator {
-  constructor(private readonly socketService: SocketService) {}
+  readonly #socketService: SocketService;
+
+  constructor(socketService: SocketService) {
+    this.#socketService = socketService;
+  }
 
   /**
    * Whether this process should get new connections and requests: `down` when it is going away, or cannot relay. A provider
@@ -22,7 +26,7 @@ export class SocketHealthIndicator {
    * everything else.
    */
   async isReady<const Key extends string = 'socket'>(key?: Key): Promise<SocketHealthResult<Key>> {
-    const health = await this.socketService.health();
+    const health = await this.#socketService.health();
     const isLeaving = health.reason === 'draining' || health.reason === 'closed';
     const isElsewhere = health.connections === null && !isLeaving;
     return this.#result(key, isElsewhere ? degradedAtWorst(health) : health);
@@ -30,11 +34,11 @@ export class SocketHealthIndicator {
 
   /** Whether this process should be left running, which it always should: no restart brings a provider back. Never `down`. */
   async isAlive<const Key extends string = 'socket'>(key?: Key): Promise<SocketHealthResult<Key>> {
-    return this.#result(key, degradedAtWorst(await this.socketService.health()));
+    return this.#result(key, degradedAtWorst(await this.#socketService.health()));
   }
 
   #result<Key extends string>(key: Key | undefined, health: ProviderHealth): SocketHealthResult<Key> {
-    const { provider } = this.socketService;
+    const { provider } = this.#socketService;
     return { [key ?? 'socket']: { provider, ...health } } as SocketHealthResult<Key>;
   }
 }

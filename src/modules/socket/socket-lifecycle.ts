@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
-import { SocketLog } from './socket-log.js';
+import { socketLog } from './socket-log.js';
 
 /** Starts and stops the runtime with the Nest application. */
 @Injectable()
@@ -11,7 +11,7 @@ export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicatio
   readonly #host: HttpAdapterHost;
   readonly #application: ApplicationConfig;
   readonly #path: string;
-  readonly #logger = new SocketLog();
+  readonly #logger = socketLog();
 
   /** @param path the path of the endpoints, without the application's global prefix */
   constructor(runtime: SocketRuntime, host: HttpAdapterHost, application: ApplicationConfig, path: string) {

@@ -17,7 +17,7 @@ import { SocketUsageError } from '../../ports/errors.js';
 import { channelNameProblem } from '../../protocol/channel-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
-import { SocketLog } from './socket-log.js';
+import { socketLog } from './socket-log.js';
 import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
@@ -34,19 +34,29 @@ interface FrameworkRequest extends HttpRequest {
 export function createSocketController(path: string): Type<unknown> {
   @Controller(path)
   class SocketController {
-    private readonly logger = new SocketLog();
+    readonly #logger = socketLog();
+
+    readonly #runtime: SocketRuntime;
+    readonly #lifecycle: SocketLifecycle;
+    readonly #authorization: ChannelAuthorization;
+    readonly #options: SocketModuleOptions;
 
     constructor(
-      private readonly runtime: SocketRuntime,
-      private readonly lifecycle: SocketLifecycle,
-      private readonly authorization: ChannelAuthorization,
-      @Inject(SOCKET_OPTIONS) private readonly options: SocketModuleOptions,
-    ) {}
+      runtime: SocketRuntime,
+      lifecycle: SocketLifecycle,
+      authorization: ChannelAuthorization,
+      @Inject(SOCKET_OPTIONS) options: SocketModuleOptions,
+    ) {
+      this.#runtime = runtime;
+      this.#lifecycle = lifecycle;
+      this.#authorization = authorization;
+      this.#options = options;
+    }
 
     /** A worker or a command-line tool, which nobody calls, needs none. */
     onApplicationBootstrap(): void {
-      if (this.options.identify !== undefined || !this.lifecycle.hasServer) return;
-      this.logger.warn(
+      if (this.#options.identify !== undefined || !this.#lifecycle.hasServer) return;
+      this.#logger.warn(
         'SocketModule has no identify(request): private channels, presence channels and signins are refused',
       );
     }
@@ -54,7 +64,7 @@ export function createSocketController(path: string): Type<unknown> {
     @Get('config')
     @Header('Cache-Control', 'no-store')
     config(@Req() request: FrameworkRequest): ClientConfig {
-      const { app, broadcastChannel, second } = this.runtime.config;
+      const { app, broadcastChannel, second } = this.#runtime.config;
       const host = `http://${request.host ?? request.headers.host ?? ''}`;
       if (!URL.canParse(host)) throw new BadRequestException('Host: it is not a host name');
       const url = new URL(host);
@@ -68,11 +78,11 @@ export function createSocketController(path: string): Type<unknown> {
         .replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?]*/i, '')
         .replace(/\/config\/?(?:\?.*)?$/, '');
       return {
-        provider: this.runtime.provider,
+        provider: this.#runtime.provider,
         key: app.key,
         options: {
-          ...this.runtime.clientOptions(origin),
-          ...(this.runtime.signsInAsPusher && authOptions(base)),
+          ...this.#runtime.clientOptions(origin),
+          ...(this.#runtime.signsInAsPusher && authOptions(base)),
         },
         broadcastChannel,
         ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
@@ -86,9 +96,9 @@ export function createSocketController(path: string): Type<unknown> {
       const channel = field(body, 'channel_name');
       const problem = channelNameProblem(channel);
       if (problem !== undefined) throw new BadRequestException(`channel_name: ${problem}`);
-      const member = await this.identify(request);
-      const auth = await this.signed(() =>
-        this.authorization.authorizeChannel(member, socketId, String(channel)),
+      const member = await this.#identify(request);
+      const auth = await this.#signed(() =>
+        this.#authorization.authorizeChannel(member, socketId, String(channel)),
       );
       if (auth === undefined)
         throw new ForbiddenException(`Channel "${String(channel)}" is not open to this member`);
@@ -99,23 +109,23 @@ export function createSocketController(path: string): Type<unknown> {
     @HttpCode(200)
     async authorizeUser(@Req() request: HttpRequest, @Body() body: unknown): Promise<UserAuth> {
       const socketId = socketIdOf(body);
-      const member = await this.identify(request);
-      return this.signed(() => this.authorization.authorizeUser(member, socketId));
+      const member = await this.#identify(request);
+      return this.#signed(() => this.#authorization.authorizeUser(member, socketId));
     }
 
     /** What the application says of a member may be unusable: the operator has to know, the caller is refused. */
-    private async signed<T>(sign: () => T | Promise<T>): Promise<T> {
+    async #signed<T>(sign: () => T | Promise<T>): Promise<T> {
       try {
         return await sign();
       } catch (error) {
         if (!(error instanceof SocketUsageError)) throw error;
-        this.logger.error(error.message);
+        this.#logger.error(error.message);
         throw new ForbiddenException('The caller cannot be signed in');
       }
     }
 
-    private async identify(request: HttpRequest): Promise<Identity> {
-      const member = await this.options.identify?.(request);
+    async #identify(request: HttpRequest): Promise<Identity> {
+      const member = await this.#options.identify?.(request);
       if (member === null || member === undefined) throw new ForbiddenException('The caller is not known');
       return member;
     }

@@ -8,7 +8,7 @@ import type { RelayMetrics } from '../../relays/relay-log.js';
 import { DEVELOPMENT_APP } from '../../settings/app.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
-import { SocketLog } from './socket-log.js';
+import { socketLog } from './socket-log.js';
 import {
   PROVIDER_OVERRIDE,
   RELAY_METRICS,
@@ -55,7 +55,7 @@ async function startRuntime(
   gatewayPath: string,
   override: string | undefined,
 ): Promise<SocketRuntime> {
-  const logger = new SocketLog();
+  const logger = socketLog();
   const config = readConfig(options, gatewayPath, override);
   const runtime = await SocketRuntime.start(config, logger, options.adapters);
   if (runtime.hasGateway && config.app.secret === DEVELOPMENT_APP.secret)

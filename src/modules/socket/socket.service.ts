@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestj
 import type { RelayMetrics } from '../../relays/relay-log.js';
 import { Relays } from '../../relays/relays.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
-import { SocketLog } from './socket-log.js';
+import { socketLog } from './socket-log.js';
 import { RELAY_METRICS, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
 
 /** The Nest face of {@link Relays}: business code injects it. */
@@ -17,7 +17,7 @@ export class SocketService extends Relays implements OnApplicationShutdown {
       config: runtime.config,
       client: runtime.client,
       clock: runtime.clock,
-      logger: new SocketLog(SocketService.name),
+      logger: socketLog(SocketService.name),
       provider: () => runtime.provider,
       channelEvents: runtime.channelEvents,
       deliver: (listener) => runtime.deliver(listener),

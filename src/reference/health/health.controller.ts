@@ -11,12 +11,16 @@ type Health = ProviderHealth & Pick<SocketService, 'provider' | 'relays'>;
  */
 @Controller('health')
 export class HealthController {
-  constructor(private readonly socketService: SocketService) {}
+  readonly #socketService: SocketService;
+
+  constructor(socketService: SocketService) {
+    this.#socketService = socketService;
+  }
 
   @Get()
   async health(): Promise<Health> {
-    const { provider, relays } = this.socketService;
-    const health = { provider, ...(await this.socketService.health()), relays };
+    const { provider, relays } = this.#socketService;
+    const health = { provider, ...(await this.#socketService.health()), relays };
     if (health.status === 'down') throw new ServiceUnavailableException(health);
     return health;
   }

@@ -4,11 +4,15 @@ import { Registry } from 'prom-client';
 /** What Prometheus asks for. It is for the inside: keep strangers from it, as from `/health`. */
 @Controller('metrics')
 export class MetricsController {
-  constructor(private readonly registry: Registry) {}
+  readonly #registry: Registry;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
 
   @Get()
   @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
   metrics(): Promise<string> {
-    return this.registry.metrics();
+    return this.#registry.metrics();
   }
 }

@@ -5,22 +5,25 @@ import { SocketHealthIndicator } from 'nestjs-switchboard';
 /** What machines ask: they look at the status only. */
 @Controller('health')
 export class ProbesController {
-  constructor(
-    private readonly health: HealthCheckService,
-    private readonly socket: SocketHealthIndicator,
-  ) {}
+  readonly #health: HealthCheckService;
+  readonly #socket: SocketHealthIndicator;
+
+  constructor(health: HealthCheckService, socket: SocketHealthIndicator) {
+    this.#health = health;
+    this.#socket = socket;
+  }
 
   /** Whether to lead clients here. */
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.socket.isReady()]);
+    return this.#health.check([() => this.#socket.isReady()]);
   }
 
   /** Whether to leave it running. */
   @Get('live')
   @HealthCheck()
   live(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.socket.isAlive()]);
+    return this.#health.check([() => this.#socket.isAlive()]);
   }
 }

@@ -26,34 +26,38 @@ type Relayed = Pick<Receipt, 'id' | 'status'>;
  */
 @Controller()
 export class MembersController {
-  constructor(
-    private readonly members: MembersService,
-    private readonly sessions: Sessions,
-    private readonly socketService: SocketService,
-  ) {}
+  readonly #members: MembersService;
+  readonly #sessions: Sessions;
+  readonly #socketService: SocketService;
+
+  constructor(members: MembersService, sessions: Sessions, socketService: SocketService) {
+    this.#members = members;
+    this.#sessions = sessions;
+    this.#socketService = socketService;
+  }
 
   @Post('session')
   @HttpCode(200)
   async openSession(
     @Body({ schema: sessionBody }) body: InferOutput<typeof sessionBody>,
   ): Promise<{ token: string }> {
-    return { token: await this.members.openSession(body.memberId) };
+    return { token: await this.#members.openSession(body.memberId) };
   }
 
   @Get('members')
   list(): Promise<ListedMember[]> {
-    return this.members.list();
+    return this.#members.list();
   }
 
   @Post('members')
   create(@Body({ schema: newMemberBody }) body: InferOutput<typeof newMemberBody>): Promise<Member> {
-    return this.members.create(body.name, body.id);
+    return this.#members.create(body.name, body.id);
   }
 
   @Post('members/:id/deactivate')
   @HttpCode(200)
   deactivate(@Param('id') id: string): Promise<Member> {
-    return this.members.deactivate(id);
+    return this.#members.deactivate(id);
   }
 
   @Post('members/:id/messages')
@@ -64,15 +68,15 @@ export class MembersController {
     @Req() request: HttpRequest,
     @Headers('x-socket-id') socketId?: string,
   ): Promise<Relayed> {
-    const sender = this.sessions.identify(request);
+    const sender = this.#sessions.identify(request);
     if (sender === null) throw new UnauthorizedException('Send the bearer token of POST /session');
     if (socketId !== undefined && !/^\d{1,20}\.\d{1,20}$/.test(socketId)) {
       throw new BadRequestException('X-Socket-ID: must look like 123.456');
     }
-    const { id: to } = await this.members.get(id);
+    const { id: to } = await this.#members.get(id);
     const options = socketId === undefined ? {} : { exceptSocketId: socketId };
     return relayed(
-      await this.socketService.relayToMember(to, 'MEMBER_MESSAGED', { from: sender.id, text }, options),
+      await this.#socketService.relayToMember(to, 'MEMBER_MESSAGED', { from: sender.id, text }, options),
     );
   }
 
@@ -81,7 +85,7 @@ export class MembersController {
   async broadcast(
     @Body({ schema: broadcastBody }) { message }: InferOutput<typeof broadcastBody>,
   ): Promise<Relayed> {
-    return relayed(await this.socketService.broadcast('ANNOUNCED', { message }));
+    return relayed(await this.#socketService.broadcast('ANNOUNCED', { message }));
   }
 }
 

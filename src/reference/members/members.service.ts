@@ -13,24 +13,34 @@ export type ListedMember = Member & { readonly online: boolean | null };
 /** What the application does with members. */
 @Injectable()
 export class MembersService {
+  readonly #members: MembersRepository;
+  readonly #sessions: Sessions;
+  readonly #events: EventBus;
+  readonly #socketService: SocketService;
+
   constructor(
-    private readonly members: MembersRepository,
-    private readonly sessions: Sessions,
-    private readonly events: EventBus,
-    private readonly socketService: SocketService,
-  ) {}
+    members: MembersRepository,
+    sessions: Sessions,
+    events: EventBus,
+    socketService: SocketService,
+  ) {
+    this.#members = members;
+    this.#sessions = sessions;
+    this.#events = events;
+    this.#socketService = socketService;
+  }
 
   async list(): Promise<ListedMember[]> {
-    const members = await this.members.all();
-    const online = await this.socketService.onlineMembers(members.map(({ id }) => id));
+    const members = await this.#members.all();
+    const online = await this.#socketService.onlineMembers(members.map(({ id }) => id));
     return members.map((member) => ({ ...member, online: online?.has(member.id) ?? null }));
   }
 
   async create(name: string, id: string = randomUUID()): Promise<Member> {
-    if ((await this.members.find(id)) !== undefined)
+    if ((await this.#members.find(id)) !== undefined)
       throw new ConflictException(`Member "${id}" exists already`);
     const member: Member = { id, name, status: 'active' };
-    await this.members.save(member);
+    await this.#members.save(member);
     return member;
   }
 
@@ -38,7 +48,7 @@ export class MembersService {
   async openSession(id: string): Promise<string> {
     const member = await this.get(id);
     if (member.status === 'deactivated') throw new ForbiddenException(`Member "${id}" is deactivated`);
-    return this.sessions.open({ id, info: { name: member.name } });
+    return this.#sessions.open({ id, info: { name: member.name } });
   }
 
   /** Saves first, then publishes: no browser hears of what did not happen. */
@@ -46,15 +56,15 @@ export class MembersService {
     const member = await this.get(id);
     if (member.status === 'deactivated') throw new ConflictException(`Member "${id}" is deactivated already`);
     const deactivated: Member = { ...member, status: 'deactivated' };
-    await this.members.save(deactivated);
-    this.sessions.endAllOf(id);
-    this.events.publish(new MemberDeactivated(id, new Date().toISOString()));
+    await this.#members.save(deactivated);
+    this.#sessions.endAllOf(id);
+    this.#events.publish(new MemberDeactivated(id, new Date().toISOString()));
     return deactivated;
   }
 
   /** @throws NotFoundException */
   async get(id: string): Promise<Member> {
-    const member = await this.members.find(id);
+    const member = await this.#members.find(id);
     if (member === undefined) throw new NotFoundException(`There is no member "${id}"`);
     return member;
   }

@@ -72,10 +72,10 @@ function asset(path: string): Asset {
 // The helper is a few modules that import each other by name; its entry goes by the name of the library.
 // Run from `src` (tests), it is still TypeScript there, which no browser reads: then the built one serves.
 function browserHelper(): [string, Asset][] {
-  const beside = new URL('../browser/', import.meta.url);
+  const beside = new URL('../../browser/', import.meta.url);
   const folder = existsSync(new URL('index.js', beside))
     ? beside
-    : new URL('../../dist/browser/', import.meta.url);
+    : new URL('../../../dist/browser/', import.meta.url);
   return readdirSync(folder)
     .filter((name) => name.endsWith('.js'))
     .map((name) => [

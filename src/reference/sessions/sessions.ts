@@ -22,10 +22,13 @@ const session = v.object({
  */
 @Injectable()
 export class Sessions {
+  readonly #secret: string;
   /** When all sessions of a member were ended. Known to this process only: a real application has a database. */
   readonly #endedAt = new Map<string, number>();
 
-  constructor(@Inject(SESSION_SECRET) private readonly secret: string) {}
+  constructor(@Inject(SESSION_SECRET) secret: string) {
+    this.#secret = secret;
+  }
 
   /** Opens a session and returns its bearer token. */
   open(identity: Identity): string {
@@ -53,6 +56,6 @@ export class Sessions {
 
   /** With a key of its own: what is signed here must never pass for a signature of the Pusher protocol. */
   #sign(claims: string): Buffer {
-    return createHmac('sha256', `sessions of the reference backend:${this.secret}`).update(claims).digest();
+    return createHmac('sha256', `sessions of the reference backend:${this.#secret}`).update(claims).digest();
   }
 }

@@ -1,16 +1,14 @@
 import { socketConfig } from '../../../src/config/socket-config.js';
 import 'reflect-metadata';
+import { startProvider } from '../../../src/runtime/provider.js';
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { inspect } from 'node:util';
-import { Container } from 'inversify';
 import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
 import { SocketDeliveryError } from '../../../src/ports/errors.js';
-import { LOGGER } from '../../../src/ports/logger.js';
-import { type ISocketClient, SOCKET_CLIENT } from '../../../src/ports/socket-client.js';
+import type { ISocketClient } from '../../../src/ports/socket-client.js';
 import type { PusherAdapterConfig, PusherConfig } from '../../../src/adapters/pusher/pusher.settings.js';
-import { SOCKET_CONFIG } from '../../../src/ports/socket-config.js';
 
 export const APP = { id: '42', key: 'test-app-key', secret: 'the-secret-nobody-may-see' };
 
@@ -237,7 +235,7 @@ export function configFor(port: number, pusher: Partial<PusherConfig> = {}): Pus
   };
 }
 
-/** The adapter's client, made by its own container module, with what it wrote to the log. */
+/** The adapter's client, made as the runtime makes it, with what it wrote to the log. */
 export async function startClient(
   port: number,
   pusher: Partial<PusherConfig> = {},
@@ -250,18 +248,19 @@ export async function startClient(
     ...configFor(port, pusher),
     ...(encryptionMasterKey !== undefined && { encryptionMasterKey }),
   };
-  const container = new Container();
-  container.bind(SOCKET_CONFIG).toConstantValue({ ...config, app: { ...config.app, ...app } });
-  container.bind(LOGGER).toConstantValue({ log: write, warn: write, error: write });
-  await container.load(pusherAdapter.module);
-  const client = container.get<ISocketClient>(SOCKET_CLIENT);
+  const logger = { log: write, warn: write, error: write };
+  const { client } = await startProvider(
+    pusherAdapter,
+    { ...config, app: { ...config.app, ...app } },
+    logger,
+  );
   onTeardown(() => client.close());
   return { client, log };
 }
 
 /** The error a call ends with. Whatever it is, it must not tell a secret. */
-export async function failureOf(dispatch: Promise<unknown>): Promise<SocketDeliveryError> {
-  const outcome: unknown = await dispatch.then(
+export async function failureOf(call: Promise<unknown>): Promise<SocketDeliveryError> {
+  const outcome: unknown = await call.then(
     () => 'no error at all',
     (error: unknown) => error,
   );

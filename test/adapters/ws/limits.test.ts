@@ -4,9 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { SocketService, type SocketUsageError } from 'nestjs-switchboard';
 import type { SocketSettings } from '../../../src/config/settings.js';
-import { WsGateway } from '../../../src/adapters/ws/ws-gateway.js';
 import { type SocketApp, startSocketApp } from '../../support/socket-app.js';
 import { onOneNode } from '../../support/topology.js';
+import { gatewayOf } from '../../support/runtime-parts.js';
 
 const teardown: (() => unknown)[] = [];
 afterEach(async () => {
@@ -183,7 +183,7 @@ describe('one connection', () => {
     while ((await host.engines.subscriptions('news')) < 2) await nextTurn();
     slow.pause();
 
-    const gateways = host.topology.runtimes.map(({ container }) => container.get(WsGateway));
+    const gateways = host.topology.runtimes.map(gatewayOf);
     const slowReaders = () => gateways.reduce((sum, gateway) => sum + gateway.slowReaders, 0);
     let sent = 0;
     while (slowReaders() === 0 && sent < 5_000) {

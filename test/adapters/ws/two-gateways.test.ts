@@ -1,9 +1,8 @@
 import { createServer } from 'node:http';
-import { SERVER_ATTACHMENT, type ServerAttachment } from '../../../src/adapters/adapter.js';
-import { createSocketContainer } from '../../../src/adapters/socket-container.js';
+import { startProvider } from '../../../src/runtime/provider.js';
 import { wsAdapter } from '../../../src/adapters/ws/ws.adapter.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
-import { type ISocketClient, SOCKET_CLIENT } from '../../../src/ports/socket-client.js';
+import type { ISocketClient } from '../../../src/ports/socket-client.js';
 import { portOf } from '../../support/host.js';
 import { RawClient } from '../../support/raw-client.js';
 import { onTeardown } from '../../support/teardown.js';
@@ -85,9 +84,8 @@ async function plainServer() {
       { provider: 'ws', app: { id: key, key, secret: `secret of ${key}` } },
       { gatewayPath: path },
     );
-    const container = await createSocketContainer(config, wsAdapter, logger);
-    await container.get<ServerAttachment>(SERVER_ATTACHMENT).attach(server);
-    const client = container.get<ISocketClient>(SOCKET_CLIENT);
+    const { client, attachment } = await startProvider(wsAdapter, config, logger);
+    await attachment?.attach(server);
     onTeardown(() => client.close());
     return client;
   };

@@ -7,6 +7,7 @@ import { Member } from '../../support/cluster/member.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { Host } from '../../support/host.js';
 import { STEADY, Steady } from './steady.js';
+import { engineOf } from '../../support/runtime-parts.js';
 
 /** The presence channel that all of them are on. */
 export const ROOM = 'presence-room';
@@ -70,7 +71,7 @@ export class Browsers {
 
   /** What the gateway itself believes. */
   get engine(): ChannelEngine {
-    return this.host.runtime.container.get(ChannelEngine);
+    return engineOf(this.host.runtime);
   }
 
   /** What the one who looks on was told of who comes and goes since everybody was there. */

@@ -13,7 +13,7 @@ function remembered() {
 }
 
 describe('What a node remembers of cache channels', () => {
-  it('is the event with the highest number, in whatever order they come', () => {
+  test('is the event with the highest number, in whatever order they come', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 999 }), { minLength: 1 }), (stamps) => {
         const { events, data } = remembered();
@@ -23,7 +23,7 @@ describe('What a node remembers of cache channels', () => {
     );
   });
 
-  it('is at once what the node itself sends, until something newer comes', () => {
+  test('is at once what the node itself sends, until something newer comes', () => {
     const { events, data } = remembered();
     events.sent(CHANNEL, price('theirs'), 5);
     events.sending(CHANNEL, price('ours'));
@@ -38,7 +38,7 @@ describe('What a node remembers of cache channels', () => {
     expect(data()).toBe('newest');
   });
 
-  it('is forgotten after half an hour, and with the last subscriber', () => {
+  test('is forgotten after half an hour, and with the last subscriber', () => {
     const { clock, events, data } = remembered();
     events.sent(CHANNEL, price('1'), 1);
     clock.advance(CACHE_TTL_MS - 1);
@@ -51,7 +51,7 @@ describe('What a node remembers of cache channels', () => {
     expect(events.toStore(CHANNEL)).toEqual({ text: '', ttlMs: 0 });
   });
 
-  it('can be given back to a Redis that has lost it, for the time that is left', () => {
+  test('can be given back to a Redis that has lost it, for the time that is left', () => {
     const { clock, events } = remembered();
     events.sent(CHANNEL, price('{"a":1}'), 17);
     clock.advance(1_000.5);
@@ -67,7 +67,7 @@ describe('What a node remembers of cache channels', () => {
 });
 
 describe('What Redis stores of an event', () => {
-  it('is read as it was written', () => {
+  test('is read as it was written', () => {
     const text = fc.string({ unit: 'binary' });
     fc.assert(
       fc.property(text, fc.option(text, { nil: undefined }), fc.maxSafeNat(), (event, data, stamp) => {
@@ -76,7 +76,7 @@ describe('What Redis stores of an event', () => {
     );
   });
 
-  it('is nothing where somebody else wrote it, and reading it never fails', () => {
+  test('is nothing where somebody else wrote it, and reading it never fails', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         for (const each of [text, `1${text}`]) expect(typeof (readStored(each)?.event ?? '')).toBe('string');

@@ -8,7 +8,7 @@ function watched(...ids: string[]) {
 }
 
 describe('Who is watched', () => {
-  it('is not told when it becomes known first, and then once for every change', () => {
+  test('is not told when it becomes known first, and then once for every change', () => {
     const { users, told } = watched('ada', 'bob');
     expect([users.isKnown('ada'), users.isKnown('nobody')]).toEqual([false, false]);
     users.learn('ada', true, 1);
@@ -21,7 +21,7 @@ describe('Who is watched', () => {
     expect(told).toEqual(['-ada', '+ada']);
   });
 
-  it('is not misled by what is old, nor by those whom nobody watches', () => {
+  test('is not misled by what is old, nor by those whom nobody watches', () => {
     const { users, told } = watched('ada');
     users.learn('ada', true, 5);
     users.learn('ada', false, 4);
@@ -29,7 +29,7 @@ describe('Who is watched', () => {
     expect([told, [...users.online(['ada', 'cy'])], users.ids]).toEqual([[], ['ada'], ['ada']]);
   });
 
-  it('is guessed while nobody can say, and learned again when somebody can', () => {
+  test('is guessed while nobody can say, and learned again when somebody can', () => {
     const { users, told } = watched('ada');
     users.guess('ada', true);
     expect(told).toEqual([]);
@@ -40,7 +40,7 @@ describe('Who is watched', () => {
     expect(told).toEqual(['-ada', '+ada']);
   });
 
-  it('is forgotten with the last watcher, and unknown when somebody watches again', () => {
+  test('is forgotten with the last watcher, and unknown when somebody watches again', () => {
     const { users, told } = watched('ada');
     users.learn('ada', true, 5);
     users.delete(['ada', 'nobody']);

@@ -1,4 +1,4 @@
-import { Payload } from '../../../src/ports/payload.js';
+import { createRelay } from '../../../src/ports/relay.js';
 import { settled, unavailable } from '../support.js';
 import { startMirror } from './support.js';
 
@@ -39,13 +39,13 @@ describe('a mirror', () => {
 
   test('gives the second a call once, however often the first is tried, and compares them once', async () => {
     const { client, first, second } = startMirror();
-    const payload = Payload.of(1);
+    const relay = createRelay('member', ['ada'], 'A', 1);
     first.fate = (to) => unavailable(to);
-    for (let n = 0; n < 3; n++) await client.relayToMember('ada', 'A', payload).catch(() => undefined);
+    for (let n = 0; n < 3; n++) await client.send(relay).catch(() => undefined);
     await settled();
     expect(await client.health()).toMatchObject({ second: { divergence: 1 } });
     first.fate = () => undefined;
-    await client.relayToMember('ada', 'A', payload);
+    await client.send(relay);
     await settled();
     expect(first.calls).toHaveLength(4);
     expect(second.calls).toEqual(['A ada']);
@@ -54,12 +54,12 @@ describe('a mirror', () => {
 
   test('gives it to the second again where that one missed it', async () => {
     const { client, first, second } = startMirror();
-    const payload = Payload.of(1);
+    const relay = createRelay('member', ['ada'], 'A', 1);
     first.fate = second.fate = (to) => unavailable(to);
-    await client.relayToMember('ada', 'A', payload).catch(() => undefined);
+    await client.send(relay).catch(() => undefined);
     await settled();
     first.fate = second.fate = () => undefined;
-    await client.relayToMember('ada', 'A', payload);
+    await client.send(relay);
     expect(second.calls).toEqual(['A ada', 'A ada']);
   });
 

@@ -2,7 +2,8 @@ import { ManualClock } from '../../../src/adapters/memory/manual-clock.js';
 import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
 import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
-import type { ISocketClient, ProviderHealth } from '../../../src/ports/socket-client.js';
+import type { SocketClient } from '../../../src/ports/relay-client.js';
+import type { ProviderHealth } from '../../../src/ports/socket-client.js';
 import type { Provider as ProviderName } from '../../../src/ports/socket-config.js';
 import { down, LIMITS, order, Provider, settled } from '../support.js';
 
@@ -30,7 +31,7 @@ export class ScriptedSide extends Provider {
   };
 
   get side() {
-    return { provider: this.provider, client: this as unknown as ISocketClient, isLocal: this.isLocal };
+    return { provider: this.provider, client: this as unknown as SocketClient, isLocal: this.isLocal };
   }
 }
 
@@ -90,7 +91,7 @@ export function startFailover(firstIsLocal = false, secondIsLocal = true) {
       {
         onRetrying: ({ id }) => void told.push(`${id} waits`),
         onDelivered: ({ id }) => void told.push(`${id} arrived`),
-        lost: ({ id }) => void told.push(`${id} lost`),
+        onLost: ({ id }) => void told.push(`${id} lost`),
       },
       made.given.logger,
     );

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { PusherHttpApi } from '../../../src/adapters/pusher/http/pusher-http-api.js';
+import { systemClock } from '../../../src/ports/clock.js';
 import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
 import { RequestFailure } from '../../../src/adapters/pusher/http/request-failure.js';
 import type { SocketDeliveryError } from '../../../src/ports/errors.js';
@@ -65,11 +66,12 @@ describe.each([
             ...configFor(1, { batching, timeoutMs: 60_000 }),
             delivery: { ...LIMITS, retryDeadlineMs: 600_000 },
           };
-          const client = new PusherSocketClient(server as unknown as PusherHttpApi, config, {
-            log: NOTHING,
-            warn: NOTHING,
-            error: NOTHING,
-          });
+          const client = new PusherSocketClient(
+            server as unknown as PusherHttpApi,
+            config,
+            { log: NOTHING, warn: NOTHING, error: NOTHING },
+            systemClock,
+          );
           const limits = { retryDeadlineMs: 600_000, waitingRelays: 0, waitingBytes: 0, breakerFailures };
           const { delivery, send, advance, losses } = start(limits, client);
 
@@ -85,7 +87,8 @@ describe.each([
             } else {
               const to = typeof step === 'string' ? [step] : step;
               const id = typeof step === 'string' ? '-' : `E${++number}`;
-              const sending = id === '-' ? delivery.send({ id, kind: 'disconnect', to }) : send(id, ...to);
+              const sending =
+                id === '-' ? delivery.send({ id, kind: 'disconnect', recipients: to }) : send(id, ...to);
               sendings.push(
                 sending.catch((error: unknown) => {
                   for (const member of (error as SocketDeliveryError).lost) missed.get(member)?.push(id);

@@ -163,7 +163,7 @@ describe('the order for a member', () => {
     provider.fate = (to) => (to.includes('ada') ? unavailable(['ada']) : undefined);
     await send('A', 'ada');
     expect(await send('B', 'ada', 'alan')).toBe('queued');
-    expect(await delivery.send({ id: 'C', kind: 'disconnect', to: ['ada'] })).toBe('queued');
+    expect(await delivery.send({ id: 'C', kind: 'disconnect', recipients: ['ada'] })).toBe('queued');
     expect(await send('D', 'alan')).toBe('sent');
     expect(provider.calls).toEqual(['A ada', 'B alan', 'D alan']);
     provider.fate = () => undefined;

@@ -7,8 +7,7 @@ import {
   type SocketModuleOptions,
   SocketService,
 } from 'nestjs-switchboard';
-import { ChannelEventSource } from '../../../src/channels/channel-event-source.js';
-import { SocketRuntime } from '../../../src/modules/socket/socket-runtime.js';
+import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
 import { CHANNEL_EVENT_NAMES } from '../../../src/ports/channel-events.js';
 import { EventQueue } from '../../support/event-queue.js';
 import { Host } from '../../support/host.js';
@@ -207,12 +206,12 @@ test.each(['ws', 'memory', 'pusher'] as const)(
   async (provider) => {
     const app = { id: '1', key: 'k', secret: 's' };
     const host = await startHost({ provider, app, pusher: { host: '127.0.0.1', port: 1 } });
-    const source = host.app.get(SocketRuntime).container.get(ChannelEventSource);
+    const source = host.app.get(SocketRuntime).providers[0]?.channelEvents;
     const heard: ChannelEvents['channel_vacated'][] = [];
     host.app.get(SocketService).onChannelEvent('channel_vacated', (event) => heard.push(event));
-    source.emit({ name: 'channel_vacated', channel: 'a' });
+    source?.emit({ name: 'channel_vacated', channel: 'a' });
     await host.close();
-    source.emit({ name: 'channel_vacated', channel: 'b' });
+    source?.emit({ name: 'channel_vacated', channel: 'b' });
     expect(heard).toEqual([{ name: 'channel_vacated', channel: 'a' }]);
   },
 );

@@ -15,7 +15,7 @@ import {
 } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { WebSocket } from 'ws';
-import { SocketRuntime } from '../../../src/modules/socket/socket-runtime.js';
+import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
 import { FRAMEWORKS, identify, startHost } from '../../support/hosts.js';
 import { onTeardown } from '../../support/teardown.js';
 

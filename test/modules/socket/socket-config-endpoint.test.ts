@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { ClientConfig, SocketModuleOptions } from 'nestjs-switchboard';
+import type { PusherAuthOptions } from '../../../src/ports/client-config.js';
 import { FRAMEWORKS, startHost } from '../../support/hosts.js';
 import { Pusher } from '../../support/pusher-browser.js';
 import { onTeardown } from '../../support/teardown.js';
@@ -22,14 +23,20 @@ const PROVIDERS: Readonly<Record<string, SocketModuleOptions>> = {
   memory: { provider: 'memory', app },
 };
 
-async function read(url: string, headers: Record<string, string> = {}): Promise<ClientConfig> {
+/** The options of `new Pusher(key, options)`. */
+type Options = PusherAuthOptions & {
+  readonly cluster: string;
+  readonly enabledTransports: readonly ['ws', 'wss'];
+};
+
+async function read(url: string, headers: Record<string, string> = {}): Promise<ClientConfig<Options>> {
   const response = await fetch(url, { headers });
   expect(response.status).toBe(200);
-  return (await response.json()) as ClientConfig;
+  return (await response.json()) as ClientConfig<Options>;
 }
 
 /** Builds the real `pusher-js` with a configuration, and says what it made of it; it never gets to connect. */
-function understoodByPusher({ key, options }: ClientConfig) {
+function understoodByPusher({ key, options }: ClientConfig<Options>) {
   const pusher = new Pusher(key, { ...options, enabledTransports: [...options.enabledTransports] });
   pusher.disconnect();
   const { wsHost, wsPort, wssPort, wsPath, useTLS } = pusher.config;

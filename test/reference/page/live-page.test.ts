@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import sparticuz from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 
-const BACKEND = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const BACKEND = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 const TEST_MS = 90_000;
 const WAIT_MS = 20_000;
 

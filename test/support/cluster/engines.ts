@@ -1,8 +1,7 @@
 import 'reflect-metadata';
-import { loadAdapter } from '../../../src/adapters/index.js';
-import { createSocketContainer } from '../../../src/adapters/socket-container.js';
-import { ChannelEngine } from '../../../src/channels/channel-engine.js';
-import { ChannelEventSource } from '../../../src/channels/channel-event-source.js';
+import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
+import { engineOf } from '../runtime-parts.js';
+import type { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import type { SocketSettings } from '../../../src/config/settings.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
@@ -53,11 +52,10 @@ export class EngineNode {
     const lines: string[] = [];
     const log = (line: string) => void lines.push(line);
     const logger = { log, warn: log, error: log };
-    const adapter = await loadAdapter('ws');
-    const container = await createSocketContainer(socketConfig({}, settings), adapter, logger);
-    const node = new EngineNode(container.get(ChannelEngine), lines, name);
+    const runtime = await SocketRuntime.start(socketConfig({}, settings), logger);
+    const node = new EngineNode(engineOf(runtime), lines, name);
     onTeardown(() => node.engine.close());
-    container.get(ChannelEventSource).listen((event) => {
+    runtime.channelEvents.listen((event) => {
       node.events.push(event);
     });
     await node.engine.start();

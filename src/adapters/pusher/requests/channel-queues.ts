@@ -21,6 +21,10 @@ export interface RequestSender {
  * out one by one.
  */
 export class ChannelQueues {
+  readonly #sender: RequestSender;
+  readonly #timeoutMs: number;
+  readonly #gathers: boolean;
+  readonly #holdsBack: unknown;
   /** What has not begun, by channel. A channel with nothing under way either has no entry. */
   readonly #queues = new Map<string, Post[]>();
   /** The channels with something that can begin, because nothing is under way for them. */
@@ -39,13 +43,11 @@ export class ChannelQueues {
    * @param holdsBack whether what fails in a way a retry can help is tried again by whoever called. Then what comes behind
    * it fails as well, until whoever called knows
    */
-  constructor(
-    private readonly sender: RequestSender,
-    clock: Clock,
-    private readonly timeoutMs: number,
-    private readonly gathers: boolean,
-    private readonly holdsBack = false,
-  ) {
+  constructor(sender: RequestSender, clock: Clock, timeoutMs: number, gathers: boolean, holdsBack = false) {
+    this.#sender = sender;
+    this.#timeoutMs = timeoutMs;
+    this.#gathers = gathers;
+    this.#holdsBack = holdsBack;
     this.#clock = clock;
     this.#waiting = new WaitingPosts(clock, (post) => {
       this.#giveUp(post);
@@ -84,7 +86,7 @@ export class ChannelQueues {
   }
 
   #flushSoon(): void {
-    if (!this.gathers) {
+    if (!this.#gathers) {
       this.#flush();
     } else if (!this.#isFlushPlanned) {
       this.#isFlushPlanned = true;
@@ -98,13 +100,13 @@ export class ChannelQueues {
   #flush(): void {
     this.#waiting.giveUpLateOnes();
     // From here on, and not from the call: where the loop was held up in between, that is not for the call to pay.
-    const startBy = this.#clock.now() + this.timeoutMs;
+    const startBy = this.#clock.now() + this.#timeoutMs;
     for (const dispatch of this.#gathered) dispatch.startBy = startBy;
     this.#gathered = [];
 
     const queues = Array.from(this.#ready, (channel) => this.#queues.get(channel) ?? []);
     this.#ready.clear();
-    for (const request of planRequests(queues, this.sender.planOptions)) void this.#begin(request);
+    for (const request of planRequests(queues, this.#sender.planOptions)) void this.#begin(request);
     this.#waiting.watch();
   }
 
@@ -113,7 +115,7 @@ export class ChannelQueues {
       this.#queues.get(post.channel)?.shift();
       this.#waiting.delete(post);
     }
-    await this.sender.send(request);
+    await this.#sender.send(request);
     for (const post of request) {
       if (canRetry(post.dispatch.failureOf(post))) this.#holdBack(post, 0);
     }
@@ -133,12 +135,12 @@ export class ChannelQueues {
     queue?.splice(place, 1);
     this.#holdBack(post, place);
     if (queue?.length === 0 && this.#ready.delete(channel)) this.#forget(channel);
-    dispatch.settle(post, tooLate(this.timeoutMs));
+    dispatch.settle(post, tooLate(this.#timeoutMs));
   }
 
   /** Gives up what is behind something that has failed, and what comes before whoever called can know of it. */
   #holdBack({ dispatch, channel }: Post, place: number): void {
-    if (!this.holdsBack) return;
+    if (!this.#holdsBack) return;
     this.#held.set(channel, (this.#held.get(channel) ?? 0) + 1);
     void dispatch.losses.then(() => {
       setImmediate(() => {

@@ -83,9 +83,12 @@ function restOfRun(queue: readonly Post[], eventsPerBatch: number, groups: Group
 
 /** Finds out which deliveries are of the same event. */
 class Groups {
+  readonly #mergesCalls: boolean;
   readonly #groups = new Map<Dispatch | string, Group>();
 
-  constructor(private readonly mergesCalls: boolean) {}
+  constructor(mergesCalls: boolean) {
+    this.#mergesCalls = mergesCalls;
+  }
 
   /** Counts the events at the front of a queue, as far as a batch could reach. */
   count(queue: readonly Post[], depth: number): void {
@@ -100,7 +103,7 @@ class Groups {
   }
 
   of({ dispatch }: EventPost): Group {
-    const key = this.mergesCalls ? dispatch.content : dispatch;
+    const key = this.#mergesCalls ? dispatch.content : dispatch;
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
     const group: Group = { queues: 0, counted: undefined, fronts: [] };
@@ -116,17 +119,19 @@ class Groups {
 /** Batches that are being filled. What belongs to one channel is not torn apart. */
 class Batches {
   readonly all: [EventPost, ...EventPost[]][] = [];
+  readonly #size: number;
   /** The batches with room, by how much of it. */
   readonly #withRoom: [EventPost, ...EventPost[]][][];
 
-  constructor(private readonly size: number) {
+  constructor(size: number) {
+    this.#size = size;
     this.#withRoom = Array.from({ length: size }, () => []);
   }
 
   /** Puts a run of deliveries into the fullest batch that has room for all of it. */
   add(first: EventPost, others: readonly EventPost[]): void {
     const length = others.length + 1;
-    for (let room = length; room < this.size; room++) {
+    for (let room = length; room < this.#size; room++) {
       const batch = this.#withRoom[room]?.pop();
       if (batch === undefined) continue;
       batch.push(first, ...others);
@@ -135,6 +140,6 @@ class Batches {
     }
     const batch: [EventPost, ...EventPost[]] = [first, ...others];
     this.all.push(batch);
-    this.#withRoom[this.size - length]?.push(batch);
+    this.#withRoom[this.#size - length]?.push(batch);
   }
 }

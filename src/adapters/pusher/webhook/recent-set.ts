@@ -1,15 +1,18 @@
 /** Remembers so many values, the latest. */
 export class RecentSet {
+  readonly #capacity: number;
   readonly #values = new Set<string>();
 
-  constructor(private readonly capacity: number) {}
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
 
   /** @returns whether the value was not remembered */
   add(value: string): boolean {
     if (this.#values.has(value)) return false;
     this.#values.add(value);
     const [oldest] = this.#values;
-    if (this.#values.size > this.capacity && oldest !== undefined) this.#values.delete(oldest);
+    if (this.#values.size > this.#capacity && oldest !== undefined) this.#values.delete(oldest);
     return true;
   }
 }

@@ -33,6 +33,9 @@ const REMEMBERED_NAMES = 100;
  */
 @injectable()
 export class WebhookReceiver implements ServerAttachment, ServerRoute {
+  readonly #config: SocketConfig;
+  readonly #source: ChannelEventSource;
+  readonly #logger: SocketLogger;
   readonly #bodies: RequestBodies;
   readonly #seen = new RecentSet(REMEMBERED_WEBHOOKS);
   readonly #strangers = new RecentSet(REMEMBERED_NAMES);
@@ -40,11 +43,14 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
   #detach: () => void = () => undefined;
 
   constructor(
-    @inject(SOCKET_CONFIG) private readonly config: SocketConfig,
-    @inject(ChannelEventSource) private readonly source: ChannelEventSource,
-    @inject(LOGGER) private readonly logger: SocketLogger,
+    @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(ChannelEventSource) source: ChannelEventSource,
+    @inject(LOGGER) logger: SocketLogger,
     @inject(CLOCK) clock: Clock,
   ) {
+    this.#config = config;
+    this.#source = source;
+    this.#logger = logger;
     this.#bodies = new RequestBodies(clock);
   }
 
@@ -62,7 +68,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
   claimsRequest({ method, url = '', headers }: IncomingMessage): Claim {
     const path = url.split('?', 1)[0]?.replace(/\/$/, '');
     if (method !== 'POST' || path !== this.#path) return 'no';
-    return headers[KEY] === this.config.app.key ? 'best' : 'yes';
+    return headers[KEY] === this.#config.app.key ? 'best' : 'yes';
   }
 
   takeRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -78,7 +84,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
 
   /** @throws ApiError for what is not taken; of a stranger's body nothing is read */
   async #receive(request: IncomingMessage): Promise<void> {
-    const { app } = this.config;
+    const { app } = this.#config;
     const { [KEY]: key, [SIGNATURE]: signature } = request.headers;
     if (typeof key !== 'string' || typeof signature !== 'string' || signature === '') {
       throw new ApiError(401, `${WEBHOOK_KEY_HEADER} and ${WEBHOOK_SIGNATURE_HEADER} are required`);
@@ -93,7 +99,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     }
     // A webhook is posted again when its answer was lost, with the same bytes.
     if (this.#seen.add(signature)) {
-      for (const event of webhook.events) this.source.emit(event);
+      for (const event of webhook.events) this.#source.emit(event);
       webhook.unknown.forEach((name) => {
         this.#ignore(name);
       });
@@ -102,7 +108,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     if (!(error instanceof ApiError)) {
-      this.logger.error(`Unexpected error while taking a webhook in: ${String(error)}`);
+      this.#logger.error(`Unexpected error while taking a webhook in: ${String(error)}`);
     }
     const { status, message, headers } =
       error instanceof ApiError ? error : new ApiError(500, 'The webhook could not be taken in');
@@ -116,7 +122,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
 
   #ignore(name: string): void {
     if (!this.#strangers.add(name)) return;
-    this.logger.warn(`A webhook's event is not understood and ignored: ${JSON.stringify(name)}`);
+    this.#logger.warn(`A webhook's event is not understood and ignored: ${JSON.stringify(name)}`);
   }
 }
 

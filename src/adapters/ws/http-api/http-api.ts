@@ -26,6 +26,10 @@ const JSON_ANSWER = { 'Content-Type': 'application/json' };
  */
 @injectable()
 export class HttpApi implements ServerAttachment, ServerRoute {
+  readonly #engine: ChannelEngine;
+  readonly #config: WsAdapterConfig;
+  readonly #clock: Clock;
+  readonly #logger: SocketLogger;
   readonly #bodies: RequestBodies;
   /** What may stand before `/apps/`. */
   readonly #prefixes: readonly string[];
@@ -33,11 +37,15 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   #ownServer: OwnServer | undefined;
 
   constructor(
-    @inject(ChannelEngine) private readonly engine: ChannelEngine,
-    @inject(SOCKET_CONFIG) private readonly config: WsAdapterConfig,
-    @inject(CLOCK) private readonly clock: Clock,
-    @inject(LOGGER) private readonly logger: SocketLogger,
+    @inject(ChannelEngine) engine: ChannelEngine,
+    @inject(SOCKET_CONFIG) config: WsAdapterConfig,
+    @inject(CLOCK) clock: Clock,
+    @inject(LOGGER) logger: SocketLogger,
   ) {
+    this.#engine = engine;
+    this.#config = config;
+    this.#clock = clock;
+    this.#logger = logger;
     const { gateway, httpApi } = config;
     this.#bodies = new RequestBodies(clock);
     this.#prefixes = httpApi.port === undefined ? [gateway.path] : [gateway.path, ''];
@@ -49,11 +57,11 @@ export class HttpApi implements ServerAttachment, ServerRoute {
    * @throws SocketConfigurationError when the port of its own cannot be listened on
    */
   async attach(server: Server): Promise<void> {
-    const { enabled, port } = this.config.httpApi;
+    const { enabled, port } = this.#config.httpApi;
     if (!enabled) return;
     if (port === undefined) this.#detach = ServerRouter.add(server, this);
     else {
-      this.#ownServer = await OwnServer.listen(port, this.logger, (request, response) => {
+      this.#ownServer = await OwnServer.listen(port, this.#logger, (request, response) => {
         this.takeRequest(request, response);
       });
     }
@@ -69,7 +77,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   claimsRequest({ url = '' }: IncomingMessage): Claim {
     const prefix = this.#prefixOf(url);
     if (prefix === undefined) return 'no';
-    if (url.startsWith(`${prefix}/apps/${this.config.app.id}/`)) return 'best';
+    if (url.startsWith(`${prefix}/apps/${this.#config.app.id}/`)) return 'best';
     // Another app's id is worth an answer when the request is signed as Pusher's are; else it may be a page of the host's.
     return /[?&]auth_signature=/i.test(url) ? 'yes' : 'no';
   }
@@ -90,20 +98,20 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     const prefix = this.#prefixOf(url);
     if (prefix === undefined) throw new ApiError(404, 'Nothing is here; the API is at /apps/<app id>/');
     const target = requestTarget(url, prefix);
-    const { app } = this.config;
+    const { app } = this.#config;
     if (target.appId !== app.id) throw new ApiError(404, `No app has the id ${JSON.stringify(target.appId)}`);
     const route = findRoute(target, method);
     // The signature covers the body's MD5, so strangers are refused before anything of their body is read.
     const { path, resource, parameters } = target;
     const signed = { method, path, parameters };
-    believe(requestProblem(app, signed, this.clock.time(), path.slice(prefix.length)));
+    believe(requestProblem(app, signed, this.#clock.time(), path.slice(prefix.length)));
     checkParameters(route, parameters);
-    const { maxEventBytes: eventBytes } = this.config;
+    const { maxEventBytes: eventBytes } = this.#config;
     const body = await this.#bodies.read(request, route.bodyBytes * bodyFactor(eventBytes));
     believe(bodyProblem(parameters, body));
     return route.answer({
-      engine: this.engine,
-      now: this.clock.now(),
+      engine: this.#engine,
+      now: this.#clock.now(),
       eventBytes,
       resource,
       parameters,
@@ -127,7 +135,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
       // Half an answer would be a wrong one. What was published has reached this node's own subscribers.
       return new ApiError(503, 'The other nodes of the cluster cannot be reached; try again');
     }
-    this.logger.error(`Unexpected error while answering a request to the Pusher HTTP API: ${String(error)}`);
+    this.#logger.error(`Unexpected error while answering a request to the Pusher HTTP API: ${String(error)}`);
     return new ApiError(500, 'The request could not be answered');
   }
 

@@ -8,7 +8,11 @@ const CLOSE_WAIT_MS = 1_000;
 
 /** An HTTP server for the API alone, on all interfaces, so that a firewall can tell it from the public one. */
 export class OwnServer {
-  private constructor(private readonly server: Server) {}
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
 
   /**
    * Resolves once it listens.
@@ -33,10 +37,10 @@ export class OwnServer {
 
   /** Resolves when no connection is left. */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve));
-    this.server.closeIdleConnections();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeIdleConnections();
     const timer = setTimeout(() => {
-      this.server.closeAllConnections();
+      this.#server.closeAllConnections();
     }, CLOSE_WAIT_MS);
     await closed;
     clearTimeout(timer);

@@ -15,13 +15,14 @@ export interface WebhookPosting {
 
 /** Makes one request after another to one URL, over a connection that is kept. Redirects are not followed. */
 export class WebhookPoster {
+  readonly #url: URL;
+  readonly #posting: WebhookPosting;
   readonly #agent: HttpAgent;
   #isClosed = false;
 
-  constructor(
-    private readonly url: URL,
-    private readonly posting: WebhookPosting,
-  ) {
+  constructor(url: URL, posting: WebhookPosting) {
+    this.#url = url;
+    this.#posting = posting;
     // Certificates are checked whatever NODE_TLS_REJECT_UNAUTHORIZED says.
     this.#agent =
       url.protocol === 'https:'
@@ -37,8 +38,8 @@ export class WebhookPoster {
   async post(text: string): Promise<string | undefined> {
     if (this.#isClosed) return 'the gateway is closing';
     // An address is never looked up.
-    const { hostname } = this.url;
-    if (!this.posting.privateTargets && isPrivateHost(hostname)) {
+    const { hostname } = this.#url;
+    if (!this.#posting.privateTargets && isPrivateHost(hostname)) {
       return notPublic(hostname.replace(/^\[|\]$/g, ''));
     }
     return this.#send(Buffer.from(text));
@@ -51,12 +52,12 @@ export class WebhookPoster {
   }
 
   #send(body: Buffer): Promise<string | undefined> {
-    const { app, privateTargets, requestMs } = this.posting;
-    const send = this.url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const { app, privateTargets, requestMs } = this.#posting;
+    const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
     return new Promise((resolve) => {
       let status: number | undefined;
       let failure = 'no answer';
-      const request = send(this.url, {
+      const request = send(this.#url, {
         method: 'POST',
         agent: this.#agent,
         headers: {

@@ -42,12 +42,15 @@ class Line {
  * that whoever can bring about events of one kind, in any number, crowds out no other.
  */
 export class WebhookQueue {
+  readonly #limits: WebhookLimits;
   readonly #lines = new Map<string, Line>();
   #places = 0;
   #size = 0;
   #bytes = 0;
 
-  constructor(private readonly limits: WebhookLimits) {}
+  constructor(limits: WebhookLimits) {
+    this.#limits = limits;
+  }
 
   get size(): number {
     return this.#size;
@@ -62,7 +65,7 @@ export class WebhookQueue {
     this.#size++;
     this.#bytes += event.bytes;
     const dropped: QueuedEvent[] = [];
-    while (this.#size > this.limits.queuedEvents || this.#bytes > this.limits.queuedBytes) {
+    while (this.#size > this.#limits.queuedEvents || this.#bytes > this.#limits.queuedBytes) {
       const oldest = this.#take(this.#longest());
       if (oldest === undefined) break;
       dropped.push(oldest);
@@ -72,7 +75,7 @@ export class WebhookQueue {
 
   /** Takes as many of the oldest events as one request carries. */
   takeBatch(): readonly QueuedEvent[] {
-    const { batchEvents, batchBytes } = this.limits;
+    const { batchEvents, batchBytes } = this.#limits;
     const batch: QueuedEvent[] = [];
     let bytes = 0;
     while (batch.length < batchEvents) {
@@ -112,7 +115,7 @@ export class WebhookQueue {
 
   /** The line that has the most of what there is too much of. */
   #longest(): Line | undefined {
-    const isTooMany = this.#size > this.limits.queuedEvents;
+    const isTooMany = this.#size > this.#limits.queuedEvents;
     return this.#best(({ events, bytes }) => (isTooMany ? events.length : bytes));
   }
 

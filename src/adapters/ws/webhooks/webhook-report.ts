@@ -7,6 +7,7 @@ type Tally = Map<ChannelEventName, number>;
 
 /** Counts what became of one URL's events, and tells the operator once about each change and each loss. */
 export class WebhookReport {
+  readonly #logger: SocketLogger;
   #delivered = 0;
   #lost = 0;
   #isFailing = false;
@@ -16,8 +17,10 @@ export class WebhookReport {
   constructor(
     /** The URL without the parts of it that may be secret. */
     readonly name: string,
-    private readonly logger: SocketLogger,
-  ) {}
+    logger: SocketLogger,
+  ) {
+    this.#logger = logger;
+  }
 
   get delivered(): number {
     return this.#delivered;
@@ -31,14 +34,14 @@ export class WebhookReport {
   failing(problem: string): void {
     if (this.#isFailing) return;
     this.#isFailing = true;
-    this.logger.warn(`Webhook ${this.name} fails and is tried again: ${problem}`);
+    this.#logger.warn(`Webhook ${this.name} fails and is tried again: ${problem}`);
   }
 
   /** A full queue let go of its oldest events. There may be many in a moment, so they are told together, later. */
   dropped(events: readonly QueuedEvent[]): void {
     if (events.length === 0) return;
     if (this.#dropped.size === 0) {
-      this.logger.warn(`Webhook ${this.name} does not keep up: its oldest events are dropped`);
+      this.#logger.warn(`Webhook ${this.name} does not keep up: its oldest events are dropped`);
     }
     this.#lost += events.length;
     count(events, this.#dropped);
@@ -47,7 +50,7 @@ export class WebhookReport {
   /** A batch was taken. */
   arrived(events: readonly QueuedEvent[]): void {
     this.#delivered += events.length;
-    if (this.#isFailing) this.logger.log(`Webhook ${this.name} works again`);
+    if (this.#isFailing) this.#logger.log(`Webhook ${this.name} works again`);
     this.#isFailing = false;
     this.#tellDropped();
   }
@@ -67,7 +70,7 @@ export class WebhookReport {
 
   #tellLost(lost: Tally, problem: string): void {
     const events = [...lost].map(([name, times]) => `${times} ${name}`).join(', ');
-    this.logger.error(`Webhook ${this.name} has lost ${events}: ${problem}`);
+    this.#logger.error(`Webhook ${this.name} has lost ${events}: ${problem}`);
   }
 }
 

@@ -10,17 +10,23 @@ import type { WebhookReport } from './webhook-report.js';
  * events of a channel arrive in their order; at least once, for an answer may be lost where the request was not.
  */
 export class WebhookTarget {
+  readonly #poster: WebhookPoster;
+  readonly #clock: Clock;
+  readonly #limits: WebhookLimits;
   readonly #queue: WebhookQueue;
   readonly #closing = new AbortController();
   #gathering: Timer | undefined;
   #sending: Promise<void> | undefined;
 
   constructor(
-    private readonly poster: WebhookPoster,
+    poster: WebhookPoster,
     readonly report: WebhookReport,
-    private readonly clock: Clock,
-    private readonly limits: WebhookLimits,
+    clock: Clock,
+    limits: WebhookLimits,
   ) {
+    this.#poster = poster;
+    this.#clock = clock;
+    this.#limits = limits;
     this.#queue = new WebhookQueue(limits);
   }
 
@@ -32,7 +38,7 @@ export class WebhookTarget {
   /** Takes an event in and returns at once. */
   add(event: QueuedEvent): void {
     this.report.dropped(this.#queue.add(event));
-    this.#gathering ??= this.clock.after(this.limits.gatherMs, () => {
+    this.#gathering ??= this.#clock.after(this.#limits.gatherMs, () => {
       this.#gathering = undefined;
       void this.#send();
     });
@@ -45,12 +51,12 @@ export class WebhookTarget {
   async close(): Promise<void> {
     this.#gathering?.cancel();
     this.#closing.abort();
-    const timer = this.clock.after(this.limits.closeMs, () => {
-      this.poster.close();
+    const timer = this.#clock.after(this.#limits.closeMs, () => {
+      this.#poster.close();
     });
     await this.#send();
     timer.cancel();
-    this.poster.close();
+    this.#poster.close();
   }
 
   #send(): Promise<void> {
@@ -72,17 +78,17 @@ export class WebhookTarget {
   /** Tries a batch until it arrives or its time is over, and resolves with what was wrong then. */
   async #deliver(batch: readonly QueuedEvent[]): Promise<string | undefined> {
     const events = batch.map(({ json }) => json).join(',');
-    const body = `{"time_ms":${this.clock.time()},"events":[${events}]}`;
+    const body = `{"time_ms":${this.#clock.time()},"events":[${events}]}`;
     let problem = 'not tried' as string | undefined;
     const attempt = async () => {
-      problem = await this.poster.post(body);
+      problem = await this.#poster.post(body);
       if (problem !== undefined) throw new Error(problem);
     };
     const retrying = pRetry(attempt, {
       retries: Infinity,
-      maxRetryTime: this.limits.retryMs,
-      minTimeout: this.limits.firstRetryMs,
-      maxTimeout: this.limits.longestRetryMs,
+      maxRetryTime: this.#limits.retryMs,
+      minTimeout: this.#limits.firstRetryMs,
+      maxTimeout: this.#limits.longestRetryMs,
       randomize: true,
       unref: true,
       signal: this.#closing.signal,

@@ -1,414 +1,298 @@
-import type { JoinRefusal } from '../../../ports/cluster.js';
+import type { Clock } from '../../../ports/clock.js';
+import type { ClusterNode } from '../../../ports/cluster.js';
 import type { User } from '../../../ports/user.js';
-import { channelType } from '../../../protocol/channel-name.js';
-import { type BusMessage, infoOf, infoText } from '../bus-message.js';
+import { channelType, userOfChannel } from '../../../protocol/channel-name.js';
+import type { OccupancyChange, SyncReply } from '../scripts/occupancy-messages.js';
+import type { WatchedUsers } from '../watched-users.js';
+import { canBeginGrace, ChannelState, type SentReport } from './channel-state.js';
 import { EarliestTimer } from './earliest-timer.js';
-import { type Entry, LocalMembers } from './local-members.js';
-import { kindOf, type OccupancyChange, type OccupancyRequest } from '../scripts/occupancy-script.js';
-import type { ChannelRequest, LinkHost } from './link-host.js';
-import { OfflineRoster } from './offline-roster.js';
-import { Roster } from './roster.js';
+import type { OccupancyStore } from './occupancy-store.js';
+import type { PresenceLimits } from './offline-roster.js';
+import { type JoinCallback, type PendingJoin, PendingJoins } from './pending-joins.js';
+import { NO_PRESENCE, Presence, type RosterChange } from './presence.js';
+import type { RecoveryWindow } from './recovery-window.js';
+import { StepLoop, type Steps } from './step-loop.js';
 
-type Joined = (refusal?: JoinRefusal) => void;
+/** Timers and Redis's clock do not run in step, so a timer rings a little after the time that Redis said. */
+const TIMER_SLACK_MS = 5;
 
-interface Waiting {
-  readonly userId: string | undefined;
-  readonly done: Joined;
+/** The parts that all channels of a node share. */
+export interface SyncContext {
+  readonly store: Pick<OccupancyStore, keyof OccupancyStore>;
+  readonly clock: Clock;
+  readonly self: ClusterNode;
+  readonly watched: Pick<WatchedUsers, 'learn'>;
+  readonly limits: PresenceLimits;
+  /** While the window is open, members whom Redis does not have yet have to wait. */
+  readonly recovery: Pick<RecoveryWindow, 'isOpen'>;
+  readonly inTurn: Steps['inTurn'];
+  /** Called when a step or a callback failed. */
+  readonly failed: (channel: string, error: unknown) => void;
+  /** Called when this node has no part in the channel any more. */
+  readonly forget: (channel: string) => void;
 }
 
-/** A failed step is made again after so long, when the connection is still there. */
-const FIRST_RETRY_MS = 250;
-const LAST_RETRY_MS = 8_000;
-/** Our timers and Redis's clock do not tick together. */
-const GRACE_SLACK_MS = 5;
-
-/** What every channel without presence has; most channels are one user's own, so they share it. */
-const NO_HOLDINGS = new LocalMembers();
-const NO_ROSTER = new Roster(
-  () => undefined,
-  () => undefined,
-);
-
 /**
- * What this node has to do with one channel, and how far Redis knows of it. What the node wants is written down at once;
- * one step after the other then brings Redis up to date, and each takes along all that was wanted by then. So nothing
- * piles up while Redis is away, and the way back is an ordinary step.
+ * Keeps Redis up to date with what this node has on one channel. Callers change the desired state at once; then one step
+ * after the other reports it to Redis and applies the reply. A step reports everything that has changed since the last
+ * one, so nothing piles up while Redis is away, and the first step after that is a step like any other.
  */
 export class ChannelSync {
-  readonly roster: Roster;
-  readonly #localMembers: LocalMembers;
-  readonly #kind: OccupancyRequest['kind'];
-  readonly #isCached: boolean;
-  #subscriptions = 0;
-  #isDeliberate = false;
-  #waiting: Waiting[] = [];
-  #isRegistered = false;
-  /** Whether Redis counts this node in, and what it was told is so. */
-  #isCounted = false;
-  /** Whether Redis may count this node in, for all that is known here. */
-  #mayBeCounted = false;
-  /** Under which name this node was counted in last; empty where it was not. */
-  #countedAs = '';
-  /** Whether Redis has lost its data. */
-  #isLost = false;
-  /** What it had then, or may have had, besides what this node had told it. */
-  #lost: Pick<ChannelRequest, 'seeds' | 'kept'> | undefined;
-  /** How often everything had to be told anew. */
-  #generation = 0;
-  #retryMs = FIRST_RETRY_MS;
-  #isDirty = false;
-  #running: Promise<void> | undefined;
-  #isGone = false;
-  /** The next step that time brings: the end of a grace period, a count to be told, another attempt. */
+  readonly name: string;
+  readonly #context: SyncContext;
+  readonly #state: ChannelState;
+  readonly #joins: PendingJoins;
+  readonly #loop: StepLoop;
+  /** Rings at the end of a grace period, when a count may be announced, and when a failed step is repeated. */
   readonly #timer: EarliestTimer;
-  #isDue = false;
-  readonly #offline: OfflineRoster;
+  #isClosed = false;
 
-  constructor(
-    readonly name: string,
-    private readonly host: LinkHost,
-  ) {
-    this.#kind = kindOf(name);
-    this.#isCached = channelType(name).cached;
-    const isPresence = this.#kind === 'presence';
-    this.#localMembers = isPresence ? new LocalMembers() : NO_HOLDINGS;
-    this.roster = isPresence ? this.#newRoster() : NO_ROSTER;
-    this.#offline = new OfflineRoster(
-      this.roster,
-      host.clock,
-      host.graceMs,
-      host.maximumMembers,
-      (userId) => {
-        this.#localMembers.missed(userId);
-        this.#forgetIfIdle();
+  constructor(name: string, context: SyncContext) {
+    this.name = name;
+    this.#context = context;
+    const isPresence = channelType(name).access === 'presence';
+    this.#state = new ChannelState(isPresence ? this.#newPresence() : NO_PRESENCE);
+    this.#joins = new PendingJoins((error) => {
+      context.failed(name, error);
+    });
+    this.#timer = new EarliestTimer(context.clock, () => {
+      this.#requestStep();
+    });
+    this.#loop = new StepLoop({
+      step: () => this.#step(),
+      canStep: () => context.store.isUp && !this.#isClosed,
+      failed: (error) => {
+        this.#stepFailed(error);
       },
-    );
-    this.#timer = new EarliestTimer(host.clock, () => {
-      this.#isDue = true;
-      this.#touch();
+      inTurn: context.inTurn,
     });
   }
 
-  get subscriptions(): number {
-    return this.#subscriptions;
+  /** The members on all nodes, as far as this node knows. */
+  get users(): ReadonlyMap<string, User> {
+    return this.#state.presence.users;
   }
 
-  /** Whether somebody may come back whose leaving this node would have to tell. */
-  get isExpecting(): boolean {
+  /** How many subscriptions this node has. */
+  get subscriptions(): number {
+    return this.#state.subscriptions;
+  }
+
+  /** Whether a timer of this node will end a grace period, announce a count or repeat a failed step. */
+  get hasTimer(): boolean {
     return this.#timer.isSet;
   }
 
-  join(subscriptions: number, user: User | undefined, done: Joined): void {
-    this.#subscriptions = subscriptions;
-    if (user !== undefined) {
-      this.#localMembers.join(user.id, infoText(user.info));
-      this.#offline.stay(user.id);
-    }
-    this.#waiting.push({ userId: user?.id, done });
-    this.#touch();
+  /** Whether Redis has something of this node, or had it before it lost its data. */
+  get wasReported(): boolean {
+    return this.#state.wasReported;
   }
 
+  /** A connection subscribes, on presence channels as a user. See `Cluster.join`. */
+  join(subscriptions: number, user: User | undefined, done: JoinCallback): void {
+    this.#state.join(subscriptions, user);
+    this.#joins.add({ userId: user?.id, done });
+    this.#requestStep();
+  }
+
+  /** A connection is no longer subscribed. See `Cluster.leave`. */
   leave(subscriptions: number, userId: string | undefined, isDeliberate: boolean): void {
-    this.#subscriptions = subscriptions;
-    this.#isDeliberate = isDeliberate;
-    if (userId !== undefined) {
-      const isTelling = this.#running !== undefined && this.host.isUp;
-      this.#localMembers.leave(userId, isDeliberate, isTelling);
-      // Whom Redis was not told of it cannot tell gone.
-      if (!isTelling && (!this.host.isUp || !this.#localMembers.isTold(userId))) {
-        this.#offline.leave(userId, isDeliberate);
-      }
-    }
-    this.#touch();
+    const { isUp } = this.#context.store;
+    const isReporting = this.#loop.isRunning && isUp;
+    this.#state.leave(subscriptions, userId, isDeliberate, { isReporting, isUp });
+    this.#requestStep();
   }
 
-  /** Somebody's grace period ends later, and whoever began it is gone. */
-  expect(graceMs: number): void {
-    this.#timer.set(graceMs + GRACE_SLACK_MS);
+  /** Takes a step after so many milliseconds: a grace period is over then, or a count may be announced. */
+  settleAfter(milliseconds: number): void {
+    this.#timer.set(milliseconds + TIMER_SLACK_MS);
   }
 
-  /** A change of the roster, on another node or on this one. */
-  changed(message: Extract<BusMessage, { kind: 'added' | 'removed' }>): void {
-    const fit = this.roster.fit(message.version);
-    if (fit === 'next') {
-      this.roster.change(message.version, message.id, message.kind === 'added' ? message.info : undefined);
-    } else if (fit === 'gap') this.#touch();
-  }
-
-  /** Redis is there again, with its data or without, or has forgotten this node: everything has to be told anew. */
-  reset(isLost: boolean): void {
-    this.#isRegistered = false;
-    this.#isCounted = false;
-    this.#generation++;
-    // Who came and went while Redis was away is news to nobody.
-    for (const id of this.#offline.end()) if (!this.#localMembers.isTold(id)) this.roster.remove(id);
-    this.#isLost ||= isLost;
-    this.#lost = {
-      seeds: this.#isLost || this.#subscriptions > 0 ? this.#seeds() : [],
-      kept: isLost && this.#subscriptions === 0 && this.isExpecting,
-    };
-  }
-
-  /** Whether Redis had anything from this node when it lost its data. */
-  get isOldNews(): boolean {
-    return this.#countedAs !== '' || this.#isToBeTold;
-  }
-
-  /** Takes a step now; resolves when nothing is under way any more. */
-  refresh(): Promise<void> {
-    this.#touch();
-    return this.idle();
-  }
-
-  /** Every node has told Redis by now what it had lost. */
-  async tellNews(): Promise<void> {
-    if (!this.#isCounted || this.#waiting.length > 0 || this.#localMembers.joins().length > 0)
-      await this.refresh();
-  }
-
-  /** Redis is gone: nobody waits for it. */
-  goOffline(): void {
-    for (const [id, isDeliberate] of this.#localMembers.departed) this.#offline.leave(id, isDeliberate);
-    for (const [id] of this.#localMembers.expected()) this.#offline.leave(id, false);
-    this.#answerLocally();
-  }
-
-  /** Resolves when nothing is under way any more. */
-  async idle(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
-  }
-
-  close(): void {
-    this.#isGone = true;
-    this.#timer.cancel();
-    this.#offline.end();
-    this.#answerLocally();
-  }
-
-  #newRoster(): Roster {
-    const { host, name } = this;
-    return new Roster(
-      (user) => {
-        host.self.memberAdded(name, user);
-      },
-      (userId) => {
-        this.#localMembers.gone(userId);
-        host.self.memberRemoved(name, userId);
-      },
-    );
-  }
-
-  #touch(): void {
-    this.#isDirty = true;
-    if (!this.host.isUp) {
-      this.#answerLocally();
-      this.#forgetIfIdle();
-    } else if (!this.host.isHoldingNews || this.isOldNews) this.#running ??= this.#run();
+  /** A change of the roster that any node made. */
+  rosterChanged(change: RosterChange): void {
+    if (!this.#state.presence.change(change)) this.#requestStep();
   }
 
   /**
-   * While Redis is away nothing is kept of a channel that nobody is on, and that Redis knows nothing of. Of a grace period
-   * that ended meanwhile it knows, and nobody else ends it.
+   * Redis is back, or does not know this node's lease any more: everything has to be reported again.
+   *
+   * @param isDataLost whether Redis has lost its data
    */
-  #forgetIfIdle(): void {
-    const isAwaited = this.isExpecting || this.#isDue || this.#offline.isExpecting;
-    const isKept = this.#subscriptions > 0 || this.#isToBeTold || isAwaited;
-    if (!isKept && !this.host.isUp && this.#running === undefined) this.host.forget(this.name);
+  reset(isDataLost: boolean): void {
+    this.#state.reset(isDataLost, this.hasTimer);
   }
 
-  async #run(): Promise<void> {
-    try {
-      // What else this turn brings goes into the same step.
-      await Promise.resolve();
-      while (this.#isDirty && this.host.isUp && !this.#isGone) await this.host.inTurn(() => this.#step());
-      this.#retryMs = FIRST_RETRY_MS;
-    } catch (error) {
-      // What has become of the step is not known, so the next one says it all.
-      this.#isCounted = false;
-      this.#isDirty = true;
-      this.#answerLocally();
-      if (this.host.isUp) {
-        this.host.failed(this.name, error);
-        // Not all channels at once, and less and less often.
-        this.#timer.set(this.#retryMs * (1 + Math.random()));
-        this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
-      }
-    } finally {
-      this.#running = undefined;
-    }
+  /** Takes a step. Resolves when no step is under way any more. */
+  refresh(): Promise<void> {
+    this.#requestStep();
+    return this.idle();
+  }
+
+  /** The recovery window is closed: reports what had to wait. */
+  async recoveryEnded(): Promise<void> {
+    const { presence, record } = this.#state;
+    const isWaiting = !this.#joins.isEmpty || presence.joins().length > 0;
+    if (isWaiting || !record.isExact) await this.refresh();
+  }
+
+  /** Redis is away: this node decides alone, and nobody waits for Redis. */
+  goOffline(): void {
+    this.#state.presence.goOffline();
+    this.#answerOffline();
+  }
+
+  /** Resolves when no step is under way any more. */
+  idle(): Promise<void> {
+    return this.#loop.idle();
+  }
+
+  /** Stops every timer, and answers every join that waits. */
+  close(): void {
+    this.#isClosed = true;
+    this.#timer.cancel();
+    this.#state.presence.close();
+    this.#answerOffline();
+  }
+
+  #newPresence(): Presence {
+    const { clock, limits, self } = this.#context;
+    return new Presence(clock, limits, {
+      memberAdded: (user) => {
+        self.memberAdded(this.name, user);
+      },
+      memberRemoved: (userId) => {
+        self.memberRemoved(this.name, userId);
+      },
+      memberExpired: () => {
+        this.#forgetIfIdle();
+      },
+    });
+  }
+
+  #requestStep(): void {
+    const { store, recovery } = this.#context;
+    this.#loop.request();
+    if (!store.isUp) {
+      this.#answerOffline();
+      this.#forgetIfIdle();
+    } else if (!recovery.isOpen || this.wasReported) this.#loop.start();
   }
 
   async #step(): Promise<void> {
-    this.#isDirty = false;
-    const isToBeTold = this.#subscriptions > 0 || this.#isToBeTold;
-    if (!this.#isRegistered && isToBeTold) {
-      const generation = this.#generation;
-      await this.host.register(this.name);
-      // It may have been for a connection, or under a name, that is no more.
-      this.#isRegistered = generation === this.#generation;
-      if (!this.#isRegistered) this.#isDirty = true;
-    }
-    if (isToBeTold) await this.#sync();
-    else if (this.#isDue) await this.#settle();
-    if (this.#isWanted()) return;
-    if (this.#isRegistered) await this.host.unsubscribe(this.name);
-    this.#isRegistered = false;
-    if (!this.#isOver()) return;
-    await this.host.deregister(this.name);
-    // Nothing can come between this and the next line.
-    if (this.#isOver()) this.host.forget(this.name);
+    if (this.#state.isToReport) {
+      await this.#register();
+      await this.#sync();
+    } else if (this.#timer.isDue) await this.#settle();
+    if (!this.#isNeeded()) await this.#release();
   }
 
-  #isOver(): boolean {
-    return !this.#isWanted() && !this.isExpecting;
+  #stepFailed(error: unknown): void {
+    // Nobody knows what became of the step, so the next one reports everything.
+    this.#state.record.doubt();
+    this.#answerOffline();
+    if (!this.#context.store.isUp) return;
+    this.#context.failed(this.name, error);
+    this.#timer.set(this.#loop.retryMs());
   }
 
-  /** Whether this node has subscriptions, or something has changed since the step began. */
-  #isWanted(): boolean {
-    return this.#subscriptions > 0 || this.#isDirty;
-  }
-
-  /** Whether Redis believes that this node has something here, or should. */
-  get #isToBeTold(): boolean {
-    const { seeds = [], kept = false } = this.#lost ?? {};
-    return this.#mayBeCounted || this.#localMembers.isAnyTold || seeds.length > 0 || kept;
-  }
-
-  async #settle(): Promise<void> {
-    const request = this.#request('settle', []);
-    const { latest } = this.roster;
-    const reply = await this.host.occupy(this.name, request);
-    if (reply.unknown === true) return;
-    this.#apply(reply, request, latest);
-    this.#tellCount(reply);
+  async #register(): Promise<void> {
+    const { record } = this.#state;
+    if (record.isRegistered) return;
+    const { recovery } = record;
+    await this.#context.store.register(this.name);
+    if (!record.registered(recovery)) this.#loop.request();
   }
 
   async #sync(): Promise<void> {
-    // Whoever is news waits for the step that tells it.
-    const { isHoldingNews } = this.host;
-    const waiting = this.#waiting.filter((one) => !isHoldingNews || this.#isOld(one));
-    this.#waiting = this.#waiting.filter((one) => !waiting.includes(one));
+    const joins = this.#joins.take((join) => this.#isReportable(join));
+    let reply: SyncReply;
     try {
-      const request = this.#request('sync', waiting);
-      const { latest } = this.roster;
-      const generation = this.#generation;
-      this.#mayBeCounted ||= request.count > 0;
-      const reply = await this.host.occupy(this.name, request);
-      if (reply.unknown === true) {
-        this.#isCounted = false;
-        this.#isDirty = true;
-        this.#waiting = [...waiting, ...this.#waiting];
-        await this.host.doubt();
-        return;
-      }
-      this.#isCounted = this.#mayBeCounted = request.count > 0;
-      this.#countedAs = request.count > 0 ? this.host.leaseName : '';
-      if (generation === this.#generation) {
-        this.#lost = undefined;
-        this.#isLost = false;
-      } else {
-        this.#isCounted = false;
-        this.#isDirty = true;
-      }
-      this.#apply(reply, request, latest);
-      for (const one of waiting.splice(0)) this.#answer(one, reply.refused);
-      this.#tellCount(reply);
+      reply = await this.#send(this.#state.report(joins, this.#context.recovery.isOpen));
     } catch (error) {
-      this.#waiting = [...waiting, ...this.#waiting];
+      this.#joins.putBack(joins);
       throw error;
     }
-  }
-
-  #isOld({ userId }: Waiting): boolean {
-    return userId === undefined || this.#localMembers.isTold(userId);
-  }
-
-  /** What Redis does not know yet. */
-  #request(mode: 'sync' | 'settle', waiting: readonly Waiting[]): ChannelRequest {
-    const full = !this.#isCounted;
-    return {
-      mode,
-      kind: this.#kind,
-      count: this.#subscriptions,
-      full,
-      base: full ? this.#localMembers.base() : [],
-      lost: this.#isLost,
-      countedAs: this.#countedAs,
-      seeds: this.#lost?.seeds ?? [],
-      kept: this.#lost?.kept ?? false,
-      joins: this.host.isHoldingNews ? [] : this.#localMembers.joins(),
-      awaited: waiting.flatMap(({ userId }) => userId ?? []),
-      leaves: this.#localMembers.leaves(),
-      deliberate: this.#isDeliberate,
-      known: String(this.roster.version),
-      cached: this.#isCached,
-      joined: waiting.length > 0,
-    };
-  }
-
-  #apply(reply: OccupancyChange, request: ChannelRequest, latest: number): void {
-    const { joins, leaves, count, seeds } = request;
-    const isExpecting = reply.graceMs !== undefined;
-    const left = leaves.map(([id]) => id);
-    this.#localMembers.told(joins, reply.refused, left, isExpecting);
-    for (const { version, id, info } of reply.changes) {
-      if (this.roster.fit(Number(version)) === 'next') this.roster.change(Number(version), id, info);
+    if (reply.unknown === true) {
+      this.#joins.putBack(joins);
+      this.#state.record.doubt();
+      this.#loop.request();
+      await this.#context.store.renewLease();
+      return;
     }
-    if (reply.roster !== undefined && Number(reply.version) >= this.roster.version) {
-      const { leaving = [] } = reply;
-      const gone = leaves
-        .filter(([id, isDeliberate]) => isDeliberate && leaving.includes(id))
-        .map(([id]) => id);
-      this.roster.replace(
-        Number(reply.version),
-        reply.roster,
-        (id) => this.#localMembers.isWanted(id),
-        (id) => gone.includes(id),
-      );
+    const { refused } = reply;
+    this.#joins.answer(joins, (userId) => refused.includes(userId));
+    this.#applyCount(reply);
+  }
+
+  async #send(sent: SentReport): Promise<SyncReply> {
+    const { store } = this.#context;
+    const reply = await store.sync(this.name, sent.report);
+    if (reply.unknown === true) return reply;
+    if (!this.#state.accepted(sent, reply, store.leaseName)) this.#loop.request();
+    this.#apply(reply, canBeginGrace(sent.report));
+    return reply;
+  }
+
+  async #settle(): Promise<void> {
+    const { presence } = this.#state;
+    const { latestVersion } = presence;
+    const reply = await this.#context.store.settle(this.name);
+    if (!presence.apply(reply, { joins: [], leaves: [] }, latestVersion)) this.#loop.request();
+    this.#apply(reply, true);
+    this.#applyCount(reply);
+  }
+
+  /** This node has no subscriptions: unsubscribes from the bus, and drops the channel unless a timer still needs it. */
+  async #release(): Promise<void> {
+    const { store, forget } = this.#context;
+    if (this.#state.record.isRegistered) await store.unsubscribe(this.name);
+    this.#state.record.unsubscribed();
+    if (!this.#isOver()) return;
+    await store.deregister(this.name);
+    // The channel may have been needed again meanwhile.
+    if (this.#isOver()) forget(this.name);
+  }
+
+  /** Whether this node has subscriptions, or something has changed since the step began. */
+  #isNeeded(): boolean {
+    return this.#state.subscriptions > 0 || this.#loop.isRequested;
+  }
+
+  #isOver(): boolean {
+    return !this.#isNeeded() && !this.hasTimer;
+  }
+
+  /** Whether a join can be reported now. While nodes restore lost data, new members wait. */
+  #isReportable({ userId }: PendingJoin): boolean {
+    return !this.#context.recovery.isOpen || userId === undefined || this.#state.presence.isReported(userId);
+  }
+
+  /** @param hasBegunGrace whether a grace period in the reply may be one that this node began, and therefore ends */
+  #apply(reply: OccupancyChange, hasBegunGrace: boolean): void {
+    const { self, watched } = this.#context;
+    for (const event of reply.events) self.emit({ ...event, channel: this.name });
+    const userId = userOfChannel(this.name);
+    if (reply.status !== undefined && userId !== undefined) {
+      watched.learn(userId, reply.status.online, Number(reply.status.version));
     }
-    if (this.roster.isBehind(latest)) this.#isDirty = true;
-    for (const event of reply.events) this.host.self.emit({ ...event, channel: this.name });
-    const { status } = reply;
-    if (status !== undefined) this.host.statusChanged(this.name, Number(status.version), status.online);
-    // Whoever began a grace period ends it, and not everybody who hears of it.
-    const isOurs = this.#isDue || leaves.length > 0 || count === 0 || seeds.length > 0;
-    this.#isDue = false;
-    if (reply.graceMs !== undefined && isOurs) this.#timer.set(reply.graceMs + GRACE_SLACK_MS);
+    const wasDue = this.#timer.takeDue();
+    if (reply.graceMs !== undefined && (wasDue || hasBegunGrace)) this.settleAfter(reply.graceMs);
   }
 
-  #tellCount({ count, recountMs }: OccupancyChange): void {
-    if (count !== undefined) this.host.self.counted(this.name, count);
-    if (recountMs !== undefined) this.#timer.set(recountMs + GRACE_SLACK_MS);
+  #applyCount({ count, recountMs }: OccupancyChange): void {
+    if (count !== undefined) this.#context.self.counted(this.name, count);
+    if (recountMs !== undefined) this.settleAfter(recountMs);
   }
 
-  /** Who is there, as far as this node can tell, and not through this node. */
-  #seeds(): readonly Entry[] {
-    // Where nobody hears the channel here any more, the roster is an old one.
-    if (this.#subscriptions === 0) return this.#localMembers.expected();
-    return [...this.roster.users.values()]
-      .filter(({ id }) => !this.#localMembers.isWanted(id) && !this.#localMembers.departed.has(id))
-      .map(({ id, info }) => [id, infoText(info)]);
+  /** Answers every join from what this node knows. */
+  #answerOffline(): void {
+    this.#joins.answer(this.#joins.take(), (userId) => !this.#state.presence.joinOffline(userId));
   }
 
-  /** Goes by what is known here: everybody who comes is let in, and told to whoever is here. */
-  #answerLocally(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const one of waiting) {
-      const { userId } = one;
-      const info = userId === undefined ? undefined : this.#localMembers.infoOf(userId);
-      const isIn = userId === undefined || info === undefined || this.#offline.join(userId, infoOf(info));
-      this.#answer(one, isIn ? [] : [userId]);
-    }
-  }
-
-  /** Nobody's answer depends on how another takes it. */
-  #answer({ userId, done }: Waiting, refused: readonly string[]): void {
-    try {
-      if (userId !== undefined && refused.includes(userId)) done('full');
-      else done();
-    } catch (error) {
-      this.host.failed(this.name, error);
-    }
+  /** While Redis is away, drops a channel that has no subscriptions, no timer, and nothing to report when Redis is back. */
+  #forgetIfIdle(): void {
+    if (this.#context.store.isUp || this.#loop.isRunning) return;
+    const isExpecting = this.hasTimer || this.#timer.isDue || this.#state.presence.isExpecting;
+    if (!this.#state.isToReport && !isExpecting) this.#context.forget(this.name);
   }
 }

@@ -1,252 +1,148 @@
 import pLimit from 'p-limit';
 import pMap from 'p-map';
-import type { Clock, Timer } from '../../../ports/clock.js';
+import type { Clock } from '../../../ports/clock.js';
 import type { ClusterNode } from '../../../ports/cluster.js';
 import type { SocketLogger } from '../../../ports/logger.js';
-import type { SocketConfig } from '../../../ports/socket-config.js';
-import { userOfChannel } from '../../../protocol/channel-name.js';
-import type { Bus } from '../bus.js';
-import type { BusMessage } from '../bus-message.js';
-import { ChannelSync } from './channel-sync.js';
-import type { ChannelRequest, LinkHost } from './link-host.js';
-import type { Leases } from '../leases.js';
-import {
-  kindOf,
-  OCCUPANCY_SCRIPT,
-  type OccupancyReply,
-  type OccupancyRequest,
-  readOccupancyReply,
-} from '../scripts/occupancy-script.js';
-import type { RedisKeys } from '../connection/redis-keys.js';
-import type { RedisLink } from '../connection/redis-link.js';
-import { run, script } from '../../../redis/redis-scripts.js';
-import type { RememberedEvents } from '../remembered-events.js';
 import type { WatchedUsers } from '../watched-users.js';
+import { ChannelSync, type SyncContext } from './channel-sync.js';
+import type { OccupancyStore } from './occupancy-store.js';
+import type { PresenceLimits } from './offline-roster.js';
+import type { RosterChange } from './presence.js';
+import { RecoveryWindow } from './recovery-window.js';
 
-const OCCUPANCY = script(OCCUPANCY_SCRIPT);
-/** So many channels are restored at a time when Redis is back: fast, and no storm. */
+/** How many channels are restored at a time when Redis is back. More of them would be a burst that delays everything else. */
 const RESTORE_CONCURRENCY = 256;
-/** Where its data is lost, nodes first tell it what everybody knew, and so much later what is new since. */
-const NEWS_MS = 1_500;
-/** So many steps are under way at a time: more of them would take no less time, and hold up everything else. */
-const STEPS = 512;
+/** How many steps are under way at a time. More of them would not be faster, and would delay everything else. */
+const STEP_CONCURRENCY = 512;
+/** Failed steps are logged at most this often. */
 const FAILURE_LOG_MS = 10_000;
 
-/** What the links share. */
-export interface LinkParts {
-  readonly config: SocketConfig;
+/** The parts that {@link ChannelSyncs} work with. */
+export interface SyncsParts {
+  readonly store: OccupancyStore;
   readonly clock: Clock;
   readonly logger: SocketLogger;
   readonly self: ClusterNode;
-  readonly link: RedisLink;
-  readonly keys: RedisKeys;
-  readonly leases: Leases;
-  readonly bus: Bus;
-  readonly remembered: RememberedEvents;
   readonly watched: WatchedUsers;
+  readonly limits: PresenceLimits;
 }
 
-/** Every channel that this node has a part in. */
-export class ChannelSyncs implements LinkHost {
+/** Every channel that this node has a part in: it has subscriptions, reported something, or has a timer to wait for. */
+export class ChannelSyncs {
+  readonly #parts: SyncsParts;
+  readonly #context: SyncContext;
+  readonly #recovery: RecoveryWindow;
   readonly #syncs = new Map<string, ChannelSync>();
-  readonly #turns = pLimit(STEPS);
-  #news: Timer | undefined;
-  #toldFailureAt = Number.NEGATIVE_INFINITY;
+  #failureLoggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly parts: LinkParts) {}
+  constructor(parts: SyncsParts) {
+    const { store, clock, self, watched, limits } = parts;
+    this.#parts = parts;
+    this.#recovery = new RecoveryWindow(clock, () => {
+      for (const sync of [...this.#syncs.values()]) void sync.recoveryEnded();
+    });
+    this.#context = {
+      ...{ store, clock, self, watched, limits },
+      recovery: this.#recovery,
+      inTurn: pLimit(STEP_CONCURRENCY),
+      failed: (channel, error) => {
+        this.#logFailure(channel, error);
+      },
+      forget: (channel) => {
+        this.#forget(channel);
+      },
+    };
+  }
 
+  /** How many channels this node has a part in. */
   get size(): number {
     return this.#syncs.size;
   }
 
-  get clock(): Clock {
-    return this.parts.clock;
-  }
-
-  get self(): ClusterNode {
-    return this.parts.self;
-  }
-
-  get isUp(): boolean {
-    return this.parts.link.isUp;
-  }
-
-  get leaseName(): string {
-    return this.parts.leases.name;
-  }
-
-  get graceMs(): number {
-    return this.parts.config.gateway.presenceGraceMs;
-  }
-
-  get maximumMembers(): number {
-    return this.parts.config.gateway.limits.presenceMembers;
-  }
-
-  get isHoldingNews(): boolean {
-    return this.#news !== undefined;
-  }
-
-  inTurn(step: () => Promise<void>): Promise<void> {
-    return this.#turns(step);
-  }
-
+  /** The channel, if this node has a part in it. */
   find(channel: string): ChannelSync | undefined {
     return this.#syncs.get(channel);
   }
 
   /** Whether this node has subscriptions of a channel. */
-  isHeard(channel: string): boolean {
+  isSubscribed(channel: string): boolean {
     return (this.find(channel)?.subscriptions ?? 0) > 0;
   }
 
+  /** The channel. From now on this node has a part in it. */
   of(channel: string): ChannelSync {
     const known = this.#syncs.get(channel);
     if (known !== undefined) return known;
-    const link = new ChannelSync(channel, this);
-    this.#syncs.set(channel, link);
-    return link;
+    const sync = new ChannelSync(channel, this.#context);
+    this.#syncs.set(channel, sync);
+    return sync;
   }
 
-  /** Somebody's roster changed, on whichever node. */
-  changed(channel: string, message: Extract<BusMessage, { kind: 'added' | 'removed' }>): void {
-    this.#syncs.get(channel)?.changed(message);
+  /** A change of a channel's roster that any node made. */
+  rosterChanged(channel: string, change: RosterChange): void {
+    this.#syncs.get(channel)?.rosterChanged(change);
   }
 
-  /** Tells Redis everything anew. */
-  async restore(isLost: boolean): Promise<void> {
+  /**
+   * Reports everything to Redis again.
+   *
+   * @param isDataLost whether Redis has lost its data
+   */
+  async restore(isDataLost: boolean): Promise<void> {
     const syncs = [...this.#syncs.values()];
-    for (const link of syncs) link.reset(isLost);
-    if (isLost) this.#holdNews();
-    const first = isLost ? syncs.filter(({ isOldNews }) => isOldNews) : syncs;
-    await pMap(first, (link) => link.refresh(), { concurrency: RESTORE_CONCURRENCY });
+    for (const sync of syncs) sync.reset(isDataLost);
+    if (isDataLost) this.#recovery.open();
+    const first = isDataLost ? syncs.filter(({ wasReported }) => wasReported) : syncs;
+    await pMap(first, (sync) => sync.refresh(), { concurrency: RESTORE_CONCURRENCY });
   }
 
-  #holdNews(): void {
-    this.#news?.cancel();
-    this.#news = this.clock.after(NEWS_MS, () => {
-      this.#news = undefined;
-      for (const link of [...this.#syncs.values()]) void link.tellNews();
-    });
-  }
-
-  /** Redis is gone. */
+  /** Redis is away. */
   goOffline(): void {
-    for (const link of this.#syncs.values()) link.goOffline();
+    for (const sync of this.#syncs.values()) sync.goOffline();
   }
 
-  /** Clears away what a node that is gone had on a channel. */
+  /**
+   * Removes what a node had on a channel whose lease is over. This node ends the grace periods that begin with that.
+   *
+   * @param node the name of that lease
+   * @param since when that node was last heard of, in milliseconds by Redis's clock
+   * @param isLast whether to end all grace periods of the channel, because no other node is left that would
+   */
   async reap(channel: string, node: string, since: number, isLast: boolean): Promise<void> {
-    const gone: ChannelRequest = {
-      mode: 'reap',
-      kind: kindOf(channel),
-      count: 0,
-      full: false,
-      base: [],
-      lost: false,
-      countedAs: '',
-      seeds: [],
-      kept: false,
-      awaited: [],
-      joins: [],
-      leaves: [],
-      deliberate: false,
-      known: '0',
-      cached: false,
-      joined: false,
-      since,
-      all: isLast,
-    };
-    const reply = await this.#run(channel, node, gone);
-    if (reply.unknown === true) return;
-    for (const event of reply.events) this.self.emit({ ...event, channel });
-    const later = [reply.graceMs, reply.recountMs].filter((ms) => ms !== undefined);
-    if (later.length === 0) return;
-    await this.#note(channel);
-    this.of(channel).expect(Math.min(...later));
+    const { store, self } = this.#parts;
+    const { events, graceMs, recountMs } = await store.reap(channel, node, since, isLast);
+    for (const event of events) self.emit({ ...event, channel });
+    const timesMs = [graceMs, recountMs].filter((ms) => ms !== undefined);
+    if (timesMs.length === 0) return;
+    await store.list(channel);
+    this.of(channel).settleAfter(Math.min(...timesMs));
   }
 
-  /** Resolves when nothing is under way any more, to whether somebody may come back whom this node would have told gone. */
+  /** Resolves when no step is under way any more. @returns whether any channel has a timer to wait for */
   async idle(): Promise<boolean> {
-    await Promise.all([...this.#syncs.values()].map((link) => link.idle()));
-    return [...this.#syncs.values()].some((link) => link.isExpecting);
+    await Promise.all([...this.#syncs.values()].map((sync) => sync.idle()));
+    return [...this.#syncs.values()].some(({ hasTimer }) => hasTimer);
   }
 
+  /** Stops every timer, answers every join that waits, and forgets every channel. */
   close(): void {
-    this.#news?.cancel();
-    for (const link of this.#syncs.values()) link.close();
+    this.#recovery.cancel();
+    for (const sync of this.#syncs.values()) sync.close();
     this.#syncs.clear();
   }
 
-  async occupy(channel: string, request: ChannelRequest): Promise<OccupancyReply> {
-    const { remembered, leases } = this.parts;
-    const store = request.cached && request.full ? { store: remembered.toStore(channel) } : {};
-    const reply = await this.#run(channel, leases.name, { ...request, ...store });
-    if (reply.unknown !== true && reply.cache !== undefined) {
-      remembered.stored(channel, reply.cache.text, reply.cache.ttlMs);
-    }
-    return reply;
-  }
-
-  async register(channel: string): Promise<void> {
-    const { bus, keys } = this.parts;
-    await Promise.all([bus.subscribe(keys.bus(channel)), this.#note(channel)]);
-  }
-
-  async unsubscribe(channel: string): Promise<void> {
-    const { bus, keys, remembered } = this.parts;
-    remembered.forget(channel);
-    await bus.unsubscribe(keys.bus(channel));
-  }
-
-  async deregister(channel: string): Promise<void> {
-    const { link, keys, leases } = this.parts;
-    await link.use(({ client }) => client.srem(keys.channelsOf(leases.name), channel));
-  }
-
-  forget(channel: string): void {
+  #forget(channel: string): void {
     this.#syncs.get(channel)?.close();
     this.#syncs.delete(channel);
   }
 
-  statusChanged(channel: string, version: number, isOnline: boolean): void {
-    const userId = userOfChannel(channel);
-    if (userId !== undefined) this.parts.watched.learn(userId, isOnline, version);
-  }
-
-  doubt(): Promise<void> {
-    return this.parts.leases.renew();
-  }
-
-  failed(channel: string, error: unknown): void {
-    const now = this.clock.now();
-    if (now - this.#toldFailureAt < FAILURE_LOG_MS) return;
-    this.#toldFailureAt = now;
-    this.parts.logger.warn(`Redis was not told of the channel ${channel}, and will be: ${String(error)}`);
-  }
-
-  async #note(channel: string): Promise<void> {
-    const { link, keys, leases } = this.parts;
-    await link.use(({ client }) => client.sadd(keys.channelsOf(leases.name), channel));
-  }
-
-  async #run(
-    channel: string,
-    node: string,
-    request: ChannelRequest & Pick<OccupancyRequest, 'store'>,
-  ): Promise<OccupancyReply> {
-    const { config, keys, link } = this.parts;
-    const answer = await link.use((redis) => {
-      const values = {
-        ...request,
-        node,
-        graceMs: this.graceMs,
-        max: this.maximumMembers,
-        counts: config.gateway.subscriptionCount,
-        sharded: redis.isSharded,
-      };
-      return run(redis, OCCUPANCY, keys.occupancy(channel, node), [JSON.stringify(values)]);
-    }, request.store?.text.length);
-    return readOccupancyReply(answer);
+  #logFailure(channel: string, error: unknown): void {
+    const { clock, logger } = this.#parts;
+    const now = clock.now();
+    if (now - this.#failureLoggedAt < FAILURE_LOG_MS) return;
+    this.#failureLoggedAt = now;
+    logger.warn(
+      `Could not update the channel ${channel} in Redis; this node will try again: ${String(error)}`,
+    );
   }
 }

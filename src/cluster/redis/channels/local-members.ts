@@ -1,96 +1,116 @@
 /** A user's id and info, as they travel. */
-export type Entry = readonly [id: string, info: string];
+export type MemberEntry = readonly [id: string, info: string];
 
-/** Who is present on a channel through this node: how it is, and how far Redis was told of it. */
+/** A user who left, and whether the user did so deliberately: such a leave has no grace period. */
+export type LeaveEntry = readonly [id: string, isDeliberate: boolean];
+
+/** Members who joined and left, as one script call reports them to Redis. */
+export interface MemberReport {
+  readonly joins: readonly MemberEntry[];
+  readonly leaves: readonly LeaveEntry[];
+}
+
+/**
+ * The members who are present on a channel through this node: the desired state, and the state that was reported to Redis.
+ */
 export class LocalMembers {
-  readonly #wanted = new Map<string, string>();
-  readonly #told = new Map<string, string>();
-  /** How those went who are told and not wanted: deliberately or not. */
+  readonly #desired = new Map<string, string>();
+  readonly #reported = new Map<string, string>();
+  /** The members who are reported but no longer desired, and whether they left deliberately. */
   readonly #departed = new Map<string, boolean>();
-  /** Who went a moment ago and may come back, as Redis knows. */
+  /** The members whose leave was reported and whose grace period is running. */
   readonly #expected = new Map<string, string>();
 
+  /** A user is present, or has a new info. */
   join(id: string, info: string): void {
-    this.#wanted.set(id, info);
+    this.#desired.set(id, info);
     this.#departed.delete(id);
     this.#expected.delete(id);
   }
 
-  /** @param isTelling whether Redis may just be told of the user */
-  leave(id: string, isDeliberate: boolean, isTelling = false): void {
-    this.#wanted.delete(id);
-    if (isTelling || this.#told.has(id)) this.#departed.set(id, isDeliberate);
+  /**
+   * A user is no longer present.
+   *
+   * @param isReporting whether a report that may contain the user is on its way to Redis
+   */
+  leave(id: string, isDeliberate: boolean, isReporting = false): void {
+    this.#desired.delete(id);
+    if (isReporting || this.#reported.has(id)) this.#departed.set(id, isDeliberate);
   }
 
-  /** The user did not come back in time, as far as this node could tell: nobody waits for another time. */
-  missed(id: string): void {
+  /** The user's grace period ended on this node while Redis was away. Redis does not have to begin another one. */
+  expire(id: string): void {
     if (this.#departed.has(id)) this.#departed.set(id, true);
   }
 
-  /** Nobody waits for the user any more. */
-  gone(id: string): void {
+  /** The user was removed from the roster, so nobody expects the user back. */
+  stopExpecting(id: string): void {
     this.#expected.delete(id);
   }
 
-  /** The info of a user who is present. */
+  /** The info of a user who is present; `undefined` for any other user. */
   infoOf(id: string): string | undefined {
-    return this.#wanted.get(id);
+    return this.#desired.get(id);
   }
 
-  isWanted(id: string): boolean {
-    return this.#wanted.has(id);
+  /** Whether the user is present. */
+  isDesired(id: string): boolean {
+    return this.#desired.has(id);
   }
 
-  /** Whether Redis has, or had, the user from this node. */
-  isTold(id: string): boolean {
-    return this.#told.has(id) || this.#expected.has(id);
+  /** Whether this node reported the user to Redis, and Redis still has the user or expects the user back. */
+  isReported(id: string): boolean {
+    return this.#reported.has(id) || this.#expected.has(id);
   }
 
-  get isAnyTold(): boolean {
-    return this.#told.size > 0;
+  /** Whether Redis has any member from this node. */
+  get hasReported(): boolean {
+    return this.#reported.size > 0;
   }
 
-  /** Who went, of those whom Redis was told of, and whether deliberately. */
+  /** The reported members who left since, and whether they left deliberately. */
   get departed(): ReadonlyMap<string, boolean> {
     return this.#departed;
   }
 
-  /** Who came, or changed, since Redis was told. */
-  joins(): readonly Entry[] {
-    return [...this.#wanted].filter(([id, info]) => this.#told.get(id) !== info);
+  /** The members who joined, or have a new info, since the last report. */
+  joins(): readonly MemberEntry[] {
+    return [...this.#desired].filter(([id, info]) => this.#reported.get(id) !== info);
   }
 
-  /** Who went since Redis was told. */
-  leaves(): readonly (readonly [id: string, isDeliberate: boolean])[] {
-    return [...this.#told.keys()]
-      .filter((id) => !this.#wanted.has(id))
+  /** The members who left since the last report. */
+  leaves(): readonly LeaveEntry[] {
+    return [...this.#reported.keys()]
+      .filter((id) => !this.#desired.has(id))
       .map((id) => [id, this.#departed.get(id) === true] as const);
   }
 
-  /** Everybody whom Redis was told of before, with those who went since. */
-  base(): readonly Entry[] {
-    return [...this.#told];
+  /** All members who were reported, with those who left since the last report. */
+  reported(): readonly MemberEntry[] {
+    return [...this.#reported];
   }
 
-  /** Who went a moment ago and may come back. */
-  expected(): readonly Entry[] {
+  /** The members whose leave was reported and who may come back. */
+  expected(): readonly MemberEntry[] {
     return [...this.#expected];
   }
 
-  /** Redis was told: who came and was not refused, and who went, of whom it waits for some. */
-  told(
-    joins: readonly Entry[],
-    refused: readonly string[],
-    leaves: readonly string[],
-    isWaiting: boolean,
-  ): void {
-    for (const [id, info] of joins) if (!refused.includes(id)) this.#told.set(id, info);
-    for (const id of leaves) {
-      const info = this.#told.get(id);
-      this.#told.delete(id);
-      if (isWaiting && info !== undefined && this.#departed.get(id) === false) this.#expected.set(id, info);
+  /**
+   * Redis has accepted a report.
+   *
+   * @param refused the ids of those joins that the channel had no room for
+   * @param isGraceRunning whether any grace period of the channel is running in Redis
+   */
+  accepted({ joins, leaves }: MemberReport, refused: readonly string[], isGraceRunning: boolean): void {
+    for (const [id, info] of joins) if (!refused.includes(id)) this.#reported.set(id, info);
+    for (const [id] of leaves) {
+      const info = this.#reported.get(id);
+      this.#reported.delete(id);
+      if (isGraceRunning && info !== undefined && this.#departed.get(id) === false) {
+        this.#expected.set(id, info);
+      }
     }
-    if (!isWaiting) this.#expected.clear();
-    for (const id of this.#departed.keys()) if (!this.#told.has(id)) this.#departed.delete(id);
+    if (!isGraceRunning) this.#expected.clear();
+    for (const id of this.#departed.keys()) if (!this.#reported.has(id)) this.#departed.delete(id);
   }
 }

@@ -1,57 +1,73 @@
 import type { Clock, Timer } from '../../../ports/clock.js';
 import type { Roster } from './roster.js';
 
-/** What becomes of a roster while Redis is away: this node's own members come and go, and of the others nothing is heard. */
+/** The gateway's limits of presence channels. */
+export interface PresenceLimits {
+  /** For how long a member may be without a connection before the member is removed. */
+  readonly graceMs: number;
+  /** The most members of one channel; 0 allows any number. */
+  readonly maximumMembers: number;
+}
+
+/**
+ * Changes a roster while Redis is away: this node's own members come and go as on a single node. Nothing is heard of the
+ * members of other nodes, so they stay.
+ */
 export class OfflineRoster {
-  /** The members of this node who may be reloading the page. */
+  readonly #roster: Roster;
+  readonly #clock: Clock;
+  readonly #limits: PresenceLimits;
+  readonly #expired: (id: string) => void;
+  /** The grace periods of this node's members that are running. Most channels never have one. */
   #leaving: Map<string, Timer> | undefined;
 
-  constructor(
-    private readonly roster: Roster,
-    private readonly clock: Clock,
-    private readonly graceMs: number,
-    /** The most members; 0 allows any number. */
-    private readonly maximum: number,
-    /** A member's grace period is over. */
-    private readonly gone: (id: string) => void,
-  ) {}
+  /** @param expired called when a member's grace period is over, after the member was removed */
+  constructor(roster: Roster, clock: Clock, limits: PresenceLimits, expired: (id: string) => void) {
+    this.#roster = roster;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#expired = expired;
+  }
 
-  /** Whether anybody may come back. */
+  /** Whether any grace period is running. */
   get isExpecting(): boolean {
     return this.#leaving !== undefined && this.#leaving.size > 0;
   }
 
-  /** @returns whether the user was let in */
+  /** Adds a user. @returns false when the channel is full */
   join(id: string, info: unknown): boolean {
-    const { users } = this.roster;
-    if (this.maximum !== 0 && users.size >= this.maximum && !users.has(id)) return false;
+    const { users } = this.#roster;
+    const { maximumMembers } = this.#limits;
+    if (maximumMembers !== 0 && users.size >= maximumMembers && !users.has(id)) return false;
     this.stay(id);
-    this.roster.add({ id, info });
+    this.#roster.add({ id, info });
     return true;
   }
 
+  /** Removes a user: now when the leave is deliberate, otherwise after the grace period. */
   leave(id: string, isDeliberate: boolean): void {
     this.stay(id);
-    if (isDeliberate || this.graceMs === 0) {
-      this.roster.remove(id);
+    const { graceMs } = this.#limits;
+    if (isDeliberate || graceMs === 0) {
+      this.#roster.remove(id);
       return;
     }
-    const timer = this.clock.after(this.graceMs, () => {
+    const timer = this.#clock.after(graceMs, () => {
       this.#leaving?.delete(id);
-      this.roster.remove(id);
-      this.gone(id);
+      this.#roster.remove(id);
+      this.#expired(id);
     });
     (this.#leaving ??= new Map()).set(id, timer);
   }
 
-  /** Redis is back, and says from now on. @returns who was about to leave */
+  /** Redis is back and decides again. @returns the users whose grace periods were running */
   end(): readonly string[] {
     const ids = [...(this.#leaving?.keys() ?? [])];
     for (const id of ids) this.stay(id);
     return ids;
   }
 
-  /** The member is here. */
+  /** Ends the user's grace period: the user is present. */
   stay(id: string): void {
     this.#leaving?.get(id)?.cancel();
     this.#leaving?.delete(id);

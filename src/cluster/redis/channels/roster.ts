@@ -1,46 +1,53 @@
 import type { User } from '../../../ports/user.js';
 import { infoOf } from '../bus-message.js';
 
-/** Whether a change fits what is known: it is news, it is old, or something before it was missed. */
+/** Whether a change is the next one, is already in the roster (or replaced by it), or comes after a change that was missed. */
 export type Fit = 'next' | 'old' | 'gap';
 
 /**
- * Who is present on a channel on all nodes, as one node sees it: a copy of what Redis has, changed in the order in which
- * it was changed there.
+ * The members of a channel on all nodes, as one node sees them: a copy of what Redis has. Changes are applied in the order
+ * in which Redis made them.
  */
 export class Roster {
   readonly users = new Map<string, User>();
-  /** Which of the changes in Redis it has seen; 0 while nothing is known. */
+  readonly #added: (user: User) => void;
+  readonly #removed: (userId: string) => void;
+  /** The version of the last change that was applied; 0 while nothing is known. */
   #version = 0;
-  /** The latest change that was heard of. */
+  /** The highest version that was heard of. */
   #latest = 0;
 
-  constructor(
-    private readonly added: (user: User) => void,
-    private readonly removed: (userId: string) => void,
-  ) {}
+  /**
+   * @param added called with each user who is new in the roster
+   * @param removed called with each user who is no longer in the roster
+   */
+  constructor(added: (user: User) => void, removed: (userId: string) => void) {
+    this.#added = added;
+    this.#removed = removed;
+  }
 
+  /** The version of the last change that was applied; 0 while nothing is known. */
   get version(): number {
     return this.#version;
   }
 
-  /** Where a change belongs. While nothing is known every change is old: what comes first is the whole. */
+  /** Compares a change with the roster. While nothing is known every change is old: the first thing needed is the whole. */
   fit(version: number): Fit {
     this.#latest = Math.max(this.#latest, version);
     if (this.#version === 0 || version <= this.#version) return 'old';
     return version === this.#version + 1 ? 'next' : 'gap';
   }
 
-  /** The latest change that was heard of, whether it is in it or not. */
+  /** The highest version that was heard of, applied or not. */
   get latest(): number {
     return this.#latest;
   }
 
   /**
-   * Redis was asked.
+   * To be called when Redis has answered a question about the roster.
    *
-   * @param latest what was the latest change then: Redis knew it, if it was one
-   * @returns whether changes were heard of since that are not in it
+   * @param latest {@link latest} at the time of the question: if that was a change, Redis knew it
+   * @returns whether changes were heard of since then that are not in the roster
    */
   isBehind(latest: number): boolean {
     if (this.#latest > latest) return this.#latest > this.#version;
@@ -48,7 +55,11 @@ export class Roster {
     return false;
   }
 
-  /** Makes the next change: a user with info came, or one left. */
+  /**
+   * Applies the next change.
+   *
+   * @param info the info of a user who joined; `undefined` when the user left
+   */
   change(version: number, id: string, info: string | undefined): void {
     this.#version = version;
     if (info === undefined) this.remove(id);
@@ -56,10 +67,11 @@ export class Roster {
   }
 
   /**
-   * Takes the whole as it is now: `id, info, id, info`…
+   * Replaces the whole roster.
    *
-   * @param isKept whether somebody stays who is not in it
-   * @param isGone whether somebody is gone who is in it yet
+   * @param entries `id, info, id, info`…
+   * @param isKept whether a user stays who is not among the entries
+   * @param isGone whether a user who is among the entries is not added
    */
   replace(
     version: number,
@@ -77,12 +89,14 @@ export class Roster {
     for (const id of [...this.users.keys()]) if (!present.has(id) && !isKept(id)) this.remove(id);
   }
 
+  /** Adds a user, or gives the user a new info. */
   add(user: User): void {
-    if (!this.users.has(user.id)) this.added(user);
+    if (!this.users.has(user.id)) this.#added(user);
     this.users.set(user.id, user);
   }
 
+  /** Removes a user, if the user is there. */
   remove(id: string): void {
-    if (this.users.delete(id)) this.removed(id);
+    if (this.users.delete(id)) this.#removed(id);
   }
 }

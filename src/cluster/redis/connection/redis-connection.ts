@@ -1,44 +1,46 @@
-// The host's tests may replace the global one by one that they move by hand.
+// Not the global one: the application's tests may replace it by one that they run by hand.
 import { setImmediate } from 'node:timers';
 import { Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from '../../../ports/socket-config.js';
 import { access, type ClientOptions, reasonOf, whereabouts } from '../../../redis/redis-options.js';
 
-/** Milliseconds until an answer, or a connection, is given up. Redis answers in less than one. */
+/** How long to wait for an answer or a connection, in milliseconds. Redis usually answers in less than one. */
 export const ANSWER_TIMEOUT_MS = 1_500;
 
-/** What has a message for a Redis channel. */
+/** Called with a message on a Redis channel. */
 export type MessageListener = (redisChannel: string, text: string) => void;
 
 /**
- * One connection to Redis, whatever stands behind the address. It lives once: when it is lost another one is opened.
- * Nothing waits in it while it is not there, and nothing is sent twice.
+ * One connection to a Redis server or a Redis Cluster. It does not reconnect: the owner opens another one. It queues no
+ * command while it is not connected, and sends none twice.
  */
 export interface RedisConnection {
-  /** Whether messages travel by shard: the server is a Redis Cluster. */
+  /** Whether messages are published by shard: the server is a Redis Cluster. */
   readonly isSharded: boolean;
-  /** Sends a command. */
+  /** The client for commands. */
   readonly client: Redis | Cluster;
   publish(redisChannel: string, text: string): Promise<unknown>;
   subscribe(redisChannels: readonly string[]): Promise<void>;
   unsubscribe(redisChannels: readonly string[]): Promise<void>;
-  /** Makes sure that both directions are alive; of the subscribers of a Redis Cluster only the system can tell. */
+  /** Resolves when Redis has answered on both connections, commands and subscriber; on a Redis Cluster on the first only. */
   ping(): Promise<void>;
   close(): void;
 }
 
-/** What a connection tells. */
+/** Called by a {@link RedisConnection}. */
 export interface ConnectionEvents {
   readonly message: MessageListener;
-  /** A server of it was lost and is there again, or another one. */
+  /** A server of the Redis Cluster was lost, and it or another one has come in its place. */
   readonly changed: () => void;
-  /** It is gone, or of no use any more. */
+  /** The connection is lost, or of no use any more. */
   readonly lost: (reason: string) => void;
 }
 
 /**
- * Connects to a server, to the primary that sentinels name, or to a Redis Cluster, which is recognized by what the server
- * says of itself.
+ * Connects to a server, to the primary that sentinels name, or to a Redis Cluster. A single server is asked whether it is
+ * part of a Redis Cluster.
+ *
+ * @throws Error when there is no connection within {@link ANSWER_TIMEOUT_MS}
  */
 export async function connect(address: RedisAddress, events: ConnectionEvents): Promise<RedisConnection> {
   if (address.primary === undefined && address.hosts.length > 1) return connectCluster(address, events);
@@ -62,7 +64,7 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
     });
   }
   try {
-    // Both to their ends: a TLS handshake that is given up in its middle brings the process down.
+    // Both attempts are waited for: a TLS handshake that is given up in its middle crashes the process.
     const attempts = await Promise.allSettled([commands.connect(), subscriber.connect()]);
     const failed = attempts.find((attempt) => attempt.status === 'rejected');
     if (failed !== undefined) throw asError(failed.reason);
@@ -80,7 +82,7 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
     isSharded: false,
     client: commands,
     publish: (channel, text) => {
-      gather(commands.stream);
+      cork(commands.stream);
       return commands.publish(channel, text);
     },
     subscribe: async (channels) => {
@@ -96,8 +98,8 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
   };
 }
 
-/** Has what one turn of the event loop sends leave in one write, and so be answered and passed on in few. */
-function gather(stream: Redis['stream']): void {
+/** Sends everything that one turn of the event loop publishes in one write, so that Redis passes it on in few. */
+function cork(stream: Redis['stream']): void {
   if (stream.writableCorked > 0) return;
   stream.cork();
   setImmediate(() => {
@@ -112,13 +114,13 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
     shardedSubscribers: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: () => null,
-    // Whoever waits for a server that is gone waits a moment, and no longer.
+    // A command for a server that is gone fails after a moment.
     maxRedirections: 4,
     retryDelayOnFailover: 100,
     retryDelayOnClusterDown: 100,
     redisOptions: { ...access(address), ...TIMEOUTS },
   });
-  // Single servers of it come and go, and are found again; only all of them together can be lost.
+  // ioredis finds single servers again. The connection is lost only when all of them are gone.
   let lastProblem = 'every connection was closed';
   for (const event of ['error', 'node error']) {
     cluster.on(event, (error: unknown) => {
@@ -129,7 +131,7 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
     events.lost('every connection was closed');
   });
   try {
-    // Where the cluster is out of service ioredis's own promise is never settled.
+    // When the cluster is out of service, ioredis never settles its own promise.
     const ended = new Promise<never>((_, reject) => {
       cluster.once('end', () => {
         reject(new Error(lastProblem));
@@ -141,13 +143,13 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
     throw error;
   }
   cluster.on('smessage', events.message);
-  // It may have come back without what it had.
+  // A server that came back may have lost its subscriptions or its data.
   cluster.on('+node', events.changed);
   return {
     isSharded: true,
     client: cluster,
     publish: (channel, text) => cluster.spublish(channel, text),
-    // Channels of one command have to be in one slot.
+    // All channels of one command would have to be in one slot.
     subscribe: async (channels) => {
       await Promise.all(channels.map((channel) => cluster.ssubscribe(channel)));
     },
@@ -167,7 +169,7 @@ const TIMEOUTS = {
   connectTimeout: ANSWER_TIMEOUT_MS,
   commandTimeout: ANSWER_TIMEOUT_MS,
   keepAlive: 10_000,
-  // Nothing is owed to a connection that is given up, so no timer may outlive it.
+  // A connection that is given up is closed at once, so that no timer outlives it.
   disconnectTimeout: 0,
 };
 

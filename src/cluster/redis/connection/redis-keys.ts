@@ -3,23 +3,26 @@ const AFTER = '}';
 const STATUS = ':status';
 
 /**
- * What everything is called in Redis. All that belongs to one channel has the channel's name in braces, so that it lives
- * in one slot of a Redis Cluster and one script can change all of it.
+ * The names of keys and channels in Redis. The keys of one channel have the channel's name in braces: so they are in one
+ * slot of a Redis Cluster, and one script can change all of them.
  */
 export class RedisKeys {
-  /** Sorted set: when each node was last heard of. */
+  /** Sorted set: the nodes, each with when it last renewed its lease. */
   readonly nodes: string;
-  /** Set: those of them that went by themselves. */
+  /** Set: those of the nodes that gave up their leases. */
   readonly resigned: string;
-  /** Hash: the nodes that are gone and not cleared away yet, each with when it was last heard of and when it was claimed. */
+  /** Hash: the nodes that are gone and not reaped yet, each with when it was last heard of and when it was claimed. */
   readonly claims: string;
-  /** When any node was last heard of, and until when nobody counts as gone. */
+  /** String: when any node last renewed its lease, and until when no node counts as gone. */
   readonly heard: string;
-  /** A name for the data as a whole, which is gone when the data is. */
+  /** String: a random name for the data as a whole. When Redis loses its data, it gets another name. */
   readonly epoch: string;
 
-  constructor(private readonly prefix: string) {
-    // In one slot, which is no channel's: no channel has this name.
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+    // All in one slot. No channel can have the name `#`.
     this.nodes = `${this.bus('#')}:nodes`;
     this.heard = `${this.bus('#')}:heard`;
     this.claims = `${this.bus('#')}:claims`;
@@ -27,17 +30,17 @@ export class RedisKeys {
     this.epoch = `${this.bus('#')}:epoch`;
   }
 
-  /** Set: the channels that a node has a part in, and at times a few more. */
+  /** Set: the channels that a node has a part in. It may contain a few more for a moment. */
   channelsOf(node: string): string {
-    return `${this.prefix}:node:${node}`;
+    return `${this.#prefix}:node:${node}`;
   }
 
-  /** The Redis channel on which nodes with subscribers of a channel hear of it. */
+  /** The Redis channel for messages to the nodes that have subscribers of a channel. */
   bus(channel: string): string {
-    return `${this.prefix}:${BEFORE}${channel}${AFTER}`;
+    return `${this.#prefix}:${BEFORE}${channel}${AFTER}`;
   }
 
-  /** The Redis channel on which nodes with watchers of a user hear of it. */
+  /** The Redis channel for messages to the nodes that have watchers of a user. */
   status(userChannel: string): string {
     return this.bus(userChannel) + STATUS;
   }
@@ -47,7 +50,7 @@ export class RedisKeys {
     return `${this.bus(channel)}:${what}`;
   }
 
-  /** Every key of a channel that has to do with who is on it, as the script takes them. */
+  /** The keys of the occupancy script, in its order. `node` is the lease name of the node that reports or is reaped. */
   occupancy(channel: string, node: string): string[] {
     const bus = this.bus(channel);
     const keys = [
@@ -64,9 +67,9 @@ export class RedisKeys {
     return [...keys.map((key) => `${bus}:${key}`), bus, this.status(channel)];
   }
 
-  /** Which channel a Redis channel is about; `undefined` when it is none of these. */
+  /** The channel that a Redis channel is about; `undefined` when it is not a channel of this prefix. */
   read(redisChannel: string): { readonly channel: string; readonly isStatus: boolean } | undefined {
-    const start = `${this.prefix}:${BEFORE}`;
+    const start = `${this.#prefix}:${BEFORE}`;
     const isStatus = redisChannel.endsWith(STATUS);
     const bus = isStatus ? redisChannel.slice(0, -STATUS.length) : redisChannel;
     if (!bus.startsWith(start) || !bus.endsWith(AFTER)) return undefined;

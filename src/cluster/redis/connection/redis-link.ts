@@ -1,69 +1,75 @@
 import pRetry from 'p-retry';
+import type { Clock } from '../../../ports/clock.js';
 import { ClusterUnreachableError } from '../../../ports/cluster.js';
 import type { SocketLogger } from '../../../ports/logger.js';
 import type { RedisAddress } from '../../../ports/socket-config.js';
-import { preload } from '../../../redis/redis-scripts.js';
 import { reasonOf } from '../../../redis/redis-options.js';
+import { preload } from '../../../redis/redis-scripts.js';
 import { connect, type MessageListener, type RedisConnection } from './redis-connection.js';
 
-/** So much may wait to be answered, in bytes; more of it means that Redis does not keep up. */
+/** The most that may wait for answers, in bytes. With more of it Redis does not keep up, and commands are rejected. */
 const MAX_UNANSWERED = 64 * 1_024 * 1_024;
-/** What a command has besides its message, more or less. */
+/** The size of a command without its message, more or less. */
 const COMMAND_BYTES = 512;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 500;
-/** A server that answers with one of these will not do for long, or for ever: another connection may find another. */
+/** A server that answers with one of these is of no use for a while, or for ever. A new connection may find a better one. */
 const USELESS = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOAUTH|UNBLOCKED)\b/;
 const TIMED_OUT = 'Command timed out';
-/** For how long something that failed is told. It is tried again more often. */
+/** How long a failed command counts as a problem. Failed commands are tried again more often than that. */
 const RECENT_MS = 5_000;
-/** How long an answer may still be on its way when the event loop was busy, and not Redis. */
+/** How long to wait for a late answer: the event loop may have been busy, and not Redis. */
 const LATE_MS = 100;
 
-/** What the link tells. */
+/** Called by {@link RedisLink}. */
 export interface LinkEvents {
   readonly message: MessageListener;
-  /** There is a connection, and a new one: nothing is subscribed on it. */
+  /** There is a new connection, without any subscription. */
   readonly up: () => void;
-  /** What is behind it is not all the same any more. */
+  /** A server behind the connection was replaced, and may have lost subscriptions or data. */
   readonly changed: () => void;
-  /** There is none any more. */
+  /** The connection is lost. */
   readonly down: () => void;
 }
 
 /**
- * The way to Redis, for as long as the process lives: lost connections are replaced. While there is none every call
- * rejects at once, so that nobody waits and nothing piles up.
+ * The connection to Redis, for as long as the process lives: a lost connection is replaced. While there is none every call
+ * rejects at once, so nobody waits and nothing piles up.
  */
 export class RedisLink {
+  readonly #address: RedisAddress;
+  readonly #clock: Clock;
+  readonly #logger: SocketLogger;
+  readonly #events: LinkEvents;
   readonly #closing = new AbortController();
   #connection: RedisConnection | undefined;
   #problem: string | undefined = 'not connected yet';
-  #unanswered = 0;
-  #answeredAt = 0;
+  #unansweredBytes = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
   #failure: string | undefined;
-  /** The first attempt, whatever comes of it: until then nobody knows whether Redis is there. */
+  /** Settled by the first attempt, successful or not. Until then nobody knows whether Redis can be reached. */
   readonly #tried: Promise<void>;
-  #isTried: () => void = () => undefined;
+  #resolveTried: () => void = () => undefined;
 
-  constructor(
-    private readonly address: RedisAddress,
-    private readonly logger: SocketLogger,
-    private readonly events: LinkEvents,
-  ) {
+  constructor(address: RedisAddress, clock: Clock, logger: SocketLogger, events: LinkEvents) {
+    this.#address = address;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#events = events;
     this.#tried = new Promise((resolve) => {
-      this.#isTried = resolve;
+      this.#resolveTried = resolve;
     });
   }
 
+  /** Whether there is a connection. */
   get isUp(): boolean {
     return this.#connection !== undefined;
   }
 
-  /** Why there is no connection, or what failed a moment ago; nothing while all is well. */
+  /** Why there is no connection, or what failed a moment ago; `undefined` while all is well. */
   get problem(): string | undefined {
-    const isRecent = performance.now() - this.#failedAt < RECENT_MS;
+    const isRecent = this.#clock.now() - this.#failedAt < RECENT_MS;
     return this.#problem ?? (isRecent ? this.#failure : undefined);
   }
 
@@ -72,16 +78,16 @@ export class RedisLink {
     void this.#connect();
   }
 
-  /** Resolves when there was a connection once, or an attempt that failed. */
+  /** Resolves when the first attempt to connect has succeeded or failed. */
   tried(): Promise<void> {
     return this.#tried;
   }
 
   /**
-   * Does something with Redis. Where it does not answer the connection is given up.
+   * Sends a command. A connection on which Redis does not answer is replaced.
    *
-   * @param bytes how much is sent
-   * @throws ClusterUnreachableError when Redis is not there, does not answer or fails
+   * @param bytes the size of the command's message
+   * @throws ClusterUnreachableError when Redis cannot be reached, does not answer or fails
    */
   async use<T>(command: (connection: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
     if (this.#connection === undefined) await this.#tried;
@@ -89,29 +95,32 @@ export class RedisLink {
     if (connection === undefined) {
       throw new ClusterUnreachableError(`Redis cannot be reached: ${this.#problem ?? 'closed'}`);
     }
-    if (this.#unanswered >= MAX_UNANSWERED) throw new ClusterUnreachableError('Redis does not keep up');
+    if (this.#unansweredBytes >= MAX_UNANSWERED) {
+      throw new ClusterUnreachableError('Redis does not keep up');
+    }
     const load = COMMAND_BYTES + bytes;
-    const askedAt = performance.now();
-    this.#unanswered += load;
+    const askedAt = this.#clock.now();
+    this.#unansweredBytes += load;
     try {
       const answer = await command(connection);
-      this.#answeredAt = performance.now();
+      this.#answeredAt = this.#clock.now();
       return answer;
     } catch (cause) {
       const reason = this.#readable(cause instanceof Error ? cause.message : String(cause));
-      this.#failedAt = performance.now();
+      this.#failedAt = this.#clock.now();
       this.#failure = reason;
       if (USELESS.test(reason)) this.#lost(connection, reason);
       if (reason === TIMED_OUT) this.#doubt(connection, askedAt);
       throw new ClusterUnreachableError(`Redis failed: ${reason}`, { cause });
     } finally {
-      this.#unanswered -= load;
+      this.#unansweredBytes -= load;
     }
   }
 
+  /** Closes the connection for good. */
   close(): void {
     this.#closing.abort();
-    this.#isTried();
+    this.#resolveTried();
     this.#connection?.close();
     this.#connection = undefined;
     this.#problem = 'closed';
@@ -123,7 +132,7 @@ export class RedisLink {
       await pRetry(() => this.#attempt(), {
         retries: Number.POSITIVE_INFINITY,
         minTimeout: FIRST_RETRY_MS,
-        // Nodes that lost it in the same moment do not come back in the same moment.
+        // Nodes that lost their connections in the same moment should not all come back in the same moment.
         maxTimeout: LAST_RETRY_MS * (0.5 + Math.random()),
         randomize: true,
         unref: true,
@@ -133,31 +142,31 @@ export class RedisLink {
         },
       });
     } catch (error) {
-      if (!signal.aborted) this.logger.error(`Unexpected error while connecting to Redis: ${String(error)}`);
+      if (!signal.aborted) this.#logger.error(`Unexpected error while connecting to Redis: ${String(error)}`);
       return;
     }
     this.#problem = undefined;
-    this.logger.log('Redis is connected');
-    this.#isTried();
-    this.events.up();
+    this.#logger.log('Redis is connected');
+    this.#resolveTried();
+    this.#events.up();
   }
 
   async #attempt(): Promise<void> {
     const connection: { current?: RedisConnection } = {};
     let lostEarly: string | undefined;
     try {
-      connection.current = await connect(this.address, {
-        message: this.events.message,
+      connection.current = await connect(this.#address, {
+        message: this.#events.message,
         lost: (reason) => {
           if (connection.current === undefined || this.#connection === undefined) lostEarly ??= reason;
           else this.#lost(connection.current, reason);
         },
         changed: () => {
-          if (this.#connection !== undefined) this.events.changed();
+          if (this.#connection !== undefined) this.#events.changed();
         },
       });
     } catch (error) {
-      // What the server or the system said first says more than that there is no connection.
+      // The first error of the server or the system says more than the last one, which is that there is no connection.
       throw new Error(lostEarly ?? reasonOf(error), { cause: error });
     }
     await preload(connection.current).catch((error: unknown) => {
@@ -170,26 +179,27 @@ export class RedisLink {
     this.#connection = connection.current;
   }
 
-  /** An answer did not come in time: either Redis is silent, or this process did not come to reading it. */
+  /** An answer did not come in time: either Redis is silent, or this process was too busy to read it. */
   #doubt(connection: RedisConnection, askedAt: number): void {
-    setTimeout(() => {
+    this.#clock.after(LATE_MS, () => {
       if (this.#answeredAt < askedAt) this.#lost(connection, 'it does not answer');
-    }, LATE_MS).unref();
+    });
   }
 
   #failed(problem: string): void {
-    this.#isTried();
+    this.#resolveTried();
     if (this.#closing.signal.aborted) return;
     const reason = this.#readable(problem);
-    // Inbound once for each time that it goes away, and not for each attempt.
-    if (this.#problem !== reason)
-      this.logger.warn(`Redis cannot be reached: ${reason}; this node goes on alone`);
+    // Logged once for each time that Redis goes away, and not for each attempt.
+    if (this.#problem !== reason) {
+      this.#logger.warn(`Redis cannot be reached: ${reason}; this node goes on alone`);
+    }
     this.#problem = reason;
   }
 
-  /** What a server says without what it quotes: of a command that it does not know, all that came with it. */
+  /** A server's error without secrets: a server quotes the arguments of a command that it does not know. */
   #readable(reason: string): string {
-    const { password } = this.address;
+    const { password } = this.#address;
     const unquoted = reason.replace(/,? with args beginning with:.*$/s, '');
     return password === undefined ? unquoted : unquoted.replaceAll(password, '[hidden]');
   }
@@ -199,7 +209,7 @@ export class RedisLink {
     this.#connection = undefined;
     connection.close();
     this.#failed(reason);
-    this.events.down();
+    this.#events.down();
     void this.#connect();
   }
 }

@@ -16,7 +16,7 @@ import { channelSecret, encryptionProblem } from '../../../protocol/encryption.j
 import { channelStringToSign, sign, userStringToSign } from '../../../protocol/signatures.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from './channel-pattern.js';
-import { SocketLog } from '../socket-log.js';
+import { socketLog } from '../socket-log.js';
 import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
 interface Registration {
@@ -27,17 +27,19 @@ interface Registration {
 /** Who may join what, and the signatures that prove it to the gateway or to hosted Pusher. */
 @Injectable()
 export class ChannelAuthorization implements OnModuleInit {
-  private readonly logger = new SocketLog();
+  readonly #logger = socketLog();
+  readonly #runtime: SocketRuntime;
+  readonly #discovery: DiscoveryService;
   #registrations: readonly Registration[] | undefined;
 
-  constructor(
-    private readonly runtime: SocketRuntime,
-    private readonly discovery: DiscoveryService,
-  ) {}
+  constructor(runtime: SocketRuntime, discovery: DiscoveryService) {
+    this.#runtime = runtime;
+    this.#discovery = discovery;
+  }
 
   /** Finds every authorizer of the application, so that what is wrong with one is an error at the start. */
   onModuleInit(): void {
-    this.#registrations = findAuthorizers(this.discovery.getProviders());
+    this.#registrations = findAuthorizers(this.#discovery.getProviders());
   }
 
   /**
@@ -52,11 +54,11 @@ export class ChannelAuthorization implements OnModuleInit {
   ): Promise<ChannelAuth | undefined> {
     const admission = await this.#admit(member, channel);
     if (admission === false) return undefined;
-    const { app, encryptionMasterKey } = this.runtime.config;
+    const { app, encryptionMasterKey } = this.#runtime.config;
     const { access, encrypted } = channelType(channel);
     if (encrypted) {
       if (encryptionMasterKey === undefined) {
-        this.logger.warn(`Refused channel "${channel}": ${encryptionProblem(channel)}`);
+        this.#logger.warn(`Refused channel "${channel}": ${encryptionProblem(channel)}`);
         return undefined;
       }
       const secret = channelSecret(channel, encryptionMasterKey).toString('base64');
@@ -80,19 +82,22 @@ export class ChannelAuthorization implements OnModuleInit {
     if (problem !== undefined)
       throw new SocketUsageError('INVALID_MEMBER_ID', `identify() gave a bad member id: ${problem}`);
     const userData = JSON.stringify({ id: member.id, user_info: member.info, watchlist: member.watchlist });
-    return { auth: sign(this.runtime.config.app, userStringToSign(socketId, userData)), user_data: userData };
+    return {
+      auth: sign(this.#runtime.config.app, userStringToSign(socketId, userData)),
+      user_data: userData,
+    };
   }
 
   async #admit(member: Identity, channel: string): Promise<Admission> {
     // A module under test may never have been started.
-    this.#registrations ??= findAuthorizers(this.discovery.getProviders());
+    this.#registrations ??= findAuthorizers(this.#discovery.getProviders());
     for (const { pattern, authorizer } of this.#registrations) {
       const params = pattern.match(channel);
       if (params !== undefined) return admission(await authorizer.authorize(member, params));
     }
     // A private broadcast channel is for everybody the application knows.
-    if (channel === this.runtime.config.broadcastChannel) return true;
-    this.logger.warn(`Refused channel "${channel}": no @AuthorizeChannel(...) covers it`);
+    if (channel === this.#runtime.config.broadcastChannel) return true;
+    this.#logger.warn(`Refused channel "${channel}": no @AuthorizeChannel(...) covers it`);
     return false;
   }
 }

@@ -28,6 +28,7 @@ const perRegistry = new WeakMap<MetricsRegistry, Collectors>();
  * up. The last that is released takes them out.
  */
 export class Collectors {
+  readonly #registry: MetricsRegistry;
   readonly #sources = new Set<MetricSource>();
   readonly #names: readonly string[];
   readonly #relays: Counter;
@@ -44,7 +45,8 @@ export class Collectors {
     return collectors;
   }
 
-  private constructor(private readonly registry: MetricsRegistry) {
+  private constructor(registry: MetricsRegistry) {
+    this.#registry = registry;
     const definitions = [...READ_METRICS, RELAYS, RELAY_DURATION, QUEUED_DURATION];
     this.#names = definitions.map(({ name }) => name);
     const taken = this.#names.find((name) => registry.getSingleMetric(name) !== undefined);
@@ -143,8 +145,8 @@ export class Collectors {
   }
 
   #unregister(): void {
-    for (const name of this.#names) this.registry.removeSingleMetric(name);
-    perRegistry.delete(this.registry);
+    for (const name of this.#names) this.#registry.removeSingleMetric(name);
+    perRegistry.delete(this.#registry);
   }
 }
 

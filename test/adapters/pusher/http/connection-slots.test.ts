@@ -1,3 +1,4 @@
+import { systemClock } from '../../../../src/ports/clock.js';
 import { ConnectionSlots } from '../../../../src/adapters/pusher/http/connection-slots.js';
 
 /** Longer than any test takes. */
@@ -5,7 +6,7 @@ const later = () => performance.now() + 60_000;
 
 describe('ConnectionSlots', () => {
   it('are given in the order in which they were asked for', async () => {
-    const slots = new ConnectionSlots(1);
+    const slots = new ConnectionSlots(1, systemClock);
     const seen: string[] = [];
     const use = async (name: string) => {
       const release = await slots.take(later());
@@ -18,7 +19,7 @@ describe('ConnectionSlots', () => {
   });
 
   it('are not given to those who have left the line', async () => {
-    const slots = new ConnectionSlots(1);
+    const slots = new ConnectionSlots(1, systemClock);
     const release = await slots.take(later());
     expect(await slots.take(performance.now() + 5)).toBeUndefined();
     release?.();
@@ -27,6 +28,6 @@ describe('ConnectionSlots', () => {
   });
 
   it('are not given to those who come too late, although there are some', async () => {
-    expect(await new ConnectionSlots(1).take(performance.now())).toBeUndefined();
+    expect(await new ConnectionSlots(1, systemClock).take(performance.now())).toBeUndefined();
   });
 });

@@ -22,7 +22,7 @@ describe('an answer that is a failure', () => {
     expect(error).toBeInstanceOf(SocketUnavailableError);
     expect(error).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', provider: 'pusher', lost: ['7'] });
     expect(error.message).toBe(
-      `The provider "pusher" did not take "E" to member "7": HTTP ${status}: try later`,
+      `Could not deliver "E" through "pusher" to member "7": HTTP ${status}: try later`,
     );
     expect(error.cause).toMatchObject({ status, message: `HTTP ${status}: try later` });
   });
@@ -35,7 +35,7 @@ describe('an answer that is a failure', () => {
 
     expect(error).toBeInstanceOf(SocketRejectedError);
     expect(error).toMatchObject({ code: 'PROVIDER_REJECTED', provider: 'pusher', lost: ['7'] });
-    expect(error.message).toBe(`The provider "pusher" did not take "E" to member "7": HTTP ${status}`);
+    expect(error.message).toBe(`Could not deliver "E" through "pusher" to member "7": HTTP ${status}`);
   });
 
   it('names what was lost for every call', async () => {
@@ -52,10 +52,10 @@ describe('an answer that is a failure', () => {
     );
 
     expect(errors.map(({ message, lost }) => [message, lost])).toEqual([
-      ['The provider "pusher" did not take "E" on channel "room": HTTP 500', ['room']],
-      ['The provider "pusher" did not take "E" on channel "everybody": HTTP 500', ['everybody']],
-      ['The provider "pusher" did not take the disconnection of member "7": HTTP 500', ['7']],
-      ['The provider "pusher" did not take the question which members are online: HTTP 500', []],
+      ['Could not deliver "E" through "pusher" to channel "room": HTTP 500', ['room']],
+      ['Could not deliver "E" through "pusher" to channel "everybody": HTTP 500', ['everybody']],
+      ['Could not disconnect member "7" through "pusher": HTTP 500', ['7']],
+      ['Could not ask "pusher" which members are online: HTTP 500', []],
     ]);
   });
 
@@ -136,7 +136,9 @@ describe('no answer at all', () => {
     const error = await failureOf(client.relayToMember('7', 'E'));
 
     expect(error).toBeInstanceOf(SocketUnavailableError);
-    expect(error.message).toMatch(/did not take "E" to member "7": connect ECONNREFUSED 127\.0\.0\.1:\d+$/);
+    expect(error.message).toMatch(
+      /^Could not deliver "E" through "pusher" to member "7": connect ECONNREFUSED 127\.0\.0\.1:\d+$/,
+    );
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED', status: undefined });
   });
 

@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { jest } from '@jest/globals';
-import { Container } from 'inversify';
 
 jest.unstable_mockModule('pusher', () => {
   throw Object.assign(new Error("Cannot find package 'pusher'"), { code: 'ERR_MODULE_NOT_FOUND' });
@@ -9,11 +8,17 @@ jest.unstable_mockModule('pusher', () => {
 describe('without the pusher package', () => {
   it('the adapter can be imported, and loading it names the package and the command that installs it', async () => {
     const { pusherAdapter } = await import('../../../../src/adapters/pusher/pusher.adapter.js');
+    const { startProvider } = await import('../../../../src/runtime/provider.js');
+    const { socketConfig } = await import('../../../../src/config/socket-config.js');
     const { MissingPackageError } = await import('../../../../src/ports/errors.js');
 
-    const error: unknown = await new Container()
-      .load(pusherAdapter.module)
-      .catch((reason: unknown) => reason);
+    const config = socketConfig(
+      {},
+      { provider: 'pusher', app: { id: '1', key: 'k', secret: 's' }, pusher: { cluster: 'eu' } },
+    );
+    const error: unknown = await startProvider(pusherAdapter, config, console).catch(
+      (reason: unknown) => reason,
+    );
 
     expect(error).toBeInstanceOf(MissingPackageError);
     expect(error).toMatchObject({

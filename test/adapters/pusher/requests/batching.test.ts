@@ -97,7 +97,7 @@ describe('what is relayed within one turn of the loop', () => {
             reason: expect.objectContaining({
               code: 'PROVIDER_UNAVAILABLE',
               lost: [id],
-              message: `The provider "pusher" did not take "E-${id}" to member "${id}": HTTP 503: busy`,
+              message: `Could not deliver "E-${id}" through "pusher" to member "${id}": HTTP 503: busy`,
             }) as unknown,
           }
         : { status: 'fulfilled', value: undefined },
@@ -118,7 +118,7 @@ describe('what is relayed within one turn of the loop', () => {
 
     const error = await group;
     expect(error.lost).toEqual(['m1', 'm2', 'm3']);
-    expect(error.message).toContain('"E" to 3 of 3 members: HTTP 500');
+    expect(error.message).toContain('"E" through "pusher" to members "m1", "m2", "m3": HTTP 500');
   });
 
   it.each([401, 403, 408, 429, 500, 503])('is not sent again, event by event, after a %i', async (status) => {
@@ -171,7 +171,7 @@ describe('a batch that is refused', () => {
     expect(await error).toBeInstanceOf(SocketRejectedError);
     expect((await error).lost).toEqual(['7']);
     expect((await error).message).toBe(
-      `The provider "pusher" did not take "BAD" to member "7": HTTP ${status}: bad`,
+      `Could not deliver "BAD" through "pusher" to member "7": HTTP ${status}: bad`,
     );
     expect(api.endpoints).toEqual(['batch_events', 'events', 'events', 'events', 'events']);
     expect(log).toEqual([]);

@@ -1,3 +1,4 @@
+import { systemClock } from '../../../../src/ports/clock.js';
 import { Dispatch } from '../../../../src/adapters/pusher/requests/dispatch.js';
 import {
   ChannelQueues,
@@ -35,11 +36,11 @@ class HeldRequests implements RequestSender {
 
 function start({ timeoutMs = LONG_MS, gathers = true, holdsBack = false } = {}) {
   const requests = new HeldRequests();
-  const queues = new ChannelQueues(requests, timeoutMs, gathers, holdsBack);
+  const queues = new ChannelQueues(requests, systemClock, timeoutMs, gathers, holdsBack);
   const relay = (name: string, ...channels: string[]) => {
     const event = { name, data: '', exceptSocketId: undefined };
     const dispatch = new Dispatch(
-      channels.map((channel) => ({ channel, to: channel })),
+      channels.map((channel) => ({ channel, recipient: channel })),
       event,
     );
     queues.post(dispatch);
@@ -57,7 +58,7 @@ async function turn(): Promise<void> {
   for (let count = 0; count < 2; count++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('Outbox', () => {
+describe('ChannelQueues', () => {
   it('sends nothing before the turn of the loop is over, and then everything', async () => {
     const { relay, underWay } = start();
     void relay('A', 'a');
@@ -104,7 +105,7 @@ describe('Outbox', () => {
     await turn();
     const givenUp = await relay('GIVEN_UP', 'a');
     expect(givenUp).toMatchObject([
-      { to: 'a', failure: { message: 'its turn behind earlier calls did not come within 20 ms' } },
+      { recipient: 'a', failure: { message: 'its turn behind earlier calls did not come within 20 ms' } },
     ]);
     const last = relay('LAST', 'a');
     await turn();
@@ -146,7 +147,7 @@ describe('Outbox', () => {
       await turn();
     }
     expect((await Promise.all(taken)).flat()).toEqual([]);
-    expect((await partly).map(({ to }) => to)).toEqual(['a']);
+    expect((await partly).map(({ recipient }) => recipient)).toEqual(['a']);
   });
 
   it('counts a call to many channels as one', async () => {
@@ -186,16 +187,16 @@ describe('Outbox', () => {
     await turn();
     const behind = relay('BEHIND', 'a', 'b');
     requests.answer(FAILURE);
-    expect(await first).toEqual([{ to: 'a', failure: FAILURE }]);
+    expect(await first).toEqual([{ recipient: 'a', failure: FAILURE }]);
     const early = relay('EARLY', 'a');
-    expect(await early).toEqual([{ to: 'a', failure: HELD_BACK }]);
+    expect(await early).toEqual([{ recipient: 'a', failure: HELD_BACK }]);
     await turn();
     expect(underWay()).toEqual([['BEHIND@b']]);
     void relay('LATER', 'a');
     await turn();
     expect(underWay()).toEqual([['BEHIND@b'], ['LATER@a']]);
     requests.answer();
-    expect(await behind).toEqual([{ to: 'a', failure: HELD_BACK }]);
+    expect(await behind).toEqual([{ recipient: 'a', failure: HELD_BACK }]);
   });
 
   it('goes on behind a refusal, which nobody will try again', async () => {
@@ -205,7 +206,7 @@ describe('Outbox', () => {
     const behind = relay('BEHIND', 'a');
     const refusal = new RequestFailure('HTTP 400', { retryable: false, status: 400 });
     requests.answer(refusal);
-    expect(await first).toEqual([{ to: 'a', failure: refusal }]);
+    expect(await first).toEqual([{ recipient: 'a', failure: refusal }]);
     await turn();
     expect(underWay()).toEqual([['BEHIND@a']]);
     requests.answer();

@@ -37,7 +37,7 @@ describe('relaying to many members', () => {
     expect(error).toBeInstanceOf(SocketUnavailableError);
     expect(error.lost).toEqual(members(250).slice(100, 200));
     expect(error.message).toBe(
-      'The provider "pusher" did not take "E" to 100 of 250 members: HTTP 503: busy',
+      'Could not deliver "E" through "pusher" to 100 of 250 members: HTTP 503: busy',
     );
     expect(error.cause).toMatchObject({ name: 'RequestFailure', status: 503 });
   });
@@ -91,7 +91,7 @@ describe('a server that refuses several users’ channels in one request', () =>
     const error = await failureOf(client.relayToMembers(members(3), 'E'));
 
     expect(error.lost).toEqual(['m2']);
-    expect(error.message).toContain('"E" to 1 of 3 members: HTTP 500');
+    expect(error.message).toContain('"E" through "pusher" to member "m2": HTTP 500');
   });
 
   it('is not blamed as long as nothing shows that the members’ own requests are any better', async () => {

@@ -151,7 +151,7 @@ describe.each(MODES)('what waits too long for its turn, $mode', ({ batching }) =
     for (const error of errors) expect(error).toBeInstanceOf(SocketUnavailableError);
     expect(errors.at(-1)).toMatchObject({ lost: ['everybody'] });
     expect(errors.at(-1)?.message).toBe(
-      'The provider "pusher" did not take "E39" on channel "everybody": ' +
+      'Could not deliver "E39" through "pusher" to channel "everybody": ' +
         'its turn behind earlier calls did not come within 200 ms',
     );
     const sent = api.received.length;

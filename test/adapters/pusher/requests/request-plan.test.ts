@@ -13,7 +13,7 @@ function queuesAfter(calls: readonly Posted[]): Post[][] {
   for (const [name, channels] of calls) {
     const event = name === undefined ? undefined : { name, data: '', exceptSocketId: undefined };
     const dispatch = new Dispatch(
-      [...new Set(channels)].map((channel) => ({ channel, to: channel })),
+      [...new Set(channels)].map((channel) => ({ channel, recipient: channel })),
       event,
     );
     for (const post of dispatch.posts) {

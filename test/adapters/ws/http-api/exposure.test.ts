@@ -4,12 +4,11 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { SERVER_ATTACHMENT, type ServerAttachment } from '../../../../src/adapters/adapter.js';
-import { createSocketContainer } from '../../../../src/adapters/socket-container.js';
+import { startProvider } from '../../../../src/runtime/provider.js';
 import { wsAdapter } from '../../../../src/adapters/ws/ws.adapter.js';
 import { socketConfig } from '../../../../src/config/socket-config.js';
 import { SocketConfigurationError } from '../../../../src/ports/errors.js';
-import { type ISocketClient, SOCKET_CLIENT } from '../../../../src/ports/socket-client.js';
+import type { ISocketClient } from '../../../../src/ports/socket-client.js';
 import { Host, portOf } from '../../../support/host.js';
 import type { Credentials } from '../../../support/signing.js';
 import { onTeardown } from '../../../support/teardown.js';
@@ -185,9 +184,8 @@ async function plainServer(
   const logger = { log: () => undefined, warn: () => undefined, error: () => undefined };
   const attach = async (app: Credentials): Promise<ISocketClient> => {
     const config = socketConfig({}, { provider: 'ws', app, httpApi: { enabled: true } });
-    const container = await createSocketContainer(config, wsAdapter, logger);
-    await container.get<ServerAttachment>(SERVER_ATTACHMENT).attach(server);
-    const client = container.get<ISocketClient>(SOCKET_CLIENT);
+    const { client, attachment } = await startProvider(wsAdapter, config, logger);
+    await attachment?.attach(server);
     onTeardown(() => client.close());
     return client;
   };

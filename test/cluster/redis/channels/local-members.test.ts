@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { LocalMembers } from '../../../../src/cluster/redis/channels/local-members.js';
 
-/** Tells Redis what is new, as a step does. */
-function tell(localMembers: LocalMembers, refused: string[] = [], isWaiting = false): void {
-  const [joins, leaves] = [localMembers.joins(), localMembers.leaves().map(([id]) => id)];
-  localMembers.told(joins, refused, leaves, isWaiting);
+/** Reports the changes to Redis, as a step does. */
+function report(localMembers: LocalMembers, refused: string[] = [], isGraceRunning = false): void {
+  const [joins, leaves] = [localMembers.joins(), localMembers.leaves()];
+  localMembers.accepted({ joins, leaves }, refused, isGraceRunning);
 }
 
-describe('What a node holds', () => {
-  it('is told once: who came, who changed and who went', () => {
+describe('The members of a node', () => {
+  test('are reported once when they join, when their info changes and when they leave', () => {
     const localMembers = new LocalMembers();
     localMembers.join('ada', '1');
     localMembers.join('bob', '');
@@ -16,74 +16,74 @@ describe('What a node holds', () => {
       ['ada', '1'],
       ['bob', ''],
     ]);
-    tell(localMembers);
+    report(localMembers);
     expect([localMembers.joins(), localMembers.leaves()]).toEqual([[], []]);
     localMembers.join('ada', '2');
     localMembers.leave('bob', true);
     expect([localMembers.joins(), localMembers.leaves()]).toEqual([[['ada', '2']], [['bob', true]]]);
-    expect(localMembers.isTold('bob')).toBe(true);
-    tell(localMembers);
+    expect(localMembers.isReported('bob')).toBe(true);
+    report(localMembers);
     expect([localMembers.joins(), localMembers.leaves()]).toEqual([[], []]);
-    expect(localMembers.isTold('bob')).toBe(false);
+    expect(localMembers.isReported('bob')).toBe(false);
     expect(localMembers.infoOf('ada')).toBe('2');
   });
 
-  it('is not told of who came and went in between, nor of who was refused', () => {
+  test('are not reported when they join and leave between two reports, nor after they were refused', () => {
     const localMembers = new LocalMembers();
     localMembers.join('ada', '');
     localMembers.leave('ada', true);
-    expect([localMembers.joins(), localMembers.leaves(), localMembers.isAnyTold]).toEqual([[], [], false]);
+    expect([localMembers.joins(), localMembers.leaves(), localMembers.hasReported]).toEqual([[], [], false]);
     localMembers.join('bob', '');
-    tell(localMembers, ['bob']);
+    report(localMembers, ['bob']);
     localMembers.leave('bob', true);
-    expect([localMembers.joins(), localMembers.leaves(), localMembers.isAnyTold]).toEqual([[], [], false]);
-    tell(localMembers);
+    expect([localMembers.joins(), localMembers.leaves(), localMembers.hasReported]).toEqual([[], [], false]);
+    report(localMembers);
     expect([...localMembers.departed]).toEqual([]);
   });
 
-  it('is nothing new when somebody went and came back before Redis was told', () => {
+  test('are not reported again when they leave and come back between two reports', () => {
     const localMembers = new LocalMembers();
     localMembers.join('ada', '1');
-    tell(localMembers);
+    report(localMembers);
     localMembers.leave('ada', false);
     localMembers.join('ada', '1');
     expect([localMembers.joins(), localMembers.leaves(), [...localMembers.departed]]).toEqual([[], [], []]);
   });
 
-  it('has a base of everybody whom Redis was told of, also of who went since', () => {
+  test('are listed as reported until their leave is reported', () => {
     const localMembers = new LocalMembers();
     localMembers.join('ada', '1');
     localMembers.join('bob', '2');
-    tell(localMembers);
+    report(localMembers);
     localMembers.leave('bob', false);
     localMembers.join('cy', '3');
-    expect(localMembers.base()).toEqual([
+    expect(localMembers.reported()).toEqual([
       ['ada', '1'],
       ['bob', '2'],
     ]);
   });
 
-  it('remembers who may come back for as long as Redis waits for them', () => {
+  test('are expected back for as long as Redis waits for them', () => {
     const localMembers = new LocalMembers();
     for (const id of ['ada', 'bob', 'cy']) localMembers.join(id, id);
-    tell(localMembers);
+    report(localMembers);
     localMembers.leave('ada', false);
     localMembers.leave('bob', false);
     localMembers.leave('cy', true);
-    tell(localMembers, [], true);
+    report(localMembers, [], true);
     expect(localMembers.expected()).toEqual([
       ['ada', 'ada'],
       ['bob', 'bob'],
     ]);
-    localMembers.gone('ada');
+    localMembers.stopExpecting('ada');
     expect(localMembers.expected()).toEqual([['bob', 'bob']]);
-    tell(localMembers, [], false);
+    report(localMembers, [], false);
     expect(localMembers.expected()).toEqual([]);
   });
 
-  it('is, to Redis, always what it was told, in whatever order things happen', () => {
+  test('are the same in Redis after a report, whatever happened in whatever order', () => {
     const act = fc.record({
-      act: fc.constantFrom('join', 'leave', 'drop', 'tell', 'tell'),
+      act: fc.constantFrom('join', 'leave', 'drop', 'report', 'report'),
       id: fc.constantFrom('a', 'b', 'c'),
       info: fc.constantFrom('', '1'),
     });
@@ -91,22 +91,22 @@ describe('What a node holds', () => {
       fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
         const localMembers = new LocalMembers();
         const redis = new Map<string, string>();
-        const wanted = new Map<string, string>();
-        const tellRedis = () => {
+        const desired = new Map<string, string>();
+        const reportToRedis = () => {
           for (const [id, info] of localMembers.joins()) redis.set(id, info);
           for (const [id] of localMembers.leaves()) redis.delete(id);
-          tell(localMembers);
+          report(localMembers);
         };
         for (const { act: what, id, info } of acts) {
-          if (what === 'tell') tellRedis();
+          if (what === 'report') reportToRedis();
           else if (what === 'join') {
             localMembers.join(id, info);
-            wanted.set(id, info);
-          } else if (wanted.delete(id)) localMembers.leave(id, what === 'leave');
+            desired.set(id, info);
+          } else if (desired.delete(id)) localMembers.leave(id, what === 'leave');
         }
-        tellRedis();
-        expect(new Map([...redis].sort())).toEqual(new Map([...wanted].sort()));
-        expect(new Map(localMembers.base())).toEqual(wanted);
+        reportToRedis();
+        expect(new Map([...redis].sort())).toEqual(new Map([...desired].sort()));
+        expect(new Map(localMembers.reported())).toEqual(desired);
         expect([...localMembers.departed]).toEqual([]);
       }),
       { numRuns: 500 },

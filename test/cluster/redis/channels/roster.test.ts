@@ -13,7 +13,7 @@ function roster() {
 const nobodyIsKept = () => false;
 
 describe('A roster', () => {
-  it('takes the whole first, and tells of whoever is new in it', () => {
+  test('takes the whole first, and tells of whoever is new in it', () => {
     const { made, moves, ids } = roster();
     expect(made.fit(7)).toBe('old');
     made.replace(7, ['ada', '', 'bob', '{"age":3}'], nobodyIsKept);
@@ -25,14 +25,14 @@ describe('A roster', () => {
     ]);
   });
 
-  it('knows which change comes next, which is old, and where one was missed', () => {
+  test('knows which change comes next, which is old, and where one was missed', () => {
     const { made } = roster();
     made.replace(7, [], nobodyIsKept);
     expect([made.fit(6), made.fit(7), made.fit(8), made.fit(9)]).toEqual(['old', 'old', 'next', 'gap']);
     expect(made.latest).toBe(9);
   });
 
-  it('makes changes, and says nothing of what is so already', () => {
+  test('makes changes, and says nothing of what is so already', () => {
     const { made, moves, ids } = roster();
     made.replace(1, ['ada', ''], nobodyIsKept);
     made.change(2, 'ada', '{"n":2}');
@@ -44,14 +44,14 @@ describe('A roster', () => {
     expect(made.version).toBe(5);
   });
 
-  it('keeps whoever is to be kept when the whole does not have them', () => {
+  test('keeps whoever is to be kept when the whole does not have them', () => {
     const { made, moves } = roster();
     made.replace(1, ['ada', '', 'bob', ''], nobodyIsKept);
     made.replace(2, ['cy', ''], (id) => id === 'ada');
     expect(moves).toEqual(['+ada', '+bob', '+cy', '-bob']);
   });
 
-  it('asks again while something was heard of that is not in it, and only then', () => {
+  test('asks again while something was heard of that is not in it, and only then', () => {
     const { made } = roster();
     made.replace(3, [], nobodyIsKept);
     made.fit(5);
@@ -61,7 +61,7 @@ describe('A roster', () => {
     expect(made.latest).toBe(3);
   });
 
-  it('ends up as Redis has it, whatever order and however often changes arrive, when it asks after gaps', () => {
+  test('ends up as Redis has it, whatever order and however often changes arrive, when it asks after gaps', () => {
     const change = fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), isThere: fc.boolean() });
     const plan = fc.record({
       changes: fc.array(change, { minLength: 1, maxLength: 20 }),

@@ -1,8 +1,7 @@
-import { Container } from 'inversify';
 import { jest } from '@jest/globals';
 import type { RelayDelivery } from '../../../../src/relays/relay-delivery.js';
 import { startMetrics } from '../../../../src/modules/socket/metrics/start-metrics.js';
-import type { SocketRuntime } from '../../../../src/modules/socket/socket-runtime.js';
+import type { SocketRuntime } from '../../../../src/runtime/socket-runtime.js';
 import type { DeliveryHealth } from '../../../../src/ports/socket-client.js';
 import { Scrape } from './support.js';
 
@@ -11,7 +10,7 @@ const PUSHER = '{provider="pusher"}';
 /** As much of a runtime as metrics ask for: two providers, and a delivery that answers as this says. */
 function runtime(health: () => Promise<DeliveryHealth>): SocketRuntime {
   const delivery: Partial<RelayDelivery> = { retried: 3, health };
-  const providers = ['pusher', 'ws'].map((provider) => ({ provider, container: new Container() }));
+  const providers = ['pusher', 'ws'].map((name) => ({ name }));
   const secondCounts = { missed: 5, divergence: 6 };
   const parts = { config: { provider: 'pusher' }, provider: 'ws', providers, delivery, secondCounts };
   return parts as unknown as SocketRuntime;

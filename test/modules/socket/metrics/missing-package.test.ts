@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { jest } from '@jest/globals';
-import type { SocketRuntime } from '../../../../src/modules/socket/socket-runtime.js';
+import type { SocketRuntime } from '../../../../src/runtime/socket-runtime.js';
 import { Scrape } from './support.js';
 
 test('where prom-client is missing, the option that needs it and how to install it are told', async () => {

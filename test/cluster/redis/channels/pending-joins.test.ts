@@ -1,0 +1,46 @@
+import { type PendingJoin, PendingJoins } from '../../../../src/cluster/redis/channels/pending-joins.js';
+
+function pending() {
+  const answers: string[] = [];
+  const joins = new PendingJoins((error) => answers.push(String(error)));
+  const add = (userId: string | undefined, done?: PendingJoin['done']) => {
+    joins.add({
+      userId,
+      done: done ?? ((refusal) => answers.push(`${userId ?? 'nobody'} ${refusal ?? 'in'}`)),
+    });
+  };
+  return { joins, add, answers };
+}
+
+describe('Joins that wait for an answer', () => {
+  test('are answered in their order, and refused one by one', () => {
+    const { joins, add, answers } = pending();
+    add('ada');
+    add(undefined);
+    add('bob');
+    joins.answer(joins.take(), (userId) => userId === 'ada');
+    expect([answers, joins.isEmpty]).toEqual([['ada full', 'nobody in', 'bob in'], true]);
+  });
+
+  test('stay when they are not taken out, and return to the front when they are put back', () => {
+    const { joins, add, answers } = pending();
+    add('ada');
+    add('bob');
+    const taken = joins.take(({ userId }) => userId === 'bob');
+    add('cy');
+    expect(joins.isEmpty).toBe(false);
+    joins.putBack(taken);
+    joins.answer(joins.take(), () => false);
+    expect(answers).toEqual(['bob in', 'ada in', 'cy in']);
+  });
+
+  test('are all answered, also when a callback throws', () => {
+    const { joins, add, answers } = pending();
+    add('ada', () => {
+      throw new Error('oh');
+    });
+    add('bob');
+    joins.answer(joins.take(), () => false);
+    expect(answers).toEqual(['Error: oh', 'bob in']);
+  });
+});
