@@ -65,8 +65,16 @@ export function settingsTable(variables) {
   ]);
   const header = ['variable', 'default', 'unit', 'in code', 'meaning'];
   const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column].length)));
-  const line = (cells, fill) => `| ${cells.map((cell, column) => cell.padEnd(widths[column], fill)).join(' | ')} |`;
-  return [line(header), line(header.map(() => ''), '-'), ...rows.map((row) => line(row))].join('\n');
+  const line = (cells, fill) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column], fill)).join(' | ')} |`;
+  return [
+    line(header),
+    line(
+      header.map(() => ''),
+      '-',
+    ),
+    ...rows.map((row) => line(row)),
+  ].join('\n');
 }
 
 /** The page with this table between its marks. */

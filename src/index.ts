@@ -49,28 +49,14 @@ export type { Relay, RelayKind } from './ports/relay.js';
 export { RelayClient, type RelaySender, type SocketClient } from './ports/relay-client.js';
 export type { Environment, SocketSettings } from './config/settings.js';
 export { socketConfig, type SocketConfigOptions } from './config/socket-config.js';
-export {
-  hostname,
-  limit,
-  listOf,
-  listWhere,
-  oneOf,
-  port,
-  text,
-  textLike,
-  textReadBy,
-  wholeNumber,
-  yesOrNo,
-} from './settings/kinds.js';
+export * as kinds from './settings/kinds.js';
 export {
   type ConfigOf,
   type Kind,
   type Section,
   type Setting,
   setting,
-  type SettingOptions,
   type SettingsOf,
-  type Unit,
 } from './settings/setting.js';
 export type { BuiltInConfig, HttpApiConfig, PusherConfig, WebhookConfig } from './adapters/index.js';
 export { withSettings } from './adapters/with-settings.js';

@@ -6,7 +6,7 @@ import type { KnownProviders } from '../settings/provider.js';
 import { type Section, settingsIn } from '../settings/setting.js';
 
 /** The form of an adapter's name. */
-const NAME = /^[a-z0-9-]+$/;
+const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 /**
  * The built-in adapters, and those of the application.

@@ -1,5 +1,12 @@
 import * as v from 'valibot';
-import { type ConfigOf, isSetting, type Section, type Setting, type SettingsOf } from '../settings/setting.js';
+import {
+  type ConfigOf,
+  isSetting,
+  type Section,
+  type Setting,
+  settingsIn,
+  type SettingsOf,
+} from '../settings/setting.js';
 import type { Environment } from './settings.js';
 import { shownValue } from './shown-value.js';
 
@@ -36,19 +43,25 @@ export class SettingsReader {
   }
 
   #readSection(section: Section, inCode: object, prefix: string): object {
-    const given = new Map<string, unknown>(Object.entries(inCode));
     const entries = Object.entries(section).map(([name, entry]): [string, unknown] => {
+      const given: unknown = Reflect.get(inCode, name);
       const path = prefix + name;
-      if (isSetting(entry)) return [name, this.#readSetting(entry, given.get(name), path)];
-      return [name, this.#readSection(entry, this.#sectionInCode(given.get(name), path), `${path}.`)];
+      if (isSetting(entry)) return [name, this.#readSetting(entry, given, path)];
+      return [name, this.#readSection(entry, this.#sectionInCode(entry, given, path), `${path}.`)];
     });
     return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   }
 
-  #sectionInCode(inCode: unknown, path: string): object {
+  #sectionInCode(section: Section, inCode: unknown, path: string): object {
     if (inCode === undefined) return {};
-    if (typeof inCode === 'object' && inCode !== null && !Array.isArray(inCode)) return inCode;
-    this.#problems.push(`${path}: must be an object of settings; it is ${JSON.stringify(inCode)}`);
+    const isList = Array.isArray(inCode);
+    if (typeof inCode === 'object' && inCode !== null && !isList) return inCode;
+    const kind = isList ? 'list' : typeof inCode;
+    // It may have secrets in it, so it is not shown.
+    this.#problems.push(
+      `${path}: must be an object of settings; it is ${inCode === null ? 'null' : `a ${kind}`}`,
+    );
+    for (const [, { variable }] of settingsIn(section)) this.#refused.add(variable);
     return {};
   }
 

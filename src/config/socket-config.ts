@@ -61,7 +61,11 @@ function complete(
   chosen: readonly SocketAdapter[] | undefined,
   gatewayPath: string,
 ): SocketConfig & BuiltInConfig {
-  const { second, redis: { url: address, ...redis }, ...rest } = values;
+  const {
+    second,
+    redis: { url: address, ...redis },
+    ...rest
+  } = values;
   const [provider, secondProvider] = values.provider;
   const isFake = chosen?.some(({ capabilities }) => capabilities?.isFake === true) === true;
   return {

@@ -52,7 +52,10 @@ export const gatewaySettings = {
      *
      * @default 120
      */
-    activityTimeoutS: setting('SOCKET_ACTIVITY_TIMEOUT_S', wholeNumber(1, 86_400), { default: 120, unit: 's' }),
+    activityTimeoutS: setting('SOCKET_ACTIVITY_TIMEOUT_S', wholeNumber(1, 86_400), {
+      default: 120,
+      unit: 's',
+    }),
     /**
      * Seconds that a pinged connection has to answer before it is closed with 4201.
      *
@@ -64,7 +67,10 @@ export const gatewaySettings = {
      *
      * @default 3000
      */
-    presenceGraceMs: setting('SOCKET_PRESENCE_GRACE_MS', wholeNumber(0, 600_000), { default: 3_000, unit: 'ms' }),
+    presenceGraceMs: setting('SOCKET_PRESENCE_GRACE_MS', wholeNumber(0, 600_000), {
+      default: 3_000,
+      unit: 'ms',
+    }),
     /**
      * Milliseconds over which the clients are sent away when the process ends. Few clients take less. 0 sends all of them at once.
      *

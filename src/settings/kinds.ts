@@ -27,7 +27,7 @@ export const yesOrNo: Kind<boolean> = {
 
 /** One of these texts. */
 export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
-  return { fromText: asItIs, schema: v.picklist(values, `must be one of: ${values.join(', ')}`) };
+  return { fromText: asItIs, schema: v.picklist(values, mustBeOneOf(values)) };
 }
 
 /** Any text that is not empty. */
@@ -64,12 +64,13 @@ export function textReadBy<T>(read: (text: string) => T | undefined, allowed: st
   };
 }
 
-/** A list, in a variable separated by commas. */
-export function listOf<const T extends string>(item: v.GenericSchema<T>, allowed: string): Kind<readonly T[]> {
-  return { fromText: splitList, schema: v.array(item, allowed) };
+/** A list of these texts, in a variable separated by commas. */
+export function listOf<const T extends string>(values: readonly T[]): Kind<readonly T[]> {
+  const { schema } = oneOf(values);
+  return { fromText: splitList, schema: v.array(schema, `must be a list; each ${mustBeOneOf(values)}`) };
 }
 
-/** A list of texts that pass a check. */
+/** A list of texts that pass a check, in a variable separated by commas. */
 export function listWhere(isAllowed: (text: string) => boolean, allowed: string): Kind<readonly string[]> {
   return {
     fromText: splitList,
@@ -78,6 +79,10 @@ export function listWhere(isAllowed: (text: string) => boolean, allowed: string)
       v.check((entries) => entries.every(isAllowed), allowed),
     ),
   };
+}
+
+function mustBeOneOf(values: readonly string[]): string {
+  return `must be one of: ${values.join(', ')}`;
 }
 
 function splitList(text: string): string[] {

@@ -56,6 +56,10 @@ export interface Section {
   readonly [name: string]: Setting | Section;
 }
 
+/** The sections of an adapter that has no settings. */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- its configuration is to be `{}`
+export type NoSections = Record<never, never>;
+
 type Optional = Setting<unknown, unknown, undefined>;
 type ValueOf<S> = S extends Setting<infer Value> ? Value : ConfigOf<S>;
 type Flat<T> = { [K in keyof T]: T[K] };
@@ -78,7 +82,10 @@ export function isSetting(entry: Setting | Section): entry is Setting {
 }
 
 /** Every setting of a section and of those in it, in order, each with its path in code like `gateway.limits.channels`. */
-export function settingsIn(section: Section, prefix = ''): readonly (readonly [path: string, setting: Setting])[] {
+export function settingsIn(
+  section: Section,
+  prefix = '',
+): readonly (readonly [path: string, setting: Setting])[] {
   return Object.entries(section).flatMap(([name, entry]) =>
     isSetting(entry) ? [[prefix + name, entry] as const] : settingsIn(entry, `${prefix}${name}.`),
   );

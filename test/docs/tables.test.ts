@@ -50,7 +50,9 @@ test('the defaults in the table are those of a configuration that nothing was gi
   const config: unknown = socketConfig({});
   for (const [path, { default: value }] of SETTINGS) {
     if (value === undefined || path === 'provider' || path.startsWith('second.')) continue;
-    const found = path.split('.').reduce<unknown>((inner, name) => Object(inner)[name] as unknown, config);
+    const found = path
+      .split('.')
+      .reduce((inner, name) => (inner as Readonly<Record<string, unknown>>)[name], config);
     expect([path, found]).toEqual([path, value]);
   }
 });

@@ -1,9 +1,6 @@
 import { LIMITS } from '../../ports/limits.js';
 import type { SocketAdapter } from '../adapter.js';
-import { type PusherAdapterConfig, pusherSettings } from './pusher.settings.js';
-
-/** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
-export const DEFAULT_CLUSTER = 'mt1';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig, pusherSettings } from './pusher.settings.js';
 
 /** Hosted Pusher, or any server with the same HTTP API. */
 export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {

@@ -2,6 +2,9 @@ import type { SocketConfig } from '../../ports/socket-config.js';
 import { hostname, oneOf, port, textLike, wholeNumber, yesOrNo } from '../../settings/kinds.js';
 import { type ConfigOf, setting } from '../../settings/setting.js';
 
+/** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
+export const DEFAULT_CLUSTER = 'mt1';
+
 const cluster = textLike(/^[A-Za-z0-9-]+$/, 'must be a cluster name like eu or mt1');
 
 /** Where the Pusher HTTP API is, and its WebSocket end where that is not a hosted cluster's. */

@@ -30,7 +30,5 @@ function webhookProblems({ urls, privateTargets }: WebhookConfig): string[] {
   if (privateTargets) return [];
   const hosts = urls.map((url) => new URL(url).hostname).filter(isPrivateHost);
   const remedy = 'SOCKET_WEBHOOK_PRIVATE_TARGETS=true allows it';
-  return [...new Set(hosts)].map(
-    (host) => `SOCKET_WEBHOOK_URLS: ${host} is not a public address; ${remedy}`,
-  );
+  return [...new Set(hosts)].map((host) => `SOCKET_WEBHOOK_URLS: ${host} is not a public address; ${remedy}`);
 }

@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { CHANNEL_EVENT_NAMES } from '../../ports/channel-events.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import { listOf, listWhere, port, yesOrNo } from '../../settings/kinds.js';
@@ -8,9 +7,6 @@ const urls = listWhere(
   (entry) => URL.canParse(entry) && /^https?:$/.test(new URL(entry).protocol),
   'must be http or https URLs, separated by commas',
 );
-
-const EVENTS = `must be one of: ${CHANNEL_EVENT_NAMES.join(', ')}`;
-const events = listOf(v.picklist(CHANNEL_EVENT_NAMES, EVENTS), EVENTS);
 
 /** What the gateway serves and posts besides its WebSockets. */
 export const wsSettings = {
@@ -43,7 +39,7 @@ export const wsSettings = {
      * @see docs/channel-events.md
      * @default []
      */
-    events: setting('SOCKET_WEBHOOK_EVENTS', events, { default: [] }),
+    events: setting('SOCKET_WEBHOOK_EVENTS', listOf(CHANNEL_EVENT_NAMES), { default: [] }),
     /**
      * Whether webhooks may go to addresses that are not public too.
      *

@@ -6,8 +6,7 @@ import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
 import { RetryAfter } from './retry-after.js';
-import { DEFAULT_CLUSTER } from '../pusher.adapter.js';
-import type { PusherAdapterConfig } from '../pusher.settings.js';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 
 /** One event as the HTTP API takes it. */
 export interface ApiEvent {
