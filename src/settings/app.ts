@@ -18,6 +18,7 @@ export const DEVELOPMENT_APP = Object.freeze({
 
 /** The application's credentials, and the key of its encrypted channels. */
 export const appSettings = {
+  /** The application's credentials, the same for `ws` and `pusher`. */
   app: {
     /**
      * The application's id, on `ws` and `pusher` alike. This default and the next two are for development: `pusher` and

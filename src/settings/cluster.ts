@@ -22,6 +22,7 @@ export const clusterSettings = {
    * @default local
    */
   cluster: setting('SOCKET_CLUSTER', oneOf(CLUSTERS), { default: 'local' }),
+  /** The Redis of a cluster and of a queue. */
   redis: {
     /**
      * The address of Redis: `redis://`, `rediss://` or `redis-sentinel://host,host/0#primary`. Several hosts without sentinels

@@ -5,15 +5,22 @@ import { gatewaySettings } from './gateway.js';
 import { type KnownProviders, providerSettings } from './provider.js';
 import { relaySettings } from './relays.js';
 
-/** Every setting that belongs to no adapter, in the order of the documentation. */
-export const coreSettings = (providers: KnownProviders) => ({
-  ...providerSettings(providers),
-  ...appSettings,
-  ...relaySettings,
-  ...deliverySettings,
-  ...gatewaySettings,
-  ...clusterSettings,
-});
+/** The sections that belong to no adapter. An inferred type would lose the comments on its way into the declarations. */
+export type CoreSections = ReturnType<typeof providerSettings> &
+  typeof appSettings &
+  typeof relaySettings &
+  typeof deliverySettings &
+  typeof gatewaySettings &
+  typeof clusterSettings;
 
-/** The sections of {@link coreSettings}. */
-export type CoreSections = ReturnType<typeof coreSettings>;
+/** Every setting that belongs to no adapter, in the order of the documentation. */
+export function coreSettings(providers: KnownProviders): CoreSections {
+  return {
+    ...providerSettings(providers),
+    ...appSettings,
+    ...relaySettings,
+    ...deliverySettings,
+    ...gatewaySettings,
+    ...clusterSettings,
+  };
+}

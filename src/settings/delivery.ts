@@ -13,8 +13,9 @@ export const DELIVERY_DEFAULTS = {
 /** The defaults of the settings that only a queue has. They are no defaults of the variables, which have no effect without one. */
 export const QUEUE_DEFAULTS = { queueConcurrency: 64, deadLetters: 10_000 } as const;
 
-/** What is tried again, for how long, and how much of it may wait. */
+/** How relays get to the provider. */
 export const deliverySettings = {
+  /** What is tried again, for how long, and how much of it may wait. */
   delivery: {
     /**
      * How relays are delivered. `direct`: tried at once, and again from memory while a retry can help. `queue`: by way of a queue

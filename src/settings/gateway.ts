@@ -31,8 +31,9 @@ function mayCarryClientEvents(name: string): boolean {
   return channelNameProblem(name) === undefined && (access === 'private' || access === 'presence');
 }
 
-/** The channel engine's settings, which the gateway of `ws` and the fake share. */
+/** The settings of connections and channels. */
 export const gatewaySettings = {
+  /** The channel engine's settings, which the gateway of `ws` and the fake share. */
   gateway: {
     /**
      * Where client events (`client-…`) are allowed: `true` everywhere, `false` nowhere, or a list of the private and presence

@@ -28,6 +28,7 @@ export const providerSettings = (known: KnownProviders) => ({
    * @default ws
    */
   provider: setting('SOCKET_PROVIDER', providerNames(known), { default: ['ws'] }),
+  /** The second of two providers. */
   second: {
     /**
      * The task of the second of two providers: `failover` takes over while the first one fails, `mirror` gets everything too.

@@ -4,6 +4,8 @@ import { SETTINGS } from '../support/settings.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+// Editors read the declarations that are published, and so does this; `npm test` builds them.
+
 /** What an editor shows of every option, by its path: the text and the default. */
 function commentsIn(file: string, name: string): ReadonlyMap<string, { text: string; byDefault: string }> {
   const { config } = ts.readConfigFile(`${ROOT}tsconfig.json`, (path) => ts.sys.readFile(path)) as {
@@ -33,16 +35,18 @@ function commentsIn(file: string, name: string): ReadonlyMap<string, { text: str
 }
 
 test('an editor shows the comment and the default of every setting in code', () => {
-  const comments = commentsIn('src/config/settings.ts', 'SocketSettings');
+  const comments = commentsIn('dist/config/settings.d.ts', 'SocketSettings');
   const without = SETTINGS.map(([path]) => path).filter((path) => {
     const { text, byDefault } = comments.get(path) ?? { text: '', byDefault: '' };
     return text === '' || byDefault === '';
   });
   expect(without).toEqual([]);
+  const sections = [...comments].filter(([, { text }]) => text === '').map(([path]) => path);
+  expect(sections).toEqual([]);
 });
 
 test('and of what becomes of it in the configuration', () => {
-  const comments = commentsIn('src/ports/socket-config.ts', 'SocketConfig');
+  const comments = commentsIn('dist/ports/socket-config.d.ts', 'SocketConfig');
   const own = SETTINGS.map(([path]) => path).filter((path) => !/^(pusher|httpApi|webhooks)\./.test(path));
   const without = own.filter((path) => (comments.get(path)?.text ?? '') === '');
   // The address is what the URL was read as.

@@ -7,8 +7,9 @@ export const DEFAULT_CLUSTER = 'mt1';
 
 const cluster = textLike(/^[A-Za-z0-9-]+$/, 'must be a cluster name like eu or mt1');
 
-/** Where the Pusher HTTP API is, and its WebSocket end where that is not a hosted cluster's. */
+/** The settings of the provider `pusher`. */
 export const pusherSettings = {
+  /** Where the Pusher HTTP API is, and its WebSocket end where that is not a hosted cluster's. */
   pusher: {
     /**
      * The hosted cluster, like `eu`. The provider `pusher` needs this or `PUSHER_HOST`.

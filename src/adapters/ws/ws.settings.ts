@@ -10,6 +10,7 @@ const urls = listWhere(
 
 /** What the gateway serves and posts besides its WebSockets. */
 export const wsSettings = {
+  /** The Pusher HTTP API, as the gateway serves it. */
   httpApi: {
     /**
      * Whether the gateway serves the Pusher HTTP API, signed with the secret.
@@ -25,6 +26,7 @@ export const wsSettings = {
      */
     port: setting('SOCKET_HTTP_API_PORT', port),
   },
+  /** Where channel events are posted to, signed as Pusher signs its webhooks. */
   webhooks: {
     /**
      * The URLs that channel events are posted to, as signed webhooks.
