@@ -164,8 +164,7 @@ function asComment(text) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { allSections } = await import('../dist/config/all-sections.js');
-  const { knownAdapters } = await import('../dist/config/known-adapters.js');
+  const { allSections, knownAdapters } = await import('../dist/config/known-adapters.js');
   const { settingsIn } = await import('../dist/settings/setting.js');
   const variables = documentedVariables(settingsIn(allSections(knownAdapters([]))));
   const page = join(ROOT, 'docs/configuration.md');

@@ -11,7 +11,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'protocol-imports-ports-only': ['src/protocol/violation.ts', `import '../channels/channel.js';`],
   'channels-import-protocol-and-ports-only': [
     'src/channels/violation.ts',
-    `import '../config/variables.js';`,
+    `import '../config/settings-reader.js';`,
   ],
   'cluster-imports-protocol-and-ports-only': [
     'src/cluster/violation.ts',

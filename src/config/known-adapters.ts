@@ -1,7 +1,7 @@
 import type { SocketAdapter } from '../adapters/adapter.js';
-import { BUILT_IN_ADAPTERS } from '../adapters/index.js';
+import { BUILT_IN_ADAPTERS, type BuiltInSections } from '../adapters/index.js';
 import { SocketConfigurationError } from '../ports/errors.js';
-import { coreSettings } from '../settings/core.js';
+import { type CoreSections, coreSettings } from '../settings/core.js';
 import type { KnownProviders } from '../settings/provider.js';
 import { type Section, settingsIn } from '../settings/setting.js';
 
@@ -24,6 +24,20 @@ export function knownAdapters(own: readonly SocketAdapter[]): readonly SocketAda
 export function providersAmong(adapters: readonly SocketAdapter[]): KnownProviders {
   const pairable = adapters.filter(({ capabilities }) => capabilities?.isFake !== true);
   return { names: adapters.map(({ name }) => name), pairable: pairable.map(({ name }) => name) };
+}
+
+/**
+ * Every section of the configuration, in the order of the documentation: those of no adapter, and then the adapters'.
+ *
+ * @param adapters from {@link knownAdapters}: the built-in ones are among them, and no two have a section of the same name
+ */
+export function allSections(adapters: readonly SocketAdapter[]): CoreSections & BuiltInSections {
+  const ofAdapters = adapters.flatMap(({ settings = {} }) => Object.entries(settings));
+  return {
+    ...coreSettings(providersAmong(adapters)),
+    // The built-in adapters' are among them.
+    ...(Object.fromEntries(ofAdapters) as unknown as BuiltInSections),
+  };
 }
 
 function nameProblems(adapters: readonly SocketAdapter[]): string[] {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import * as v from 'valibot';
 import {
   type ConfigOf,
@@ -8,7 +9,6 @@ import {
   type SettingsOf,
 } from '../settings/setting.js';
 import type { Environment } from './settings.js';
-import { shownValue } from './shown-value.js';
 
 /** Reads settings from code and, where that is silent, from the environment, and remembers everything that is wrong. */
 export class SettingsReader {
@@ -83,4 +83,24 @@ export class SettingsReader {
       this.#problems.push(`${variable}: ${message}; ${subject} is ${shownValue(shown, setting)}`);
     return setting.default;
   }
+}
+
+/** A value as the message about it shows it: without secrets. */
+function shownValue(value: unknown, { isSecret = false, hideSecrets = same }: Setting): string {
+  const show = (item: unknown): string => {
+    if (Array.isArray(item)) return `[${item.map(show).join(', ')}]`;
+    if (typeof item === 'string') return JSON.stringify(withoutUrlSecrets(hideSecrets(item)));
+    return withoutUrlSecrets(hideSecrets(inspect(item, { depth: 1, breakLength: Infinity })));
+  };
+  if (!isSecret) return show(value);
+  return typeof value === 'string' ? `${value.length} characters` : `a ${typeof value}`;
+}
+
+/** A URL may carry a user and a password, and a token behind its path: `https://user:password@host?token`. */
+function withoutUrlSecrets(text: string): string {
+  return text.replace(/\/\/[^/@\s,]*@/g, '//…@').replace(/(\/\/[^?#]*)[?#].*?(?=,\s*\w+:\/\/|$)/gs, '$1?…');
+}
+
+function same(text: string): string {
+  return text;
 }

@@ -5,9 +5,8 @@ import type { SocketConfig } from '../ports/socket-config.js';
 import type { CoreSections } from '../settings/core.js';
 import { DELIVERY_DEFAULTS, QUEUE_DEFAULTS } from '../settings/delivery.js';
 import type { ConfigOf } from '../settings/setting.js';
-import { allSections } from './all-sections.js';
 import { combinationProblems } from './combination-problems.js';
-import { knownAdapters, providersAmong } from './known-adapters.js';
+import { allSections, knownAdapters, providersAmong } from './known-adapters.js';
 import { SettingsReader } from './settings-reader.js';
 import type { Environment, SocketSettings } from './settings.js';
 

@@ -1,5 +1,4 @@
-import { allSections } from '../../src/config/all-sections.js';
-import { knownAdapters } from '../../src/config/known-adapters.js';
+import { allSections, knownAdapters } from '../../src/config/known-adapters.js';
 import { settingsIn } from '../../src/settings/setting.js';
 
 /** Every setting there is, in order, with its path in code. */
