@@ -5,13 +5,13 @@ import type { Clock } from '../ports/clock.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketClient } from '../ports/relay-client.js';
 import type { SocketConfig } from '../ports/socket-config.js';
-import type { ConfigOf, NoSections, Section, SettingsOf } from '../settings/setting.js';
+import type { ConfigOf, NoSection, Section, SettingsOf } from '../settings/setting.js';
 
 /**
  * One provider, as one object. The built-in ones stand in `adapters/index.ts`; an application hands its own to
  * `SocketModule.forRoot({ adapters })` or `createSocketClient`. Making the object loads nothing: {@link create} does.
  */
-export interface SocketAdapter<Sections extends Section = NoSections> {
+export interface SocketAdapter<Sections extends Section = NoSection> {
   /** The value of `SOCKET_PROVIDER` that chooses it: lower-case letters, digits and `-`. */
   readonly name: string;
   /**
@@ -62,7 +62,7 @@ export interface AdapterCapabilities {
 }
 
 /** The surroundings of an adapter. */
-export interface AdapterContext<Sections extends Section = NoSections> {
+export interface AdapterContext<Sections extends Section = NoSection> {
   readonly config: SocketConfig & ConfigOf<Sections>;
   readonly logger: SocketLogger;
   readonly clock: Clock;

@@ -56,9 +56,9 @@ export interface Section {
   readonly [name: string]: Setting | Section;
 }
 
-/** The sections of an adapter that has no settings. */
-// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- its configuration is to be `{}`
-export type NoSections = Record<never, never>;
+/** No section: the settings of an adapter that has none. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- an intersection with it changes nothing
+export type NoSection = {};
 
 type Optional = Setting<unknown, unknown, undefined>;
 type ValueOf<S> = S extends Setting<infer Value> ? Value : ConfigOf<S>;
