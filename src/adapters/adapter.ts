@@ -4,14 +4,14 @@ import type { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { Clock } from '../ports/clock.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketClient } from '../ports/relay-client.js';
-import type { ConfigOf, Section } from '../ports/setting.js';
+import type { ConfigOf, NoSection, Section } from '../ports/setting.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 
 /**
  * One provider, as one object. The built-in ones stand in `adapters/index.ts`; an application hands its own to
  * `SocketModule.forRoot({ adapters })` or `createSocketClient`. Making the object loads nothing: {@link create} does.
  */
-export interface SocketAdapter<Sections extends Section = Record<never, never>> {
+export interface SocketAdapter<Sections extends Section = NoSection> {
   /** The value of `SOCKET_PROVIDER` that chooses it: lower-case letters, digits and `-`. */
   readonly name: string;
   /** Its own sections of the configuration. Their problems are reported with all others, when it is chosen. */
@@ -55,7 +55,7 @@ export interface AdapterCapabilities {
 }
 
 /** The surroundings of an adapter. */
-export interface AdapterContext<Sections extends Section = Record<never, never>> {
+export interface AdapterContext<Sections extends Section = NoSection> {
   readonly config: SocketConfig & ConfigOf<Sections>;
   readonly logger: SocketLogger;
   readonly clock: Clock;

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Environment } from '../config/settings.js';
 import { socketConfig } from '../config/socket-config.js';
 import type { Variable } from '../config/variables.js';
+import { systemClock } from '../ports/clock.js';
 import { loadQueue } from '../delivery/index.js';
 import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
@@ -98,7 +99,7 @@ async function withDeadLetters(
   if (redis.address === undefined)
     throw new SocketConfigurationError(['SOCKET_REDIS_URL: says where the queue is; like redis://host:6379']);
   const { RelayQueue } = await loadQueue();
-  const queue = new RelayQueue(redis.address, redis.prefix, delivery, (reason) => {
+  const queue = new RelayQueue(redis.address, redis.prefix, delivery, systemClock, (reason) => {
     output.err(`Redis: ${reason}`);
   });
   try {

@@ -1,7 +1,5 @@
 import type { SocketAdapter } from '../adapter.js';
-
-/** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
-export const DEFAULT_CLUSTER = 'mt1';
+import { DEFAULT_CLUSTER } from './pusher.settings.js';
 
 /** Hosted Pusher, or any server with the same HTTP API. */
 export const pusherAdapter: SocketAdapter = {

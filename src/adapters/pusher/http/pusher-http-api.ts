@@ -7,7 +7,7 @@ import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
 import { RetryAfter } from './retry-after.js';
-import { DEFAULT_CLUSTER } from '../pusher.adapter.js';
+import { DEFAULT_CLUSTER } from '../pusher.settings.js';
 
 /** One event as the HTTP API takes it. */
 export interface ApiEvent {
