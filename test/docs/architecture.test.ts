@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { readPage, ROOT } from './support/page.js';
+import { tableIn } from './support/table.js';
 
 const page = readPage('docs/architecture.md');
 
@@ -29,4 +31,18 @@ test('the ways of a relay have as many files as their headings say', () => {
       files.length,
     ]);
   }
+});
+
+test('the folders may import what the import rules say', () => {
+  const { forbidden } = createRequire(import.meta.url)(join(ROOT, '.dependency-cruiser.cjs')) as {
+    forbidden: readonly { readonly name: string; readonly to: { readonly pathNot?: string } }[];
+  };
+  const rules = forbidden
+    .filter(({ name }) => name.startsWith('layer-of-'))
+    .map(({ name, to }) => {
+      const folders = /\(([^)]*)\)/.exec(to.pathNot ?? '')?.[1]?.split('|') ?? [];
+      return [name.replace('layer-of-', ''), folders.slice(1).join(', ') || '–'];
+    });
+  expect(rules.length).toBeGreaterThan(10);
+  expect(tableIn(page, 'folder').map(([folder, , allowed]) => [folder, allowed])).toEqual(rules);
 });
