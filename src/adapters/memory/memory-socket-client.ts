@@ -9,6 +9,9 @@ import { Faults } from './faults.js';
 import { ManualClock } from './manual-clock.js';
 import { MemoryConnection } from './memory-connection.js';
 
+/** A relay in the fake's list. Without the id: Node puts that together from twenty pieces, and the list would keep them all. */
+export type AcceptedRelay = Omit<Relay, 'id' | 'delayMs'>;
+
 /**
  * The fake provider: the same port on the same channel engine as the gateway, with connections in memory, a clock moved
  * by hand, failures on demand and a list of every accepted relay.
@@ -16,7 +19,7 @@ import { MemoryConnection } from './memory-connection.js';
 @injectable()
 export class MemorySocketClient extends EngineSocketClient {
   /** Every relay the provider accepted, oldest first. */
-  readonly accepted: Relay[] = [];
+  readonly accepted: AcceptedRelay[] = [];
   readonly faults = new Faults();
   readonly clock: ManualClock;
 
@@ -42,7 +45,8 @@ export class MemorySocketClient extends EngineSocketClient {
 
   protected override accept(relay: Relay): void {
     this.faults.check(relay);
-    this.accepted.push(relay);
+    const { kind, recipients, event, payload, exceptSocketId } = relay;
+    this.accepted.push({ kind, recipients, event, payload, exceptSocketId });
   }
 
   protected override acceptQuestion(): void {
