@@ -7,19 +7,21 @@
 
 /** The folders of `src`, each with those it may import. A folder may always import itself. */
 const LAYERS = {
-  ports: [],
+  // Of the settings only the types, from which `SocketConfig` derives.
+  ports: ['settings'],
   protocol: ['ports'],
+  settings: ['protocol', 'ports'],
   redis: ['ports'],
   http: ['ports'],
   channels: ['protocol', 'ports'],
   cluster: ['redis', 'protocol', 'ports'],
   relays: ['protocol', 'ports'],
   delivery: ['relays', 'redis', 'ports'],
-  adapters: ['http', 'channels', 'protocol', 'ports'],
-  config: ['adapters', 'protocol', 'ports'],
+  adapters: ['http', 'channels', 'settings', 'protocol', 'ports'],
+  config: ['adapters', 'settings', 'ports'],
   runtime: ['adapters', 'channels', 'cluster', 'delivery', 'relays', 'ports'],
   cli: ['config', 'delivery', 'ports'],
-  modules: ['runtime', 'config', 'adapters', 'channels', 'relays', 'protocol', 'ports'],
+  modules: ['runtime', 'config', 'adapters', 'channels', 'relays', 'settings', 'protocol', 'ports'],
   testing: ['modules', 'runtime', 'adapters', 'protocol', 'ports'],
   browser: ['ports'],
 };
@@ -84,6 +86,12 @@ module.exports = {
     ...layers,
     ...packages,
     ...onDemand,
+    {
+      name: 'ports-import-only-types-of-settings',
+      severity: 'error',
+      from: { path: '^src/ports/' },
+      to: { path: '^src/settings/', dependencyTypesNot: ['type-only'] },
+    },
     {
       name: 'kinds-of-cluster-never-import-each-other',
       severity: 'error',

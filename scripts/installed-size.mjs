@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// What `npm install` of this package adds to a Nest application, as the README's table: node scripts/installed-size.mjs
+// Prints the table of docs/performance.md: the packages that `npm install` of this one adds to a Nest application, with their
+// sizes: npm run build && node scripts/installed-size.mjs
 
 /**
  * The installed size, as the sum of the files' lengths: blocks on a disk differ from machine to machine.

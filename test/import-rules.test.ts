@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +10,8 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'no-unresolvable': ['src/ports/violation-c.ts', `import './nowhere.js';`],
 
   'layer-of-ports': ['src/ports/violation-d.ts', `import '../protocol/codes.js';`],
+  'ports-import-only-types-of-settings': ['src/ports/violation-e.ts', `import '../settings/kinds.js';`],
+  'layer-of-settings': ['src/settings/violation.ts', `import '../channels/channel.js';`],
   'layer-of-protocol': ['src/protocol/violation.ts', `import '../channels/channel.js';`],
   'layer-of-redis': ['src/redis/violation.ts', `import '../protocol/codes.js';`],
   'layer-of-http': ['src/http/violation.ts', `import '../protocol/codes.js';`],

@@ -305,7 +305,7 @@ export class ChannelEngine implements ClusterNode {
         'Unknown event: clients may send "pusher:…" protocol events and "client-…" events',
       );
     }
-    this.#passOn(clientEvent(this.#config.gateway, session, received, this.#clock.now()), session.id);
+    this.#passOn(clientEvent(this.#config, session, received, this.#clock.now()), session.id);
   }
 
   #passOn(event: ClientEvent, socketId: string): void {

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Environment } from '../config/settings.js';
 import { socketConfig } from '../config/socket-config.js';
-import type { Variable } from '../config/variables.js';
 import { systemClock } from '../ports/clock.js';
 import { loadQueue } from '../delivery/index.js';
 import { messageOf, SocketConfigurationError } from '../ports/errors.js';
@@ -27,7 +26,7 @@ const VARIABLES = [
   'SOCKET_MAX_WAITING_RELAYS',
   'SOCKET_MAX_WAITING_BYTES',
   'SOCKET_MAX_DEAD_LETTERS',
-] as const satisfies readonly Variable[];
+] as const;
 
 /** How much of a payload a line shows. */
 const SHOWN = 120;

@@ -65,7 +65,7 @@ export class Relays {
     const { config, clock, logger, provider, metrics, channelEvents } = parts;
     this.#parts = parts;
     this.#rules = {
-      maximumBytes: config.gateway.limits.eventBytes,
+      maximumBytes: config.maxEventBytes,
       hasMasterKey: config.encryptionMasterKey !== undefined,
     };
     this.#log = new RelayLog(logger, provider, metrics);

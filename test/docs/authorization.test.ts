@@ -26,6 +26,7 @@ describe('the authorizers of the page', () => {
   test('admit an owner to the order, and nobody else', async () => {
     await (await fake.connect('ada')).subscribe('private-orders.7');
     await expect((await fake.connect('alan')).subscribe('private-orders.7')).rejects.toThrow('no authorizer');
+    await expect((await fake.connect('ada')).subscribe('private-orders.8')).rejects.toThrow('no authorizer');
   });
 
   test('cover a placeholder without dots only, and from the beginning', async () => {

@@ -1,26 +1,21 @@
 import 'reflect-metadata';
+import { statSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { INestApplication, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventBus } from '@nestjs/cqrs';
-import type { ChannelAuthorizer, Identity } from 'nestjs-switchboard';
-import { describeSocketClient, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
-import { Test } from '@nestjs/testing';
+import { describeSocketClient } from 'nestjs-switchboard/testing';
 import { Pusher } from '../support/pusher-browser.js';
 import { onTeardown } from '../support/teardown.js';
-import type { OrdersRepository } from './fixtures/readme/orders.repository.js';
-import { usePage } from './support/page.js';
+import { ROOT, usePage } from './support/page.js';
 
 const page = usePage('README.md');
-
-// A test of the reader's own, run as one of ours.
-await page.run('after-member-deactivated.test.ts');
 await page.run('events.ts');
 
 describe('the example', () => {
   test('runs from the domain event to the browser, over ws and the real pusher-js', async () => {
     const { AppModule } = await page.run<{ AppModule: Type }>('app.module.ts');
-    await page.run('after-member-deactivated.ts');
     const app: INestApplication = await NestFactory.create(AppModule, { logger: false });
     await app.listen(0, '127.0.0.1');
     const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
@@ -72,28 +67,14 @@ describe('the example', () => {
     ]);
     expect(frames).toEqual(framesShown());
   });
+});
 
-  test('has an authorizer that admits the owner only', async () => {
-    const { OrderChannel } = await page.run<{ OrderChannel: Type<ChannelAuthorizer> }>('order.channel.ts');
-    const { OrdersRepository: Orders } = await page.run<{ OrdersRepository: Type<OrdersRepository> }>(
-      'orders.repository.ts',
-    );
-    const app = await Test.createTestingModule({
-      imports: [SocketTestingModule.forRoot({ env: {} })],
-      providers: [Orders, OrderChannel],
-    }).compile();
-    onTeardown(() => app.close());
-    await app.init();
-    const fake = app.get(SocketFake);
-    const connect = (identity: Identity) => fake.connect(identity);
-    await (await connect({ id: 'ada' })).subscribe('private-orders.7');
-    await expect((await connect({ id: 'alan' })).subscribe('private-orders.7')).rejects.toThrow(
-      'no authorizer',
-    );
-    await expect((await connect({ id: 'ada' })).subscribe('private-orders.8')).rejects.toThrow(
-      'no authorizer',
-    );
-  });
+test('the README is read in a minute: it has fewer than 12,000 bytes', () => {
+  expect(Buffer.byteLength(page.text)).toBeLessThan(12_000);
+});
+
+test('the picture of the live page is small', () => {
+  expect(statSync(join(ROOT, 'docs/live-page.png')).size).toBeLessThan(120_000);
 });
 
 test('the contract suite has as many tests as the README says', () => {

@@ -4,8 +4,9 @@ import { usePage } from './support/page.js';
 
 const page = usePage('docs/testing.md');
 
-// A reader's own test file, run as one of ours.
+// A reader's own test files, run as ours.
 await page.run('orders.test.ts');
+await page.run('after-member-deactivated.test.ts');
 
 test('every member and method that the page names exists', () => {
   for (const name of ['unsubscribe', 'trigger', 'socketId', 'closeCode']) {

@@ -1,5 +1,5 @@
-import type { ChannelEngine } from '../../src/channels/channel-engine.js';
 import { WsGateway } from '../../src/adapters/ws/ws-gateway.js';
+import type { ChannelEngine } from '../../src/channels/channel-engine.js';
 import type { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 
 /** The channel engine of the first provider that has one. */

@@ -1,11 +1,14 @@
+import { LIMITS } from '../../ports/limits.js';
 import type { SocketAdapter } from '../adapter.js';
-import { DEFAULT_CLUSTER } from './pusher.settings.js';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig, pusherSettings } from './pusher.settings.js';
 
 /** Hosted Pusher, or any server with the same HTTP API. */
-export const pusherAdapter: SocketAdapter = {
+export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {
   name: 'pusher',
+  settings: pusherSettings,
   packages: ['pusher'],
   capabilities: { isRetried: true, signsInAsPusher: true, needsCredentials: true },
+  problems: (config, isChosen) => (isChosen ? problems(config) : []),
   create: async (context) => (await import('./pusher.module.js')).createPusher(context),
 
   /** A hosted cluster, or else the server's own WebSocket end: where its HTTP API is, unless the configuration says so. */
@@ -25,3 +28,18 @@ export const pusherAdapter: SocketAdapter = {
     };
   },
 };
+
+function problems({ maxEventBytes, pusher }: PusherAdapterConfig): string[] {
+  const found: string[] = [];
+  if (maxEventBytes === 0 || maxEventBytes > LIMITS.payloadBytes) {
+    found.push(
+      `SOCKET_MAX_EVENT_BYTES: hosted Pusher takes at most ${LIMITS.payloadBytes}; it is ${maxEventBytes}`,
+    );
+  }
+  if (pusher.cluster === undefined && pusher.host === undefined) {
+    found.push(
+      'PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server',
+    );
+  }
+  return found;
+}

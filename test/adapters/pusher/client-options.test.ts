@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
-import type { PusherConfig } from '../../../src/ports/socket-config.js';
+import type { PusherConfig } from '../../../src/adapters/pusher/pusher.settings.js';
 import { configFor } from './support.js';
 
 const origin = { hostname: 'app.example.com', port: 443, secure: true };

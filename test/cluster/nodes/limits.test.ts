@@ -141,17 +141,17 @@ describe('A node that has no subscribers of its own', () => {
 
 describe('A message between nodes', () => {
   test('may carry an event of the largest size, of characters that JSON escapes, in every case', async () => {
-    const eventBytes = 10_240;
-    const nodes = await two({ limits: { eventBytes } });
+    const maxEventBytes = 10_240;
+    const nodes = await two({ maxEventBytes });
     const [first, second] = nodes;
     const far = await second.joins('private-news');
     const texts = ['"', '\\', '\u0001', 'é', '😀', '\u2028', '/'].map((character) => {
       const unit = Buffer.byteLength(JSON.stringify(character)) - 2;
-      return character.repeat(Math.floor((eventBytes - 2) / unit));
+      return character.repeat(Math.floor((maxEventBytes - 2) / unit));
     });
     for (const text of texts) {
       const json = JSON.stringify(text);
-      expect(Buffer.byteLength(json)).toBeLessThanOrEqual(eventBytes);
+      expect(Buffer.byteLength(json)).toBeLessThanOrEqual(maxEventBytes);
       await first.engine.publish('private-news', 'news', json);
     }
     await eventually(SETTLED_MS, () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type { PusherHttpApi } from '../../../src/adapters/pusher/http/pusher-http-api.js';
-import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
 import { RequestFailure } from '../../../src/adapters/pusher/http/request-failure.js';
+import type { PusherAdapterConfig } from '../../../src/adapters/pusher/pusher.settings.js';
+import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
 import { systemClock } from '../../../src/ports/clock.js';
 import type { SocketDeliveryError } from '../../../src/ports/errors.js';
-import type { SocketConfig } from '../../../src/ports/socket-config.js';
 import { configFor } from '../../adapters/pusher/support.js';
 import { A_WHILE, LIMITS, settled, start } from '../support.js';
 
@@ -62,7 +62,7 @@ describe.each([
           let isOver = false;
           const fate = requests[Symbol.iterator]();
           const server = new Server(() => (isOver ? { turns: 0 } : (fate.next().value ?? { turns: 1 })));
-          const config: SocketConfig = {
+          const config: PusherAdapterConfig = {
             ...configFor(1, { batching, timeoutMs: 60_000 }),
             delivery: { ...LIMITS, retryDeadlineMs: 600_000 },
           };

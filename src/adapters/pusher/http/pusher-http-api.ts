@@ -1,13 +1,12 @@
 import type { Agent } from 'node:http';
 import * as v from 'valibot';
 import { type Clock, within } from '../../../ports/clock.js';
-import type { SocketConfig } from '../../../ports/socket-config.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
 import { RetryAfter } from './retry-after.js';
-import { DEFAULT_CLUSTER } from '../pusher.settings.js';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 
 /** One event as the HTTP API takes it. */
 export interface ApiEvent {
@@ -43,7 +42,7 @@ const channelList = v.object({
  * there is a connection free for it, at the latest when that time is over, or at `startBy` on the clock's `now()`; what could not begin by then is not sent any more.
  */
 export class PusherHttpApi {
-  readonly #config: SocketConfig;
+  readonly #config: PusherAdapterConfig;
   readonly #agent: Agent;
   readonly #retryAfter: RetryAfter;
   readonly #slots: ConnectionSlots;
@@ -51,7 +50,7 @@ export class PusherHttpApi {
   readonly #sdk: PusherSdk;
   #closed = false;
 
-  constructor(Pusher: PusherConstructor, config: SocketConfig, clock: Clock) {
+  constructor(Pusher: PusherConstructor, config: PusherAdapterConfig, clock: Clock) {
     const { cluster = DEFAULT_CLUSTER, host, port, scheme, timeoutMs } = config.pusher;
     this.#config = config;
     this.#clock = clock;

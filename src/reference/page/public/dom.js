@@ -30,28 +30,38 @@ export function personRow(tag, { name, detail, tags = [] }) {
   return row;
 }
 
-/** Shows what became of a form: `good` news, or `bad`, or neither. */
+/** Shows the outcome of a form: `good` news, or `bad`, or neither. */
 export function feedback(form, { good = '', bad = '' } = {}) {
   form.querySelector('.feedback .bad').textContent = bad;
   const praise = form.querySelector('.feedback .good');
   if (praise) praise.textContent = good;
 }
 
+/** Clears the feedback of every form: it is about an earlier action. */
+export function clearFeedback() {
+  for (const message of document.querySelectorAll('.feedback span')) message.textContent = '';
+}
+
 /**
- * Runs `handle` with the form's fields at every submit, one at a time. What it returns is shown as good news, what it
- * throws as bad, next to the form.
+ * Runs `handle` with the form's fields at every submit, one at a time. Its result is shown as good news, its error as bad
+ * news, next to the form, until the next action or the next change of a field.
+ *
+ * @param {() => unknown} owner where its answer differs at the end from that at the submit, the outcome is not shown
  */
-export function onSubmit(form, handle) {
+export function onSubmit(form, owner, handle) {
   let busy = false;
+  form.addEventListener('input', () => feedback(form));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (busy) return;
     busy = true;
-    feedback(form);
+    const submitter = owner();
+    const show = (news) => owner() === submitter && feedback(form, news);
+    clearFeedback();
     try {
-      feedback(form, { good: await handle(Object.fromEntries(new FormData(form))) });
+      show({ good: await handle(Object.fromEntries(new FormData(form))) });
     } catch (error) {
-      feedback(form, { bad: error.message });
+      show({ bad: error.message });
     } finally {
       busy = false;
     }

@@ -1,6 +1,6 @@
 import { connect } from './switchboard.js';
 import { call } from './api.js';
-import { $, clock, feedback, onSubmit } from './dom.js';
+import { $, clearFeedback, clock, feedback, onSubmit } from './dom.js';
 import { hideLobby, showLobby } from './lobby.js';
 import { clear, record } from './log.js';
 import { showChoices, showRecipients } from './roster.js';
@@ -24,7 +24,8 @@ let broadcastChannel;
 // Signing in and out
 
 async function signIn(member) {
-  $('choices-error').textContent = '';
+  clearFeedback();
+  showFarewell('');
   try {
     const { token } = await call('POST', '/session', { body: { memberId: member.id } });
     enter({ id: member.id, name: member.name }, token);
@@ -41,10 +42,9 @@ function enter(member, token) {
   $('me').textContent = member.name;
   $('my-id').textContent = member.id;
   document.title = `${member.name} · Switchboard`;
-  for (const form of document.querySelectorAll('#desk form')) {
-    form.reset();
-    feedback(form);
-  }
+  for (const form of document.querySelectorAll('#desk form')) form.reset();
+  clearFeedback();
+  showTrouble('');
   showDesk(true);
   void loadMembers();
   void open();
@@ -61,11 +61,16 @@ function leave(why) {
   document.title = 'Switchboard';
   showState('disconnected');
   showDesk(false);
-  $('farewell').textContent = why;
-  $('farewell').hidden = !why;
-  $('choices-error').textContent = '';
+  showFarewell(why);
+  clearFeedback();
   $('welcome-title').focus();
   void loadMembers();
+}
+
+/** Says why the session ended, until the next action. */
+function showFarewell(why) {
+  $('farewell').textContent = why;
+  $('farewell').hidden = !why;
 }
 
 function showDesk(on) {
@@ -162,7 +167,11 @@ function showState(state) {
   $('link').ariaDisabled = String(opening);
   $('socket').textContent = connected ? `socket ${session.socket.pusher.connection.socket_id}` : 'no socket';
   if (!connected) hideLobby(isOff(state) ? 'Connect to see who is here.' : 'Waiting for the connection…');
-  if (connected) showTrouble('');
+  if (connected) {
+    showTrouble('');
+    // It may say that there is no connection.
+    feedback($('say'));
+  }
   // Whoever is connected again may be on another node.
   if (connected) void showNode();
   if (state === 'unavailable') showTrouble('The connection is lost. This tab keeps trying to get it back.');
@@ -184,6 +193,7 @@ const isOff = (state) => state === 'disconnected' || state === 'failed';
 function toggleConnection() {
   if ($('link').ariaDisabled === 'true') return;
   const pusher = session.socket?.pusher;
+  clearFeedback();
   showTrouble('');
   if (!pusher) return void open();
   if (isOff(pusher.connection.state)) return pusher.connect();
@@ -222,6 +232,8 @@ const nameOf = (id) => members.find((member) => member.id === id)?.name ?? id;
 // Members
 
 let loads = 0;
+/** Why the members could not be loaded. */
+let loadProblem;
 
 async function loadMembers() {
   const turn = ++loads;
@@ -230,19 +242,24 @@ async function loadMembers() {
     // A slower, older answer must not replace a newer one.
     if (turn !== loads) return;
     members = loaded;
+    if ($('choices-error').textContent === loadProblem) $('choices-error').textContent = '';
     showChoices(members, signIn);
     if (session) showRecipients(members, session.member.id);
   } catch (error) {
-    $('choices-error').textContent = error.message;
+    loadProblem = error.message;
+    $('choices-error').textContent = loadProblem;
   }
 }
 
+/** Calls the backend as the member who is signed in. Rejects too when that member has signed out in the meantime. */
 async function ask(method, path, body) {
   const mine = session;
   const connection = mine.socket?.pusher.connection;
   const socketId = connection?.state === 'connected' ? connection.socket_id : undefined;
   try {
-    return await call(method, path, { body, token: mine.token, socketId });
+    const answer = await call(method, path, { body, token: mine.token, socketId });
+    if (session !== mine) throw new Error('Signed out.');
+    return answer;
   } catch (error) {
     if (error.status === 401 && session === mine)
       leave('Your session is no longer valid. Please sign in again.');
@@ -262,14 +279,17 @@ function confirmed(name) {
 
 // What can be done
 
-onSubmit($('create'), async ({ name }) => {
+const signedIn = () => session;
+
+onSubmit($('create'), signedIn, async ({ name }) => {
+  showFarewell('');
   const created = await call('POST', '/members', { body: { name: name.trim() } });
   $('create-name').value = '';
   await loadMembers();
   return `${created?.name ?? name} can sign in now.`;
 });
 
-onSubmit($('say'), ({ text }) => {
+onSubmit($('say'), signedIn, ({ text }) => {
   if (session.socket?.pusher.connection.state !== 'connected')
     throw new Error('Connect first: room talk needs a connection.');
   if (!text.trim()) throw new Error('Write something to say first.');
@@ -284,19 +304,19 @@ onSubmit($('say'), ({ text }) => {
   $('say-text').value = '';
 });
 
-onSubmit($('message'), async ({ to, text }) => {
+onSubmit($('message'), signedIn, async ({ to, text }) => {
   await ask('POST', `/members/${encodeURIComponent(to)}/messages`, { text });
   $('message-text').value = '';
   return `Sent to ${nameOf(to)}.`;
 });
 
-onSubmit($('broadcast'), async ({ message }) => {
+onSubmit($('broadcast'), signedIn, async ({ message }) => {
   await ask('POST', '/broadcast', { message });
   $('broadcast-message').value = '';
   return 'Sent to everybody connected.';
 });
 
-onSubmit($('deactivate'), async ({ who }) => {
+onSubmit($('deactivate'), signedIn, async ({ who }) => {
   const name = nameOf(who);
   if (!(await confirmed(name))) return '';
   await ask('POST', `/members/${encodeURIComponent(who)}/deactivate`);

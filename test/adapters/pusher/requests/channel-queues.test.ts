@@ -1,12 +1,12 @@
-import { systemClock } from '../../../../src/ports/clock.js';
-import { Dispatch } from '../../../../src/adapters/pusher/requests/dispatch.js';
+import { HELD_BACK, RequestFailure } from '../../../../src/adapters/pusher/http/request-failure.js';
 import {
   ChannelQueues,
   type RequestSender,
 } from '../../../../src/adapters/pusher/requests/channel-queues.js';
-import { HELD_BACK, RequestFailure } from '../../../../src/adapters/pusher/http/request-failure.js';
+import { Dispatch } from '../../../../src/adapters/pusher/requests/dispatch.js';
 import type { PlannedRequest } from '../../../../src/adapters/pusher/requests/request-plan.js';
 import { MAX_WAITING } from '../../../../src/adapters/pusher/requests/waiting-posts.js';
+import { systemClock } from '../../../../src/ports/clock.js';
 
 const FAILURE = new RequestFailure('HTTP 503', { retryable: true, status: 503 });
 

@@ -42,7 +42,7 @@ describe('The bound on what waits for a client', () => {
   });
 
   test('may be switched off', async () => {
-    const { host } = await start({ gateway: { limits: { bufferedBytes: 0, eventBytes: 0 } } });
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: { bufferedBytes: 0 } } });
     const wires = await audience(host, 2, 'news');
     await Promise.all(numbers(120).map((number) => publish(host, 'news', [number, 'x'.repeat(100_000)])));
     for (const wire of wires) {
@@ -52,7 +52,7 @@ describe('The bound on what waits for a client', () => {
   });
 
   test('is exceeded by an event that alone is over it, with 4100 and nothing behind it', async () => {
-    const { host } = await start({ gateway: { limits: { bufferedBytes: 50_000, eventBytes: 0 } } });
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: { bufferedBytes: 50_000 } } });
     const wires = await audience(host, 2, 'news');
     await Promise.all([
       publish(host, 'news', 'before'),
@@ -107,7 +107,8 @@ describe('The bound on what waits for a client', () => {
 
     test('that is exceeded in the middle of a turn counts the client once', async () => {
       const { host, sockets } = await start({
-        gateway: { limits: { bufferedBytes: 200_000, eventBytes: 0 } },
+        maxEventBytes: 0,
+        gateway: { limits: { bufferedBytes: 200_000 } },
       });
       const wire = await listener(host, 'news');
       const end = endOf(sockets, wire);
@@ -143,7 +144,10 @@ describe('The bound on what waits for a client', () => {
     });
 
     test('leaves every stream whole, whatever is sent in one turn', async () => {
-      const { host } = await start({ gateway: { limits: { ...UNLIMITED, bufferedBytes: 30_000 } } });
+      const { host } = await start({
+        maxEventBytes: 0,
+        gateway: { limits: { ...UNLIMITED, bufferedBytes: 30_000 } },
+      });
       let run = 0;
       const sizes = fc.oneof(
         { weight: 4, arbitrary: fc.integer({ min: 1, max: 2_000 }) },

@@ -39,7 +39,7 @@ describe('The events of one turn', () => {
   });
 
   test('arrive in their order whichever channels they are of, and whomever they leave out', async () => {
-    const { host } = await start({ gateway: { limits: UNLIMITED } });
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: UNLIMITED } });
     const channels = ['a', 'private-b', 'presence-c'];
     let run = 0;
     const step = fc.record({
@@ -132,7 +132,7 @@ describe('The events of one turn', () => {
   });
 
   test('have the header that fits, at every length at which it changes', async () => {
-    const { host } = await start({ gateway: { limits: { eventBytes: 0 } } });
+    const { host } = await start({ maxEventBytes: 0 });
     const wire = await listener(host, 'n');
     // The length around the data of such a frame, whose quotes are escaped.
     const around = '{"event":"told","channel":"n","data":"\\"\\""}'.length;
@@ -241,6 +241,7 @@ onOneNode('a turn belongs to one process', () => {
 
     test('in which clients come, go, subscribe, speak and are ended tells each exactly what a simple model says', async () => {
       const { host, sockets } = await start({
+        maxEventBytes: 0,
         gateway: { clientEvents: true, presenceGraceMs: 60_000, limits: UNLIMITED },
       });
       let run = 0;

@@ -256,5 +256,4 @@ export const UNLIMITED = {
   messagesPerSecond: 0,
   clientEventsPerSecond: 0,
   subscribesPerSecond: 0,
-  eventBytes: 0,
 };
