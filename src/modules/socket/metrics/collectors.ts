@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { SocketConfigurationError } from '../../../ports/errors.js';
 import type { RelayKind } from '../../../ports/relay.js';
 import type { RelayOutcome } from '../../../relays/receipt.js';
-import type { RelayMetrics } from '../../../relays/relay-log.js';
+import type { RelayMetrics } from '../../../relays/relay-reporter.js';
 import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import {

@@ -1,5 +1,5 @@
 import { missingPackage } from '../../../ports/missing-package.js';
-import type { RelayMetrics } from '../../../relays/relay-log.js';
+import type { RelayMetrics } from '../../../relays/relay-reporter.js';
 import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
