@@ -2,8 +2,8 @@ import { OURS } from './contenders.js';
 import { median } from './statistics.js';
 
 /**
- * What each contender cost in each round, as a table and as what is checked: our cost as a ratio of theirs. A ratio is the
- * median of the rounds' ratios, because what is measured in one round is close to each other in time.
+ * The cost of each contender in each round, as a table and as checks: our cost as a ratio of theirs. A ratio is the median of the
+ * rounds' ratios, because the measurements of one round are close to each other in time.
  *
  * @typedef {{ rows: import('./run.js').Row[], checks: import('./run.js').Check[] }} Comparison
  *
