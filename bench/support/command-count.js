@@ -23,7 +23,7 @@ export class CommandCount {
 
   /**
    * @param {import('ioredis').Redis} monitor
-   * @param {string} own the address of who asks and is not to be counted
+   * @param {string} own the address of the bench's own connection, whose commands are not counted
    */
   constructor(monitor, own) {
     this.#monitor = monitor;

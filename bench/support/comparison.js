@@ -11,8 +11,8 @@ import { median } from './statistics.js';
  * @param {string} unit
  * @param {readonly { name: string }[]} contenders
  * @param {readonly (readonly number[])[]} rounds of each of them
- * @param {string} [ratios] what their column is called
- * @param {import('./run.js').Check['kind']} [kind] of what is checked
+ * @param {string} [ratios] the name of their column
+ * @param {import('./run.js').Check['kind']} [kind] the kind of the checked figure
  * @returns {Comparison}
  */
 export function compared(what, unit, contenders, rounds, ratios = 'ours/its', kind = 'ratio') {

@@ -33,7 +33,7 @@ const FRAMES = {
  *
  * @param {string} channel
  * @param {number} [bytes]
- * @param {string} [dialect] what server and client speak
+ * @param {string} [dialect] the protocol of server and client
  */
 export function paddingFor(channel, bytes = FRAME_BYTES, dialect = 'pusher') {
   const least = FRAMES[dialect]?.(channel, payloadOf(1, '')).length ?? 0;

@@ -25,7 +25,7 @@ export class Failures {
    *
    * @template T
    * @param {(resolve: (value: T) => void) => void} begin
-   * @param {() => string} [state] how far it has come, for whoever asks why it did not end
+   * @param {() => string} [state] the progress, for the message of a failure
    * @returns {Promise<T>}
    */
   async until(begin, state = () => '') {

@@ -27,7 +27,7 @@ export class Publisher {
 
   /**
    * @param {Transport} transport
-   * @param {string} [dialect] what it speaks to its clients
+   * @param {string} [dialect] the protocol of its clients
    */
   constructor(transport, dialect = 'pusher') {
     this.#transport = transport;
@@ -107,7 +107,7 @@ async function memory() {
  *
  * @param {Publisher} publisher
  * @param {{ port: number, dialect?: string, [more: string]: unknown }} ready
- * @param {Record<string, (values: any) => unknown>} [handlers] what this server can do besides
+ * @param {Record<string, (values: any) => unknown>} [handlers] the additional calls of this server
  */
 export async function serveServer(publisher, { port, dialect = 'pusher', ...more }, handlers = {}) {
   serve({

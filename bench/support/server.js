@@ -75,7 +75,7 @@ export class Server {
   /**
    * The bytes of its memory. Only a forked process can be asked to collect its garbage first.
    *
-   * @returns {Promise<{ rss: number, heapUsed: number, external: number }>} what is not known is no number
+   * @returns {Promise<{ rss: number, heapUsed: number, external: number }>} unknown figures are NaN
    */
   async memory() {
     return this.caller === undefined

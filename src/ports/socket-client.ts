@@ -80,7 +80,7 @@ export interface QueueHealth {
 /**
  * The port: all that the application needs from a realtime provider.
  *
- * What every adapter promises, and the contract suite (`describeSocketClient`) checks:
+ * Every adapter makes these promises, and the contract suite (`describeSocketClient`) checks them:
  * - *Resolved* means the provider has accepted the message for every connection the member has at that moment, on any
  *   node. A relay without a listener is no error.
  * - Two relays from one process to one member arrive in the order they were called. The port retries nothing; `SocketService`

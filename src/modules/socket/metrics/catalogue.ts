@@ -176,7 +176,7 @@ export const READ_METRICS: readonly ReadMetric[] = [
     name: 'switchboard_cluster_unreachable',
     type: 'gauge',
     together: 'largest',
-    help: '1 while this node cannot reach the other nodes, otherwise 0.',
+    help: 'Is 1 while this node cannot reach the other nodes, otherwise 0.',
     read: ({ engine }) => (engine?.node === undefined ? [] : one(engine.problem === undefined ? 0 : 1)),
   },
   {
