@@ -20,8 +20,8 @@ export interface SocketClientOptions {
 export class StandaloneClient extends Relays {
   readonly #runtime: SocketRuntime;
 
-  constructor(runtime: SocketRuntime, logger: SocketLogger, { onRelayError }: SocketClientOptions) {
-    super(runtime, { logger, onRelayError });
+  constructor(runtime: SocketRuntime, logger: SocketLogger, options: SocketClientOptions) {
+    super(runtime, { logger, onRelayError: (lost) => options.onRelayError?.(lost) });
     this.#runtime = runtime;
   }
 

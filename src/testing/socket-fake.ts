@@ -90,7 +90,8 @@ export class SocketFake {
       return memberId === undefined || ((kind === 'member' || kind === 'disconnect') && to === memberId);
     });
     const recipient = memberId === undefined ? 'anybody' : `member "${memberId}"`;
-    if (found.length > 0) fail(`Expected nothing to be relayed to ${recipient}, but this was:${listing(found)}`);
+    if (found.length > 0)
+      fail(`Expected nothing to be relayed to ${recipient}, but this was:${listing(found)}`);
   }
 
   /** @throws SocketAssertionError unless the application disconnected the member */

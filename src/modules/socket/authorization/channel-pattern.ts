@@ -19,7 +19,9 @@ export class ChannelPattern {
       );
     }
     if (text.includes('}{')) {
-      throw new TypeError(`Invalid channel pattern "${text}": two placeholders need a character between them`);
+      throw new TypeError(
+        `Invalid channel pattern "${text}": two placeholders need a character between them`,
+      );
     }
     const names = [...text.matchAll(PLACEHOLDER)].map(([, name]) => name);
     if (new Set(names).size < names.length) {
