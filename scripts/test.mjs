@@ -1,5 +1,5 @@
-// Runs the tests: first all that can run side by side, two files at a time; then clusters of processes and broken networks,
-// one file at a time. Arguments are jest's. Fails when one of the two does.
+// Runs the tests: first the files that can run side by side, two at a time; then those of clusters of processes and broken
+// networks, one at a time. The arguments are passed to jest. Fails when one of the two runs fails.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -55,6 +55,11 @@ export interface AdapterCapabilities {
   readonly isRetried?: true;
   /** Browsers ask `/socket/auth` and `/socket/user-auth` for signatures, as `pusher-js` does. */
   readonly signsInAsPusher?: true;
+  /**
+   * It encrypts the events of `private-encrypted-` channels. Without it a relay to such a channel is refused, so that nothing
+   * leaves in plain text.
+   */
+  readonly hasEncryptedChannels?: true;
   /** It is a fake for tests: it throws by default, nothing of it is retried or queued, and it has no second provider. */
   readonly isFake?: true;
   /** It needs the application's credentials (`SOCKET_APP_…`) outside production too. */

@@ -7,7 +7,12 @@ export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {
   name: 'pusher',
   settings: pusherSettings,
   packages: ['pusher'],
-  capabilities: { isRetried: true, signsInAsPusher: true, needsCredentials: true },
+  capabilities: {
+    isRetried: true,
+    signsInAsPusher: true,
+    hasEncryptedChannels: true,
+    needsCredentials: true,
+  },
   problems: (config, isChosen) => (isChosen ? problems(config) : []),
   create: async (context) => (await import('./pusher.module.js')).createPusher(context),
 

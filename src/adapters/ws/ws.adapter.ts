@@ -7,7 +7,7 @@ export const wsAdapter: SocketAdapter<typeof wsSettings> = {
   name: 'ws',
   settings: wsSettings,
   packages: ['ws'],
-  capabilities: { isClustered: true, hasGateway: true, signsInAsPusher: true },
+  capabilities: { isClustered: true, hasGateway: true, signsInAsPusher: true, hasEncryptedChannels: true },
   problems: ({ httpApi, webhooks }) => [...httpApiProblems(httpApi), ...webhookProblems(webhooks)],
   create: async (context) => (await import('./ws.module.js')).createWs(context),
   // The gateway listens where the browser has just asked, so that is where it connects.
