@@ -19,6 +19,9 @@ export const LIMITS = Object.freeze({
   watchlist: 100,
 });
 
+/** The events that one batch of the Pusher HTTP API may have. Protocol section 3.12. */
+export const EVENTS_PER_BATCH = 10;
+
 /** A channel with more subscriptions than this is a large one: its count is announced less often. Protocol section 3.12. */
 export const LARGE_CHANNEL_SUBSCRIPTIONS = 100;
 

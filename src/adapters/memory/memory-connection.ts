@@ -30,7 +30,7 @@ export class MemoryConnection implements Connection {
   }
 
   get isOpen(): boolean {
-    return !this.#session.closed;
+    return !this.#session.isClosed;
   }
 
   /** Calls back with every frame from now on. */

@@ -1,9 +1,10 @@
+import { EVENTS_PER_BATCH } from '../../../ports/limits.js';
 import type { SocketLogger } from '../../../ports/logger.js';
 import { type EventPost, isToMember } from './dispatch.js';
 import type { RequestSender } from './channel-queues.js';
 import type { PusherHttpApi } from '../http/pusher-http-api.js';
 import { canRetry, HELD_BACK, RequestFailure } from '../http/request-failure.js';
-import { EVENTS_PER_BATCH, type PlannedRequest, type PlanOptions } from './request-plan.js';
+import { type PlannedRequest, type PlanOptions } from './request-plan.js';
 
 type Events = readonly [EventPost, ...EventPost[]];
 

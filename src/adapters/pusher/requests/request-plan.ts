@@ -1,15 +1,12 @@
 import { LIMITS } from '../../../ports/limits.js';
 import type { Dispatch, Post, EventPost, Termination } from './dispatch.js';
 
-/** How many events the HTTP API takes in one batch. Protocol section 3.12. */
-export const EVENTS_PER_BATCH = 10;
-
 /** One request to be made: the end of a member's connections, or events in the order they are to be published. */
 export type PlannedRequest = readonly [Termination] | readonly [EventPost, ...EventPost[]];
 
 /** How requests may be put together. */
 export interface PlanOptions {
-  /** The most different events in one request: {@link EVENTS_PER_BATCH}, or 1 where batches are not wanted. */
+  /** The most different events in one request: as many as a batch may have, or 1 without batches. */
   readonly eventsPerBatch: number;
   /** Whether the same event from several calls may become one event to several channels. */
   readonly mergesCalls: boolean;

@@ -36,6 +36,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
   readonly #config: SocketConfig;
   readonly #source: ChannelEventSource;
   readonly #logger: SocketLogger;
+  readonly #clock: Clock;
   readonly #bodies: RequestBodies;
   readonly #seen = new RecentSet(REMEMBERED_WEBHOOKS);
   readonly #strangers = new RecentSet(REMEMBERED_NAMES);
@@ -51,6 +52,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     this.#config = config;
     this.#source = source;
     this.#logger = logger;
+    this.#clock = clock;
     this.#bodies = new RequestBodies(clock);
   }
 
@@ -94,7 +96,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     if (!isWebhookSignedBy(app, signature, body)) throw new ApiError(401, 'The signature is wrong');
     const webhook = parseWebhookBody(body);
     if (webhook === undefined) throw new ApiError(400, 'The body is not a webhook');
-    if (Math.abs(Date.now() - webhook.timeMs) > TOLERANCE_MS) {
+    if (Math.abs(this.#clock.time() - webhook.timeMs) > TOLERANCE_MS) {
       throw new ApiError(401, 'The webhook is more than ten minutes away from now');
     }
     // A webhook is posted again when its answer was lost, with the same bytes.

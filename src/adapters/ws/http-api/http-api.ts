@@ -60,7 +60,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     if (!enabled) return;
     if (port === undefined) this.#detach = ServerRouter.add(server, this);
     else {
-      this.#ownServer = await OwnServer.listen(port, this.#logger, (request, response) => {
+      this.#ownServer = await OwnServer.listen(port, this.#logger, this.#clock, (request, response) => {
         this.takeRequest(request, response);
       });
     }

@@ -1,13 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { LIMITS } from '../../../ports/limits.js';
+import { EVENTS_PER_BATCH, LIMITS } from '../../../ports/limits.js';
 import { isRecord, parseJsonObject } from '../../../protocol/client-frame.js';
 import { badRequest } from '../../../http/api-error.js';
 import { type Attributes, attributesOf } from './attributes.js';
 import type { ApiRequest } from './api-request.js';
 import { type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
-
-/** How many events one batch may have. Protocol section 3.12. */
-const EVENTS_PER_BATCH = 10;
 
 /** A character of JSON text may be written as six: `\u0000`. */
 const ESCAPED = 6;
@@ -23,33 +20,33 @@ export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES)
 
 /** `POST /events`: one event to one or more channels. */
 export async function postEvent(
-  call: ApiRequest,
+  request: ApiRequest,
 ): Promise<{ readonly channels?: Readonly<Record<string, Attributes>> }> {
-  const event = readEvent(readJson(call.body), call.eventBytes);
-  const sendings = publish(call, event);
+  const event = readEvent(readJson(request.body), request.eventBytes);
+  const sendings = publish(request, event);
   if (sendings.length > 0) await Promise.all(sendings);
   const { channels, info } = event;
   if (info === undefined) return {};
-  const answers = channels.map(async (name) => [name, await attributes(call, name, info)] as const);
+  const answers = channels.map(async (name) => [name, await attributes(request, name, info)] as const);
   // fromEntries defines properties where assignment would call a setter: "__proto__" is a channel like any other.
   return { channels: Object.fromEntries(await Promise.all(answers)) };
 }
 
 /** `POST /batch_events`: up to ten events, all of them checked before the first is sent. */
-export async function postBatch(call: ApiRequest): Promise<{ readonly batch?: readonly Attributes[] }> {
-  const { batch } = readJson(call.body);
+export async function postBatch(request: ApiRequest): Promise<{ readonly batch?: readonly Attributes[] }> {
+  const { batch } = readJson(request.body);
   if (!Array.isArray(batch)) throw badRequest('"batch": it is not a list of events');
   if (batch.length > EVENTS_PER_BATCH) {
     throw badRequest(`"batch": it has ${batch.length} events, ${EVENTS_PER_BATCH} are allowed`);
   }
   const events = batch.map((fields: unknown, index) => {
     if (!isRecord(fields)) throw badRequest(`"batch[${index}]": it is not an event`);
-    return readBatchedEvent(fields, `batch[${index}].`, call.eventBytes);
+    return readBatchedEvent(fields, `batch[${index}].`, request.eventBytes);
   });
-  await Promise.all(events.flatMap((event) => publish(call, event)));
+  await Promise.all(events.flatMap((event) => publish(request, event)));
   if (events.every(({ info }) => info === undefined)) return {};
   const answers = events.map(async ({ channels: [name = ''], info }) =>
-    info === undefined ? {} : attributes(call, name, info),
+    info === undefined ? {} : attributes(request, name, info),
   );
   return { batch: await Promise.all(answers) };
 }

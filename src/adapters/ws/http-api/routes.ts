@@ -15,7 +15,7 @@ export interface Route {
   /** The most bytes its body can have. */
   readonly bodyBytes: number;
   /** @returns what the answer's JSON says; throws an ApiError for what is refused */
-  answer(call: ApiRequest): object | Promise<object>;
+  answer(request: ApiRequest): object | Promise<object>;
 }
 
 /** For requests that say it all in their URL; SDKs send `{}` all the same. */

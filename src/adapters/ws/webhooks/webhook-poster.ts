@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Clock } from '../../../ports/clock.js';
 import type { AppCredentials } from '../../../ports/socket-config.js';
 import { isPrivateHost } from '../../../protocol/public-address.js';
 import { WEBHOOK_KEY_HEADER, WEBHOOK_SIGNATURE_HEADER, webhookSignature } from '../../../protocol/webhook.js';
@@ -17,12 +18,14 @@ export interface WebhookPosting {
 export class WebhookPoster {
   readonly #url: URL;
   readonly #posting: WebhookPosting;
+  readonly #clock: Clock;
   readonly #agent: HttpAgent;
   #isClosed = false;
 
-  constructor(url: URL, posting: WebhookPosting) {
+  constructor(url: URL, posting: WebhookPosting, clock: Clock) {
     this.#url = url;
     this.#posting = posting;
+    this.#clock = clock;
     // Certificates are checked whatever NODE_TLS_REJECT_UNAUTHORIZED says.
     this.#agent =
       url.protocol === 'https:'
@@ -67,9 +70,9 @@ export class WebhookPoster {
         },
         ...(!privateTargets && { lookup: publicLookup() }),
       });
-      const timer = setTimeout(() => {
+      const timer = this.#clock.after(requestMs, () => {
         request.destroy(new Error(`no answer within ${requestMs} ms`));
-      }, requestMs);
+      });
       request.on('response', (response) => {
         status = response.statusCode ?? 0;
         // The status is the answer; what follows it is read to keep the connection, and may break off.
@@ -79,7 +82,7 @@ export class WebhookPoster {
         failure = reasonOf(error);
       });
       request.on('close', () => {
-        clearTimeout(timer);
+        timer.cancel();
         if (status === undefined) resolve(failure);
         else resolve(status >= 200 && status < 300 ? undefined : `answered with ${status}`);
       });

@@ -41,7 +41,7 @@ export class Webhooks {
     this.#targets = [...new Set(urls)].map((text) => {
       const url = new URL(text);
       const report = new WebhookReport(url.origin + url.pathname, logger);
-      return new WebhookTarget(new WebhookPoster(url, posting), report, clock, limits);
+      return new WebhookTarget(new WebhookPoster(url, posting, clock), report, clock, limits);
     });
     this.#stopListening =
       this.#targets.length === 0
