@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { jest } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { ChannelEngine } from '../../src/channels/channel-engine.js';
+import type { ChannelEngine } from '../../src/channels/channel-engine.js';
 import type { Connection } from '../../src/channels/connection.js';
 import { APP, EngineSession } from '../support/engine-session.js';
 import { Host } from '../support/host.js';

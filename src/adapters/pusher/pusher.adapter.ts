@@ -1,6 +1,6 @@
 import type { SocketAdapter } from '../adapter.js';
 
-/** Pusher's first cluster. Browsers need a cluster's name even where their own host makes it meaningless. */
+/** Pusher's first cluster. `pusher-js` requires the name of a cluster, even when a host is given and the name is not used. */
 export const DEFAULT_CLUSTER = 'mt1';
 
 /** Hosted Pusher, or any server with the same HTTP API. */
@@ -10,7 +10,7 @@ export const pusherAdapter: SocketAdapter = {
   capabilities: { isRetried: true, signsInAsPusher: true, needsCredentials: true },
   create: async (context) => (await import('./pusher.module.js')).createPusher(context),
 
-  /** A hosted cluster, or else the server's own WebSocket end: where its HTTP API is, unless the configuration says so. */
+  /** A hosted cluster, or a server of one's own: on the host and port of its HTTP API, unless configured otherwise. */
   clientOptions({ pusher }) {
     const cluster = pusher.cluster ?? DEFAULT_CLUSTER;
     const enabledTransports = ['ws', 'wss'];

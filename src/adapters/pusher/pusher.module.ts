@@ -23,7 +23,7 @@ const pusherModule = new ContainerModule(async ({ bind }) => {
     .inSingletonScope();
 });
 
-/** The parts for hosted Pusher. Imports the `pusher` package. */
+/** Creates the parts of the adapter `pusher`. Imports the `pusher` package. */
 export function createPusher(context: AdapterContext): Promise<AdapterParts> {
   return compose(context, pusherModule);
 }
