@@ -49,7 +49,7 @@ export function canRetry(failure: unknown): boolean {
 }
 
 /** The failure of a post that is not sent, so that it does not overtake the retry of an earlier one to the same channel. */
-export const BEHIND_FAILURE = new RequestFailure('a call before it to the same channel failed', {
+export const BEHIND_FAILURE = new RequestFailure('an earlier relay to the same channel failed', {
   retryable: true,
 });
 

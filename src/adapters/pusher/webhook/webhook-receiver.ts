@@ -111,7 +111,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     if (!(error instanceof ApiError)) {
-      this.#logger.error(`Unexpected error while taking a webhook in: ${String(error)}`);
+      this.#logger.error(`Unexpected error while handling a webhook: ${String(error)}`);
     }
     const { status, message, headers } =
       error instanceof ApiError ? error : new ApiError(500, 'The webhook could not be taken in');
