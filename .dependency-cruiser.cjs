@@ -1,170 +1,102 @@
 /**
- * The import rules. Imports run one way:
- *
- *   main -> app.module -> modules/members -> the package itself (src/index.ts) -> modules/socket -> adapters/index
- *        -> adapters/<one> -> channels -> protocol -> ports
- *                    \-> cluster -------------^
+ * The import rules. Imports run one way, from the application down to the ports; `docs/architecture.md` shows the way of a
+ * relay through these folders.
  *
  * @type {import('dependency-cruiser').IConfiguration}
  */
-const businessModules = '^src/modules/(members|sessions|health)/';
-const transports = '^(ws|pusher|pusher-js|ioredis|bullmq|inversify|@nestjs/(websockets|platform-ws))($|/)';
+
+/** The folders of `src`, each with those it may import. A folder may always import itself. */
+const LAYERS = {
+  // Of the settings only the types, from which `SocketConfig` derives.
+  ports: ['settings'],
+  protocol: ['ports'],
+  settings: ['protocol', 'ports'],
+  redis: ['ports'],
+  http: ['ports'],
+  channels: ['protocol', 'ports'],
+  cluster: ['redis', 'protocol', 'ports'],
+  relays: ['protocol', 'ports'],
+  delivery: ['relays', 'redis', 'ports'],
+  adapters: ['http', 'channels', 'settings', 'protocol', 'ports'],
+  config: ['adapters', 'settings', 'ports'],
+  runtime: ['adapters', 'channels', 'cluster', 'delivery', 'relays', 'ports'],
+  cli: ['config', 'delivery', 'ports'],
+  modules: ['runtime', 'config', 'adapters', 'channels', 'relays', 'settings', 'protocol', 'ports'],
+  testing: ['modules', 'runtime', 'adapters', 'protocol', 'ports'],
+  browser: ['ports'],
+};
+
+/** Packages that only some folders may import. All but `inversify` and Nest are optional, or loaded on demand. */
+const PACKAGES = {
+  ws: 'adapters/ws',
+  pusher: 'adapters/pusher',
+  ioredis: '(redis|cluster/redis|delivery/queue)',
+  bullmq: 'delivery/queue',
+  cockatiel: 'delivery',
+  'prom-client': '(modules/socket/metrics|reference)',
+  inversify: '(channels|adapters)',
+  '@nestjs': '(modules|testing|reference|main\\.ts$)',
+};
+
+/** Parts that only a dynamic import may reach, so that nothing of them is loaded before the configuration asks for it. */
+const ON_DEMAND = {
+  'cluster-kinds': { path: '^src/cluster/(local|redis)/', within: '^src/cluster/(local|redis)/' },
+  'retrying-delivery': { path: '^src/delivery/(retry/|circuit-breaker)', within: '^src/delivery/.+/' },
+  queue: { path: '^src/delivery/queue/', within: '^src/delivery/queue/' },
+  'provider-pair': {
+    path: '^src/(delivery/pair/|runtime/second-provider)',
+    within: '^src/delivery/pair/',
+  },
+  metrics: { path: '^src/modules/socket/metrics/', within: '^src/modules/socket/metrics/' },
+  adapters: {
+    path: '^src/adapters/[^/]+/',
+    pathNot: '\\.(adapter|settings)\\.ts$',
+    within: '^src/(adapters/[^/]+/(?!.*\\.adapter\\.ts$)|testing/)',
+  },
+};
+
+/** The sample application, which the package does not contain. */
+const REFERENCE = '^src/(reference/|main\\.ts$)';
+
+const layers = Object.entries(LAYERS).map(([folder, allowed]) => ({
+  name: `layer-of-${folder}`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
+}));
+
+const packages = Object.entries(PACKAGES).map(([name, folders]) => ({
+  name: `place-of-${name.replace('@', '')}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: `^src/${folders}` },
+  to: { path: `(^|node_modules/)${name}(/|$)` },
+}));
+
+const onDemand = Object.entries(ON_DEMAND).map(([name, { path, pathNot, within }]) => ({
+  name: `on-demand-${name}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: within },
+  to: { path, ...(pathNot && { pathNot }), dynamic: false, dependencyTypesNot: ['type-only'] },
+}));
 
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...layers,
+    ...packages,
+    ...onDemand,
     {
-      name: 'ports-import-nothing-of-src',
+      name: 'ports-import-only-types-of-settings',
       severity: 'error',
       from: { path: '^src/ports/' },
-      to: { path: '^src/', pathNot: '^src/ports/' },
+      to: { path: '^src/settings/', dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'protocol-imports-ports-only',
-      severity: 'error',
-      from: { path: '^src/protocol/' },
-      to: { path: '^src/', pathNot: '^src/(protocol|ports)/' },
-    },
-    {
-      name: 'channels-import-protocol-and-ports-only',
-      severity: 'error',
-      from: { path: '^src/channels/' },
-      to: { path: '^src/', pathNot: '^src/(channels|protocol|ports)/' },
-    },
-    {
-      name: 'cluster-imports-protocol-and-ports-only',
-      severity: 'error',
-      from: { path: '^src/cluster/' },
-      to: { path: '^src/', pathNot: '^src/(cluster|redis|protocol|ports)/' },
-    },
-    {
-      name: 'cluster-kinds-never-import-each-other',
+      name: 'kinds-of-cluster-never-import-each-other',
       severity: 'error',
       from: { path: '^src/cluster/([^/]+)/' },
       to: { path: '^src/cluster/[^/]+/', pathNot: '^src/cluster/$1/' },
-    },
-    {
-      name: 'the-cluster-is-known-to-the-container-and-the-fake-only',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cluster/|adapters/(socket-container\\.ts$|memory/))' },
-      to: { path: '^src/cluster/' },
-    },
-    {
-      name: 'the-container-knows-clusters-only-by-their-index',
-      severity: 'error',
-      from: { path: '^src/adapters/socket-container\\.ts$' },
-      to: { path: '^src/cluster/', pathNot: '^src/cluster/index\\.ts$' },
-    },
-    {
-      name: 'the-fake-is-one-node',
-      severity: 'error',
-      from: { path: '^src/adapters/memory/' },
-      to: { path: '^src/cluster/', pathNot: '^src/cluster/local/' },
-    },
-    {
-      name: 'clusters-are-loaded-on-demand',
-      severity: 'error',
-      comment: 'only a dynamic import keeps ioredis unloaded where there is one node',
-      from: { path: '^src/cluster/[^/]+$' },
-      to: { path: '^src/cluster/[^/]+/', dynamic: false },
-    },
-    {
-      name: 'ioredis-only-in-the-cluster-over-redis-and-the-queue',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cluster/redis|delivery/queue|redis)/' },
-      to: { path: 'node_modules/ioredis/' },
-    },
-    {
-      name: 'delivery-imports-ports-only',
-      severity: 'error',
-      from: { path: '^src/delivery/' },
-      to: { path: '^src/', pathNot: '^src/(delivery|redis|ports)/' },
-    },
-    {
-      name: 'what-is-common-to-those-who-use-redis-imports-ports-only',
-      severity: 'error',
-      from: { path: '^src/redis/' },
-      to: { path: '^src/', pathNot: '^src/(redis|ports)/' },
-    },
-    {
-      name: 'redis-is-known-to-the-cluster-over-it-and-the-queue-only',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(redis|cluster/redis|delivery/queue)/' },
-      to: { path: '^src/redis/' },
-    },
-    {
-      name: 'the-queue-is-loaded-on-demand',
-      severity: 'error',
-      comment: 'only a dynamic import keeps bullmq and ioredis unloaded where there is none',
-      from: { path: '^src/', pathNot: '^src/delivery/queue/' },
-      to: { path: '^src/delivery/queue/', dynamic: false, dependencyTypesNot: ['type-only'] },
-    },
-    {
-      name: 'delivery-is-known-to-the-socket-module-and-the-command-only',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(delivery|modules/socket|cli)/' },
-      to: { path: '^src/delivery/' },
-    },
-    {
-      name: 'delivery-is-loaded-on-demand',
-      severity: 'error',
-      comment: 'only a dynamic import keeps cockatiel unloaded where nothing is tried again',
-      from: { path: '^src/modules/socket/' },
-      to: {
-        path: '^src/delivery/',
-        pathNot: '^src/delivery/(index|order|postponed)\\.ts$',
-        dynamic: false,
-        dependencyTypesNot: ['type-only'],
-      },
-    },
-    {
-      name: 'what-two-providers-need-is-loaded-on-demand',
-      severity: 'error',
-      comment: 'only a dynamic import keeps it unloaded where there is one provider',
-      from: { path: '^src/' },
-      to: {
-        path: '^src/(modules/socket/second-provider|delivery/(mirror|failover))\\.ts$',
-        dynamic: false,
-        dependencyTypesNot: ['type-only'],
-      },
-    },
-    {
-      name: 'cockatiel-only-in-delivery',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/delivery/' },
-      to: { path: 'node_modules/cockatiel/' },
-    },
-    {
-      name: 'prom-client-only-where-the-metrics-are',
-      severity: 'error',
-      from: {
-        path: '^src/',
-        pathNot: `^src/(modules/socket/metrics/collectors|app\\.module)\\.ts$|${businessModules}`,
-      },
-      to: { path: 'node_modules/prom-client/' },
-    },
-    {
-      name: 'metrics-are-loaded-on-demand',
-      severity: 'error',
-      comment: 'only a dynamic import keeps prom-client unloaded where there is no registry',
-      from: { path: '^src/', pathNot: '^src/modules/socket/metrics/' },
-      to: { path: '^src/modules/socket/metrics/', dynamic: false },
-    },
-    {
-      name: 'no-nest-no-sockets-no-http-inside',
-      severity: 'error',
-      from: { path: '^src/(ports|protocol|channels|cluster|delivery)/' },
-      to: {
-        path: '(^|node_modules/)(@nestjs|ws|rxjs|pusher|express|fastify)(/|$)|^(node:)?(http|https|net|tls)$',
-        dependencyTypesNot: ['type-only'],
-      },
-    },
-    {
-      name: 'adapters-never-import-modules',
-      severity: 'error',
-      from: { path: '^src/adapters/' },
-      to: { path: '^src/(modules|testing|browser|config|page|main|app|index)' },
     },
     {
       name: 'adapters-never-import-each-other',
@@ -173,64 +105,31 @@ module.exports = {
       to: { path: '^src/adapters/[^/]+/', pathNot: '^src/adapters/$1/' },
     },
     {
-      name: 'nest-stays-out-of-adapters-but-the-gateway-file',
+      name: 'no-nest-no-sockets-no-http-inside',
       severity: 'error',
-      from: { path: '^src/adapters/', pathNot: '^src/adapters/ws/gateway-ws-adapter\\.ts$' },
-      to: { path: '(^|node_modules/)@nestjs/' },
-    },
-    {
-      name: 'socket-module-knows-adapters-only-by-their-index',
-      severity: 'error',
-      from: { path: '^src/modules/socket/' },
-      to: { path: '^src/adapters/[^/]+/' },
-    },
-    {
-      name: 'business-sees-only-the-package-and-itself',
-      severity: 'error',
-      from: { path: businessModules },
-      to: { path: '^src/', pathNot: '^src/(index\\.ts$|modules/(members|sessions|health)/)' },
-    },
-    {
-      name: 'business-imports-no-transport',
-      severity: 'error',
-      from: { path: businessModules },
+      from: { path: '^src/(ports|protocol|channels|cluster|delivery|relays)/' },
       to: {
-        path: `${transports}|node_modules/(ws|pusher|pusher-js|ioredis|bullmq|inversify|@nestjs/(websockets|platform-ws))/`,
+        path: '(^|node_modules/)(rxjs|express|fastify)(/|$)|^(node:)?(http|https|net|tls)$',
+        dependencyTypesNot: ['type-only'],
       },
     },
     {
-      name: 'optional-packages-only-in-their-adapter',
+      name: 'the-sample-sees-only-the-package-and-itself',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/adapters/(ws|pusher)/' },
-      to: { path: 'node_modules/(ws|pusher|@nestjs/(websockets|platform-ws))/' },
+      from: { path: '^src/reference/' },
+      to: { path: '^src/', pathNot: '^src/(index\\.ts$|reference/)' },
     },
     {
-      name: 'bullmq-only-in-the-queue',
+      name: 'the-library-knows-nothing-of-the-sample',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/delivery/queue/' },
-      to: { path: 'node_modules/bullmq/' },
+      from: { path: '^src/', pathNot: REFERENCE },
+      to: { path: REFERENCE },
     },
     {
       name: 'nobody-imports-the-command',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/cli/' },
       to: { path: '^src/cli/' },
-    },
-    {
-      name: 'adapters-are-loaded-on-demand',
-      severity: 'error',
-      comment: 'only a dynamic import keeps an unused provider and its packages unloaded',
-      from: { path: '^src/(adapters/index|modules|config|index)' },
-      to: { path: '^src/adapters/[^/]+/', dynamic: false },
-    },
-    {
-      name: 'the-library-knows-nothing-of-the-reference-backend',
-      severity: 'error',
-      from: {
-        path: '^src/',
-        pathNot: '^src/(main|app\\.module)\\.ts$|^src/modules/(members|sessions|health)/|^src/page/',
-      },
-      to: { path: '^src/(main|app\\.module)\\.ts$|^src/modules/(members|sessions|health)/|^src/page/' },
     },
     {
       name: 'the-browser-helper-imports-only-types',
@@ -241,10 +140,7 @@ module.exports = {
     {
       name: 'the-library-never-imports-what-only-development-installs',
       severity: 'error',
-      from: {
-        path: '^src/',
-        pathNot: '^src/(main|app\\.module)\\.ts$|^src/modules/(members|sessions|health)/|^src/page/',
-      },
+      from: { path: '^src/', pathNot: REFERENCE },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer', 'npm-optional'] },
     },
   ],
@@ -253,7 +149,7 @@ module.exports = {
     tsPreCompilationDeps: 'specify',
     doNotFollow: { path: 'node_modules' },
     // The page's scripts import what the backend serves, not what lies beside them.
-    exclude: { path: '^src/page/public/' },
+    exclude: { path: '^src/reference/page/public/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],

@@ -33,15 +33,12 @@ export type {
   FailurePolicy,
   GatewayConfig,
   GatewayLimits,
-  HttpApiConfig,
   Provider,
-  PusherConfig,
   RedisAddress,
   RedisConfig,
   SecondConfig,
   SecondRole,
   SocketConfig,
-  WebhookConfig,
 } from './ports/socket-config.js';
 export type { ClientConfig } from './ports/client-config.js';
 export type { Clock, Timer } from './ports/clock.js';
@@ -51,7 +48,18 @@ export type { Payload } from './ports/payload.js';
 export type { Relay, RelayKind } from './ports/relay.js';
 export { RelayClient, type RelaySender, type SocketClient } from './ports/relay-client.js';
 export type { Environment, SocketSettings } from './config/settings.js';
-export { socketConfig } from './config/socket-config.js';
+export { socketConfig, type SocketConfigOptions } from './config/socket-config.js';
+export * as kinds from './settings/kinds.js';
+export {
+  type ConfigOf,
+  type Kind,
+  type Section,
+  type Setting,
+  setting,
+  type SettingsOf,
+} from './settings/setting.js';
+export type { BuiltInConfig, HttpApiConfig, PusherConfig, WebhookConfig } from './adapters/index.js';
+export { withSettings } from './adapters/with-settings.js';
 export type {
   AdapterCapabilities,
   AdapterContext,

@@ -4,27 +4,34 @@ import type { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { Clock } from '../ports/clock.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketClient } from '../ports/relay-client.js';
-import type { ConfigOf, Section } from '../ports/setting.js';
 import type { SocketConfig } from '../ports/socket-config.js';
+import type { ConfigOf, NoSection, Section, SettingsOf } from '../settings/setting.js';
 
 /**
  * One provider, as one object. The built-in ones stand in `adapters/index.ts`; an application hands its own to
  * `SocketModule.forRoot({ adapters })` or `createSocketClient`. Making the object loads nothing: {@link create} does.
  */
-export interface SocketAdapter<Sections extends Section = Record<never, never>> {
+export interface SocketAdapter<Sections extends Section = NoSection> {
   /** The value of `SOCKET_PROVIDER` that chooses it: lower-case letters, digits and `-`. */
   readonly name: string;
-  /** Its own sections of the configuration. Their problems are reported with all others, when it is chosen. */
+  /**
+   * Its own sections of the configuration, made with `setting`. They are read, and their problems reported with all others,
+   * whether or not the adapter is chosen. No other adapter has sections or variables of the same names.
+   */
   readonly settings?: Sections;
+  /** Its settings in code, which win over the environment; see `withSettings`. @default {} */
+  readonly settingsInCode?: SettingsOf<Sections>;
   /** The npm packages that only it needs. A missing one is named together with the command that installs it. */
   readonly packages?: readonly string[];
   readonly capabilities?: AdapterCapabilities;
   /**
-   * Finds problems between several settings, which the check of a single setting cannot find.
+   * Finds problems between several settings, which the check of a single setting cannot find. A setting with an invalid
+   * value has its default here, and lines that name its variable are left out.
    *
+   * @param isChosen whether `SOCKET_PROVIDER` names this adapter
    * @returns a line for each problem, beginning with a variable's name
    */
-  problems?(config: SocketConfig & ConfigOf<Sections>): readonly string[];
+  problems?(config: SocketConfig & ConfigOf<Sections>, isChosen: boolean): readonly string[];
   /** Creates its parts, and loads its packages. Called once for each application or client. */
   create(context: AdapterContext<Sections>): AdapterParts | Promise<AdapterParts>;
   /**
@@ -56,7 +63,7 @@ export interface AdapterCapabilities {
 }
 
 /** The parts of the application that an adapter is created with. */
-export interface AdapterContext<Sections extends Section = Record<never, never>> {
+export interface AdapterContext<Sections extends Section = NoSection> {
   readonly config: SocketConfig & ConfigOf<Sections>;
   readonly logger: SocketLogger;
   readonly clock: Clock;

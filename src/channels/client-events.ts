@@ -1,6 +1,6 @@
 import type { ChannelEvent } from '../ports/channel-events.js';
 import { LIMITS } from '../ports/limits.js';
-import type { GatewayConfig } from '../ports/socket-config.js';
+import type { SocketConfig } from '../ports/socket-config.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import type { Session } from './session.js';
@@ -15,7 +15,7 @@ export type ClientEvent = Extract<ChannelEvent, { name: 'client_event' }>;
  * @throws ProtocolError when the event is refused; the connection stays open
  */
 export function clientEvent(
-  { clientEvents: allowed, limits }: GatewayConfig,
+  { gateway: { clientEvents: allowed, limits }, maxEventBytes }: SocketConfig,
   session: Session,
   event: ClientFrame,
   now: number,
@@ -36,8 +36,8 @@ export function clientEvent(
     throw refused(`its name is over ${LIMITS.eventNameLength} characters`);
   }
   const data = asText(event.data);
-  if (data !== undefined && limits.eventBytes !== 0 && Buffer.byteLength(data) > limits.eventBytes) {
-    throw refused(`its data is over ${limits.eventBytes} bytes`);
+  if (data !== undefined && maxEventBytes !== 0 && Buffer.byteLength(data) > maxEventBytes) {
+    throw refused(`its data is over ${maxEventBytes} bytes`);
   }
   if (!session.clientEventRate.allows(limits.clientEventsPerSecond, now)) {
     throw refused(`more than ${limits.clientEventsPerSecond} in a second`, CODES.RATE_EXCEEDED);

@@ -84,7 +84,7 @@ export class FrameHandler {
   }
 
   #forwardClientEvent(session: Session, received: ClientFrame): void {
-    const event = clientEvent(this.#config.gateway, session, received, this.#clock.now());
+    const event = clientEvent(this.#config, session, received, this.#clock.now());
     const { channel, event: name, data, user_id: userId } = event;
     const sender = userId === undefined ? {} : { userId };
     const published = this.#channels.publish(channel, {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Environment } from '../config/settings.js';
 import { socketConfig } from '../config/socket-config.js';
-import type { Variable } from '../config/variables.js';
+import { systemClock } from '../ports/clock.js';
 import { loadQueue } from '../delivery/index.js';
 import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
@@ -26,7 +26,7 @@ const VARIABLES = [
   'SOCKET_MAX_WAITING_RELAYS',
   'SOCKET_MAX_WAITING_BYTES',
   'SOCKET_MAX_DEAD_LETTERS',
-] as const satisfies readonly Variable[];
+] as const;
 
 /** How much of a payload a line shows. */
 const SHOWN = 120;
@@ -98,7 +98,7 @@ async function withDeadLetters(
   if (redis.address === undefined)
     throw new SocketConfigurationError(['SOCKET_REDIS_URL: says where the queue is; like redis://host:6379']);
   const { RelayQueue } = await loadQueue();
-  const queue = new RelayQueue(redis.address, redis.prefix, delivery, (reason) => {
+  const queue = new RelayQueue(redis.address, redis.prefix, delivery, systemClock, (reason) => {
     output.err(`Redis: ${reason}`);
   });
   try {

@@ -10,41 +10,42 @@ import {
 import type { Clock } from '../ports/clock.js';
 import { canBeTriedAgain } from '../ports/errors.js';
 
-/** Whether the provider is asked: `closed` yes, `open` no, `half-open` by one relay that finds out. */
+/** Whether relays are attempted: `closed` all of them, `open` none, `half-open` one, as a probe. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
-/** From one probe to the next, half of it by chance, so that many processes do not come back as one. */
+/** Between two probes: half of the delay is random, so that many processes do not come back together. */
 const PROBE_BACKOFF = { generator: halfJitterGenerator, initialDelay: 1_000, maxDelay: 10_000, exponent: 2 };
 
 /**
  * The circuit breaker in front of a provider. It opens after so many failures in a row, and at once where the provider has
- * said for how long it wants to be left alone. When to probe is for {@link RetryingDelivery} to see to, by {@link probeAt}: the
- * library's own timing would go by the time of day, which may be set back.
+ * said for how long it wants to be left alone. The caller makes the probes, from {@link probeAt} on: the library's own timing
+ * goes by the time of day, which may be set back.
  */
 export class CircuitBreaker {
+  readonly #clock: Clock;
   readonly #policy: CircuitBreakerPolicy | undefined;
+  /** Causes that were counted. */
   readonly #counted = new WeakSet();
   #probes = 0;
   #probeAt = 0;
-  #quietMs = 0;
+  #pauseMs = 0;
 
-  /** @param failures how many in a row open it; 0 never does */
-  constructor(
-    private readonly clock: Clock,
-    failures: number,
-    onOpen: (failures: number) => void,
-    onClose: () => void,
-  ) {
+  /**
+   * @param failures how many in a row open it; 0 never does
+   * @param onOpen called when it opens after it was closed, not after a failed probe
+   */
+  constructor(clock: Clock, failures: number, onOpen: (failures: number) => void, onClose: () => void) {
+    this.#clock = clock;
     if (failures === 0) return;
     const policy = circuitBreaker(
       handleWhen((error) => this.#isFailure(error)),
-      // Always: by when, is seen to outside.
+      // The caller decides when to probe, so any moment will do.
       { halfOpenAfter: -Infinity, breaker: this.#breaker(failures) },
     );
     policy.onBreak(() => {
-      const [delay] = halfJitterGenerator(this.#probes, PROBE_BACKOFF);
-      this.#probeAt = this.clock.now() + Math.max(delay, this.#quietMs);
-      this.#quietMs = 0;
+      const [delayMs] = halfJitterGenerator(this.#probes, PROBE_BACKOFF);
+      this.#probeAt = this.#clock.now() + Math.max(delayMs, this.#pauseMs);
+      this.#pauseMs = 0;
       if (this.#probes === 0) onOpen(failures);
       this.#probes++;
     });
@@ -66,12 +67,12 @@ export class CircuitBreaker {
     }
   }
 
-  /** When the next probe may be made, while it is open. */
+  /** When the next probe may be made while it is open, on the clock's {@link Clock.now}. */
   get probeAt(): number {
     return this.#probeAt;
   }
 
-  /** Makes an attempt, while closed, or as the one probe. It begins within the call. */
+  /** Makes an attempt: any attempt while it is closed, one probe while it is open. It begins within this call. */
   async run(attempt: () => Promise<void>): Promise<void> {
     await (this.#policy === undefined ? attempt() : this.#policy.execute(attempt));
   }
@@ -83,14 +84,14 @@ export class CircuitBreaker {
       success: () => {
         consecutive.success();
       },
-      failure: () => consecutive.failure() || this.#quietMs > 0,
+      failure: () => consecutive.failure() || this.#pauseMs > 0,
     };
   }
 
-  /** What failed together, as one request, has one cause and counts once; a probe always counts. */
+  /** Relays that failed as one request have one cause, which counts once. A failed probe always counts. */
   #isFailure(error: unknown): boolean {
     if (!canBeTriedAgain(error)) return false;
-    this.#quietMs = Math.max(this.#quietMs, error.retryAfterMs ?? 0);
+    this.#pauseMs = Math.max(this.#pauseMs, error.retryAfterMs ?? 0);
     const { cause } = error;
     if (typeof cause !== 'object' || cause === null) return true;
     const isNew = !this.#counted.has(cause);

@@ -52,6 +52,15 @@ export function unanswered(
 ): SocketDeliveryError {
   const message = `Could not ask "${provider}" which members are online: ${reason}`;
   const failure = { lost: [], ...details, provider };
+  return deliveryError(isRetryable, message, failure);
+}
+
+/** The error with these words: unavailable where a retry can help, and rejected where it cannot. */
+export function deliveryError(
+  isRetryable: boolean,
+  message: string,
+  failure: DeliveryFailure,
+): SocketDeliveryError {
   return isRetryable
     ? new SocketUnavailableError(message, failure)
     : new SocketRejectedError(message, failure);

@@ -12,17 +12,19 @@ export interface Relay {
   /** Member ids, or the name of the one channel. None of them twice. */
   readonly recipients: readonly string[];
   /** The event's name; absent on a disconnect. */
-  readonly event?: string;
+  readonly event?: string | undefined;
   /** The payload as it was at the call; absent on a disconnect. */
-  readonly payload?: Payload;
+  readonly payload?: Payload | undefined;
   /** The connection to leave out, by its Pusher socket id. */
-  readonly exceptSocketId?: string;
+  readonly exceptSocketId?: string | undefined;
   /** Milliseconds from the call until the first attempt. @default 0 */
-  readonly delayMs?: number;
+  readonly delayMs?: number | undefined;
 }
 
 /** The optional part of a relay. */
 export type RelayParts = Partial<Pick<Relay, 'id' | 'exceptSocketId' | 'delayMs'>>;
+
+const NO_PARTS: RelayParts = {};
 
 /**
  * Makes a relay, and reads its payload.
@@ -34,22 +36,32 @@ export function createRelay(
   recipients: readonly string[],
   event: string,
   payload: unknown,
-  { id = randomUUID(), exceptSocketId, delayMs = 0 }: RelayParts = {},
+  { id = randomUUID(), exceptSocketId, delayMs = 0 }: RelayParts = NO_PARTS,
 ): Relay {
+  // All relays have the same shape, which keeps the code that reads them fast.
   return {
     id,
     kind,
-    recipients: unique(recipients),
+    // A list is the caller's own, who may change it later.
+    recipients: kind === 'members' ? [...new Set(recipients)] : recipients,
     event,
     payload: Payload.of(payload),
-    ...(exceptSocketId !== undefined && { exceptSocketId }),
-    ...(delayMs > 0 && { delayMs }),
+    exceptSocketId,
+    delayMs: delayMs > 0 ? delayMs : undefined,
   };
 }
 
 /** Makes the relay that ends a member's connections. */
 export function createDisconnect(memberId: string, id: string = randomUUID()): Relay {
-  return { id, kind: 'disconnect', recipients: [memberId] };
+  return {
+    id,
+    kind: 'disconnect',
+    recipients: [memberId],
+    event: undefined,
+    payload: undefined,
+    exceptSocketId: undefined,
+    delayMs: undefined,
+  };
 }
 
 /** Names the member or the channel that a relay goes to. Relays with one key keep the order of their calls. */
@@ -60,9 +72,4 @@ export function recipientKey({ kind }: Pick<Relay, 'kind'>, recipient: string): 
 /** A relay as a log or an error names it. */
 export function describeRelay({ event }: Pick<Relay, 'event'>): string {
   return event === undefined ? 'a disconnect' : `"${event}"`;
-}
-
-/** Copies, so that a later change of the caller's list changes nothing. */
-function unique(recipients: readonly string[]): readonly string[] {
-  return recipients.length === 1 ? [...recipients] : [...new Set(recipients)];
 }

@@ -1,5 +1,4 @@
-import { SocketConfigurationError } from '../ports/errors.js';
-import type { Environment } from '../config/settings.js';
+import { type Environment, SocketConfigurationError } from 'nestjs-switchboard';
 
 /**
  * The reference backend's port: `PORT`, or 3000. 0 takes a free one.

@@ -1,7 +1,7 @@
 import type { SocketDeliveryError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { Relay } from '../ports/relay.js';
-import type { SocketClient } from '../ports/relay-client.js';
+import type { RelaySender } from '../ports/relay-client.js';
 import type { DeliveryHealth } from '../ports/socket-client.js';
 import type { Clock } from '../ports/clock.js';
 
@@ -47,7 +47,7 @@ export interface DeliveryListener {
 
 /** The parts that a delivery is made of, besides its configuration. */
 export interface DeliveryParts {
-  readonly client: SocketClient;
+  readonly client: RelaySender;
   readonly clock: Clock;
   readonly listener: DeliveryListener;
   readonly logger: SocketLogger;

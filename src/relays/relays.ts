@@ -1,9 +1,10 @@
 import type { ChannelEventName } from '../ports/channel-events.js';
 import type { Clock } from '../ports/clock.js';
-import { SocketDeliveryError, SocketUnavailableError } from '../ports/errors.js';
+import { SocketDeliveryError, type SocketUnavailableError } from '../ports/errors.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
 import type { SocketLogger } from '../ports/logger.js';
-import { describeRelay, type Relay } from '../ports/relay.js';
+import { unavailable } from '../ports/losses.js';
+import type { Relay } from '../ports/relay.js';
 import type { SocketClient } from '../ports/relay-client.js';
 import type { ProviderHealth, SendOptions } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
@@ -64,7 +65,7 @@ export class Relays {
     const { config, clock, logger, provider, metrics, channelEvents } = parts;
     this.#parts = parts;
     this.#rules = {
-      maximumBytes: config.gateway.limits.eventBytes,
+      maximumBytes: config.maxEventBytes,
       hasMasterKey: config.encryptionMasterKey !== undefined,
     };
     this.#log = new RelayLog(logger, provider, metrics);
@@ -266,10 +267,7 @@ export class Relays {
   }
 
   #unsent(relay: Relay, reason: string): SocketUnavailableError {
-    const { provider } = this;
-    const { recipients } = relay;
-    const message = `The provider "${provider}" did not get ${describeRelay(relay)} to ${recipients.join()}: ${reason}`;
-    return new SocketUnavailableError(message, { provider, lost: recipients });
+    return unavailable(this.provider, relay, reason);
   }
 
   get #isReporting(): boolean {

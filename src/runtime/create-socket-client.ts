@@ -17,7 +17,7 @@ export interface SocketClientOptions {
 export class StandaloneClient extends Relays {
   readonly #runtime: SocketRuntime;
 
-  constructor(runtime: SocketRuntime, logger: SocketLogger, { onRelayError }: SocketClientOptions) {
+  constructor(runtime: SocketRuntime, logger: SocketLogger, options: SocketClientOptions) {
     super({
       config: runtime.config,
       client: runtime.client,
@@ -26,7 +26,7 @@ export class StandaloneClient extends Relays {
       provider: () => runtime.provider,
       channelEvents: runtime.channelEvents,
       deliver: (listener) => runtime.deliver(listener),
-      onRelayError,
+      onRelayError: (lost) => options.onRelayError?.(lost),
     });
     this.#runtime = runtime;
   }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Payload } from '../ports/payload.js';
-import type { Relay } from '../ports/relay.js';
+import type { AcceptedRelay } from '../adapters/memory/memory-socket-client.js';
 
 /** One thing the application asked the provider for, and the provider accepted. */
 export interface Relayed {
@@ -17,7 +17,7 @@ export interface Relayed {
 export type Expected = unknown;
 
 /** Lists accepted relays one by one: a relay to three members is three. */
-export function relayedBy(relays: readonly Relay[]): Relayed[] {
+export function relayedBy(relays: readonly AcceptedRelay[]): Relayed[] {
   return relays.flatMap(({ kind, recipients, event, payload, exceptSocketId }): Relayed[] =>
     recipients.map((to) => ({
       kind: kind === 'members' ? 'member' : kind,

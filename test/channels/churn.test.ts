@@ -94,7 +94,7 @@ function visit(engine: ChannelEngine, number: number): void {
 }
 
 describe('Connections that come, subscribe and leave (3.17)', () => {
-  it.each([
+  test.each([
     [100_000, 0],
     [25_000, 3_000],
   ])(
@@ -125,7 +125,7 @@ describe('Connections that come, subscribe and leave (3.17)', () => {
     120_000,
   );
 
-  it('leave those who stay as they were', () => {
+  test('leave those who stay as they were', () => {
     const session = new EngineSession({ presenceGraceMs: 0 });
     const stays = session.signsIn('stays', { watchlist: ['user-7'] });
     stays.subscribes('orders');
@@ -144,7 +144,7 @@ describe('Connections that come, subscribe and leave (3.17)', () => {
 });
 
 describe('One connection that subscribes and unsubscribes 100,000 times (3.3)', () => {
-  it.each(['orders-', 'cache-', 'private-encrypted-cache-', 'presence-cache-'])(
+  test.each(['orders-', 'cache-', 'private-encrypted-cache-', 'presence-cache-'])(
     'to channels %s… that are all new keeps no channel and no memory, and is still served',
     async (prefix) => {
       const session = new EngineSession({ limits: LIMITLESS, subscriptionCount: true });
@@ -170,7 +170,7 @@ describe('One connection that subscribes and unsubscribes 100,000 times (3.3)', 
 });
 
 describe('100,000 events to cache channels, each of its own (3.9)', () => {
-  it('are forgotten after 30 minutes, and so is their memory', async () => {
+  test('are forgotten after 30 minutes, and so is their memory', async () => {
     const { engine, clock } = new EngineSession();
     const publish = (from: number, to: number) => {
       for (let number = from; number < to; number++)
@@ -191,7 +191,7 @@ describe('100,000 events to cache channels, each of its own (3.9)', () => {
 describe('3,000 real connections that come, subscribe and leave (3.17)', () => {
   const BATCH = 50;
 
-  it('leave no connection, no channel, no counted place and no memory', async () => {
+  test('leave no connection, no channel, no counted place and no memory', async () => {
     // There is room for one batch and not for one connection more: a place that was not given back would be a 503.
     const limits = { connections: BATCH, connectionsPerAddress: BATCH };
     const host = await Host.start({ gateway: { presenceGraceMs: 0, subscriptionCount: true, limits } });

@@ -10,7 +10,7 @@ function chat(session: EngineSession, channel = CHAT) {
 }
 
 describe('A client event (3.7)', () => {
-  it('reaches the others on the channel, with its data as a JSON string, and not its sender', () => {
+  test('reaches the others on the channel, with its data as a JSON string, and not its sender', () => {
     const session = new EngineSession();
     const [ann, bob] = chat(session);
     const stranger = session.joins('private-elsewhere');
@@ -20,32 +20,32 @@ describe('A client event (3.7)', () => {
     expect(stranger.hears()).toEqual([]);
   });
 
-  it.each([[{ a: [1, null] }], [[1]], [7], [true], [null], ['plain text'], ['']])('carries %j', (data) => {
+  test.each([[{ a: [1, null] }], [[1]], [7], [true], [null], ['plain text'], ['']])('carries %j', (data) => {
     const [ann, bob] = chat(new EngineSession());
     ann.triggers(CHAT, 'client-x', data);
     expect(bob.hears()).toEqual([{ event: 'client-x', channel: CHAT, data }]);
   });
 
-  it('may go without data', () => {
+  test('may go without data', () => {
     const [ann, bob] = chat(new EngineSession());
     ann.says('client-x', undefined, { channel: CHAT });
     expect(bob.hears()).toMatchObject([{ event: 'client-x', channel: CHAT }]);
   });
 
-  it('on a presence channel says who sent it, from the subscription', () => {
+  test('on a presence channel says who sent it, from the subscription', () => {
     const [ann, bob] = chat(new EngineSession(), 'presence-room');
     ann.hears();
     ann.triggers('presence-room', 'client-x', 1);
     expect(bob.hears()).toEqual([{ event: 'client-x', channel: 'presence-room', data: 1, user_id: 'ann' }]);
   });
 
-  it('cannot name another sender: the frame is built anew', () => {
+  test('cannot name another sender: the frame is built anew', () => {
     const [ann, bob] = chat(new EngineSession(), 'presence-room');
     ann.says('client-x', 1, { channel: 'presence-room', user_id: 'admin', socket_id: '1.1', extra: 1 });
     expect(bob.hears()).toEqual([{ event: 'client-x', channel: 'presence-room', data: 1, user_id: 'ann' }]);
   });
 
-  it('on a private channel has no user_id, not even of who is signed in', () => {
+  test('on a private channel has no user_id, not even of who is signed in', () => {
     const session = new EngineSession();
     const bob = session.joins(CHAT);
     const ann = session.signsIn('ann');
@@ -54,14 +54,14 @@ describe('A client event (3.7)', () => {
     expect(bob.hearsRaw()).toEqual([{ event: 'client-x', channel: CHAT, data: '1' }]);
   });
 
-  it('reaches every other tab of its sender', () => {
+  test('reaches every other tab of its sender', () => {
     const session = new EngineSession();
     const [one, two] = [1, 2].map(() => session.joins('presence-room', { user_id: 'ann' }));
     one?.triggers('presence-room', 'client-x', 1);
     expect(two?.hears()).toMatchObject([{ event: 'client-x', user_id: 'ann' }]);
   });
 
-  it.each(['private-encrypted-x', 'private-cache-x', 'presence-cache-x'])('may go over %s', (channel) => {
+  test.each(['private-encrypted-x', 'private-cache-x', 'presence-cache-x'])('may go over %s', (channel) => {
     const [ann, bob] = chat(new EngineSession(), channel);
     ann.hears();
     ann.triggers(channel, 'client-x', 1);
@@ -70,7 +70,7 @@ describe('A client event (3.7)', () => {
 });
 
 describe('A client event is refused, and the connection stays (3.7),', () => {
-  it('when the feature is off', () => {
+  test('when the feature is off', () => {
     const [ann, bob] = chat(new EngineSession({ clientEvents: false }));
     ann.triggers(CHAT, 'client-x');
     expect(ann.hears()).toEqual([anError(null)]);
@@ -78,7 +78,7 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     expect(ann.closes).toEqual([]);
   });
 
-  it('on other channels when it is on for some only', () => {
+  test('on other channels when it is on for some only', () => {
     const session = new EngineSession({ clientEvents: [CHAT] });
     const [ann, bob] = chat(session);
     const [cy, dan] = chat(session, 'private-chat-2');
@@ -89,14 +89,14 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     expect(dan.hears()).toEqual([]);
   });
 
-  it.each(['orders', 'cache-orders', 'foo-private-x'])('on the public channel %s', (channel) => {
+  test.each(['orders', 'cache-orders', 'foo-private-x'])('on the public channel %s', (channel) => {
     const [ann, bob] = chat(new EngineSession(), channel);
     ann.triggers(channel, 'client-x');
     expect(ann.hears()).toEqual([anError(null)]);
     expect(bob.hears()).toEqual([]);
   });
 
-  it("on the sender's own user channel: only the application speaks there (3.8)", () => {
+  test("on the sender's own user channel: only the application speaks there (3.8)", () => {
     const session = new EngineSession();
     const [one, two] = [session.signsIn('ann'), session.signsIn('ann')];
     one.triggers('#server-to-user-ann', 'client-x');
@@ -104,7 +104,7 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     expect(two.hears()).toEqual([]);
   });
 
-  it('from a connection that is not subscribed', () => {
+  test('from a connection that is not subscribed', () => {
     const session = new EngineSession();
     const bob = session.joins(CHAT);
     const ann = session.connects();
@@ -113,7 +113,7 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('from a connection that was, and has unsubscribed', () => {
+  test('from a connection that was, and has unsubscribed', () => {
     const [ann, bob] = chat(new EngineSession());
     ann.unsubscribes(CHAT);
     ann.triggers(CHAT, 'client-x');
@@ -121,13 +121,13 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('without a channel', () => {
+  test('without a channel', () => {
     const ann = new EngineSession().joins(CHAT);
     ann.says('client-x', { channel: CHAT });
     expect(ann.hears()).toEqual([anError(null)]);
   });
 
-  it.each(['xclient-y', 'Client-x', 'created', 'client', 'my-client-event', ' client-x'])(
+  test.each(['xclient-y', 'Client-x', 'created', 'client', 'my-client-event', ' client-x'])(
     'when its name is %j: the prefix is anchored',
     (name) => {
       const [ann, bob] = chat(new EngineSession());
@@ -137,7 +137,7 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     },
   );
 
-  it.each([
+  test.each([
     'pusher:x',
     'pusher_internal:member_added',
     'pusher_internal:subscription_succeeded',
@@ -149,7 +149,7 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('when its name has over 200 characters', () => {
+  test('when its name has over 200 characters', () => {
     const [ann, bob] = chat(new EngineSession());
     ann.triggers(CHAT, 'client-'.padEnd(200, 'x'));
     ann.triggers(CHAT, 'client-'.padEnd(201, 'x'));
@@ -157,7 +157,7 @@ describe('A client event is refused, and the connection stays (3.7),', () => {
     expect(bob.hears()).toHaveLength(1);
   });
 
-  it('when its data is over 10 KB', () => {
+  test('when its data is over 10 KB', () => {
     const [ann, bob] = chat(new EngineSession());
     ann.triggers(CHAT, 'client-x', 'x'.repeat(10_240));
     ann.triggers(CHAT, 'client-x', 'x'.repeat(10_241));
@@ -173,7 +173,7 @@ describe('The rate of client events (3.7)', () => {
     for (let i = 0; i < count; i++) send();
   };
 
-  it('is 10 in a second: the next is answered 4301, reaches nobody and closes nothing', () => {
+  test('is 10 in a second: the next is answered 4301, reaches nobody and closes nothing', () => {
     const [ann, bob] = chat(new EngineSession());
     many(11, () => {
       ann.triggers(CHAT, 'client-x');
@@ -183,7 +183,7 @@ describe('The rate of client events (3.7)', () => {
     expect(ann.closes).toEqual([]);
   });
 
-  it('is free again a second later', () => {
+  test('is free again a second later', () => {
     const session = new EngineSession();
     const [ann, bob] = chat(session);
     many(12, () => {
@@ -199,7 +199,7 @@ describe('The rate of client events (3.7)', () => {
     expect(bob.hears()).toHaveLength(10);
   });
 
-  it('is counted over any second, not from one full second to the next', () => {
+  test('is counted over any second, not from one full second to the next', () => {
     const session = new EngineSession();
     const [ann, bob] = chat(session);
     session.clock.advance(900);
@@ -212,7 +212,7 @@ describe('The rate of client events (3.7)', () => {
     expect(bob.hears()).toHaveLength(10);
   });
 
-  it("is a connection's over all its channels, and not its neighbour's", () => {
+  test("is a connection's over all its channels, and not its neighbour's", () => {
     const session = new EngineSession();
     const [ann, bob] = chat(session);
     ann.subscribes('private-other');

@@ -22,7 +22,7 @@ function newcomer(session: EngineSession, channel: string, channelData?: unknown
 const miss = (channel: string) => [{ event: 'pusher:cache_miss', channel, data: undefined }];
 
 describe('The last event of a cache channel (3.9)', () => {
-  it.each(VARIANTS)('is kept for 30 minutes on %s, and not longer', (channel, channelData) => {
+  test.each(VARIANTS)('is kept for 30 minutes on %s, and not longer', (channel, channelData) => {
     const session = new EngineSession();
     void session.engine.publish(channel, 'created', '{"id":7}');
     session.clock.advance(30 * MINUTE_MS - 1);
@@ -31,7 +31,7 @@ describe('The last event of a cache channel (3.9)', () => {
     expect(newcomer(session, channel, channelData)).toEqual(miss(channel));
   });
 
-  it('is kept for 30 minutes from the newest one on', () => {
+  test('is kept for 30 minutes from the newest one on', () => {
     const session = new EngineSession();
     void session.engine.publish('cache-orders', 'created', '1');
     session.clock.advance(29 * MINUTE_MS);
@@ -42,7 +42,7 @@ describe('The last event of a cache channel (3.9)', () => {
     expect(newcomer(session, 'cache-orders')).toEqual(miss('cache-orders'));
   });
 
-  it('is not kept longer because it was delivered, or because somebody stays subscribed', () => {
+  test('is not kept longer because it was delivered, or because somebody stays subscribed', () => {
     const session = new EngineSession();
     session.joins('cache-orders');
     void session.engine.publish('cache-orders', 'created', '1');
@@ -52,7 +52,7 @@ describe('The last event of a cache channel (3.9)', () => {
     expect(newcomer(session, 'cache-orders')).toEqual(miss('cache-orders'));
   });
 
-  it('may come back after it was forgotten', () => {
+  test('may come back after it was forgotten', () => {
     const session = new EngineSession();
     void session.engine.publish('cache-orders', 'created', '1');
     session.clock.advance(31 * MINUTE_MS);
@@ -60,7 +60,7 @@ describe('The last event of a cache channel (3.9)', () => {
     expect(newcomer(session, 'cache-orders')).toMatchObject([{ event: 'created', data: 2 }]);
   });
 
-  it('is one for each channel', () => {
+  test('is one for each channel', () => {
     const session = new EngineSession();
     void session.engine.publish('cache-a', 'created', '1');
     expect(newcomer(session, 'cache-b')).toEqual(miss('cache-b'));
@@ -68,7 +68,7 @@ describe('The last event of a cache channel (3.9)', () => {
     expect(newcomer(session, 'cache-a')).toMatchObject([{ data: 1 }]);
   });
 
-  it('and when it is forgotten is known to the HTTP API’s info=cache (3.13)', async () => {
+  test('and when it is forgotten is known to the HTTP API’s info=cache (3.13)', async () => {
     const session = new EngineSession();
     void session.engine.publish('cache-orders', 'created', '{"id":7}');
     session.clock.advance(MINUTE_MS);
@@ -79,7 +79,7 @@ describe('The last event of a cache channel (3.9)', () => {
     expect((await session.engine.channelInfo('cache-orders')).cached).toBeUndefined();
   });
 
-  it('is not kept of channels whose names only contain the word', async () => {
+  test('is not kept of channels whose names only contain the word', async () => {
     const session = new EngineSession();
     for (const channel of [
       'x-cache-y',
@@ -93,7 +93,7 @@ describe('The last event of a cache channel (3.9)', () => {
     }
   });
 
-  it('is not what a client sent, on private and on presence channels (3.7)', () => {
+  test('is not what a client sent, on private and on presence channels (3.7)', () => {
     const session = new EngineSession();
     for (const channel of ['private-cache-a', 'private-encrypted-cache-a', 'presence-cache-a']) {
       const client: EngineClient = session.joins(
@@ -108,7 +108,7 @@ describe('The last event of a cache channel (3.9)', () => {
     }
   });
 
-  it('is not told to whom the subscription is refused', () => {
+  test('is not told to whom the subscription is refused', () => {
     const session = new EngineSession();
     void session.engine.publish('private-cache-orders', 'created', '1');
     const client = session.connects();
@@ -121,7 +121,7 @@ describe('The last event of a cache channel (3.9)', () => {
     ]);
   });
 
-  it('is not told a second time by a second subscription of the same connection (3.3)', () => {
+  test('is not told a second time by a second subscription of the same connection (3.3)', () => {
     const session = new EngineSession();
     void session.engine.publish('cache-orders', 'created', '1');
     const client = session.joins('cache-orders');
@@ -129,7 +129,7 @@ describe('The last event of a cache channel (3.9)', () => {
     expect(client.hears()).toEqual([anError(null)]);
   });
 
-  it('leaves no clock ticking once it is forgotten, or once the server goes away', () => {
+  test('leaves no clock ticking once it is forgotten, or once the server goes away', () => {
     const session = new EngineSession();
     const after = jest.spyOn(session.clock, 'after');
     void session.engine.publish('cache-orders', 'created', '1');

@@ -61,7 +61,7 @@ const BROKEN = [
 ];
 
 describe('Hostile input (3, 3.2)', () => {
-  it.each(titled(BROKEN))('%s is answered with one pusher:error and nothing else', (_, text) => {
+  test.each(titled(BROKEN))('%s is answered with one pusher:error and nothing else', (_, text) => {
     const session = new EngineSession();
     const bystander = session.joins('orders');
     const client = session.connects();
@@ -75,7 +75,7 @@ describe('Hostile input (3, 3.2)', () => {
     expect([session.engine.connections, session.engine.channels]).toEqual([2, 1]);
   });
 
-  it('does not change what the same connection can do afterwards', () => {
+  test('does not change what the same connection can do afterwards', () => {
     const session = new EngineSession();
     const client = session.connects();
     for (const text of BROKEN) client.sends(text);
@@ -88,13 +88,13 @@ describe('Hostile input (3, 3.2)', () => {
     ]);
   });
 
-  it('is never repeated at length: an answer is short, whatever was sent', () => {
+  test('is never repeated at length: an answer is short, whatever was sent', () => {
     const client = new EngineSession().connects();
     for (const text of BROKEN) client.sends(text);
     for (const frame of client.hearsRaw()) expect(JSON.stringify(frame).length).toBeLessThan(1_000);
   });
 
-  it('does not reach a prototype', () => {
+  test('does not reach a prototype', () => {
     const session = new EngineSession();
     const client = session.connects();
     client.sends('{"__proto__":{"polluted":1},"event":"pusher:ping","data":{"__proto__":{"polluted":1}}}');
@@ -104,7 +104,7 @@ describe('Hostile input (3, 3.2)', () => {
     expect(session.errors).toEqual([]);
   });
 
-  it('may subscribe to a channel that is called like a property every object has', () => {
+  test('may subscribe to a channel that is called like a property every object has', () => {
     const session = new EngineSession();
     for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
       const client = session.joins(name);
@@ -115,7 +115,7 @@ describe('Hostile input (3, 3.2)', () => {
     expect(session.engine.channels).toBe(0);
   });
 
-  it('with the same key twice counts once', () => {
+  test('with the same key twice counts once', () => {
     const session = new EngineSession();
     const client = session.connects();
     client.sends('{"event":"pusher:subscribe","data":{"channel":"a","channel":"b"}}');
@@ -124,7 +124,7 @@ describe('Hostile input (3, 3.2)', () => {
     expect(session.engine.channels).toBe(1);
   });
 
-  it('as client data too deep to be passed on is refused, and no error of the server’s own', () => {
+  test('as client data too deep to be passed on is refused, and no error of the server’s own', () => {
     const session = new EngineSession();
     const [client, bystander] = [session.joins('private-x'), session.joins('private-x')];
     const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
@@ -134,7 +134,7 @@ describe('Hostile input (3, 3.2)', () => {
     expect(session.errors).toEqual([]);
   });
 
-  it('as client data that nests 500 levels deep is passed on whole', () => {
+  test('as client data that nests 500 levels deep is passed on whole', () => {
     const session = new EngineSession();
     const [client, bystander] = [session.joins('private-x'), session.joins('private-x')];
     const deep = `${'['.repeat(500)}${']'.repeat(500)}`;
@@ -143,17 +143,21 @@ describe('Hostile input (3, 3.2)', () => {
     expect(bystander.hearsRaw()).toEqual([{ event: 'client-x', channel: 'private-x', data: deep }]);
   });
 
-  it.each(['client-\u0000', 'client-💬', 'client-\ud800', 'client-"}', 'client-\u2028', 'client-__proto__'])(
-    'as the odd event name %j reaches the others as it is',
-    (name) => {
-      const session = new EngineSession();
-      const [client, other] = [session.joins('private-x'), session.joins('private-x')];
-      client.triggers('private-x', name, { '"': '💬' });
-      expect(other.hears()).toEqual([{ event: name, channel: 'private-x', data: { '"': '💬' } }]);
-    },
-  );
+  test.each([
+    'client-\u0000',
+    'client-💬',
+    'client-\ud800',
+    'client-"}',
+    'client-\u2028',
+    'client-__proto__',
+  ])('as the odd event name %j reaches the others as it is', (name) => {
+    const session = new EngineSession();
+    const [client, other] = [session.joins('private-x'), session.joins('private-x')];
+    client.triggers('private-x', name, { '"': '💬' });
+    expect(other.hears()).toEqual([{ event: name, channel: 'private-x', data: { '"': '💬' } }]);
+  });
 
-  it('never says the secret or a signature', () => {
+  test('never says the secret or a signature', () => {
     const client = new EngineSession().connects();
     for (const channel of ['private-x', 'presence-x', '#server-to-user-7']) {
       client.says('pusher:subscribe', { channel, auth: `${APP.key}:guess`, channel_data: '{}' });
@@ -164,7 +168,7 @@ describe('Hostile input (3, 3.2)', () => {
     expect(inbound).not.toMatch(/[0-9a-f]{64}/);
   });
 
-  it('of one client leaves the rate, the signin and the subscriptions of another alone', async () => {
+  test('of one client leaves the rate, the signin and the subscriptions of another alone', async () => {
     const session = new EngineSession();
     const victim = session.signsIn('ann');
     victim.subscribes('private-x');

@@ -7,7 +7,7 @@ const LOOK = SECOND;
 const names = (heard: { event: string }[]) => heard.map(({ event }) => event);
 
 describe('A ping from the client (3.10)', () => {
-  it('is answered with a pong', () => {
+  test('is answered with a pong', () => {
     const client = new EngineSession().connects();
     client.says('pusher:ping', {});
     client.says('pusher:ping');
@@ -15,7 +15,7 @@ describe('A ping from the client (3.10)', () => {
     expect(names(client.hears())).toEqual(['pusher:pong', 'pusher:pong', 'pusher:pong']);
   });
 
-  it('is not what a pong is: that has no answer', () => {
+  test('is not what a pong is: that has no answer', () => {
     const client = new EngineSession().connects();
     client.says('pusher:pong', {});
     expect(client.hears()).toEqual([]);
@@ -23,7 +23,7 @@ describe('A ping from the client (3.10)', () => {
 });
 
 describe('A client that is silent (3.10)', () => {
-  it('is pinged after the activity timeout and not before', () => {
+  test('is pinged after the activity timeout and not before', () => {
     const session = new EngineSession({ activityTimeoutS: 120 });
     const client = session.connects();
     session.clock.advance(119 * SECOND);
@@ -32,7 +32,7 @@ describe('A client that is silent (3.10)', () => {
     expect(names(client.hears())).toEqual(['pusher:ping']);
   });
 
-  it('is closed with 4201 when it does not answer in time', () => {
+  test('is closed with 4201 when it does not answer in time', () => {
     const session = new EngineSession({ activityTimeoutS: 120, pongTimeoutS: 30 });
     const client = session.connects();
     session.clock.advance(120 * SECOND + 29 * SECOND);
@@ -42,14 +42,14 @@ describe('A client that is silent (3.10)', () => {
     expect(session.engine.connections).toBe(0);
   });
 
-  it('is pinged once, however long it takes to answer', () => {
+  test('is pinged once, however long it takes to answer', () => {
     const session = new EngineSession();
     const client = session.connects();
     session.clock.advance(140 * SECOND);
     expect(names(client.hears())).toEqual(['pusher:ping']);
   });
 
-  it.each([
+  test.each([
     ['a pong', '{"event":"pusher:pong","data":{}}'],
     ['a ping', '{"event":"pusher:ping","data":{}}'],
     ['a subscription', '{"event":"pusher:subscribe","data":{"channel":"orders"}}'],
@@ -68,7 +68,7 @@ describe('A client that is silent (3.10)', () => {
     expect(client.closes).toEqual([4201]);
   });
 
-  it('is not helped by what the server sends it', () => {
+  test('is not helped by what the server sends it', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     for (let s = 0; s < 121; s++) {
@@ -78,7 +78,7 @@ describe('A client that is silent (3.10)', () => {
     expect(names(client.hears())).toContain('pusher:ping');
   });
 
-  it('is closed alone: one that speaks stays', () => {
+  test('is closed alone: one that speaks stays', () => {
     const session = new EngineSession();
     const [silent, speaker] = [session.connects(), session.connects()];
     for (let s = 0; s < 200; s += 50) {
@@ -89,7 +89,7 @@ describe('A client that is silent (3.10)', () => {
     expect(speaker.closes).toEqual([]);
   });
 
-  it('leaves its presence channels after the grace period: it may be about to reconnect', () => {
+  test('leaves its presence channels after the grace period: it may be about to reconnect', () => {
     const session = new EngineSession({ activityTimeoutS: 10, pongTimeoutS: 5, presenceGraceMs: 3_000 });
     const bob = session.joins('presence-room', { user_id: 'bob' });
     const ann = session.joins('presence-room', { user_id: 'ann' });
@@ -105,7 +105,7 @@ describe('A client that is silent (3.10)', () => {
     expect(names(bob.hears())).toEqual(['pusher_internal:member_removed']);
   });
 
-  it('does not keep others from being watched: one that comes after all have gone', () => {
+  test('does not keep others from being watched: one that comes after all have gone', () => {
     const session = new EngineSession();
     session.connects().isLost();
     session.clock.advance(1_000 * SECOND);
@@ -114,7 +114,7 @@ describe('A client that is silent (3.10)', () => {
     expect(late.closes).toEqual([4201]);
   });
 
-  it('and is gone before it is asked, is not written to', () => {
+  test('and is gone before it is asked, is not written to', () => {
     const session = new EngineSession();
     const client = session.connects();
     client.isLost();

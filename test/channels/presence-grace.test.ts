@@ -14,7 +14,7 @@ function room(presenceGraceMs = 3_000) {
 }
 
 describe('A member whose connection breaks (3.6)', () => {
-  it('is removed after the grace period, once', () => {
+  test('is removed after the grace period, once', () => {
     const { session, bob, ann } = room();
     ann.isLost();
     session.clock.advance(2_999);
@@ -25,7 +25,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('and who is back within it, was never away', () => {
+  test('and who is back within it, was never away', () => {
     const { session, bob, ann } = room();
     ann.isLost();
     session.clock.advance(2_999);
@@ -36,7 +36,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('and who is back after it, comes anew', () => {
+  test('and who is back after it, comes anew', () => {
     const { session, bob, ann } = room();
     ann.isLost();
     session.clock.advance(3_000);
@@ -44,7 +44,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(events(bob.hears())).toEqual(['member_removed', 'member_added']);
   });
 
-  it('and breaks again after coming back, has the whole grace period again', () => {
+  test('and breaks again after coming back, has the whole grace period again', () => {
     const { session, bob, ann } = room();
     ann.isLost();
     session.clock.advance(2_000);
@@ -55,7 +55,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(events(bob.hears())).toEqual(['member_removed']);
   });
 
-  it('and has another tab open, does not leave', () => {
+  test('and has another tab open, does not leave', () => {
     const { session, bob, ann } = room();
     session.joins(ROOM, { user_id: 'ann' });
     ann.isLost();
@@ -63,7 +63,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('is listed to newcomers until the grace period ends', () => {
+  test('is listed to newcomers until the grace period ends', () => {
     const { session, ann } = room();
     ann.isLost();
     const cy = session.connects();
@@ -73,7 +73,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(events(cy.hears())).toEqual(['member_removed']);
   });
 
-  it('is not written to any more', () => {
+  test('is not written to any more', () => {
     const { session, ann } = room();
     ann.isLost();
     void session.engine.publish(ROOM, 'created', '{}');
@@ -81,13 +81,13 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(ann.hears()).toEqual([]);
   });
 
-  it('is removed at once when there is no grace period', () => {
+  test('is removed at once when there is no grace period', () => {
     const { bob, ann } = room(0);
     ann.isLost();
     expect(events(bob.hears())).toEqual(['member_removed']);
   });
 
-  it('leaves no channel behind, nor a clock that ticks for it', () => {
+  test('leaves no channel behind, nor a clock that ticks for it', () => {
     const { session, bob, ann } = room();
     ann.isLost();
     bob.isLost();
@@ -96,7 +96,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect([session.engine.channels, session.clock.timers]).toEqual([0, 0]);
   });
 
-  it('that was the last one finds the channel as it was, when back within the grace period', () => {
+  test('that was the last one finds the channel as it was, when back within the grace period', () => {
     const session = new EngineSession();
     session.joins(ROOM, { user_id: 'ann' }).isLost();
     session.clock.advance(1_000);
@@ -108,7 +108,7 @@ describe('A member whose connection breaks (3.6)', () => {
     expect(events(bob.hears())).toContain('member_removed');
   });
 
-  it('keeps a place of its own on a full channel', () => {
+  test('keeps a place of its own on a full channel', () => {
     const session = new EngineSession();
     const members = Array.from({ length: 100 }, (_, i) => session.joins(ROOM, { user_id: `member-${i}` }));
     members[7]?.isLost();
@@ -119,7 +119,7 @@ describe('A member whose connection breaks (3.6)', () => {
 });
 
 describe('A member who leaves on purpose (3.6)', () => {
-  it('is removed at once by unsubscribing the last tab, whatever became of the others', () => {
+  test('is removed at once by unsubscribing the last tab, whatever became of the others', () => {
     const { session, bob, ann } = room();
     const tab = session.joins(ROOM, { user_id: 'ann' });
     ann.isLost();
@@ -129,7 +129,7 @@ describe('A member who leaves on purpose (3.6)', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('is removed once when the connection then breaks', () => {
+  test('is removed once when the connection then breaks', () => {
     const { session, bob, ann } = room();
     ann.unsubscribes(ROOM);
     ann.isLost();
@@ -139,14 +139,14 @@ describe('A member who leaves on purpose (3.6)', () => {
 });
 
 describe('A restart of the server (3.11)', () => {
-  it('tells nobody that the others have left: they are coming back', () => {
+  test('tells nobody that the others have left: they are coming back', () => {
     const { session, bob, ann } = room();
     void session.engine.close();
     session.clock.advance(60_000);
     expect([...bob.hears(), ...ann.hears()]).toEqual([]);
   });
 
-  it('leaves no timer behind', () => {
+  test('leaves no timer behind', () => {
     const { session, ann } = room();
     ann.isLost();
     session.joins('orders').isLost();

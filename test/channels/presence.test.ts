@@ -17,7 +17,7 @@ const roster = (hash: Record<string, unknown>, ids = Object.keys(hash)) =>
   succeeded(ROOM, { presence: { ids, hash, count: ids.length } });
 
 describe('A presence channel (3.6)', () => {
-  it('answers with everybody who is there, the newcomer too', () => {
+  test('answers with everybody who is there, the newcomer too', () => {
     const session = new EngineSession();
     session.joins(ROOM, { user_id: 'ann', user_info: { name: 'Ann' } });
     const bob = session.connects();
@@ -25,7 +25,7 @@ describe('A presence channel (3.6)', () => {
     expect(bob.hears()).toEqual([roster({ ann: { name: 'Ann' }, bob: { name: 'Bob' } })]);
   });
 
-  it('tells the others, and not the newcomer, who came', () => {
+  test('tells the others, and not the newcomer, who came', () => {
     const session = new EngineSession();
     const ann = session.joins(ROOM, { user_id: 'ann' });
     const stranger = session.joins('presence-elsewhere', { user_id: 'cy' });
@@ -34,7 +34,7 @@ describe('A presence channel (3.6)', () => {
     expect(stranger.hears()).toEqual([]);
   });
 
-  it('sends all its data as JSON strings (3.2)', () => {
+  test('sends all its data as JSON strings (3.2)', () => {
     const session = new EngineSession();
     const ann = session.connects();
     ann.subscribes(ROOM, { user_id: 'ann' });
@@ -43,7 +43,7 @@ describe('A presence channel (3.6)', () => {
     expect(ann.hearsRaw().map(({ data }) => typeof data)).toEqual(['string', 'string', 'string']);
   });
 
-  it('counts users and not connections: a second tab is news to nobody', () => {
+  test('counts users and not connections: a second tab is news to nobody', () => {
     const session = new EngineSession();
     const bob = session.joins(ROOM, { user_id: 'bob' });
     const tabs = [session.joins(ROOM, { user_id: 'ann' }), session.joins(ROOM, { user_id: 'ann' })];
@@ -54,7 +54,7 @@ describe('A presence channel (3.6)', () => {
     expect(bob.hears()).toEqual([removed('ann')]);
   });
 
-  it('lists a user with two tabs once', () => {
+  test('lists a user with two tabs once', () => {
     const session = new EngineSession();
     session.joins(ROOM, { user_id: 'ann' });
     const second = session.connects();
@@ -62,7 +62,7 @@ describe('A presence channel (3.6)', () => {
     expect(second.hears()).toEqual([roster({ ann: null })]);
   });
 
-  it('tells a leave only to those who stay', () => {
+  test('tells a leave only to those who stay', () => {
     const session = new EngineSession();
     const [ann, bob] = [session.joins(ROOM, { user_id: 'ann' }), session.joins(ROOM, { user_id: 'bob' })];
     ann.hears();
@@ -71,7 +71,7 @@ describe('A presence channel (3.6)', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('compares ids as texts: the number 10 and the text "10" are one user', () => {
+  test('compares ids as texts: the number 10 and the text "10" are one user', () => {
     const session = new EngineSession();
     const bob = session.joins(ROOM, { user_id: 'bob' });
     session.joins(ROOM, { user_id: 10, user_info: { name: 'Mr. Channels' } });
@@ -79,7 +79,7 @@ describe('A presence channel (3.6)', () => {
     expect(bob.hears()).toEqual([added('10', { name: 'Mr. Channels' })]);
   });
 
-  it.each([
+  test.each([
     ['9007199254740993', '{"user_id":9007199254740993}'],
     ['9007199254740992', '{"user_id":9007199254740992}'],
     ['9007199254740993', '{"user_info":{"user_id":1},"user_id":9007199254740993}'],
@@ -95,7 +95,7 @@ describe('A presence channel (3.6)', () => {
     expect(seen).toEqual(isRefused ? [] : [id]);
   });
 
-  it.each(titled(['__proto__', 'constructor', 'toString', 'ü', '💬', 'a b', '"', '0', 'x'.repeat(128)]))(
+  test.each(titled(['__proto__', 'constructor', 'toString', 'ü', '💬', 'a b', '"', '0', 'x'.repeat(128)]))(
     'takes %s for an id like any other',
     (_, id) => {
       const session = new EngineSession();
@@ -112,7 +112,7 @@ describe('A presence channel (3.6)', () => {
     },
   );
 
-  it.each(['null', '[]', '7', '"x"', 'Hello', '{', '{}', '{"user_id":null}', '{"user_id":""}'])(
+  test.each(['null', '[]', '7', '"x"', 'Hello', '{', '{}', '{"user_id":null}', '{"user_id":""}'])(
     'is closed to the channel_data %s, although it is signed',
     (channelData) => {
       const session = new EngineSession();
@@ -123,7 +123,7 @@ describe('A presence channel (3.6)', () => {
     },
   );
 
-  it.each(['{"user_id":true}', '{"user_id":{}}', '{"user_id":["a"]}', '{"__proto__":{"user_id":"a"}}'])(
+  test.each(['{"user_id":true}', '{"user_id":{}}', '{"user_id":["a"]}', '{"__proto__":{"user_id":"a"}}'])(
     'is closed to the id of %s',
     (channelData) => {
       const client = new EngineSession().connects();
@@ -132,13 +132,13 @@ describe('A presence channel (3.6)', () => {
     },
   );
 
-  it.each([[7], [[]], [{ user_id: 'ann' }]])('is closed to channel_data that is no text: %j', (data) => {
+  test.each([[7], [[]], [{ user_id: 'ann' }]])('is closed to channel_data that is no text: %j', (data) => {
     const client = new EngineSession().connects();
     client.says('pusher:subscribe', { channel: ROOM, auth: `${APP.key}:x`, channel_data: data });
     expect(client.hears()).toEqual([anError(null)]);
   });
 
-  it('is closed to channel_data that was changed after it was signed', () => {
+  test('is closed to channel_data that was changed after it was signed', () => {
     const client = new EngineSession().connects();
     const { auth } = channelAuth(APP, client.id, ROOM, { user_id: 'ann' });
     const channel_data = JSON.stringify({ user_id: 'admin' });
@@ -146,7 +146,7 @@ describe('A presence channel (3.6)', () => {
     expect(client.hears()).toEqual([anError(4009)]);
   });
 
-  it('is closed without channel_data and without a signin', () => {
+  test('is closed without channel_data and without a signin', () => {
     const client = new EngineSession().connects();
     client.subscribes(ROOM);
     expect(client.hears()).toEqual([anError(4009)]);
@@ -154,7 +154,7 @@ describe('A presence channel (3.6)', () => {
 });
 
 describe('Presence by signin (3.5)', () => {
-  it('takes id and info of the user who is signed in', () => {
+  test('takes id and info of the user who is signed in', () => {
     const session = new EngineSession();
     const bob = session.joins(ROOM, { user_id: 'bob' });
     const ann = session.signsIn('ann', { user_info: { name: 'Ann' } });
@@ -163,13 +163,13 @@ describe('Presence by signin (3.5)', () => {
     expect(bob.hears()).toEqual([added('ann', { name: 'Ann' })]);
   });
 
-  it('still needs a good signature', () => {
+  test('still needs a good signature', () => {
     const ann = new EngineSession().signsIn('ann');
     ann.says('pusher:subscribe', { channel: ROOM, auth: '' });
     expect(ann.hears()).toEqual([anError(4009)]);
   });
 
-  it('is one user with a connection that came by channel_data', () => {
+  test('is one user with a connection that came by channel_data', () => {
     const session = new EngineSession();
     const bob = session.joins(ROOM, { user_id: 'bob' });
     session.joins(ROOM, { user_id: 'ann' });
@@ -179,7 +179,7 @@ describe('Presence by signin (3.5)', () => {
 });
 
 describe('The limits of a presence channel (3.6)', () => {
-  it('are 100 members; the next is refused and changes nothing for the others', () => {
+  test('are 100 members; the next is refused and changes nothing for the others', () => {
     const session = new EngineSession();
     const first = session.joins(ROOM, { user_id: 'member-0' });
     for (let i = 1; i < 100; i++) session.joins(ROOM, { user_id: `member-${i}` });
@@ -193,7 +193,7 @@ describe('The limits of a presence channel (3.6)', () => {
     expect(late.hears()).toEqual([]);
   });
 
-  it('admit a further connection of a member when it is full, and a new member when one has left', () => {
+  test('admit a further connection of a member when it is full, and a new member when one has left', () => {
     const session = new EngineSession();
     const members = Array.from({ length: 100 }, (_, i) => session.joins(ROOM, { user_id: `member-${i}` }));
     const tab = session.connects();
@@ -205,13 +205,13 @@ describe('The limits of a presence channel (3.6)', () => {
     expect(late.hears()).toMatchObject([{ data: { presence: { count: 100 } } }]);
   });
 
-  it('are 128 characters of an id', () => {
+  test('are 128 characters of an id', () => {
     const client = new EngineSession().connects();
     client.subscribes(ROOM, { user_id: 'x'.repeat(129) });
     expect(client.hears()).toEqual([anError(4009)]);
   });
 
-  it('are 1 KB of a user: what is over it is refused', () => {
+  test('are 1 KB of a user: what is over it is refused', () => {
     const client = new EngineSession().connects();
     client.subscribes(ROOM, { user_id: 'ann', user_info: 'x'.repeat(1_100) });
     expect(client.hears()).toEqual([anError(4009)]);
@@ -219,13 +219,13 @@ describe('The limits of a presence channel (3.6)', () => {
     expect(client.hears()).toHaveLength(1);
   });
 
-  it('are 1 KB in bytes, not in characters', () => {
+  test('are 1 KB in bytes, not in characters', () => {
     const client = new EngineSession().connects();
     client.subscribes(ROOM, { user_id: 'ann', user_info: 'ü'.repeat(600) });
     expect(client.hears()).toEqual([anError(4009)]);
   });
 
-  it('are 1 KB of a user who comes by signin too', () => {
+  test('are 1 KB of a user who comes by signin too', () => {
     const session = new EngineSession();
     const bob = session.joins(ROOM, { user_id: 'bob' });
     const ann = session.signsIn('ann', { user_info: 'x'.repeat(1_100) });

@@ -32,14 +32,14 @@ function crowd(session: EngineSession, others: number) {
 }
 
 describe('subscription_count (3.4, 3.12)', () => {
-  it('is off unless it is switched on', () => {
+  test('is off unless it is switched on', () => {
     const session = new EngineSession();
     const first = session.joins('orders');
     session.joins('orders').unsubscribes('orders');
     expect(first.hears()).toEqual([]);
   });
 
-  it.each(COUNTED)('is told to everybody on %s after every change, the newcomer too', (channel) => {
+  test.each(COUNTED)('is told to everybody on %s after every change, the newcomer too', (channel) => {
     const session = counting();
     const ann = session.connects();
     ann.subscribes(channel);
@@ -53,7 +53,7 @@ describe('subscription_count (3.4, 3.12)', () => {
     expect(bob.hears()).toEqual([]);
   });
 
-  it('comes after the answer to the subscription, and is a JSON string on the wire (3.2)', () => {
+  test('comes after the answer to the subscription, and is a JSON string on the wire (3.2)', () => {
     const client = counting().connects();
     client.subscribes('orders');
     expect(client.hearsRaw()).toEqual([
@@ -62,7 +62,7 @@ describe('subscription_count (3.4, 3.12)', () => {
     ]);
   });
 
-  it('counts connections and not users', () => {
+  test('counts connections and not users', () => {
     const session = counting();
     const [first, second] = [session.signsIn('ann'), session.signsIn('ann')];
     first.subscribes('orders');
@@ -70,7 +70,7 @@ describe('subscription_count (3.4, 3.12)', () => {
     expect(counts(first)).toEqual([1, 2]);
   });
 
-  it('counts a connection that was lost as gone', () => {
+  test('counts a connection that was lost as gone', () => {
     const session = counting();
     const [ann, bob] = [session.joins('orders'), session.joins('orders')];
     ann.hears();
@@ -78,7 +78,7 @@ describe('subscription_count (3.4, 3.12)', () => {
     expect(counts(ann)).toEqual([1]);
   });
 
-  it.each(['presence-orders', 'presence-cache-orders'])('is never told on %s (3.6)', (channel) => {
+  test.each(['presence-orders', 'presence-cache-orders'])('is never told on %s (3.6)', (channel) => {
     const session = counting();
     const ann = session.joins(channel, { user_id: 'ann' });
     session.joins(channel, { user_id: 'bob' }).unsubscribes(channel);
@@ -88,14 +88,14 @@ describe('subscription_count (3.4, 3.12)', () => {
     ]);
   });
 
-  it('is never told on the channel of a user (3.8)', () => {
+  test('is never told on the channel of a user (3.8)', () => {
     const session = counting();
     const [first] = [session.signsIn('ann'), session.signsIn('ann')];
     first.says('pusher:subscribe', { channel: '#server-to-user-ann', auth: '' });
     expect(first.hears().map(({ event }) => event)).toEqual(['pusher_internal:subscription_succeeded']);
   });
 
-  it('does not change by a subscription that is refused, nor by a second one', () => {
+  test('does not change by a subscription that is refused, nor by a second one', () => {
     const session = counting();
     const ann = session.joins('private-orders');
     ann.subscribes('private-orders');
@@ -105,7 +105,7 @@ describe('subscription_count (3.4, 3.12)', () => {
 });
 
 describe('subscription_count on a crowded channel (3.12)', () => {
-  it('is told at once up to 100 subscribers', () => {
+  test('is told at once up to 100 subscribers', () => {
     const session = counting();
     const { first } = crowd(session, 98);
     session.joins('orders');
@@ -118,7 +118,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
     expect(counts(first)).toEqual([101]);
   });
 
-  it('is told every 5 seconds above 100, with what it is then', () => {
+  test('is told every 5 seconds above 100, with what it is then', () => {
     const session = counting();
     const { first } = crowd(session, 100);
     for (let i = 0; i < 7; i++) session.joins('orders');
@@ -133,7 +133,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
     expect(counts(first)).toEqual([109]);
   });
 
-  it('is told no more than once in any 5 seconds above 100, however many come and go', () => {
+  test('is told no more than once in any 5 seconds above 100, however many come and go', () => {
     const session = counting();
     const { first } = crowd(session, 110);
     let told = 0;
@@ -146,7 +146,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
     expect(told).toBe(10);
   });
 
-  it('is not told again when nothing has changed', () => {
+  test('is not told again when nothing has changed', () => {
     const session = counting();
     const { first, rest } = crowd(session, 100);
     session.clock.advance(60_000);
@@ -156,7 +156,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
     expect(counts(first)).toEqual([100]);
   });
 
-  it('is told at the latest after 5 seconds when the crowd has gone, and at once from then on', () => {
+  test('is told at the latest after 5 seconds when the crowd has gone, and at once from then on', () => {
     const session = counting();
     const { first, rest } = crowd(session, 100);
     for (const client of rest) client.unsubscribes('orders');
@@ -166,7 +166,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
     expect(counts(first)).toEqual([2]);
   });
 
-  it('slows no other channel down', () => {
+  test('slows no other channel down', () => {
     const session = counting();
     crowd(session, 100);
     const other = session.joins('other');
@@ -174,7 +174,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
     expect(counts(other, 'other')).toEqual([2]);
   });
 
-  it('leaves no clock ticking when everybody has gone, and none when the server goes away', () => {
+  test('leaves no clock ticking when everybody has gone, and none when the server goes away', () => {
     const session = counting();
     const after = jest.spyOn(session.clock, 'after');
     const { first, rest } = crowd(session, 100);
@@ -195,7 +195,7 @@ describe('subscription_count on a crowded channel (3.12)', () => {
     expect(again.first.hears()).toEqual([]);
   });
 
-  it('starts anew on a channel of the same name after everybody has left', () => {
+  test('starts anew on a channel of the same name after everybody has left', () => {
     const session = counting();
     const { first, rest } = crowd(session, 100);
     for (const client of [first, ...rest]) client.isLost();

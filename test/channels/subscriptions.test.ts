@@ -3,14 +3,14 @@ import { authFor, channelAuth } from '../support/signing.js';
 import { titled } from '../support/titled.js';
 
 describe('A connection (3.1)', () => {
-  it('is greeted with its socket id and the activity timeout, as a JSON string', () => {
+  test('is greeted with its socket id and the activity timeout, as a JSON string', () => {
     const client = new EngineSession({ activityTimeoutS: 30 }).connects();
     expect(client.greeting).toEqual([
       { event: 'pusher:connection_established', data: { socket_id: client.id, activity_timeout: 30 } },
     ]);
   });
 
-  it('is counted while it is open', () => {
+  test('is counted while it is open', () => {
     const session = new EngineSession();
     const [first] = [session.connects(), session.connects()];
     expect(session.engine.connections).toBe(2);
@@ -21,7 +21,7 @@ describe('A connection (3.1)', () => {
 });
 
 describe('A public channel (3.5)', () => {
-  it('is open to everybody, with auth empty as pusher-js sends it', () => {
+  test('is open to everybody, with auth empty as pusher-js sends it', () => {
     const client = new EngineSession().connects();
     client.says('pusher:subscribe', { auth: '', channel: 'orders' });
     expect(client.hearsRaw()).toEqual([
@@ -29,14 +29,14 @@ describe('A public channel (3.5)', () => {
     ]);
   });
 
-  it('is open without any auth, and to data sent as text (3.2)', () => {
+  test('is open without any auth, and to data sent as text (3.2)', () => {
     const client = new EngineSession().connects();
     client.says('pusher:subscribe', { channel: 'orders' });
     client.says('pusher:subscribe', '{"channel":"invoices"}');
     expect(client.hears()).toEqual([succeeded('orders'), succeeded('invoices')]);
   });
 
-  it('hears what is published to it, once, with the data as a JSON string', () => {
+  test('hears what is published to it, once, with the data as a JSON string', () => {
     const session = new EngineSession();
     const subscriber = session.joins('orders');
     const stranger = session.joins('invoices');
@@ -45,7 +45,7 @@ describe('A public channel (3.5)', () => {
     expect(stranger.hears()).toEqual([]);
   });
 
-  it('hears nothing any more after it was unsubscribed, and the client hears no answer (3.3)', () => {
+  test('hears nothing any more after it was unsubscribed, and the client hears no answer (3.3)', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     client.unsubscribes('orders');
@@ -54,14 +54,14 @@ describe('A public channel (3.5)', () => {
     expect(session.engine.channels).toBe(0);
   });
 
-  it('can be subscribed again after it was unsubscribed', () => {
+  test('can be subscribed again after it was unsubscribed', () => {
     const client = new EngineSession().joins('orders');
     client.unsubscribes('orders');
     client.subscribes('orders');
     expect(client.hears()).toEqual([succeeded('orders')]);
   });
 
-  it('that is unknown can be unsubscribed: it is ignored (3.3)', () => {
+  test('that is unknown can be unsubscribed: it is ignored (3.3)', () => {
     const session = new EngineSession();
     const bystander = session.joins('orders');
     const client = session.connects();
@@ -73,7 +73,7 @@ describe('A public channel (3.5)', () => {
     expect(bystander.hears()).toHaveLength(1);
   });
 
-  it('that is subscribed twice answers an error with the code null, and stays subscribed (3.3)', () => {
+  test('that is subscribed twice answers an error with the code null, and stays subscribed (3.3)', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     client.subscribes('orders');
@@ -84,7 +84,7 @@ describe('A public channel (3.5)', () => {
     expect(client.closes).toEqual([]);
   });
 
-  it('is left when the connection is lost', () => {
+  test('is left when the connection is lost', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     client.isLost();
@@ -94,7 +94,7 @@ describe('A public channel (3.5)', () => {
     expect([session.engine.connections, session.engine.channels]).toEqual([0, 0]);
   });
 
-  it('is public whatever stands in the middle of its name', () => {
+  test('is public whatever stands in the middle of its name', () => {
     const client = new EngineSession().connects();
     client.subscribes('foo-private-x');
     client.subscribes('x-presence-y');
@@ -115,7 +115,7 @@ describe('A channel name that is none (3.5)', () => {
     'x'.repeat(50_000),
   ];
 
-  it.each(titled([...names, 'private-'.padEnd(165, 'x')]))('is refused: %s', (_, channel) => {
+  test.each(titled([...names, 'private-'.padEnd(165, 'x')]))('is refused: %s', (_, channel) => {
     const session = new EngineSession();
     const client = session.connects();
     client.subscribes(channel);
@@ -124,14 +124,14 @@ describe('A channel name that is none (3.5)', () => {
     expect(session.engine.channels).toBe(0);
   });
 
-  it('may have 164 characters', () => {
+  test('may have 164 characters', () => {
     const client = new EngineSession().connects();
     const channel = 'private-'.padEnd(164, 'x');
     client.subscribes(channel);
     expect(client.hears()).toEqual([succeeded(channel)]);
   });
 
-  it.each([[7], [true], [['orders']], [{ a: 1 }]])('and no text either is refused: %j', (channel) => {
+  test.each([[7], [true], [['orders']], [{ a: 1 }]])('and no text either is refused: %j', (channel) => {
     const client = new EngineSession().connects();
     client.says('pusher:subscribe', { channel, auth: '' });
     expect(client.hears()).toEqual([anError(null)]);
@@ -139,19 +139,19 @@ describe('A channel name that is none (3.5)', () => {
 });
 
 describe('A private channel (3.5)', () => {
-  it('is open to a good signature', () => {
+  test('is open to a good signature', () => {
     const client = new EngineSession().connects();
     client.subscribes('private-orders');
     expect(client.hears()).toEqual([succeeded('private-orders')]);
   });
 
-  it('with channel_data is open to a signature over both', () => {
+  test('with channel_data is open to a signature over both', () => {
     const client = new EngineSession().connects();
     client.subscribes('private-orders', { some: 'data' });
     expect(client.hears()).toEqual([succeeded('private-orders')]);
   });
 
-  it.each<[string, (id: string) => object]>([
+  test.each<[string, (id: string) => object]>([
     ['no signature', () => ({})],
     ['an empty signature', () => ({ auth: '' })],
     ['a null signature', () => ({ auth: null })],
@@ -182,7 +182,7 @@ describe('A private channel (3.5)', () => {
     expect(client.hears()).toEqual([succeeded('private-orders')]);
   });
 
-  it('does not say what would have been the right signature, nor what was signed', () => {
+  test('does not say what would have been the right signature, nor what was signed', () => {
     const client = new EngineSession().connects();
     client.says('pusher:subscribe', { channel: 'private-orders', auth: `${APP.key}:${'0'.repeat(64)}` });
     const inbound = JSON.stringify(client.hears());
@@ -192,7 +192,7 @@ describe('A private channel (3.5)', () => {
     expect(inbound).not.toContain(APP.secret);
   });
 
-  it.each(['private-cache-x', 'private-encrypted-x', 'private-encrypted-cache-x', 'presence-cache-x'])(
+  test.each(['private-cache-x', 'private-encrypted-x', 'private-encrypted-cache-x', 'presence-cache-x'])(
     'is what %s is too: closed without a signature',
     (channel) => {
       const client = new EngineSession().connects();
@@ -201,7 +201,7 @@ describe('A private channel (3.5)', () => {
     },
   );
 
-  it.each([[7], [true], [[]], [{}]])('does not take %j for a signature', (auth) => {
+  test.each([[7], [true], [[]], [{}]])('does not take %j for a signature', (auth) => {
     const client = new EngineSession().connects();
     client.says('pusher:subscribe', { channel: 'private-orders', auth });
     expect(client.hears()).toEqual([anError(null)]);
@@ -209,7 +209,7 @@ describe('A private channel (3.5)', () => {
 });
 
 describe('Publishing', () => {
-  it('leaves out the connection with the given socket id, and no other', () => {
+  test('leaves out the connection with the given socket id, and no other', () => {
     const session = new EngineSession();
     const [sender, other] = [session.joins('orders'), session.joins('orders')];
     void session.engine.publish('orders', 'created', '{}', sender.id);
@@ -217,13 +217,13 @@ describe('Publishing', () => {
     expect(other.hears()).toHaveLength(1);
   });
 
-  it('to a channel nobody is on does nothing', () => {
+  test('to a channel nobody is on does nothing', () => {
     const session = new EngineSession();
     void session.engine.publish('orders', 'created', '{}');
     expect(session.engine.channels).toBe(0);
   });
 
-  it('without data sends no data', () => {
+  test('without data sends no data', () => {
     const session = new EngineSession();
     const client = session.joins('orders');
     void session.engine.publish('orders', 'created', undefined);
@@ -232,7 +232,7 @@ describe('Publishing', () => {
 });
 
 describe('A restart of the server (3.11)', () => {
-  it('sends every client away with 4200, and none twice', () => {
+  test('sends every client away with 4200, and none twice', () => {
     const session = new EngineSession();
     const clients = [session.connects(), session.joins('presence-x', { user_id: '1' }), session.signsIn('7')];
     void session.engine.close();
@@ -244,7 +244,7 @@ describe('A restart of the server (3.11)', () => {
     expect([session.engine.connections, session.engine.channels]).toEqual([0, 0]);
   });
 
-  it('does not answer a client that was sent away', () => {
+  test('does not answer a client that was sent away', () => {
     const session = new EngineSession();
     const client = session.connects();
     void session.engine.close();

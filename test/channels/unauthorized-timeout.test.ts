@@ -4,7 +4,7 @@ import { type EngineClient, EngineSession } from '../support/engine-session.js';
 const strict = () => new EngineSession({ limits: { unauthorizedS: 30 } });
 
 describe('A connection that proves nothing (3.8)', () => {
-  it('is closed with 4009 after the timeout and not before', () => {
+  test('is closed with 4009 after the timeout and not before', () => {
     const session = strict();
     const client = session.connects();
     session.clock.advance(29_000);
@@ -14,7 +14,7 @@ describe('A connection that proves nothing (3.8)', () => {
     expect(session.engine.connections).toBe(0);
   });
 
-  it.each<[string, (client: EngineClient) => void]>([
+  test.each<[string, (client: EngineClient) => void]>([
     [
       'subscribing to public channels',
       (client) => {
@@ -61,7 +61,7 @@ describe('A connection that proves nothing (3.8)', () => {
     expect(client.closes).toEqual([4009]);
   });
 
-  it.each<[string, (client: EngineClient) => void]>([
+  test.each<[string, (client: EngineClient) => void]>([
     [
       'a signin',
       (client) => {
@@ -101,7 +101,7 @@ describe('A connection that proves nothing (3.8)', () => {
     expect(client.closes).toEqual([]);
   });
 
-  it('is closed alone: others have their own time', () => {
+  test('is closed alone: others have their own time', () => {
     const session = strict();
     const early = session.connects();
     session.clock.advance(20_000);
@@ -112,7 +112,7 @@ describe('A connection that proves nothing (3.8)', () => {
     expect(late.closes).toEqual([4009]);
   });
 
-  it('may stay for ever when nothing was configured', () => {
+  test('may stay for ever when nothing was configured', () => {
     const session = new EngineSession();
     const client = session.connects();
     for (let minute = 0; minute < 60; minute++) {

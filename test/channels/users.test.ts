@@ -4,7 +4,7 @@ import { authFor, channelAuth, userAuth } from '../support/signing.js';
 const MINE = '#server-to-user-ann';
 
 describe('A signin (3.8)', () => {
-  it('is answered with the same user_data, inside a JSON string', () => {
+  test('is answered with the same user_data, inside a JSON string', () => {
     const ann = new EngineSession().connects();
     const userData = '{ "id" : "ann", "user_info":{"name":"Änn"} }';
     ann.signsIn(userData);
@@ -13,7 +13,7 @@ describe('A signin (3.8)', () => {
     ]);
   });
 
-  it('makes the user online, for as long as one connection is signed in', async () => {
+  test('makes the user online, for as long as one connection is signed in', async () => {
     const session = new EngineSession();
     expect(await session.isOnline('ann')).toBe(false);
     const tabs = [session.signsIn('ann'), session.signsIn('ann')];
@@ -23,7 +23,7 @@ describe('A signin (3.8)', () => {
     expect(await session.isOnline('ann')).toBe(false);
   });
 
-  it('may be repeated for the same user', async () => {
+  test('may be repeated for the same user', async () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     ann.signsIn({ id: 'ann', user_info: { name: 'Ann' } });
@@ -32,7 +32,7 @@ describe('A signin (3.8)', () => {
     expect(await session.isOnline('ann')).toBe(false);
   });
 
-  it('of a connection that is signed in as another user is refused, and the first stays', async () => {
+  test('of a connection that is signed in as another user is refused, and the first stays', async () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     ann.signsIn({ id: 'bob' });
@@ -42,7 +42,7 @@ describe('A signin (3.8)', () => {
     expect(ann.hears()).toEqual([]);
   });
 
-  it.each<[string, (id: string) => object]>([
+  test.each<[string, (id: string) => object]>([
     ['no signature', () => ({ user_data: '{"id":"ann"}' })],
     ['a made-up signature', () => ({ auth: `${APP.key}:${'0'.repeat(64)}`, user_data: '{"id":"ann"}' })],
     ['another secret', (id) => userAuth({ ...APP, secret: 'guess' }, id, { id: 'ann' })],
@@ -65,7 +65,7 @@ describe('A signin (3.8)', () => {
     expect(ann.hears()).toMatchObject([{ event: 'pusher:signin_success' }]);
   });
 
-  it.each([
+  test.each([
     '{}',
     '{"id":""}',
     '{"id":7}',
@@ -89,19 +89,22 @@ describe('A signin (3.8)', () => {
     expect(session.engine.channels).toBe(0);
   });
 
-  it('with an id of over 128 characters is refused (3.6)', () => {
+  test('with an id of over 128 characters is refused (3.6)', () => {
     const ann = new EngineSession().connects();
     ann.signsIn({ id: 'x'.repeat(129) });
     expect(ann.hears()).toEqual([anError(4009)]);
   });
 
-  it.each([[7], [{ id: 'ann' }], [['ann']]])('with user_data that is no text is refused: %j', (user_data) => {
-    const ann = new EngineSession().connects();
-    ann.says('pusher:signin', { auth: 'x', user_data });
-    expect(ann.hears()).toEqual([anError(null)]);
-  });
+  test.each([[7], [{ id: 'ann' }], [['ann']]])(
+    'with user_data that is no text is refused: %j',
+    (user_data) => {
+      const ann = new EngineSession().connects();
+      ann.says('pusher:signin', { auth: 'x', user_data });
+      expect(ann.hears()).toEqual([anError(null)]);
+    },
+  );
 
-  it('may use the id of a property every object has', async () => {
+  test('may use the id of a property every object has', async () => {
     const session = new EngineSession();
     for (const id of ['__proto__', 'constructor', 'hasOwnProperty']) {
       session.signsIn(id);
@@ -112,13 +115,13 @@ describe('A signin (3.8)', () => {
 });
 
 describe('The channel of a user (3.8)', () => {
-  it('answers the subscription of the user, with auth empty', () => {
+  test('answers the subscription of the user, with auth empty', () => {
     const ann = new EngineSession().signsIn('ann');
     ann.says('pusher:subscribe', { channel: MINE, auth: '' });
     expect(ann.hears()).toEqual([succeeded(MINE)]);
   });
 
-  it('reaches every connection of the user once, and nobody else', () => {
+  test('reaches every connection of the user once, and nobody else', () => {
     const session = new EngineSession();
     const tabs = [session.signsIn('ann'), session.signsIn('ann')];
     const others = [session.signsIn('bob'), session.connects(), session.joins('orders')];
@@ -131,7 +134,7 @@ describe('The channel of a user (3.8)', () => {
     for (const other of others) expect(other.hears()).toEqual([]);
   });
 
-  it.each([MINE, '#server-to-user-', '#server-to-user-an', '#server-to-user-annn', '#server-to-user-bob '])(
+  test.each([MINE, '#server-to-user-', '#server-to-user-an', '#server-to-user-annn', '#server-to-user-bob '])(
     'is closed to a stranger: %s',
     (channel) => {
       const session = new EngineSession();
@@ -146,7 +149,7 @@ describe('The channel of a user (3.8)', () => {
     },
   );
 
-  it('is closed to a signature too: only the signin opens it', () => {
+  test('is closed to a signature too: only the signin opens it', () => {
     const session = new EngineSession();
     const bob = session.signsIn('bob');
     bob.says('pusher:subscribe', { channel: MINE, ...channelAuth(APP, bob.id, MINE) });
@@ -154,7 +157,7 @@ describe('The channel of a user (3.8)', () => {
     expect(bob.hears()).toEqual([anError(4009), anError(4009)]);
   });
 
-  it('is not opened by being present somewhere under the same id', async () => {
+  test('is not opened by being present somewhere under the same id', async () => {
     const session = new EngineSession();
     const ann = session.joins('presence-room', { user_id: 'ann' });
     ann.subscribes(MINE);
@@ -162,7 +165,7 @@ describe('The channel of a user (3.8)', () => {
     expect(await session.isOnline('ann')).toBe(false);
   });
 
-  it('is silent after it was unsubscribed, until it is subscribed again', () => {
+  test('is silent after it was unsubscribed, until it is subscribed again', () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     ann.subscribes(MINE);
@@ -175,7 +178,7 @@ describe('The channel of a user (3.8)', () => {
     expect(ann.hears()).toEqual([succeeded(MINE), { event: 'created', channel: MINE, data: {} }]);
   });
 
-  it('leaves nothing behind when the user is gone', () => {
+  test('leaves nothing behind when the user is gone', () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     ann.subscribes(MINE);
@@ -185,7 +188,7 @@ describe('The channel of a user (3.8)', () => {
 });
 
 describe('Terminating a user (3.8)', () => {
-  it('says pusher:error 4009 and then closes with 4009, on every connection of the user and no other', async () => {
+  test('says pusher:error 4009 and then closes with 4009, on every connection of the user and no other', async () => {
     const session = new EngineSession();
     const tabs = [session.signsIn('ann'), session.signsIn('ann')];
     const others = [
@@ -205,7 +208,7 @@ describe('Terminating a user (3.8)', () => {
     expect([await session.isOnline('ann'), await session.isOnline('bob')]).toEqual([false, true]);
   });
 
-  it('takes the user off every channel at once, told to those who stay', () => {
+  test('takes the user off every channel at once, told to those who stay', () => {
     const session = new EngineSession();
     const bob = session.joins('presence-room', { user_id: 'bob' });
     const ann = session.signsIn('ann');
@@ -223,7 +226,7 @@ describe('Terminating a user (3.8)', () => {
     expect(ann.hears()).toEqual([]);
   });
 
-  it('is deaf to what the user still sends', async () => {
+  test('is deaf to what the user still sends', async () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
     session.engine.terminate('ann');
@@ -236,7 +239,7 @@ describe('Terminating a user (3.8)', () => {
     expect(ann.closes).toEqual([4009]);
   });
 
-  it('lets the user come back on a new connection', async () => {
+  test('lets the user come back on a new connection', async () => {
     const session = new EngineSession();
     session.signsIn('ann');
     session.engine.terminate('ann');
@@ -244,7 +247,7 @@ describe('Terminating a user (3.8)', () => {
     expect(await session.isOnline('ann')).toBe(true);
   });
 
-  it('who is not there does nothing', () => {
+  test('who is not there does nothing', () => {
     const session = new EngineSession();
     const bob = session.signsIn('bob');
     session.engine.terminate('ann');

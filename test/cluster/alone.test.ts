@@ -28,7 +28,7 @@ describe('A node that is alone', () => {
     redis = await startRedis();
   });
 
-  it('keeps nothing of channels that everybody has left', async () => {
+  test('keeps nothing of channels that everybody has left', async () => {
     const node = await BareNode.start(redis.url, NO_GRACE);
     await redis.stop();
     await isAlone(node);
@@ -43,7 +43,7 @@ describe('A node that is alone', () => {
     });
   });
 
-  it('lets more in than the channel takes, and none of them stays on a roster who has left', async () => {
+  test('lets more in than the channel takes, and none of them stays on a roster who has left', async () => {
     const limited = { ...NO_GRACE, SOCKET_MAX_PRESENCE_MEMBERS: '2' };
     const [a, b] = [await BareNode.start(redis.url, limited), await BareNode.start(redis.url, limited)];
     await a.join(ROOM, 1, 'ada');
@@ -63,7 +63,7 @@ describe('A node that is alone', () => {
     });
   });
 
-  it('forgets who came while it was alone and left before that was told', async () => {
+  test('forgets who came while it was alone and left before that was told', async () => {
     const node = await BareNode.start(redis.url, NO_GRACE);
     await node.join(ROOM, 1, 'ada');
     await redis.stop();
@@ -77,7 +77,7 @@ describe('A node that is alone', () => {
     });
   });
 
-  it('tells who left once, and not again when Redis is back', async () => {
+  test('tells who left once, and not again when Redis is back', async () => {
     const node = await BareNode.start(redis.url, { SOCKET_PRESENCE_GRACE_MS: '200' });
     await node.join(ROOM, 1, 'ada');
     await node.join(ROOM, 2, 'bob');
@@ -100,7 +100,7 @@ describe('A node that is alone', () => {
 });
 
 describe('A Redis that answers', () => {
-  it('and takes nothing makes a node degraded, and is not asked by every channel all the time', async () => {
+  test('and takes nothing makes a node degraded, and is not asked by every channel all the time', async () => {
     const redis = await startRedis();
     const node = await BareNode.start(redis.url);
     const client = redis.client();
@@ -119,7 +119,7 @@ describe('A Redis that answers', () => {
     });
   });
 
-  it('with what no node has written does not bring a node down, or stand in anybody’s way', async () => {
+  test('with what no node has written does not bring a node down, or stand in anybody’s way', async () => {
     const redis = await startRedis();
     const node = await BareNode.start(redis.url);
     const deep = '['.repeat(20_000) + ']'.repeat(20_000);
@@ -129,7 +129,7 @@ describe('A Redis that answers', () => {
     expect(node.cluster.roster(ROOM).get('ada')).toEqual({ id: 'ada', info: { name: 'Ada' } });
   });
 
-  it('cannot silence a cache channel with a number from the future', async () => {
+  test('cannot silence a cache channel with a number from the future', async () => {
     const redis = await startRedis();
     const [a, b] = [await BareNode.start(redis.url), await BareNode.start(redis.url)];
     await a.join('cache-x', 1);
@@ -145,7 +145,7 @@ describe('A Redis that answers', () => {
 });
 
 describe('Nodes that are together', () => {
-  it('all know a member’s info when it has changed', async () => {
+  test('all know a member’s info when it has changed', async () => {
     const redis = await startRedis();
     const [a, b, c] = [
       await BareNode.start(redis.url),
@@ -162,7 +162,7 @@ describe('Nodes that are together', () => {
     });
   });
 
-  it('go on renewing their leases while one clears away what a large one has left', async () => {
+  test('go on renewing their leases while one clears away what a large one has left', async () => {
     const redis = await startRedis();
     const node = await BareNode.start(redis.url);
     const client = redis.client();

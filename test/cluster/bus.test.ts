@@ -56,7 +56,7 @@ async function recorded(cluster: Cluster, doing: () => Promise<void>): Promise<r
 }
 
 describe('A bus on which others talk too', () => {
-  it('carries no nonsense to browsers, harms no node, and goes on', async () => {
+  test('carries no nonsense to browsers, harms no node, and goes on', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '300' });
     const nodes = await cluster.two();
     const [first, second] = nodes;
@@ -86,7 +86,7 @@ describe('A bus on which others talk too', () => {
     expect(cluster.webhooks.moves(ROOM)).toEqual(['+ada', '+bob']);
   });
 
-  it('survives real messages that were damaged on the way', async () => {
+  test('survives real messages that were damaged on the way', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '300' });
     const nodes = await cluster.two();
     const [first, second] = nodes;
@@ -128,7 +128,7 @@ describe('A bus on which others talk too', () => {
     });
   });
 
-  it('is understood in the version before and the one after, with fields added, and in no other', async () => {
+  test('is understood in the version before and the one after, with fields added, and in no other', async () => {
     const cluster = await Cluster.start();
     const [first, second] = await cluster.two();
     const bob = await Member.on(second, 'bob', NEWS);
@@ -159,7 +159,7 @@ describe('A bus on which others talk too', () => {
 });
 
 describe('A Redis that several applications share', () => {
-  it('keeps prefixes apart, also those that begin alike', async () => {
+  test('keeps prefixes apart, also those that begin alike', async () => {
     const cluster = await Cluster.start();
     const prefixes = ['shop', 'shop2', 'shop:node', 'shop.', 'sh.p'];
     const apps = await Promise.all(
@@ -190,7 +190,7 @@ describe('A Redis that several applications share', () => {
     }
   });
 
-  it('gets back what it lent: subscriptions with the last subscriber, and with the last node every key but one', async () => {
+  test('gets back what it lent: subscriptions with the last subscriber, and with the last node every key but one', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '100' });
     const [first, second] = await cluster.two();
     const redis = cluster.redis.client();

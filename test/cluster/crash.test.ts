@@ -18,7 +18,7 @@ const REAPED_MS = 15_000;
 const TWICE_MS = 2_500;
 
 describe('A node that is killed', () => {
-  it('leaves no ghosts: whoever was only there leaves once, and whoever is elsewhere never leaves', async () => {
+  test('leaves no ghosts: whoever was only there leaves once, and whoever is elsewhere never leaves', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '2000' });
     const [first, second, third] = await cluster.three();
     const survivors = [second, third];
@@ -81,7 +81,7 @@ describe('A node that is killed', () => {
     });
   });
 
-  it('together with another one in the same moment, leaves the third to tell of both, once', async () => {
+  test('together with another one in the same moment, leaves the third to tell of both, once', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '0' });
     const [first, second, third] = await cluster.three();
     const rooms = ['presence-a', 'presence-b', 'presence-c'];
@@ -128,7 +128,7 @@ describe('A node that is killed', () => {
     expectNoContradictions([eve]);
   });
 
-  it('was the last one, and what it held is gone for those who start after it', async () => {
+  test('was the last one, and what it held is gone for those who start after it', async () => {
     const cluster = await Cluster.start();
     const only = await cluster.node();
     const ada = await Member.on(only, 'ada', ROOM, 'private-ada');
@@ -152,7 +152,7 @@ describe('A node that is killed', () => {
 });
 
 describe('A node that is asked to end', () => {
-  it('sends its members to another node, where they arrive without having left', async () => {
+  test('sends its members to another node, where they arrive without having left', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '2000' });
     const [first, second] = await cluster.two();
     const bob = await Member.on(second, 'bob', ROOM);

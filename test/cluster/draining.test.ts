@@ -11,7 +11,7 @@ const ROOM = 'presence-room';
 const ENDED_MS = 8_000;
 
 describe('A node that is asked to end', () => {
-  it.each(['silent', 'gone'] as const)(
+  test.each(['silent', 'gone'] as const)(
     'ends in time also when Redis is %s, and sends its members away',
     async (problem) => {
       const cluster = await Cluster.start({ SOCKET_DRAIN_MS: '500' });
@@ -29,7 +29,7 @@ describe('A node that is asked to end', () => {
     },
   );
 
-  it('ends by itself once its application is closed, and whoever came back elsewhere has never left', async () => {
+  test('ends by itself once its application is closed, and whoever came back elsewhere has never left', async () => {
     const cluster = await Cluster.start({ SOCKET_DRAIN_MS: '2000' });
     const [first, second] = await cluster.two();
     const ada = await Member.on(first, 'ada', ROOM);

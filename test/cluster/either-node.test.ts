@@ -33,7 +33,7 @@ async function turns(count: number): Promise<void> {
 }
 
 describe('A user who acts on two nodes in the same moment', () => {
-  it(`comes once and leaves once, in each of ${ROUNDS} rounds, whoever looks`, async () => {
+  test(`comes once and leaves once, in each of ${ROUNDS} rounds, whoever looks`, async () => {
     const nodes = await two();
     const [first, second] = nodes;
     const pauses = fc.sample(fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3), fc.nat(3)), {
@@ -92,7 +92,7 @@ describe('A user who acts on two nodes in the same moment', () => {
     }
   });
 
-  it('finds a presence channel of three places full on either node, and takes the place of whoever leaves', async () => {
+  test('finds a presence channel of three places full on either node, and takes the place of whoever leaves', async () => {
     const nodes = await two({ limits: { presenceMembers: 3 } });
     const room = 'presence-small';
     const clients = Array.from({ length: 10 }, (_, n) => (nodes[n % 2] ?? nodes[0]).connects());
@@ -125,7 +125,7 @@ describe('A user who acts on two nodes in the same moment', () => {
 });
 
 describe('The grace period on two nodes', () => {
-  it('forgives a reload that lands on the other node: nobody is told anything', async () => {
+  test('forgives a reload that lands on the other node: nobody is told anything', async () => {
     const nodes = await two({ presenceGraceMs: GRACE_MS });
     const [first, second] = nodes;
     const observers = await Promise.all(nodes.map((node, n) => node.joins('presence-room', `observer-${n}`)));
@@ -148,7 +148,7 @@ describe('The grace period on two nodes', () => {
     expect(told(nodes, 'presence-room', 'member_added')).toHaveLength(3);
   });
 
-  it('ends once, and within a second of its time, for whoever does not come back', async () => {
+  test('ends once, and within a second of its time, for whoever does not come back', async () => {
     const nodes = await two({ presenceGraceMs: GRACE_MS });
     const observers = await Promise.all(nodes.map((node, n) => node.joins('presence-room', `observer-${n}`)));
     const tabs = await Promise.all(nodes.map((node) => node.joins('presence-room', 'ada')));
@@ -170,7 +170,7 @@ describe('The grace period on two nodes', () => {
     });
   });
 
-  it('is none for whoever leaves deliberately on one node while it runs for the other', async () => {
+  test('is none for whoever leaves deliberately on one node while it runs for the other', async () => {
     const nodes = await two({ presenceGraceMs: 10_000 });
     const [first, second] = nodes;
     const observer = await second.joins('presence-room', 'observer');
@@ -184,7 +184,7 @@ describe('The grace period on two nodes', () => {
 });
 
 describe('What clients of two nodes tell each other', () => {
-  it('client events reach the other node, with who sent them, and not the sender', async () => {
+  test('client events reach the other node, with who sent them, and not the sender', async () => {
     const [first, second] = await two();
     const ada = await first.joins('presence-room', 'ada');
     const tab = await first.joins('presence-room', 'ada');
@@ -207,7 +207,7 @@ describe('What clients of two nodes tell each other', () => {
     expect(told([second], 'presence-room', 'client_event')).toHaveLength(1);
   });
 
-  it('a relay leaves out the connection that is named, also on the other node, and keeps its order', async () => {
+  test('a relay leaves out the connection that is named, also on the other node, and keeps its order', async () => {
     const [first, second] = await two();
     const near = await first.joins('private-news');
     const [far, other] = [await second.joins('private-news'), await second.joins('private-news')];
@@ -222,7 +222,7 @@ describe('What clients of two nodes tell each other', () => {
     });
   });
 
-  it('a cache channel remembers what was sent through the other node, and tells once that it remembers nothing', async () => {
+  test('a cache channel remembers what was sent through the other node, and tells once that it remembers nothing', async () => {
     const nodes = await two();
     const [first, second] = nodes;
     const clients = await Promise.all(nodes.map((node) => node.joins('cache-prices')));
@@ -250,7 +250,7 @@ describe('What clients of two nodes tell each other', () => {
 describe('A watchlist whose users are on two nodes', () => {
   const ids = Array.from({ length: 100 }, (_, n) => `user-${n}`);
 
-  it('of 100 tells who is online anywhere, and then every change once', async () => {
+  test('of 100 tells who is online anywhere, and then every change once', async () => {
     const nodes = await two();
     const [first, second] = nodes;
     const online = ids.filter((_, n) => n % 3 === 0);
@@ -296,7 +296,7 @@ describe('A watchlist whose users are on two nodes', () => {
     expect(await second.engine.online(ids)).toEqual(await first.engine.online(ids));
   });
 
-  it('stops Redis from telling this node of them once nobody watches any more', async () => {
+  test('stops Redis from telling this node of them once nobody watches any more', async () => {
     const [first] = await two();
     const watcher = first.connects();
     await watcher.isSignedIn({ id: 'watcher', watchlist: ids });
@@ -312,7 +312,7 @@ describe('A watchlist whose users are on two nodes', () => {
 });
 
 describe('subscription_count over two nodes', () => {
-  it('counts every connection of both, and is told to the subscribers of both', async () => {
+  test('counts every connection of both, and is told to the subscribers of both', async () => {
     const nodes = await two({ subscriptionCount: true });
     const [first, second] = nodes;
     const ann = await first.joins('orders');

@@ -48,7 +48,7 @@ async function scene(): Promise<Scene> {
 }
 
 describe('The HTTP API of two nodes, whichever is asked', () => {
-  it('lists channels, counts users once and subscriptions each, and names who is there', async () => {
+  test('lists channels, counts users once and subscriptions each, and names who is there', async () => {
     const { nodes, both } = await scene();
     for (const node of nodes) {
       await sdkOf(node).trigger(PRICES, 'price', { node: node.port });
@@ -102,7 +102,7 @@ describe('The HTTP API of two nodes, whichever is asked', () => {
     }
   });
 
-  it('publishes to both, answers with the counts of both, and leaves out a connection of the other', async () => {
+  test('publishes to both, answers with the counts of both, and leaves out a connection of the other', async () => {
     const { nodes, ada, bob } = await scene();
     const [first, second] = nodes;
     const info = 'user_count,subscription_count';
@@ -146,7 +146,7 @@ describe('The HTTP API of two nodes, whichever is asked', () => {
     expect(ada.payloads('batch')).toHaveLength(3);
   });
 
-  it('terminates a user’s connections to either node, and nobody else’s', async () => {
+  test('terminates a user’s connections to either node, and nobody else’s', async () => {
     const { nodes, ada, bob, both } = await scene();
     const [first, second] = nodes;
     await sdkOf(first).terminateUserConnections('bob');

@@ -14,7 +14,7 @@ const ROOMS = Array.from({ length: 100 }, (_, n) => `presence-room-${n}`);
 const ROUNDS = 4;
 
 describe('Members who come in the same moment, each on a node of their own', () => {
-  it('see each other and are listed by every node, in each of many rooms', async () => {
+  test('see each other and are listed by every node, in each of many rooms', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '0' });
     const nodes = await cluster.three();
     const ids = ['ada', 'bob', 'cy'];

@@ -50,7 +50,7 @@ async function throng(node: EngineNode, channel: string, size: number): Promise<
 }
 
 describe('A crowd of more than 100 on two nodes', () => {
-  it('is counted aloud at most once in five seconds in the whole cluster, and rightly in the end', async () => {
+  test('is counted aloud at most once in five seconds in the whole cluster, and rightly in the end', async () => {
     const nodes = await two({ subscriptionCount: true });
     const [first, second] = nodes;
     const [near] = await crowd(first, 'orders', 1);
@@ -79,7 +79,7 @@ describe('A crowd of more than 100 on two nodes', () => {
     expect(took).toBeGreaterThanOrEqual(INTERVAL_MS * (announced().length - before));
   });
 
-  it('is counted rightly in the end also when a node’s last subscribers left last', async () => {
+  test('is counted rightly in the end also when a node’s last subscribers left last', async () => {
     const [first, second] = await two({ subscriptionCount: true });
     const leaves = await throng(first, 'orders', 10);
     const [stays] = await throng(second, 'orders', LARGE_CHANNEL + 5);
@@ -95,7 +95,7 @@ describe('A crowd of more than 100 on two nodes', () => {
 });
 
 describe('A node that has no subscribers of its own', () => {
-  it('remembers nothing of the cache channels that it publishes to: Redis does', async () => {
+  test('remembers nothing of the cache channels that it publishes to: Redis does', async () => {
     const sending = jest.spyOn(RememberedEvents.prototype, 'sending');
     onTeardown(() => {
       sending.mockRestore();
@@ -114,7 +114,7 @@ describe('A node that has no subscribers of its own', () => {
     expect(kept).toEqual([]);
   });
 
-  it('does no work for the events of channels that only others have subscribers of', async () => {
+  test('does no work for the events of channels that only others have subscribers of', async () => {
     const [first, second] = await two();
     const ann = await second.joins('orders');
     const client = pairs.redis.client();
@@ -140,18 +140,18 @@ describe('A node that has no subscribers of its own', () => {
 });
 
 describe('What a message between nodes may carry', () => {
-  it('is an event of the largest size, of characters that JSON escapes, in every case', async () => {
-    const eventBytes = 10_240;
-    const nodes = await two({ limits: { eventBytes } });
+  test('is an event of the largest size, of characters that JSON escapes, in every case', async () => {
+    const maxEventBytes = 10_240;
+    const nodes = await two({ maxEventBytes });
     const [first, second] = nodes;
     const far = await second.joins('private-news');
     const texts = ['"', '\\', '\u0001', 'é', '😀', '\u2028', '/'].map((character) => {
       const unit = Buffer.byteLength(JSON.stringify(character)) - 2;
-      return character.repeat(Math.floor((eventBytes - 2) / unit));
+      return character.repeat(Math.floor((maxEventBytes - 2) / unit));
     });
     for (const text of texts) {
       const json = JSON.stringify(text);
-      expect(Buffer.byteLength(json)).toBeLessThanOrEqual(eventBytes);
+      expect(Buffer.byteLength(json)).toBeLessThanOrEqual(maxEventBytes);
       await first.engine.publish('private-news', 'news', json);
     }
     await eventually(SETTLED_MS, () => {
@@ -162,7 +162,7 @@ describe('What a message between nodes may carry', () => {
     );
   });
 
-  it('is a member of any id and any info, who comes and goes', async () => {
+  test('is a member of any id and any info, who comes and goes', async () => {
     const nodes = await two();
     const [first, second] = nodes;
     const observer = await second.joins('presence-room', 'observer');
@@ -221,7 +221,7 @@ describe('What a message between nodes may carry', () => {
 });
 
 describe('SOCKET_MAX_CHANNELS on two nodes', () => {
-  it('is what each of them knows: one that is full takes no new public channel, and those that it has go on', async () => {
+  test('is what each of them knows: one that is full takes no new public channel, and those that it has go on', async () => {
     const [first, second] = await two({ presenceGraceMs: 0, limits: { channels: 1 } });
     const there = await first.joins('a');
     const stranger = first.connects();

@@ -21,7 +21,7 @@ async function holds(story: Scenario): Promise<void> {
 }
 
 describe('Three nodes, whatever happens to them and to Redis', () => {
-  it('agree with each other, with every browser and with the model on who is where, once all is quiet', async () => {
+  test('agree with each other, with every browser and with the model on who is where, once all is quiet', async () => {
     await fc.assert(fc.asyncProperty(scenario, holds), {
       numRuns: RUNS,
       endOnFailure: CLUSTER_MODEL_SHRINK === undefined,
@@ -31,7 +31,7 @@ describe('Three nodes, whatever happens to them and to Redis', () => {
   });
 
   // Chance alone may not bring both disasters about in a few runs.
-  it('agree after each kind of disaster on a story that has much in it', async () => {
+  test('agree after each kind of disaster on a story that has much in it', async () => {
     const story: Scenario = {
       before: Array.from({ length: 24 }, (_, n) => ({
         do: 'subscribe' as const,

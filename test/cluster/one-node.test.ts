@@ -11,7 +11,7 @@ jest.setTimeout(180_000);
 const ROOM = 'presence-room';
 
 describe('One node as a process, without a cluster', () => {
-  it('needs no Redis, and tells browsers, the HTTP API and webhooks who is there', async () => {
+  test('needs no Redis, and tells browsers, the HTTP API and webhooks who is there', async () => {
     const webhooks = await WebhookLog.start();
     const node = await ClusterNode.start({
       ...NODE_SETTINGS,

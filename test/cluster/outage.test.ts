@@ -50,7 +50,7 @@ async function expectDegraded(nodes: readonly ClusterNode[]): Promise<void> {
 }
 
 describe('While Redis is gone', () => {
-  it('each node serves its own browsers in time, says that the rest was lost, and comes back to what is true', async () => {
+  test('each node serves its own browsers in time, says that the rest was lost, and comes back to what is true', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '500' });
     const nodes = await cluster.two();
     const [first, second] = nodes;
@@ -143,7 +143,7 @@ describe('While Redis is gone', () => {
     expectNoContradictions([ada, bob, mover, newcomer]);
   });
 
-  it('those who were about to leave then have left when it is back, and that is told once', async () => {
+  test('those who were about to leave then have left when it is back, and that is told once', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '1500' });
     const nodes = await cluster.two();
     const [first, second] = nodes;
@@ -165,7 +165,7 @@ describe('While Redis is gone', () => {
     expect(bob.moves(ROOM).filter((move) => move.startsWith('-'))).toEqual(['-ada']);
   });
 
-  it('it is asked moderately when it is back: no more than what is held takes', async () => {
+  test('it is asked moderately when it is back: no more than what is held takes', async () => {
     const cluster = await Cluster.start();
     const nodes = await cluster.three();
     const channels = Array.from({ length: 200 }, (_, n) => `private-many-${n}`);
@@ -196,7 +196,7 @@ describe('While Redis is gone', () => {
     expect(Number(/connected_clients:(\d+)/.exec(clients)?.[1])).toBeLessThanOrEqual(nodes.length * 4 + 2);
   });
 
-  it('memory stays bounded, however much is relayed, and whether it is dead or only silent', async () => {
+  test('memory stays bounded, however much is relayed, and whether it is dead or only silent', async () => {
     const cluster = await Cluster.start();
     const node = await cluster.node();
     const ada = await Member.on(node, 'ada', NEWS);
@@ -223,7 +223,7 @@ describe('While Redis is gone', () => {
     });
   });
 
-  it('a node that is asked to end, ends', async () => {
+  test('a node that is asked to end, ends', async () => {
     const cluster = await Cluster.start();
     const [first, second] = await cluster.two();
     const ada = await Member.on(first, 'ada', ROOM);
@@ -236,7 +236,7 @@ describe('While Redis is gone', () => {
 });
 
 describe('A Redis that is silent for longer than every lease', () => {
-  it('costs nobody who is there the place: nobody is told to have left', async () => {
+  test('costs nobody who is there the place: nobody is told to have left', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '300' });
     const nodes = await cluster.two();
     const [first, second] = nodes;
@@ -285,7 +285,7 @@ describe('A Redis that forgets', () => {
     ['its clients', async (redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')],
   ] satisfies [string, (redis: ReturnType<Cluster['redis']['client']>) => Promise<unknown>][];
 
-  it('is reminded by the nodes, and nobody leaves for it', async () => {
+  test('is reminded by the nodes, and nobody leaves for it', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '300' });
     const nodes = await cluster.two();
     const [first, second] = nodes;

@@ -12,7 +12,7 @@ const numbers = ({ heard }: Member): number[] =>
   heard.map(({ payload }) => (payload as { n: number }).n).sort();
 
 describe('A process that only publishes', () => {
-  it('reaches members on every node, without a port, and ends when it is closed', async () => {
+  test('reaches members on every node, without a port, and ends when it is closed', async () => {
     const cluster = await Cluster.start();
     const [first, second] = await cluster.two();
     const ada = await Member.on(first, 'ada', 'private-news', 'broadcast');
@@ -54,7 +54,7 @@ describe('A process that only publishes', () => {
     await publisher.close();
   });
 
-  it('takes nobody along when it is killed, and no second webhook is posted for its sake', async () => {
+  test('takes nobody along when it is killed, and no second webhook is posted for its sake', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '100' });
     const node = await cluster.node();
     const publisher = await cluster.publisher();
@@ -71,7 +71,7 @@ describe('A process that only publishes', () => {
     });
   });
 
-  it('is told at once that nobody was reached while Redis is gone, and reaches them again after', async () => {
+  test('is told at once that nobody was reached while Redis is gone, and reaches them again after', async () => {
     const cluster = await Cluster.start();
     const node = await cluster.node();
     const ada = await Member.on(node, 'ada');

@@ -34,7 +34,7 @@ describe('Nodes on a Redis Cluster, of which they know one server', () => {
     redis = await startRedisCluster({ until: 'file' });
   });
 
-  it('relay, list, watch, remember, count and terminate for each other, by sharded pub/sub', async () => {
+  test('relay, list, watch, remember, count and terminate for each other, by sharded pub/sub', async () => {
     const webhooks = await WebhookLog.start();
     const grace = { SOCKET_PRESENCE_GRACE_MS: '300' };
     const env = { ...NODE_SETTINGS, ...settings(redis), ...webhooks.settings, ...grace };
@@ -112,7 +112,7 @@ describe('Nodes on a Redis Cluster, of which they know one server', () => {
     await Promise.all(nodes.map((node) => node.close()));
   });
 
-  it('tell watchers of users whose channels are on any server of it', async () => {
+  test('tell watchers of users whose channels are on any server of it', async () => {
     const [first, second] = await EngineNode.two(redis.urls[2] ?? '', { prefix: 'watched' });
     const ids = Array.from({ length: 30 }, (_, n) => `user-${n}`);
     const watcher = first.connects();
@@ -131,7 +131,7 @@ describe('Nodes on a Redis Cluster, of which they know one server', () => {
 
 describe('A server of the Redis Cluster that dies and comes back empty', () => {
   // Slot 5121, of the first server, has the nodes' leases.
-  it.each([
+  test.each([
     ['with the leases, while all of it was out of service,', 0, 'yes'],
     ['without the leases, while the others served on,', 1, 'no'],
   ] as const)('%s is told again what it had', async (_, victim, coverage) => {

@@ -72,7 +72,7 @@ async function survives(
 }
 
 describe('Nodes whose Redis is named by sentinels', () => {
-  it('follow them to the new primary when it is changed over while the old one lives', async () => {
+  test('follow them to the new primary when it is changed over while the old one lives', async () => {
     const redis = await startSentinelRedis();
     await survives(redis, async () => {
       await redis.failover();
@@ -83,7 +83,7 @@ describe('Nodes whose Redis is named by sentinels', () => {
     });
   });
 
-  it('follow them when the old one dies, with a password that the servers ask for and the sentinels do not', async () => {
+  test('follow them when the old one dies, with a password that the servers ask for and the sentinels do not', async () => {
     const redis = await startSentinelRedis();
     for (const server of [redis.primary, redis.replica]) {
       await server.client().config('SET', 'masterauth', PASSWORD, 'requirepass', PASSWORD);
@@ -102,7 +102,7 @@ describe('Nodes whose Redis is named by sentinels', () => {
     for (const { log } of nodes) expect(log.join('\n')).not.toContain(PASSWORD);
   });
 
-  it('say what is wrong when no sentinel knows the primary by its name', async () => {
+  test('say what is wrong when no sentinel knows the primary by its name', async () => {
     const redis = await startSentinelRedis();
     const url = urlOf(redis).replace(/#.*/, '#nobody');
     const node = await EngineNode.begin(url, 1);

@@ -18,7 +18,7 @@ const SHORT_STALL_MS = 3_000;
 const RELAY_MS = 2_500;
 
 describe('A node that stalls', () => {
-  it('for less than its lease leaves nothing to tell, and hears then what was relayed meanwhile', async () => {
+  test('for less than its lease leaves nothing to tell, and hears then what was relayed meanwhile', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '300' });
     const [first, second] = await cluster.two();
     const ada = await Member.on(first, 'ada', ROOM);
@@ -40,7 +40,7 @@ describe('A node that stalls', () => {
     expect(cluster.webhooks.moves(ROOM)).toEqual(['+ada', '+bob']);
   });
 
-  it('past its lease is reaped, and registers what it really holds when it is back', async () => {
+  test('past its lease is reaped, and registers what it really holds when it is back', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '300' });
     const [first, second] = await cluster.two();
     const [ada, gone, moves] = await Promise.all([

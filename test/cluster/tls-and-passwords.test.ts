@@ -26,7 +26,7 @@ async function expectOne(first: EngineNode, second: EngineNode): Promise<void> {
 }
 
 describe('A Redis that speaks TLS only', () => {
-  it('is trusted by the certificate that Node is told of, and carries everything between two processes', async () => {
+  test('is trusted by the certificate that Node is told of, and carries everything between two processes', async () => {
     const { server, caFile } = await startTlsRedis();
     const env = { ...NODE_SETTINGS, ...clusterSettings(server), NODE_EXTRA_CA_CERTS: caFile };
     const [first, second] = await Promise.all([ClusterNode.start(env), ClusterNode.start(env)]);
@@ -58,7 +58,7 @@ describe('A Redis that speaks TLS only', () => {
     await Promise.all([first.close(), second.close()]);
   });
 
-  it('is refused when nobody vouches for its certificate, and readiness says why', async () => {
+  test('is refused when nobody vouches for its certificate, and readiness says why', async () => {
     const { server } = await startTlsRedis();
     const node = await EngineNode.begin(server.url, 1);
     await eventually(SETTLED_MS, () => {
@@ -68,7 +68,7 @@ describe('A Redis that speaks TLS only', () => {
     await expect(node.engine.channelInfo(ROOM)).rejects.toThrow(/certificate/);
   });
 
-  it('is not spoken to in plain text by a URL without TLS, and readiness says that it does not work', async () => {
+  test('is not spoken to in plain text by a URL without TLS, and readiness says that it does not work', async () => {
     const { server } = await startTlsRedis();
     const node = await EngineNode.begin(server.url.replace('rediss:', 'redis:'), 1);
     await eventually(SETTLED_MS, () => {
@@ -78,7 +78,7 @@ describe('A Redis that speaks TLS only', () => {
 });
 
 describe('A Redis with passwords', () => {
-  it('knows the default user by a password, and another user by name and password, percent-encoded', async () => {
+  test('knows the default user by a password, and another user by name and password, percent-encoded', async () => {
     const redis = await startProtectedRedis();
     const first = await EngineNode.start(redis.server.url, 1);
     const second = await EngineNode.start(redis.userUrl, 2);
@@ -98,7 +98,7 @@ describe('A Redis with passwords', () => {
     ['no password', (url: string) => url.replace(/\/\/.*@/, '//'), undefined],
   ] as const;
 
-  it.each(wrong)(
+  test.each(wrong)(
     'refuses %s, and readiness and the log say so without a secret',
     async (_, change, attempt) => {
       const redis = await startProtectedRedis();
@@ -127,7 +127,7 @@ describe('A Redis with passwords', () => {
     },
   );
 
-  it('is found again by itself once the password is what the URL says', async () => {
+  test('is found again by itself once the password is what the URL says', async () => {
     const redis = await startRedis();
     const url = redis.url.replace('//', '//:later@');
     const admin = redis.client({ password: 'another' });
@@ -143,7 +143,7 @@ describe('A Redis with passwords', () => {
     });
   });
 
-  it('may allow its user no more than its own keys, channels and commands', async () => {
+  test('may allow its user no more than its own keys, channels and commands', async () => {
     const rules = ['~shop:*', '&shop:*', '+@all', '-@dangerous', '+info'];
     const redis = await startProtectedRedis({ rules });
     const [first, second] = await EngineNode.two(redis.userUrl, { prefix: 'shop' });
@@ -153,7 +153,7 @@ describe('A Redis with passwords', () => {
 });
 
 describe('A Redis that applications share', () => {
-  it('keeps the data in the database that the URL names', async () => {
+  test('keeps the data in the database that the URL names', async () => {
     const redis = await startRedis();
     const node = await EngineNode.start(`${redis.url}/3`, 1);
     await node.joins(ROOM, 'ada');
@@ -161,7 +161,7 @@ describe('A Redis that applications share', () => {
     expect(await redis.client({ db: 0 }).dbsize()).toBe(0);
   });
 
-  it('keeps applications in two databases apart, although pub/sub knows no databases', async () => {
+  test('keeps applications in two databases apart, although pub/sub knows no databases', async () => {
     const redis = await startRedis();
     const [shop, bank] = [
       await EngineNode.start(`${redis.url}/1`, 1),
@@ -180,7 +180,7 @@ describe('A Redis that applications share', () => {
     expect(ofBank.frames('secret-of-the-shop')).toEqual([]);
   });
 
-  it('keeps two prefixes apart: events, members, watchlists and terminations', async () => {
+  test('keeps two prefixes apart: events, members, watchlists and terminations', async () => {
     const redis = await startRedis();
     const settings = { presenceGraceMs: 0 };
     const shop = await EngineNode.start(redis.url, 1, { ...settings, prefix: 'shop' });

@@ -10,7 +10,7 @@ const ROOM = 'presence-room';
 const ROUNDS = 20;
 
 describe('Webhooks of several nodes', () => {
-  it('are posted once per cluster, also when all nodes act in the same moment', async () => {
+  test('are posted once per cluster, also when all nodes act in the same moment', async () => {
     const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '0' });
     const nodes = await cluster.three();
     const watcher = await Member.on(nodes[0], 'watcher', ROOM);
@@ -43,7 +43,7 @@ describe('Webhooks of several nodes', () => {
     expectNoContradictions([watcher]);
   });
 
-  it('tell of client events and cache misses once, whichever nodes they touch', async () => {
+  test('tell of client events and cache misses once, whichever nodes they touch', async () => {
     const cluster = await Cluster.start();
     const [first, second] = await cluster.two();
     const ada = await Member.on(first, 'ada', 'private-board', 'cache-prices');

@@ -1,8 +1,8 @@
-import { redisAddress } from '../../src/config/redis-address.js';
+import { redisAddress } from '../../src/settings/redis-address.js';
 import { inspect } from 'node:util';
 import { type Environment, socketConfig, type SocketSettings } from 'nestjs-switchboard';
-import { variables } from '../../src/config/variables.js';
 import { problemsOf } from '../support/config-problems.js';
+import { VARIABLES } from '../support/settings.js';
 
 const problems = (environment: Environment, settings?: SocketSettings) =>
   problemsOf(() => socketConfig(environment, settings));
@@ -219,15 +219,14 @@ describe('settings in code', () => {
       SOCKET_REDIS_PREFIX: 'environment',
     };
     // Nothing is forgotten here.
-    expect(Object.keys({ ...environment, NODE_ENV: '' }).sort()).toEqual(
-      Object.keys(variables.entries).sort(),
-    );
+    expect(Object.keys({ ...environment, NODE_ENV: '' }).sort()).toEqual([...VARIABLES].sort());
     const encryptionMasterKey = Buffer.alloc(32, 'c');
     const settings = {
       provider: ['pusher', 'ws'],
       second: { role: 'failover', recheckS: 2 },
       app: { id: 'code', key: 'code-key', secret: 'code-secret' },
       broadcastChannel: 'private-code',
+      maxEventBytes: 2,
       failure: 'throw',
       delivery: {
         mode: 'queue',
@@ -264,7 +263,6 @@ describe('settings in code', () => {
           messagesPerSecond: 2,
           subscribesPerSecond: 2,
           clientEventsPerSecond: 2,
-          eventBytes: 2,
           frameBytes: 2,
           bufferedBytes: 2,
           presenceMembers: 2,

@@ -1,4 +1,4 @@
-import { redisAddress } from '../../src/config/redis-address.js';
+import { redisAddress } from '../../src/settings/redis-address.js';
 import { socketConfig } from '../../src/config/socket-config.js';
 import type { RedisAddress } from '../../src/ports/socket-config.js';
 

@@ -1,11 +1,11 @@
-import { redisAddress } from '../../src/config/redis-address.js';
-import type { SocketConfig } from 'nestjs-switchboard';
+import { redisAddress } from '../../src/settings/redis-address.js';
+import type { BuiltInConfig, SocketConfig } from 'nestjs-switchboard';
 
 /** One variable of the README's table: what it is without a value, and which values it takes. */
 export interface VariableRow {
   readonly variable: string;
   /** Where its value ends up. */
-  readonly read: (config: SocketConfig) => unknown;
+  readonly read: (config: SocketConfig & BuiltInConfig) => unknown;
   readonly byDefault: unknown;
   readonly good: readonly (readonly [text: string, value: unknown])[];
   readonly bad: readonly string[];
@@ -52,6 +52,16 @@ const yesOrNo = {
   ],
   bad: ['yes', '1', 'True'],
   allowed: /one of: true, false/,
+} as const;
+
+/** 0 switches a limit off. */
+const anyLimit = {
+  good: [
+    ['0', 0],
+    ['7', 7],
+  ],
+  bad: ['-1', '1.5', 'unlimited', '10k'],
+  allowed: /whole number from 0 to \d+/,
 } as const;
 
 const TWO_PROVIDERS = {
@@ -132,6 +142,12 @@ export const VARIABLES: readonly VariableRow[] = [
     ],
     bad: ['every body', '#server-to-user-7', 'presence-all', 'private-encrypted-all', 'n'.repeat(165)],
     allowed: /channel/,
+  },
+  {
+    variable: 'SOCKET_MAX_EVENT_BYTES',
+    read: ({ maxEventBytes }) => maxEventBytes,
+    byDefault: 10_240,
+    ...anyLimit,
   },
   {
     variable: 'SOCKET_FAILURE',
@@ -316,7 +332,6 @@ export const VARIABLES: readonly VariableRow[] = [
       ['SOCKET_MAX_MESSAGES_PER_SECOND', 'messagesPerSecond', 1_000],
       ['SOCKET_MAX_SUBSCRIBES_PER_SECOND', 'subscribesPerSecond', 500],
       ['SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', 'clientEventsPerSecond', 10],
-      ['SOCKET_MAX_EVENT_BYTES', 'eventBytes', 10_240],
       ['SOCKET_MAX_FRAME_BYTES', 'frameBytes', 65_536],
       ['SOCKET_MAX_BUFFERED_BYTES', 'bufferedBytes', 1_048_576],
       ['SOCKET_MAX_PRESENCE_MEMBERS', 'presenceMembers', 100],
@@ -326,13 +341,7 @@ export const VARIABLES: readonly VariableRow[] = [
     variable,
     read: ({ gateway }) => gateway.limits[name],
     byDefault,
-    // 0 switches a limit off.
-    good: [
-      ['0', 0],
-      ['7', 7],
-    ],
-    bad: ['-1', '1.5', 'unlimited', '10k'],
-    allowed: /whole number from 0 to \d+/,
+    ...anyLimit,
   })),
   {
     variable: 'SOCKET_CLUSTER',

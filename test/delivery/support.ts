@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
 import { RetryingDelivery } from '../../src/delivery/retry/retrying-delivery.js';
+import { Payload } from '../../src/ports/payload.js';
 import type { Relay } from '../../src/ports/relay.js';
 import type { DeliveryListener } from '../../src/relays/relay-delivery.js';
 import {
@@ -9,7 +10,6 @@ import {
   SocketRejectedError,
   SocketUnavailableError,
 } from '../../src/ports/errors.js';
-import { Payload } from '../../src/ports/payload.js';
 import type { RelaySender } from '../../src/ports/relay-client.js';
 import type { DeliveryConfig } from '../../src/ports/socket-config.js';
 
@@ -37,7 +37,7 @@ export class Provider implements RelaySender {
   /** What calls wait for. */
   gate: Promise<unknown> | undefined;
 
-  send = ({ event = '-', recipients }: Relay) => this.#take(event, recipients);
+  send = (relay: Relay) => this.#take(relay.event ?? '-', relay.recipients);
 
   async #take(event: string, to: readonly string[]): Promise<void> {
     this.calls.push(`${event} ${to.join()}`);
@@ -77,14 +77,15 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: RelaySender
     },
   };
   const delivery = new RetryingDelivery(
-    client ?? provider,
-    'pusher',
-    { ...LIMITS, ...limits },
-    clock,
-    listener,
-    { log: write, warn: write, error: write },
+    { provider: 'pusher', delivery: { ...LIMITS, ...limits } },
+    {
+      client: client ?? provider,
+      clock,
+      listener,
+      logger: { log: write, warn: write, error: write },
+    },
   );
-  const send = (id: string, ...to: string[]) => delivery.send(order(id, to));
+  const send = (id: string, ...to: string[]) => delivery.send(relayTo(id, to));
   const advance = async (milliseconds: number) => {
     await settled();
     for (let left = milliseconds; left > 0; left -= 25) {
@@ -95,14 +96,10 @@ export function start(limits: Partial<DeliveryConfig> = {}, client?: RelaySender
   return { clock, provider, delivery, send, advance, told, losses, log };
 }
 
-export function order(id: string, to: readonly string[], payload: unknown = ''): Relay {
-  return {
-    id,
-    kind: to.length === 1 ? 'member' : 'members',
-    recipients: to,
-    event: id,
-    payload: Payload.of(payload),
-  };
+/** A relay whose id is its event's name too. */
+export function relayTo(id: string, recipients: readonly string[], payload: unknown = ''): Relay {
+  const kind = recipients.length === 1 ? 'member' : 'members';
+  return { id, kind, recipients, event: id, payload: Payload.of(payload) };
 }
 
 /** Long enough for every answer, and for what it sets off. */

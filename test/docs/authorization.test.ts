@@ -23,25 +23,25 @@ describe('the authorizers of the page', () => {
   });
   afterEach(() => app.close());
 
-  it('admit an owner to the order, and nobody else', async () => {
+  test('admit an owner to the order, and nobody else', async () => {
     await (await fake.connect('ada')).subscribe('private-orders.7');
     await expect((await fake.connect('alan')).subscribe('private-orders.7')).rejects.toThrow('no authorizer');
   });
 
-  it('cover a placeholder without dots only, and from the beginning', async () => {
+  test('cover a placeholder without dots only, and from the beginning', async () => {
     const ada = await fake.connect('ada');
     await expect(ada.subscribe('private-orders.7.items')).rejects.toThrow('no authorizer');
     await ada.subscribe('xprivate-orders.7');
   });
 
-  it('admit to a room under what they answer, or refuse', async () => {
+  test('admit to a room under what they answer, or refuse', async () => {
     const ada = await fake.connect({ id: 'ada', info: { name: 'Ada' } });
     await ada.subscribe('presence-rooms.blue');
     expect(ada.present('presence-rooms.blue')).toEqual([{ id: 'ada', info: { name: 'Ada', host: true } }]);
     await expect(ada.subscribe('presence-rooms.closed')).rejects.toThrow('no authorizer');
   });
 
-  it('leave the private broadcast channel open to every member', async () => {
+  test('leave the private broadcast channel open to every member', async () => {
     const ada = await fake.connect('ada');
     expect(ada.isConnected).toBe(true);
     await expect(ada.subscribe('private-others')).rejects.toThrow('no authorizer');
@@ -74,7 +74,7 @@ describe('the endpoints', () => {
   });
   afterEach(() => app.close());
 
-  it.each([
+  test.each([
     ['a signin', 'user-auth', { socket_id: '1.2' }, 'ada', 200],
     ['a signin without a session', 'user-auth', { socket_id: '1.2' }, undefined, 403],
     ['a signin as nobody may be called', 'user-auth', { socket_id: '1.2' }, 'x'.repeat(129), 403],

@@ -17,6 +17,26 @@ test.each([...PAGES, 'CHANGELOG.md'])('every relative link of %s leads somewhere
   expect(broken).toEqual([]);
 });
 
+test.each([...PAGES, 'CHANGELOG.md'])('every file of src or test that %s names is there', (page) => {
+  const missing = [...withoutCode(readPage(page)).matchAll(/`((?:src|test)\/[\w./-]+)`/g)]
+    .map(([, path = '']) => path)
+    .filter((path) => !existsSync(join(ROOT, path)));
+  expect(missing).toEqual([]);
+});
+
+test('every test that the page on the protocol names is there', () => {
+  const names = readPage('docs/protocol.md')
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .flatMap((line) => [...(line.split('|').at(-2) ?? '').matchAll(/`([\w/-]+)`/g)])
+    .map(([, name = '']) => `test/${name}`);
+  expect(names.length).toBeGreaterThan(100);
+  const missing = names.filter(
+    (name) => ![name, `${name}.test.ts`].some((path) => existsSync(join(ROOT, path))),
+  );
+  expect(missing).toEqual([]);
+});
+
 test('the index names every page of docs', () => {
   const index = readPage('docs/README.md');
   for (const page of PAGES.filter((name) => name.startsWith('docs/') && name !== 'docs/README.md')) {

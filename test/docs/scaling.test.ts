@@ -15,7 +15,7 @@ import {
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import { BUS_VERSION } from '../../src/cluster/redis/bus-message.js';
 import { LEASE_MS } from '../../src/cluster/redis/leases.js';
-import { redisAddress } from '../../src/config/redis-address.js';
+import { redisAddress } from '../../src/settings/redis-address.js';
 import { ANSWER_TIMEOUT_MS } from '../../src/cluster/redis/connection/redis-connection.js';
 import { RedisKeys } from '../../src/cluster/redis/connection/redis-keys.js';
 import { CACHE_TTL_MS } from '../../src/ports/cluster.js';

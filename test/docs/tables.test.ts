@@ -1,32 +1,25 @@
 import { parseEnv } from 'node:util';
-import { parse } from 'valibot';
+import { documentedVariables, envExample, settingsTable, withTable } from '../../scripts/settings.mjs';
 import { listeningPort } from '../../src/reference/port.js';
-import { type SocketSettings, settingsAsVariables } from '../../src/config/settings.js';
-import { DEVELOPMENT_APP, socketConfig } from '../../src/config/socket-config.js';
-import { type Variable, variables } from '../../src/config/variables.js';
+import { socketConfig } from '../../src/config/socket-config.js';
 import { LIMITS } from '../../src/ports/limits.js';
 import { encryptedBytes } from '../../src/protocol/encryption.js';
+import { SETTINGS, VARIABLES } from '../support/settings.js';
 import { readPage } from './support/page.js';
 import { tableIn } from './support/table.js';
 
-const VARIABLES = Object.keys(variables.entries) as Variable[];
+const PAGE = 'docs/configuration.md';
+const HOW_TO_RENEW = 'npm run build && node scripts/settings.mjs';
 
 const table = (page: string, heading: string) => tableIn(readPage(page), heading);
+const unlessNone = (cell = '') => (cell === '–' ? '' : cell);
 
 /** Every variable with its default as text, in order; '' where there is none. */
 function defaults(): [string, string][] {
-  const parsed: Readonly<Record<string, unknown>> = parse(variables, {});
-  const resolved = socketConfig({});
-  const effective: Partial<Record<Variable, string>> = {
-    SOCKET_PROVIDER: resolved.provider,
-    SOCKET_APP_ID: DEVELOPMENT_APP.id,
-    SOCKET_APP_KEY: DEVELOPMENT_APP.key,
-    SOCKET_APP_SECRET: DEVELOPMENT_APP.secret,
-    SOCKET_FAILURE: resolved.failure,
-  };
   return [
     ['PORT', String(listeningPort({}))],
-    ...VARIABLES.map((name): [string, string] => [name, asText(parsed[name] ?? effective[name])]),
+    ['NODE_ENV', ''],
+    ...SETTINGS.map(([, setting]): [string, string] => [setting.variable, asText(setting.default)]),
   ];
 }
 
@@ -38,9 +31,30 @@ function asText(value: unknown): string {
     : '';
 }
 
-test("the README's table has exactly the variables there are, in order, with their defaults", () => {
-  const rows = table('README.md', 'variable').map(([name, value]) => [name, value === '–' ? '' : value]);
+test("the page's table has exactly the variables there are, in order, with their defaults", () => {
+  const rows = table(PAGE, 'variable').map(([name, value]) => [name, unlessNone(value)]);
   expect(rows).toEqual(defaults());
+});
+
+test('the table and .env.example are what the script makes of the settings', () => {
+  const variables = documentedVariables(SETTINGS);
+  const made = {
+    page: withTable(readPage(PAGE), settingsTable(variables)),
+    example: envExample(variables),
+  };
+  if (made.page !== readPage(PAGE) || made.example !== readPage('.env.example'))
+    throw new Error(`The documentation of the settings is not up to date. ${HOW_TO_RENEW}`);
+});
+
+test('the defaults in the table are those of a configuration that nothing was given to', () => {
+  const config: unknown = socketConfig({});
+  for (const [path, { default: value }] of SETTINGS) {
+    if (value === undefined || path === 'provider' || path.startsWith('second.')) continue;
+    const found = path
+      .split('.')
+      .reduce((inner, name) => (inner as Readonly<Record<string, unknown>>)[name], config);
+    expect([path, found]).toEqual([path, value]);
+  }
 });
 
 test('.env.example has the same variables, in the same order, each with a comment and its default commented out', () => {
@@ -57,13 +71,22 @@ test('.env.example changes nothing when every line of it is put in force', () =>
   expect(socketConfig(environment)).toEqual(socketConfig({}));
 });
 
-test('the page on configuration has every setting beside its variable', () => {
-  const rows = table('docs/configuration.md', 'setting');
-  for (const [path = '', name] of rows) {
-    const settings = path.split('.').reduceRight<unknown>((inner, part) => ({ [part]: inner }), 'x');
-    expect(settingsAsVariables(settings as SocketSettings)).toEqual({ [name ?? '']: 'x' });
+test('the page has every variable beside its path in code', () => {
+  const rows = table(PAGE, 'variable').map(([name, , , path]) => [unlessNone(path), name]);
+  expect(rows).toEqual([
+    ['', 'PORT'],
+    ['', 'NODE_ENV'],
+    ...SETTINGS.map(([path, { variable }]) => [path, variable]),
+  ]);
+});
+
+test('every default is in the comment of its setting, and every unit at the end of its name', () => {
+  // The script throws where a comment is missing, or has another default.
+  expect(documentedVariables(SETTINGS)).toHaveLength(SETTINGS.length + 2);
+  for (const [path, { unit }] of SETTINGS) {
+    const ending = { ms: 'Ms', s: 'S', bytes: 'Bytes' }[unit ?? 'ms'];
+    expect([path, path.endsWith(ending)]).toEqual([path, unit !== undefined]);
   }
-  expect(rows.map(([, name]) => name)).toEqual(VARIABLES.filter((name) => name !== 'NODE_ENV'));
 });
 
 test('the page on the gateway has every fixed limit with its value, and every configured one with its default', () => {

@@ -6,7 +6,7 @@ import {
 } from '../../src/protocol/channel-name.js';
 
 describe('The type of a channel (3.5)', () => {
-  it.each([
+  test.each([
     ['orders', 'public', false, false],
     ['cache-orders', 'public', false, true],
     ['private-orders', 'private', false, false],
@@ -20,7 +20,7 @@ describe('The type of a channel (3.5)', () => {
     expect(channelType(name)).toEqual({ access, encrypted, cached });
   });
 
-  it.each([
+  test.each([
     ['foo-private-x'],
     ['x-presence-y'],
     ['x-cache-y'],
@@ -38,7 +38,7 @@ describe('The type of a channel (3.5)', () => {
     expect(channelType(name)).toEqual({ access: 'public', encrypted: false, cached: false });
   });
 
-  it.each([
+  test.each([
     ['private-x-cache-y', { access: 'private', encrypted: false, cached: false }],
     ['private-encryptedx', { access: 'private', encrypted: false, cached: false }],
     ['presence-encrypted-x', { access: 'presence', encrypted: false, cached: false }],
@@ -51,12 +51,12 @@ describe('The type of a channel (3.5)', () => {
 });
 
 describe('A channel name (3.5)', () => {
-  it('may have every character of A-Za-z0-9_-=@,.;', () => {
+  test('may have every character of A-Za-z0-9_-=@,.;', () => {
     const allowed = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-=@,.;';
     expect(channelNameProblem(allowed)).toBeUndefined();
   });
 
-  it('may have no other character of ASCII, at its beginning, in its middle or at its end', () => {
+  test('may have no other character of ASCII, at its beginning, in its middle or at its end', () => {
     for (let code = 0; code < 128; code++) {
       const character = String.fromCharCode(code);
       if (/[A-Za-z0-9_\-=@,.;]/.test(character)) continue;
@@ -66,43 +66,43 @@ describe('A channel name (3.5)', () => {
     }
   });
 
-  it.each(['straße', 'ｐrivate', 'a\u200bb', '💬', '\ud800', 'e\u0301'])('may not be %j', (name) => {
+  test.each(['straße', 'ｐrivate', 'a\u200bb', '💬', '\ud800', 'e\u0301'])('may not be %j', (name) => {
     expect(channelNameProblem(name)).toEqual(expect.any(String));
   });
 
-  it('may have 164 characters with its prefix and not 165', () => {
+  test('may have 164 characters with its prefix and not 165', () => {
     expect(channelNameProblem('private-'.padEnd(164, 'x'))).toBeUndefined();
     expect(channelNameProblem('private-'.padEnd(165, 'x'))).toEqual(expect.any(String));
   });
 
-  it('may not be a user channel: # is reserved', () => {
+  test('may not be a user channel: # is reserved', () => {
     expect(channelNameProblem('#server-to-user-7')).toEqual(expect.any(String));
   });
 
-  it.each([[''], [undefined], [null], [7], [true], [{}], [['orders']]])('may not be %j', (name) => {
+  test.each([[''], [undefined], [null], [7], [true], [{}], [['orders']]])('may not be %j', (name) => {
     expect(channelNameProblem(name)).toEqual(expect.any(String));
   });
 
-  it('that is huge is refused in few words', () => {
+  test('that is huge is refused in few words', () => {
     expect((channelNameProblem('x'.repeat(1_000_000)) ?? '').length).toBeLessThan(200);
     expect(channelNameProblem('x'.repeat(1_000_000))).toBeDefined();
   });
 });
 
 describe('A member id (3.6, 3.8)', () => {
-  it('may have 128 characters and not 129', () => {
+  test('may have 128 characters and not 129', () => {
     expect(memberIdProblem('x'.repeat(128))).toBeUndefined();
     expect(memberIdProblem('x'.repeat(129))).toEqual(expect.any(String));
   });
 
-  it.each([[''], ['a b'], ['#7'], ['a/b'], ['7\n'], ['ü'], [7], [null], [undefined], [{ id: '7' }]])(
+  test.each([[''], ['a b'], ['#7'], ['a/b'], ['7\n'], ['ü'], [7], [null], [undefined], [{ id: '7' }]])(
     'may not be %j: it has the characters of a channel name',
     (id) => {
       expect(memberIdProblem(id)).toEqual(expect.any(String));
     },
   );
 
-  it('makes the name of the channel that only its own connections hear', () => {
+  test('makes the name of the channel that only its own connections hear', () => {
     expect(userChannel('7')).toBe('#server-to-user-7');
   });
 });

@@ -13,7 +13,7 @@ function refusal(read: () => unknown): unknown {
 }
 
 describe('A frame from a client (3.2)', () => {
-  it('has an event, and perhaps a channel and data', () => {
+  test('has an event, and perhaps a channel and data', () => {
     expect(parseClientFrame('{"event":"pusher:ping"}')).toMatchObject({ event: 'pusher:ping' });
     expect(parseClientFrame('{"event":"client-x","channel":"private-x","data":[1]}')).toEqual({
       event: 'client-x',
@@ -36,23 +36,23 @@ describe('A frame from a client (3.2)', () => {
     '{"a":'.repeat(10_000),
   ];
 
-  it.each(titled([...broken, ...noObjects, ...noEvents, ...more]))(
+  test.each(titled([...broken, ...noObjects, ...noEvents, ...more]))(
     'that is %s is refused with the code null',
     (_, text) => {
       expect(refusal(() => parseClientFrame(text))).toBeNull();
     },
   );
 
-  it('may nest as deep as it likes', () => {
+  test('may nest as deep as it likes', () => {
     const deep = `{"event":"pusher:ping","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`;
     expect(parseClientFrame(deep).event).toBe('pusher:ping');
   });
 
-  it('with the same key twice is read once: the last counts', () => {
+  test('with the same key twice is read once: the last counts', () => {
     expect(parseClientFrame('{"event":"pusher:ping","event":"pusher:pong"}').event).toBe('pusher:pong');
   });
 
-  it('cannot reach a prototype', () => {
+  test('cannot reach a prototype', () => {
     parseClientFrame('{"event":"x","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}');
     expect(Reflect.has({}, 'polluted')).toBe(false);
   });
@@ -61,23 +61,23 @@ describe('A frame from a client (3.2)', () => {
 describe('The data of an event from a client (3.2)', () => {
   const fields = (data: unknown) => dataFields({ event: 'pusher:subscribe', channel: undefined, data });
 
-  it('may be an object or that object as text', () => {
+  test('may be an object or that object as text', () => {
     expect(fields({ channel: 'orders' })).toMatchObject({ channel: 'orders' });
     expect(fields('{"channel":"orders"}')).toMatchObject({ channel: 'orders' });
   });
 
-  it.each([[undefined], [null], [7], [true], [[]], ['Hello'], [''], ['7'], ['null'], ['[]'], ['"{}"']])(
+  test.each([[undefined], [null], [7], [true], [[]], ['Hello'], [''], ['7'], ['null'], ['[]'], ['"{}"']])(
     'is refused with the code null when it is %j',
     (data) => {
       expect(refusal(() => fields(data))).toBeNull();
     },
   );
 
-  it.each([[7], [true], [[]], [{}], [['orders']]])('has no field that is %j instead of a text', (value) => {
+  test.each([[7], [true], [[]], [{}], [['orders']]])('has no field that is %j instead of a text', (value) => {
     expect(refusal(() => textField(fields({ channel: value }), 'channel'))).toBeNull();
   });
 
-  it('has only its own fields', () => {
+  test('has only its own fields', () => {
     const inherited = fields(JSON.parse('{"__proto__":{"channel":"orders"}}'));
     expect(textField(inherited, 'channel')).toBe('');
   });
@@ -95,11 +95,11 @@ describe('The name of an event that the application sends (3.4)', () => {
   ];
   const reserved = ['pusher:', 'pusher:error', 'pusher_internal:member_added', 'client-typing'];
 
-  it.each(titled(good))('may be %s', (_, name) => {
+  test.each(titled(good))('may be %s', (_, name) => {
     expect(eventNameProblem(name)).toBeUndefined();
   });
 
-  it.each(titled([...reserved, 'x'.repeat(201), '', 7, null]))('may not be %s', (_, name) => {
+  test.each(titled([...reserved, 'x'.repeat(201), '', 7, null]))('may not be %s', (_, name) => {
     expect(eventNameProblem(name)).toEqual(expect.any(String));
   });
 });

@@ -14,7 +14,7 @@ const payload = ({ wire }: { wire: Buffer }): string => wire.toString('utf8', wi
 const read = ({ text }: { text: string }): unknown => JSON.parse(text);
 
 describe('A frame from the server (3.2)', () => {
-  it('carries its data as a JSON string', () => {
+  test('carries its data as a JSON string', () => {
     expect(read(frame('created', { channel: 'orders', data: '{"id":7}' }))).toEqual({
       event: 'created',
       channel: 'orders',
@@ -22,12 +22,12 @@ describe('A frame from the server (3.2)', () => {
     });
   });
 
-  it('leaves out what there is not', () => {
+  test('leaves out what there is not', () => {
     expect(read(frame('created', {}))).toEqual({ event: 'created' });
     expect(read(frame('created', { data: '' }))).toEqual({ event: 'created', data: '' });
   });
 
-  it('has the user_id on its top level', () => {
+  test('has the user_id on its top level', () => {
     expect(read(frame('client-x', { channel: 'presence-x', data: '1', userId: '7' }))).toEqual({
       event: 'client-x',
       channel: 'presence-x',
@@ -36,7 +36,7 @@ describe('A frame from the server (3.2)', () => {
     });
   });
 
-  it.each(['"', '\\', '\n', '\u2028', '</script>', '\u0000', '💬', '","event":"evil', '\ud800'])(
+  test.each(['"', '\\', '\n', '\u2028', '</script>', '\u0000', '💬', '","event":"evil', '\ud800'])(
     'is valid JSON whatever its texts hold: %j',
     (text) => {
       const built = frame(text, { channel: text, data: text, userId: text });
@@ -45,7 +45,7 @@ describe('A frame from the server (3.2)', () => {
     },
   );
 
-  it('has the same bytes for every connection', () => {
+  test('has the same bytes for every connection', () => {
     const built = frame('created', { data: '"ü"' });
     expect(built.wire).toBe(built.wire);
     expect(payload(built)).toBe(built.text);
@@ -53,14 +53,14 @@ describe('A frame from the server (3.2)', () => {
 });
 
 describe('The frames of the protocol (3.4)', () => {
-  it('greet with the socket id and the activity timeout, inside a string', () => {
+  test('greet with the socket id and the activity timeout, inside a string', () => {
     expect(read(connectionEstablished('12.34', 120))).toEqual({
       event: 'pusher:connection_established',
       data: '{"socket_id":"12.34","activity_timeout":120}',
     });
   });
 
-  it('answer a subscription with {} as a string', () => {
+  test('answer a subscription with {} as a string', () => {
     expect(read(subscriptionSucceeded('orders'))).toEqual({
       event: 'pusher_internal:subscription_succeeded',
       channel: 'orders',
@@ -68,12 +68,12 @@ describe('The frames of the protocol (3.4)', () => {
     });
   });
 
-  it('ping and pong', () => {
+  test('ping and pong', () => {
     expect(read(PING)).toMatchObject({ event: 'pusher:ping' });
     expect(read(PONG)).toMatchObject({ event: 'pusher:pong' });
   });
 
-  it.each([4009, null])('say errors with the code %s and a message', (code) => {
+  test.each([4009, null])('say errors with the code %s and a message', (code) => {
     const { event, data } = read(errorFrame(new ProtocolError(code, 'No.'))) as {
       event: string;
       data: unknown;
@@ -84,7 +84,7 @@ describe('The frames of the protocol (3.4)', () => {
 });
 
 describe('The codes (3.11)', () => {
-  it('that stop a client for good are in 4000-4099, those that call it back at once in 4200-4299', () => {
+  test('that stop a client for good are in 4000-4099, those that call it back at once in 4200-4299', () => {
     expect(CODES).toMatchObject({
       APP_NOT_FOUND: 4001,
       PATH_NOT_FOUND: 4005,

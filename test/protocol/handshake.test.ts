@@ -6,11 +6,11 @@ const KEY = 'switchboard-key';
 const answer = (target: string) => handshakeProblem(target, KEY)?.code;
 
 describe('The URL of a connection (3.1)', () => {
-  it('is accepted exactly as pusher-js sends it', () => {
+  test('is accepted exactly as pusher-js sends it', () => {
     expect(answer(`/app/${KEY}?protocol=7&client=js&version=8.6.0&flash=false`)).toBeUndefined();
   });
 
-  it.each(['5', '6', '7'])('may ask for protocol %s', (protocol) => {
+  test.each(['5', '6', '7'])('may ask for protocol %s', (protocol) => {
     expect(answer(`/app/${KEY}?protocol=${protocol}`)).toBeUndefined();
   });
 
@@ -32,50 +32,50 @@ describe('The URL of a connection (3.1)', () => {
     '7%0A',
   ];
 
-  it.each(titled([...otherProtocols, '7'.repeat(5_000)]))(
+  test.each(titled([...otherProtocols, '7'.repeat(5_000)]))(
     'is answered 4007 for protocol %s',
     (_, protocol) => {
       expect(answer(`/app/${KEY}?protocol=${protocol}&version=8.6.0`)).toBe(4007);
     },
   );
 
-  it.each([`/app/${KEY}`, `/app/${KEY}?`, `/app/${KEY}?client=js&version=8.6.0`, `/app/${KEY}?Protocol=7`])(
+  test.each([`/app/${KEY}`, `/app/${KEY}?`, `/app/${KEY}?client=js&version=8.6.0`, `/app/${KEY}?Protocol=7`])(
     'is answered 4008 without a protocol: %s',
     (target) => {
       expect(answer(target)).toBe(4008);
     },
   );
 
-  it.each(['8.6.0', '8.6', '8', '2.1.6.1', '8.6.0-beta.1', '7.0.3-worker'])(
+  test.each(['8.6.0', '8.6', '8', '2.1.6.1', '8.6.0-beta.1', '7.0.3-worker'])(
     'may name the client version %s',
     (version) => {
       expect(answer(`/app/${KEY}?protocol=7&client=js&version=${version}`)).toBeUndefined();
     },
   );
 
-  it.each(['x', 'v', '8.', '.8', '8..6', 'eight', '8.6.0%0A', '%3Cscript%3E', '8%206', '-1'])(
+  test.each(['x', 'v', '8.', '.8', '8..6', 'eight', '8.6.0%0A', '%3Cscript%3E', '8%206', '-1'])(
     'is answered 4006 for the malformed version %s',
     (version) => {
       expect(answer(`/app/${KEY}?protocol=7&client=js&version=${version}`)).toBe(4006);
     },
   );
 
-  it('may leave the client and its version out', () => {
+  test('may leave the client and its version out', () => {
     expect(answer(`/app/${KEY}?protocol=7`)).toBeUndefined();
   });
 
-  it('may have query keys nobody knows', () => {
+  test('may have query keys nobody knows', () => {
     const unknown = 'flash=true&__proto__=1&constructor=x&a[]=1&%=%&&=';
     expect(answer(`/app/${KEY}?protocol=7&version=8.6.0&${unknown}`)).toBeUndefined();
   });
 
   const otherKeys = ['nobody', 'SWITCHBOARD-KEY', `${KEY}x`, `x${KEY}`, '%', '%00', '__proto__'];
 
-  it.each(titled([...otherKeys, 'k'.repeat(10_000)]))('is answered 4001 for the key %s', (_, key) => {
+  test.each(titled([...otherKeys, 'k'.repeat(10_000)]))('is answered 4001 for the key %s', (_, key) => {
     expect(answer(`/app/${key}?protocol=7&client=js&version=8.6.0`)).toBe(4001);
   });
 
-  it.each([
+  test.each([
     '/app',
     '/app/',
     '/app?protocol=7',
@@ -87,27 +87,27 @@ describe('The URL of a connection (3.1)', () => {
     expect(answer(target)).toBe(4005);
   });
 
-  it('names a wrong key before a missing protocol: a stranger learns nothing more', () => {
+  test('names a wrong key before a missing protocol: a stranger learns nothing more', () => {
     expect(answer('/app/nobody')).toBe(4001);
   });
 });
 
 describe('A socket id (3.1)', () => {
-  it('has the shape pusher insists on', () => {
+  test('has the shape pusher insists on', () => {
     for (let i = 0; i < 1_000; i++) expect(newSocketId()).toMatch(/^\d+\.\d+$/);
   });
 
-  it('is a new one every time', () => {
+  test('is a new one every time', () => {
     const ids = Array.from({ length: 10_000 }, newSocketId);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('is recognized, and so is one of another server', () => {
+  test('is recognized, and so is one of another server', () => {
     expect(isSocketId(newSocketId())).toBe(true);
     expect(isSocketId('1234.1234')).toBe(true);
   });
 
-  it.each([
+  test.each([
     ['1234'],
     ['1234.'],
     ['.1234'],

@@ -6,12 +6,12 @@ describe('hmacHex', () => {
   // RFC 4231, test case 2.
   const digest = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843';
 
-  it('is the HMAC-SHA256 of a text and of its bytes, in hex', () => {
+  test('is the HMAC-SHA256 of a text and of its bytes, in hex', () => {
     expect(hmacHex('Jefe', 'what do ya want for nothing?')).toBe(digest);
     expect(hmacHex('Jefe', Buffer.from('what do ya want for nothing?'))).toBe(digest);
   });
 
-  it('is what OpenSSL says, for secrets and texts of any length, also when secrets alternate', () => {
+  test('is what OpenSSL says, for secrets and texts of any length, also when secrets alternate', () => {
     const text = fc.string({ unit: 'binary', maxLength: 200 });
     fc.assert(
       fc.property(text, text, text, (one, other, signed) => {
@@ -24,7 +24,7 @@ describe('hmacHex', () => {
 });
 
 describe('isEqualDigest', () => {
-  it('tells digests apart, whatever their lengths, in bytes and in characters', () => {
+  test('tells digests apart, whatever their lengths, in bytes and in characters', () => {
     expect(isEqualDigest('abc', 'abc')).toBe(true);
     for (const other of ['', 'ab', 'abd', 'ABC', 'abcd', 'äbc', 'ab\u0000']) {
       expect(isEqualDigest(other, 'abc')).toBe(false);

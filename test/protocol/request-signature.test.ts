@@ -30,13 +30,13 @@ const signed = (changes: Readonly<Record<string, string>> = {}) =>
 const now = (offsetS = 0) => (TIME + offsetS) * 1_000;
 
 describe('The string to sign (3.14)', () => {
-  it('of the published example is the published one', () => {
+  test('of the published example is the published one', () => {
     expect(requestStringToSign(example())).toBe(
       'POST\n/apps/3/events\nauth_key=278d425bdf160c739803&auth_timestamp=1353088179&auth_version=1.0&body_md5=ec365a775a4cd0599faeb73354201b6f',
     );
   });
 
-  it('has the keys sorted, and the values as they are', () => {
+  test('has the keys sorted, and the values as they are', () => {
     const parameters = new Map([
       ['name', 'Something else'],
       ['auth_key', 'foo'],
@@ -48,7 +48,7 @@ describe('The string to sign (3.14)', () => {
     );
   });
 
-  it('leaves the signature itself out', () => {
+  test('leaves the signature itself out', () => {
     const parameters = new Map([
       ['auth_key', 'foo'],
       ['auth_signature', 'x'],
@@ -58,21 +58,21 @@ describe('The string to sign (3.14)', () => {
 });
 
 describe('A request’s signature (3.14)', () => {
-  it('of the published example is the published one, and so is the MD5 of its body', () => {
+  test('of the published example is the published one, and so is the MD5 of its body', () => {
     expect(signRequest(app.secret, example())).toBe(SIGNATURE);
     expect(bodyMd5(BODY)).toBe(PARAMETERS['body_md5']);
     expect(requestProblem(app, signed(), now())).toBeUndefined();
     expect(bodyProblem(signed().parameters, Buffer.from(BODY))).toBeUndefined();
   });
 
-  it.each([0, 1, -1, SIGNATURE_WINDOW_S, -SIGNATURE_WINDOW_S])(
+  test.each([0, 1, -1, SIGNATURE_WINDOW_S, -SIGNATURE_WINDOW_S])(
     'holds when the clocks are %i s apart',
     (s) => {
       expect(requestProblem(app, signed(), now(s))).toBeUndefined();
     },
   );
 
-  it.each([SIGNATURE_WINDOW_S + 1, -SIGNATURE_WINDOW_S - 1, 86_400])(
+  test.each([SIGNATURE_WINDOW_S + 1, -SIGNATURE_WINDOW_S - 1, 86_400])(
     'does not hold when the clocks are %i s apart, and both are told',
     (s) => {
       const problem = requestProblem(app, signed(), now(s));
@@ -82,7 +82,7 @@ describe('A request’s signature (3.14)', () => {
     },
   );
 
-  it.each(['auth_key', 'auth_timestamp', 'auth_version', 'auth_signature'])(
+  test.each(['auth_key', 'auth_timestamp', 'auth_version', 'auth_signature'])(
     'is missed by name without %s',
     (name) => {
       const request = signed();
@@ -91,7 +91,7 @@ describe('A request’s signature (3.14)', () => {
     },
   );
 
-  it.each([
+  test.each([
     ['another key', { auth_key: 'other' }, 'Unknown auth_key'],
     ['another version', { auth_version: '2.0' }, 'Unknown auth_version'],
     ['a timestamp that is text', { auth_timestamp: 'now' }, 'Invalid auth_timestamp'],
@@ -110,14 +110,14 @@ describe('A request’s signature (3.14)', () => {
     expect(requestProblem(app, signed(changes), now())).toContain(problem);
   });
 
-  it('does not hold for another method or another path', () => {
+  test('does not hold for another method or another path', () => {
     expect(requestProblem(app, { ...signed(), method: 'GET' }, now())).toContain('Invalid signature');
     expect(requestProblem(app, { ...signed(), path: '/apps/4/events' }, now())).toContain(
       'Invalid signature',
     );
   });
 
-  it('behind a path prefix may cover the path with it or without it', () => {
+  test('behind a path prefix may cover the path with it or without it', () => {
     const prefixed = { ...signed(), path: '/ws/apps/3/events' };
     expect(requestProblem(app, prefixed, now())).toContain('Invalid signature');
     expect(requestProblem(app, prefixed, now(), '/apps/3/events')).toBeUndefined();
@@ -125,7 +125,7 @@ describe('A request’s signature (3.14)', () => {
     expect(requestProblem(app, prefixed, now(), '/apps/3/events')).toBeUndefined();
   });
 
-  it('that is wrong is told with what should have been signed, and never with the right one', () => {
+  test('that is wrong is told with what should have been signed, and never with the right one', () => {
     const problem = requestProblem(app, signed({ auth_signature: 'wrong' }), now());
     expect(problem).toContain(JSON.stringify(requestStringToSign(example())));
     expect(problem).not.toContain(SIGNATURE);
@@ -134,7 +134,7 @@ describe('A request’s signature (3.14)', () => {
 });
 
 describe('A body (3.14)', () => {
-  it('has to be the one whose MD5 was signed, to the byte', () => {
+  test('has to be the one whose MD5 was signed, to the byte', () => {
     const { parameters } = signed();
     expect(bodyProblem(parameters, Buffer.from(`${BODY} `))).toContain('Invalid body_md5');
     expect(bodyProblem(parameters, Buffer.alloc(0))).toContain('Invalid body_md5');
@@ -143,13 +143,13 @@ describe('A body (3.14)', () => {
     );
   });
 
-  it('that is there needs an MD5, and one that is not there needs none', () => {
+  test('that is there needs an MD5, and one that is not there needs none', () => {
     expect(bodyProblem(new Map(), Buffer.from(BODY))).toContain('Missing parameter: body_md5');
     expect(bodyProblem(new Map(), Buffer.alloc(0))).toBeUndefined();
     expect(bodyProblem(new Map([['body_md5', bodyMd5('')]]), Buffer.alloc(0))).toBeUndefined();
   });
 
-  it('is hashed as the bytes that came, whatever they mean', () => {
+  test('is hashed as the bytes that came, whatever they mean', () => {
     const bytes = Buffer.from([0xff, 0xfe, 0x00]);
     expect(bodyProblem(new Map([['body_md5', bodyMd5(bytes)]]), bytes)).toBeUndefined();
     expect(bodyMd5('žluťoučký 👩‍🚀')).toBe(bodyMd5(Buffer.from('žluťoučký 👩‍🚀')));

@@ -11,7 +11,7 @@ const CHANNEL_DATA = '{"user_id":10,"user_info":{"name":"Mr. Channels"}}';
 const USER_DATA = '{"id":"12345"}';
 
 describe('A signature (3.5)', () => {
-  it.each([
+  test.each([
     ['1234.1234:private-foobar', PRIVATE],
     [`1234.1234::user::${USER_DATA}`, USER],
     [`1234.1234:presence-foobar:${CHANNEL_DATA}`, PRESENCE],
@@ -24,32 +24,32 @@ describe('A signature (3.5)', () => {
     expect(isSignedBy(app, `${app.key}:${signature}`, stringToSign)).toBe(true);
   });
 
-  it('of a private channel covers the socket id and the channel', () => {
+  test('of a private channel covers the socket id and the channel', () => {
     expect(channelStringToSign('1234.1234', 'private-foobar')).toBe('1234.1234:private-foobar');
   });
 
-  it('of a presence channel covers the channel_data too, exactly as received', () => {
+  test('of a presence channel covers the channel_data too, exactly as received', () => {
     expect(channelStringToSign('1234.1234', 'presence-foobar', CHANNEL_DATA)).toBe(
       `1234.1234:presence-foobar:${CHANNEL_DATA}`,
     );
   });
 
-  it('of a signin covers the socket id and the user_data', () => {
+  test('of a signin covers the socket id and the user_data', () => {
     expect(userStringToSign('1234.1234', USER_DATA)).toBe(`1234.1234::user::${USER_DATA}`);
   });
 
-  it('is over the UTF-8 bytes of what is signed', () => {
+  test('is over the UTF-8 bytes of what is signed', () => {
     expect(sign(app, '1.1:presence-x:{"user_id":"ü","user_info":"💬"}')).toBe(
       '278d425bdf160c739803:cbfe4f6ef2024c36092b82de8e74c6b686055fe122ba583d6e6f72b69c976181',
     );
   });
 
-  it('does not hold under another key, although the secret is the same', () => {
+  test('does not hold under another key, although the secret is the same', () => {
     expect(isSignedBy(app, `${other.key}:${PRIVATE}`, '1234.1234:private-foobar')).toBe(false);
     expect(isSignedBy(other, `${app.key}:${PRIVATE}`, '1234.1234:private-foobar')).toBe(false);
   });
 
-  it.each([
+  test.each([
     ['nothing', ''],
     ['the bare signature', PRIVATE],
     ['the bare key', app.key],
@@ -67,7 +67,7 @@ describe('A signature (3.5)', () => {
     expect(isSignedBy(app, auth, '1234.1234:private-foobar')).toBe(false);
   });
 
-  it('does not hold for another socket, another channel or other channel_data', () => {
+  test('does not hold for another socket, another channel or other channel_data', () => {
     expect(isSignedBy(app, `${app.key}:${PRIVATE}`, '1234.1235:private-foobar')).toBe(false);
     expect(isSignedBy(app, `${app.key}:${PRIVATE}`, '1234.1234:private-foobaz')).toBe(false);
     const padded = CHANNEL_DATA.replace(':10', ': 10');

@@ -34,7 +34,7 @@ async function heardOf(...texts: string[]): Promise<{ text: string; isBinary: bo
 }
 
 describe('A text as a WebSocket message (RFC 6455 section 5.2)', () => {
-  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])(
+  test.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])(
     'of %i bytes is read as it was written',
     async (bytes) => {
       const text = 'x'.repeat(bytes);
@@ -42,17 +42,17 @@ describe('A text as a WebSocket message (RFC 6455 section 5.2)', () => {
     },
   );
 
-  it('has the length in bytes, not in characters', async () => {
+  test('has the length in bytes, not in characters', async () => {
     const text = 'ü💬'.repeat(30);
     expect(await heardOf(text)).toEqual([{ text, isBinary: false }]);
   });
 
-  it('can be followed by others in the same buffer', async () => {
+  test('can be followed by others in the same buffer', async () => {
     const heard = await heardOf('one', '', 'three');
     expect(heard.map(({ text }) => text)).toEqual(['one', '', 'three']);
   });
 
-  it('is one buffer, header and text', () => {
+  test('is one buffer, header and text', () => {
     expect(textMessage('x'.repeat(125))).toHaveLength(2 + 125);
     expect(textMessage('x'.repeat(126))).toHaveLength(4 + 126);
     expect(textMessage('x'.repeat(65_536))).toHaveLength(10 + 65_536);

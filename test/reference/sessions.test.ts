@@ -4,13 +4,13 @@ const ADA = { id: 'ada', info: { name: 'Ada' } };
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 
 describe('A session of the reference backend', () => {
-  it('is believed by every node that has the same secret, and by no other', () => {
+  test('is believed by every node that has the same secret, and by no other', () => {
     const token = new Sessions('secret').open(ADA);
     expect(new Sessions('secret').identify(bearer(token))).toEqual(ADA);
     expect(new Sessions('another').identify(bearer(token))).toBeNull();
   });
 
-  it.each([
+  test.each([
     ['without a signature', (token: string) => token.split('.')[0] ?? ''],
     ['with an empty signature', (token: string) => `${token.split('.')[0] ?? ''}.`],
     ['whose claims were changed', (token: string) => `A${token.slice(1)}`],
@@ -22,7 +22,7 @@ describe('A session of the reference backend', () => {
     expect(sessions.identify(bearer(change(sessions.open(ADA))))).toBeNull();
   });
 
-  it('is over when all sessions of the member are ended, and nobody else’s is', () => {
+  test('is over when all sessions of the member are ended, and nobody else’s is', () => {
     const sessions = new Sessions('secret');
     const [ada, alan] = [sessions.open(ADA), sessions.open({ id: 'alan' })];
     sessions.endAllOf('ada');

@@ -5,7 +5,7 @@ const HELLO = { from: 'ada', text: 'hello' };
 const MINUTE = 60_000;
 
 describe('a relay for later, without a queue', () => {
-  it('is sent when its time has come, and not before', async () => {
+  test('is sent when its time has come, and not before', async () => {
     const { service, fake } = await startFake();
     const { status } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
     expect(status).toBe('queued');
@@ -19,7 +19,7 @@ describe('a relay for later, without a queue', () => {
     expect(service.relays).toEqual({ sent: 1, failed: 0, queued: 0, retried: 0 });
   });
 
-  it('is what it was when it was asked for, whatever becomes of the object', async () => {
+  test('is what it was when it was asked for, whatever becomes of the object', async () => {
     const { service, fake } = await startFake();
     const payload = { ...HELLO };
     await service.relayToMember('ada', 'MEMBER_MESSAGED', payload, { delayMs: MINUTE });
@@ -29,7 +29,7 @@ describe('a relay for later, without a queue', () => {
     fake.assertRelayed('ada', 'MEMBER_MESSAGED', HELLO);
   });
 
-  it('is possible for every kind of relay, and 0 is now', async () => {
+  test('is possible for every kind of relay, and 0 is now', async () => {
     const { service, fake } = await startFake();
     const options = { delayMs: MINUTE };
     await service.relayToMembers(['ada', 'alan'], 'MEMBER_MESSAGED', HELLO, options);
@@ -42,7 +42,7 @@ describe('a relay for later, without a queue', () => {
     expect(service.relays).toMatchObject({ sent: 4, queued: 0 });
   });
 
-  it('counts its time from the commit', async () => {
+  test('counts its time from the commit', async () => {
     const { service, fake } = await startFake();
     await service.afterCommit(async () => {
       await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
@@ -55,7 +55,7 @@ describe('a relay for later, without a queue', () => {
     fake.assertRelayed('ada', 'MEMBER_MESSAGED', HELLO);
   });
 
-  it('is reported where it fails when its time has come, whatever the failure policy says', async () => {
+  test('is reported where it fails when its time has come, whatever the failure policy says', async () => {
     logged('error');
     const losses: LostRelay[] = [];
     const onRelayError = (lost: LostRelay) => void losses.push(lost);
@@ -67,7 +67,7 @@ describe('a relay for later, without a queue', () => {
     expect(losses).toEqual([expect.objectContaining({ id, event: 'MEMBER_MESSAGED' })]);
   });
 
-  it('is reported as lost where the application ends before its time', async () => {
+  test('is reported as lost where the application ends before its time', async () => {
     const errors = logged('error');
     const losses: LostRelay[] = [];
     const { service, app } = await startFake({ onRelayError: (lost) => void losses.push(lost) });
@@ -78,7 +78,7 @@ describe('a relay for later, without a queue', () => {
     expect(service.relays).toMatchObject({ failed: 1, queued: 0 });
   });
 
-  it('finds room for as many as may wait', async () => {
+  test('finds room for as many as may wait', async () => {
     const { service } = await startFake({ failure: 'report', delivery: { waitingRelays: 2 } });
     logged('error');
     const relay = () => service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });

@@ -1,4 +1,4 @@
-import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
+import { AuthorizeChannel, type ChannelAuthorizer, LIMITS } from 'nestjs-switchboard';
 import { signedUrl } from '../adapters/ws/http-api/support.js';
 import { jest } from '@jest/globals';
 import { Host } from '../support/host.js';
@@ -16,8 +16,13 @@ class RoomChannel implements ChannelAuthorizer {
   }
 }
 
-const start = (limits: object = {}, framework: keyof typeof FRAMEWORKS = 'express') =>
+const start = (
+  limits: object = {},
+  framework: keyof typeof FRAMEWORKS = 'express',
+  maxEventBytes: number = LIMITS.payloadBytes,
+) =>
   Host.start({
+    maxEventBytes,
     httpApi: { enabled: true },
     gateway: { clientEvents: true, subscriptionCount: true, presenceGraceMs: 0, limits },
     providers: [RoomChannel],
@@ -148,7 +153,7 @@ const objects = (levels: number) => '{"a":'.repeat(levels) + '1' + '}'.repeat(le
 
 describe('JSON of 100,000 levels', () => {
   test('in a frame ends a connection at most, also where SOCKET_MAX_FRAME_BYTES is off', async () => {
-    const host = await start({ frameBytes: 0, eventBytes: 0 });
+    const host = await start({ frameBytes: 0 }, 'express', 0);
     const errors = logged('error');
     const [client, bystander] = [host.raw(), host.raw()];
     const [id] = await Promise.all([client.greeted(), bystander.greeted()]);

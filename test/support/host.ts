@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import type { SocketModuleOptions, SocketModulePaths } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
-import { DEVELOPMENT_APP } from '../../src/config/socket-config.js';
+import { DEVELOPMENT_APP } from '../../src/settings/app.js';
 import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 import { Pusher } from './pusher-browser.js';
 import { RawClient } from './raw-client.js';

@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import type { Environment, SocketSettings } from 'nestjs-switchboard';
-import { ChannelEngine } from '../../src/channels/channel-engine.js';
+import type { ChannelEngine } from '../../src/channels/channel-engine.js';
 import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 import { Balancer } from './balancer.js';
 import type { RedisServer } from './redis.js';

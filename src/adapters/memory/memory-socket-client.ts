@@ -9,6 +9,9 @@ import { Faults } from './faults.js';
 import { ManualClock } from './manual-clock.js';
 import { MemoryConnection } from './memory-connection.js';
 
+/** An accepted relay, without its id: Node builds each id from twenty strings, which the list would all keep in memory. */
+export type AcceptedRelay = Omit<Relay, 'id' | 'delayMs'>;
+
 /**
  * The fake provider: the same port on the same channel engine as the gateway, with connections in memory, a clock that the
  * test moves, injected failures, and a list of all accepted relays.
@@ -16,7 +19,7 @@ import { MemoryConnection } from './memory-connection.js';
 @injectable()
 export class MemorySocketClient extends EngineSocketClient {
   /** All relays that the provider accepted, oldest first. */
-  readonly accepted: Relay[] = [];
+  readonly accepted: AcceptedRelay[] = [];
   readonly faults = new Faults();
   readonly clock: ManualClock;
 
@@ -42,7 +45,8 @@ export class MemorySocketClient extends EngineSocketClient {
 
   protected override accept(relay: Relay): void {
     this.faults.check(relay);
-    this.accepted.push(relay);
+    const { kind, recipients, event, payload, exceptSocketId } = relay;
+    this.accepted.push({ kind, recipients, event, payload, exceptSocketId });
   }
 
   protected override acceptQuestion(): void {

@@ -6,10 +6,10 @@ import { unanswered, unavailable } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 import { RelayClient } from '../../ports/relay-client.js';
 import type { ProviderHealth } from '../../ports/socket-client.js';
-import type { SocketConfig } from '../../ports/socket-config.js';
 import { userChannel } from '../../protocol/channel-name.js';
 import { dataFor } from '../../protocol/encryption.js';
 import type { ApiEvent, PusherHttpApi } from './http/pusher-http-api.js';
+import type { PusherAdapterConfig } from './pusher.settings.js';
 import { ChannelQueues } from './requests/channel-queues.js';
 import { Dispatch, type Target } from './requests/dispatch.js';
 import { EventRequests } from './requests/event-requests.js';
@@ -37,12 +37,12 @@ const CLOSED = 'It is closed';
  */
 export class PusherSocketClient extends RelayClient {
   readonly #api: PusherHttpApi;
-  readonly #config: SocketConfig;
+  readonly #config: PusherAdapterConfig;
   readonly #clock: Clock;
   readonly #queues: ChannelQueues;
   #isClosed = false;
 
-  constructor(api: PusherHttpApi, config: SocketConfig, logger: SocketLogger, clock: Clock) {
+  constructor(api: PusherHttpApi, config: PusherAdapterConfig, logger: SocketLogger, clock: Clock) {
     super(config.broadcastChannel);
     const { batching, timeoutMs } = config.pusher;
     const isRetried = config.delivery.retryDeadlineMs > 0;

@@ -1,13 +1,14 @@
+import { LIMITS } from '../../ports/limits.js';
 import type { SocketAdapter } from '../adapter.js';
-
-/** Pusher's first cluster. `pusher-js` requires the name of a cluster, even when a host is given and the name is not used. */
-export const DEFAULT_CLUSTER = 'mt1';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig, pusherSettings } from './pusher.settings.js';
 
 /** Hosted Pusher, or any server with the same HTTP API. */
-export const pusherAdapter: SocketAdapter = {
+export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {
   name: 'pusher',
+  settings: pusherSettings,
   packages: ['pusher'],
   capabilities: { isRetried: true, signsInAsPusher: true, needsCredentials: true },
+  problems: (config, isChosen) => (isChosen ? problems(config) : []),
   create: async (context) => (await import('./pusher.module.js')).createPusher(context),
 
   /** A hosted cluster, or a server of one's own: on the host and port of its HTTP API, unless configured otherwise. */
@@ -27,3 +28,18 @@ export const pusherAdapter: SocketAdapter = {
     };
   },
 };
+
+function problems({ maxEventBytes, pusher }: PusherAdapterConfig): string[] {
+  const found: string[] = [];
+  if (maxEventBytes === 0 || maxEventBytes > LIMITS.payloadBytes) {
+    found.push(
+      `SOCKET_MAX_EVENT_BYTES: hosted Pusher takes at most ${LIMITS.payloadBytes}; it is ${maxEventBytes}`,
+    );
+  }
+  if (pusher.cluster === undefined && pusher.host === undefined) {
+    found.push(
+      'PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server',
+    );
+  }
+  return found;
+}

@@ -2,12 +2,13 @@ import { ContainerModule } from 'inversify';
 import { CLOCK, type Clock } from '../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
-import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
+import { SOCKET_CONFIG } from '../../ports/socket-config.js';
 import type { AdapterContext, AdapterParts } from '../adapter.js';
 import { compose, SERVER_ATTACHMENT } from '../compose.js';
 import { PusherHttpApi } from './http/pusher-http-api.js';
 import { loadPusherSdk } from './http/pusher-sdk.js';
 import { PusherSocketClient } from './pusher-socket-client.js';
+import type { PusherAdapterConfig } from './pusher.settings.js';
 import { WebhookReceiver } from './webhook/webhook-receiver.js';
 
 const pusherModule = new ContainerModule(async ({ bind }) => {
@@ -15,7 +16,7 @@ const pusherModule = new ContainerModule(async ({ bind }) => {
   bind(SERVER_ATTACHMENT).to(WebhookReceiver).inSingletonScope();
   bind(SOCKET_CLIENT)
     .toDynamicValue((context) => {
-      const config = context.get<SocketConfig>(SOCKET_CONFIG);
+      const config = context.get<PusherAdapterConfig>(SOCKET_CONFIG);
       const clock = context.get<Clock>(CLOCK);
       const api = new PusherHttpApi(Pusher, config, clock);
       return new PusherSocketClient(api, config, context.get<SocketLogger>(LOGGER), clock);

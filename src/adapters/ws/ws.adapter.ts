@@ -1,10 +1,14 @@
+import { isPrivateHost } from '../../protocol/public-address.js';
 import type { SocketAdapter } from '../adapter.js';
+import { type HttpApiConfig, type WebhookConfig, wsSettings } from './ws.settings.js';
 
 /** The native gateway: this backend is its own Pusher. */
-export const wsAdapter: SocketAdapter = {
+export const wsAdapter: SocketAdapter<typeof wsSettings> = {
   name: 'ws',
+  settings: wsSettings,
   packages: ['ws'],
   capabilities: { isClustered: true, hasGateway: true, signsInAsPusher: true },
+  problems: ({ httpApi, webhooks }) => [...httpApiProblems(httpApi), ...webhookProblems(webhooks)],
   create: async (context) => (await import('./ws.module.js')).createWs(context),
   // The gateway listens on the server that has answered this request of the browser.
   clientOptions: ({ gateway }, { hostname, port, secure }) => ({
@@ -16,3 +20,15 @@ export const wsAdapter: SocketAdapter = {
     ...(gateway.path !== '' && { wsPath: gateway.path }),
   }),
 };
+
+function httpApiProblems({ enabled, port }: HttpApiConfig): string[] {
+  if (port === undefined || enabled) return [];
+  return ['SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true'];
+}
+
+function webhookProblems({ urls, privateTargets }: WebhookConfig): string[] {
+  if (privateTargets) return [];
+  const hosts = urls.map((url) => new URL(url).hostname).filter(isPrivateHost);
+  const remedy = 'SOCKET_WEBHOOK_PRIVATE_TARGETS=true allows it';
+  return [...new Set(hosts)].map((host) => `SOCKET_WEBHOOK_URLS: ${host} is not a public address; ${remedy}`);
+}

@@ -272,7 +272,6 @@ export class RedisCluster implements Cluster {
 }
 
 /** The longest message of this cluster, in characters; 0 when events may have any length. */
-function messageLength({ gateway }: SocketConfig): number {
-  const { eventBytes } = gateway.limits;
-  return eventBytes === 0 ? 0 : ESCAPED * eventBytes + FRAMING;
+function messageLength({ maxEventBytes }: SocketConfig): number {
+  return maxEventBytes === 0 ? 0 : ESCAPED * maxEventBytes + FRAMING;
 }

@@ -1,9 +1,5 @@
-import {
-  type DeliveryFailure,
-  SocketDeliveryError,
-  SocketRejectedError,
-  SocketUnavailableError,
-} from '../../ports/errors.js';
+import { SocketDeliveryError } from '../../ports/errors.js';
+import { deliveryError } from '../../ports/losses.js';
 import { createDisconnect, recipientKey, type Relay } from '../../ports/relay.js';
 import type { ProviderHealth } from '../../ports/socket-client.js';
 import type { Provider } from '../../ports/socket-config.js';
@@ -237,23 +233,17 @@ export class Failover extends ProviderPair {
 function withoutPause(error: unknown): unknown {
   if (!(error instanceof SocketDeliveryError) || error.retryAfterMs === undefined) return error;
   const { message, provider, lost, retryableLost } = error;
-  return failureOf(error.retryable, message, { provider, lost, retryableLost, cause: error });
+  return deliveryError(error.retryable, message, { provider, lost, retryableLost, cause: error });
 }
 
 /** The one error of a relay of which each provider had a part. */
 function combined(failures: readonly unknown[]): unknown {
   const [first, second] = failures;
   if (!(first instanceof SocketDeliveryError) || !(second instanceof SocketDeliveryError)) return first;
-  return failureOf(first.retryable && second.retryable, `${first.message}; ${second.message}`, {
+  return deliveryError(first.retryable && second.retryable, `${first.message}; ${second.message}`, {
     provider: first.provider,
     lost: [...first.lost, ...second.lost],
     retryableLost: [...first.retryableLost, ...second.retryableLost],
     cause: first,
   });
-}
-
-function failureOf(isRetryable: boolean, message: string, failure: DeliveryFailure): SocketDeliveryError {
-  return isRetryable
-    ? new SocketUnavailableError(message, failure)
-    : new SocketRejectedError(message, failure);
 }

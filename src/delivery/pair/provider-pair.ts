@@ -100,7 +100,7 @@ export abstract class ProviderPair extends RelayClient {
         late,
       );
     } catch (error) {
-      this.logger.warn(`Who is online leaves out the provider "${provider}": ${messageOf(error)}`);
+      this.logger.warn(`The online members leave out the provider "${provider}": ${messageOf(error)}`);
       return [];
     }
   }

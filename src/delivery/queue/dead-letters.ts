@@ -1,108 +1,120 @@
 import type { Job, Queue } from 'bullmq';
 import * as v from 'valibot';
-import type { RedisLanes } from './redis-lanes.js';
-import { recipientKey } from '../../ports/relay.js';
-import { readRelay, relayId, writeRelay } from './stored-relay.js';
+import type { Clock } from '../../ports/clock.js';
+import { lanesOf, type RedisLanes } from './redis-lanes.js';
+import { readRelay, relayId } from './stored-relay.js';
 
 /** A relay to one member or channel that failed for good. */
 export interface DeadLetter {
-  /** What `resend` and `remove` know it by. */
+  /** Its name for {@link DeadLetters.resend} and {@link DeadLetters.remove}. */
   readonly key: string;
   /** The message id, as in the receipt and in the logs. */
   readonly id: string;
-  /** Whom it was for, like `member 7` or `channel orders`. */
+  /** The lane that it was in, like `member 7` or `channel orders`. */
   readonly lane: string;
-  /** The event's name; for a disconnect there is none. */
+  /** The event's name; `undefined` on a disconnect. */
   readonly event: string | undefined;
   /** The payload's JSON text. */
   readonly payload: string | undefined;
   readonly reason: string;
-  /** When it was accepted, and when it was given up. */
+  /** When the relay was accepted, or its delay ended; `undefined` where it cannot be read. */
   readonly acceptedAt: Date | undefined;
+  /** When it was given up. */
   readonly diedAt: Date;
 }
 
 const data = v.object({ lane: v.string(), text: v.string(), reason: v.string() });
 
-/** So many are looked at, or pushed out, at a time. */
+/** So many are read, or removed for newer ones, at a time. */
 const PAGE = 500;
 
-/** What failed for good: kept in Redis until it is sent again, removed, or pushed out by what is newer. */
+/** Relays that failed for good, kept in Redis until they are sent again, removed, or make room for newer ones. */
 export class DeadLetters {
+  readonly #queue: Queue;
+  readonly #lanes: RedisLanes;
+  readonly #clock: Clock;
+  readonly #wake: (lanes: readonly string[]) => Promise<unknown>;
+  readonly #maximum: number;
+
   /**
-   * @param queue BullMQ's, whose jobs nobody works on
-   * @param wake has a worker look after these lines
+   * @param queue a queue of BullMQ whose jobs have no worker
+   * @param wake has workers work on these lanes
    * @param maximum how many are kept; 0 keeps any number
    */
   constructor(
-    private readonly queue: Queue,
-    private readonly lanes: RedisLanes,
-    private readonly wake: (lanes: readonly string[]) => Promise<unknown>,
-    private readonly maximum: number,
-  ) {}
+    queue: Queue,
+    lanes: RedisLanes,
+    clock: Clock,
+    wake: (lanes: readonly string[]) => Promise<unknown>,
+    maximum: number,
+  ) {
+    this.#queue = queue;
+    this.#lanes = lanes;
+    this.#clock = clock;
+    this.#wake = wake;
+    this.#maximum = maximum;
+  }
 
   /**
-   * Keeps one. One that is there already, because a worker died before it said so, is kept once.
+   * Keeps a dead letter, once: a worker that died in between keeps it again.
    *
-   * @returns how many of the oldest had to go for it
+   * @param text the relay, as it is in its lane
+   * @returns how many of the oldest were removed for it
    */
   async add(lane: string, text: string, reason: string): Promise<number> {
-    // One word, to be typed; and BullMQ's own ids have no colon in them. One that was sent again, and dies again while the
-    // first one is still there, is another one.
+    // One word that can be typed, without the colon that BullMQ keeps for its own ids. A relay that was sent again, and dies
+    // while its first letter is still there, is another letter: hence the time.
     const at = readRelay(text)?.at ?? 0;
     const jobId = `${relayId(text)}@${lane.replace(' ', '/').replaceAll(':', ';')}@${at.toString(36)}`;
-    await this.queue.add('dead', { lane, text, reason }, { jobId });
-    if (this.maximum === 0) return 0;
-    const excess = (await this.queue.getWaitingCount()) - this.maximum;
+    await this.#queue.add('dead', { lane, text, reason }, { jobId });
+    if (this.#maximum === 0) return 0;
+    const excess = (await this.#queue.getWaitingCount()) - this.#maximum;
     if (excess <= 0) return 0;
-    const oldest = await this.queue.getWaiting(0, Math.min(excess, PAGE) - 1);
+    const oldest = await this.#queue.getWaiting(0, Math.min(excess, PAGE) - 1);
     await Promise.all(oldest.map((job) => job.remove()));
     return oldest.length;
   }
 
   count(): Promise<number> {
-    return this.queue.getWaitingCount();
+    return this.#queue.getWaitingCount();
   }
 
-  /** The keys of all there are now, the oldest first. */
+  /** The keys of all dead letters, the oldest first. */
   keys(): Promise<string[]> {
-    return this.queue.getRanges(['wait'], 0, -1, true);
+    return this.#queue.getRanges(['wait'], 0, -1, true);
   }
 
-  /** All there are now, the oldest first, but for those that are gone before they are looked at. */
+  /** All dead letters, the oldest first. Those that are removed before they are read are left out. */
   async *all(): AsyncGenerator<DeadLetter> {
     const keys = await this.keys();
     for (let start = 0; start < keys.length; start += PAGE) {
-      const jobs = await Promise.all(keys.slice(start, start + PAGE).map((key) => this.queue.getJob(key)));
+      const jobs = await Promise.all(keys.slice(start, start + PAGE).map((key) => this.#queue.getJob(key)));
       for (const job of jobs) if (job !== undefined) yield describe(job);
     }
   }
 
   /**
-   * Sends one again: at the end of its line, and with all the time that a new one has.
+   * Sends a dead letter again: at the end of its lane, and with a new deadline.
    *
-   * @returns whether there is such a one
-   * @throws Error when it cannot be read, or there is no room
+   * @returns whether there is a dead letter with this key
+   * @throws Error when it cannot be read, or the queue is full
    */
   async resend(key: string): Promise<boolean> {
-    const job = await this.queue.getJob(key);
+    const job = await this.#queue.getJob(key);
     if (job === undefined) return false;
-    const { text } = v.parse(data, job.data);
-    const relay = readRelay(text);
-    if (relay === undefined)
+    const stored = readRelay(v.parse(data, job.data).text);
+    if (stored === undefined)
       throw new Error(`${key} was written by another version, which can send it again`);
-    const [to = ''] = relay.relay.recipients;
-    const lane = recipientKey(relay.relay, to);
-    const full = await this.lanes.push([{ lane, text: writeRelay(relay.relay, to, Date.now()) }]);
-    if (full !== undefined) throw new Error(`${key} was not sent again: ${full}`);
+    const refusal = await this.#lanes.push(stored.relay, this.#clock.time());
+    if (refusal !== undefined) throw new Error(`${key} was not sent again: ${refusal}`);
     await job.remove();
-    await this.wake([lane]);
+    await this.#wake(lanesOf(stored.relay));
     return true;
   }
 
-  /** @returns whether there was such a one */
+  /** Removes a dead letter. @returns whether there was one with this key */
   async remove(key: string): Promise<boolean> {
-    const job = await this.queue.getJob(key);
+    const job = await this.#queue.getJob(key);
     await job?.remove();
     return job !== undefined;
   }
@@ -110,15 +122,15 @@ export class DeadLetters {
 
 function describe(job: Job): DeadLetter {
   const { lane, text, reason } = v.parse(data, job.data);
-  const relay = readRelay(text);
+  const stored = readRelay(text);
   return {
     key: String(job.id),
     id: relayId(text),
     lane,
-    event: relay?.relay.event,
-    payload: relay?.relay.payload?.json,
+    event: stored?.relay.event,
+    payload: stored?.relay.payload?.json,
     reason,
-    acceptedAt: relay === undefined ? undefined : new Date(relay.at),
+    acceptedAt: stored === undefined ? undefined : new Date(stored.at),
     diedAt: new Date(job.timestamp),
   };
 }

@@ -1,12 +1,13 @@
 import { Queue } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
+import type { Clock } from '../../ports/clock.js';
 import type { RedisAddress } from '../../ports/socket-config.js';
 import { access, type ClientOptions, reasonOf, whereabouts } from '../../redis/redis-options.js';
 
-/** Milliseconds until a connection or an answer is given up by those whose caller waits. */
+/** Milliseconds until a caller who waits for a connection or an answer is refused. */
 const ANSWER_TIMEOUT_MS = 1_500;
 
-/** For those whose caller waits: what cannot be done soon fails, and is not done later behind the caller's back. */
+/** For callers who wait: a command that cannot be sent soon fails, and is not sent later either. */
 const IMPATIENT: ClientOptions = {
   connectTimeout: ANSWER_TIMEOUT_MS,
   commandTimeout: ANSWER_TIMEOUT_MS,
@@ -15,7 +16,7 @@ const IMPATIENT: ClientOptions = {
   maxRetriesPerRequest: 0,
 };
 
-/** For those who have all the time there is: a worker waits until Redis is back. BullMQ insists on the `null`. */
+/** For workers, which wait until Redis is back. BullMQ requires the `null`. */
 const PATIENT: ClientOptions = { maxRetriesPerRequest: null };
 
 const COMMON: ClientOptions = { keepAlive: 10_000, disconnectTimeout: 0 };
@@ -27,17 +28,20 @@ export interface PatientConnections {
   end(): void;
 }
 
-/** Opens a connection for a worker. BullMQ makes a second one after it, to wait in, and may be about to open that anew. */
+/**
+ * Opens a connection for a worker. BullMQ duplicates it for its blocking command, and may be about to connect the duplicate
+ * again when the worker ends: so all of them are remembered.
+ */
 export function patientConnections(address: RedisAddress): PatientConnections {
   const client = open(address, PATIENT);
   const all = [client];
-  let isOver = false;
+  let isEnded = false;
   const duplicate = client.duplicate.bind(client) as (...values: unknown[]) => Redis | Cluster;
   const remembered = (...values: unknown[]) => {
     const copy = duplicate(...values);
     all.push(copy);
     copy.on('connect', () => {
-      if (isOver) copy.disconnect();
+      if (isEnded) copy.disconnect();
     });
     return copy;
   };
@@ -45,7 +49,7 @@ export function patientConnections(address: RedisAddress): PatientConnections {
   return {
     client,
     end: () => {
-      isOver = true;
+      isEnded = true;
       for (const one of all) one.disconnect();
     },
   };
@@ -62,36 +66,46 @@ function open(address: RedisAddress, options: ClientOptions): Redis | Cluster {
   });
 }
 
-/** What BullMQ's keys begin with, and ours: in one slot of a Redis Cluster, because scripts touch several of them. */
+/** The beginning of BullMQ's keys and of ours. They are in one slot of a Redis Cluster, since scripts touch several of them. */
 export function queuePrefix(prefix: string): string {
   return `{${prefix}:queue}`;
 }
 
-/** The way to the queue's Redis for those whose caller waits. It lives as long as the process does. */
+/** The connection to the queue's Redis for callers who wait. It lives as long as the process does. */
 export class QueueLink {
   readonly client: Redis | Cluster;
+  readonly #prefix: string;
+  readonly #clock: Clock;
+  readonly #onProblem: (reason: string) => void;
   readonly #queues: Queue[] = [];
-  /** Settled once it is known whether Redis is there; everybody who waits goes on in the order they came. */
+  /** Settled once it is known whether Redis is there. Callers who wait for it go on in the order they came. */
   #up: Promise<void>;
   #isUp: () => void = () => undefined;
   #problem = 'no answer yet';
   #isClosed = false;
 
-  /** @param greet asks something of the server that has our keys, before anybody else does */
+  /**
+   * @param greet asks something of the server that has our keys, before all other commands
+   * @param onProblem told why Redis cannot be reached, once for each reason
+   */
   constructor(
     address: RedisAddress,
-    private readonly prefix: string,
+    prefix: string,
+    clock: Clock,
     greet: () => Promise<unknown>,
-    private readonly onProblem: (reason: string) => void,
+    onProblem: (reason: string) => void,
   ) {
-    this.#up = this.#awaited();
+    this.#prefix = prefix;
+    this.#clock = clock;
+    this.#onProblem = onProblem;
+    this.#up = this.#awaitUp();
     this.client = open(address, IMPATIENT);
     this.client.on('error', (error: Error) => {
-      this.#tell(error);
+      this.#report(error);
     });
     let isReady = false;
     this.client.on('ready', () => {
-      // Of a Redis Cluster this is the connection to one of its servers, and not yet to ours.
+      // With a Redis Cluster only one of its servers is connected yet, perhaps not the one with our keys.
       greet().then(
         () => {
           isReady = true;
@@ -99,18 +113,17 @@ export class QueueLink {
           this.#isUp();
         },
         (error: unknown) => {
-          this.#tell(error);
-          // It would not say `ready` again by itself.
-          const again = setTimeout(() => {
+          this.#report(error);
+          // The client connects again only if it is told to.
+          this.#clock.after(ANSWER_TIMEOUT_MS, () => {
             if (!isReady && !this.#isClosed) this.client.disconnect(true);
-          }, ANSWER_TIMEOUT_MS);
-          again.unref();
+          });
         },
       );
     });
     this.client.on('close', () => {
-      // An attempt that failed is no news to those who wait already.
-      if (isReady) this.#up = this.#awaited();
+      // After a failed attempt to connect, callers wait already.
+      if (isReady) this.#up = this.#awaitUp();
       isReady = false;
     });
   }
@@ -119,21 +132,21 @@ export class QueueLink {
   queue(name: string): Queue {
     const queue = new Queue(name, {
       connection: this.client,
-      prefix: this.prefix,
+      prefix: this.#prefix,
       streams: { events: { maxLen: 100 } },
       defaultJobOptions: { removeOnComplete: true, attempts: 2 ** 31 - 1 },
     });
     queue.on('error', (error) => {
-      this.#tell(error);
+      this.#report(error);
     });
     this.#queues.push(queue);
     return queue;
   }
 
   /**
-   * Does something with Redis. It begins in the order of the calls.
+   * Does some work with Redis, waiting a moment for it if need be. The works begin in the order of the calls.
    *
-   * @throws Error whose message says why, without saying where Redis is
+   * @throws Error whose message says why it failed, and does not contain the address of Redis
    */
   async use<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new Error('the queue is closed');
@@ -141,7 +154,7 @@ export class QueueLink {
     try {
       return await work();
     } catch (cause) {
-      // Half of a connection may be gone, and nobody hear of it.
+      // The other end may be gone without this end noticing.
       if (cause instanceof Error && cause.message === 'Command timed out') this.client.disconnect(true);
       throw new Error(`the queue cannot be reached: ${reasonOf(cause)}`, { cause });
     }
@@ -154,28 +167,28 @@ export class QueueLink {
     this.client.disconnect();
   }
 
-  /** Whoever comes while it is down waits a moment for it to come back. */
-  #awaited(): Promise<void> {
-    const awaited = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
+  /** Callers wait a moment for Redis to come back, and are then refused. */
+  #awaitUp(): Promise<void> {
+    const up = new Promise<void>((resolve, reject) => {
+      const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () => {
         reject(new Error(`the queue cannot be reached: ${this.#problem}`));
-      }, ANSWER_TIMEOUT_MS);
-      timer.unref();
+      });
       this.#isUp = () => {
-        clearTimeout(timer);
-        // After a rejection this is another promise.
+        timer.cancel();
+        // The promise may have been rejected already.
         this.#up = Promise.resolve();
+        // Not by way of `within`: callers who wait have to go on before those who come from now on.
         resolve();
       };
     });
-    awaited.catch(() => undefined);
-    return awaited;
+    up.catch(() => undefined);
+    return up;
   }
 
-  #tell(error: unknown): void {
+  #report(error: unknown): void {
     const reason = reasonOf(error);
     if (this.#isClosed || reason === this.#problem) return;
     this.#problem = reason;
-    this.onProblem(reason);
+    this.#onProblem(reason);
   }
 }

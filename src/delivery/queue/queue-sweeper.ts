@@ -1,66 +1,69 @@
 import type { Clock, Timer } from '../../ports/clock.js';
 import type { RelayQueue } from './relay-queue.js';
 
-/** How often is looked, at the least, for relays whose time has come. */
-const LATER_MS = 1_000;
-/** And at the most: where the queue is full they have to wait. */
-const SOON_MS = 50;
-const LATER_AT_A_TIME = 500;
+/** The longest time between two looks for delayed relays that are due, and the wait after a failed one. */
+const RELEASE_MAX_MS = 1_000;
+/** The shortest time: while the queue is full, due relays have to wait. */
+const RELEASE_MIN_MS = 50;
+const RELEASED_AT_A_TIME = 500;
 
-/** How often is looked for lines that nobody looks after. */
+/** The time between two looks for lanes without a job. */
 const FORGOTTEN_CHECK_MS = 5_000;
-/** A line whose first relay has waited for so long is woken once more. */
+/** A lane whose first relay has waited for so long is woken once more. */
 const FORGOTTEN_MS = 10_000;
-const FORGOTTEN_AT_A_TIME = 1_000;
+const WOKEN_AT_A_TIME = 1_000;
 
-/** What every worker does besides its work: it sees to relays whose time has come, and to lines that were forgotten. */
+/** Runs beside every worker: puts delayed relays into their lanes once they are due, and wakes lanes that have lost their job. */
 export class QueueSweeper {
+  readonly #queue: RelayQueue;
+  readonly #clock: Clock;
+  readonly #isWorking: () => boolean;
   readonly #timers = new Map<() => Promise<number>, Timer>();
   #isClosed = false;
 
-  /** @param isAtWork whether waking lines makes sense */
-  constructor(
-    private readonly queue: RelayQueue,
-    private readonly clock: Clock,
-    private readonly isAtWork: () => boolean,
-  ) {
-    this.#repeat(() => this.#release(), LATER_MS);
+  /** @param isWorking whether workers may attempt relays now; otherwise no lane is woken */
+  constructor(queue: RelayQueue, clock: Clock, isWorking: () => boolean) {
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#isWorking = isWorking;
+    this.#repeat(() => this.#releaseDue(), RELEASE_MAX_MS);
     this.#repeat(() => this.#wakeForgotten(), FORGOTTEN_CHECK_MS);
   }
 
-  /** Looks no more. What is under way may still come to its end. */
+  /** Stops. A sweep that is under way may still end. */
   close(): void {
     this.#isClosed = true;
     for (const timer of this.#timers.values()) timer.cancel();
   }
 
-  /** @param look resolves with the milliseconds until it is to be done again */
-  #repeat(look: () => Promise<number>, afterFailureMs: number): void {
-    void look()
+  /** @param sweep resolves with the milliseconds until the next one */
+  #repeat(sweep: () => Promise<number>, afterFailureMs: number): void {
+    void sweep()
       .catch(() => afterFailureMs)
-      .then((milliseconds) => {
+      .then((delayMs) => {
         if (this.#isClosed) return;
-        const again = this.clock.after(milliseconds, () => {
-          this.#repeat(look, afterFailureMs);
+        const timer = this.#clock.after(delayMs, () => {
+          this.#repeat(sweep, afterFailureMs);
         });
-        this.#timers.set(look, again);
+        this.#timers.set(sweep, timer);
       });
   }
 
-  async #release(): Promise<number> {
-    const { link, lanes } = this.queue;
-    const { lanes: woken, next } = await link.use(() => lanes.release(LATER_AT_A_TIME));
-    if (woken.length > 0) await link.use(() => this.queue.wake(woken));
-    const inMs = next === undefined ? LATER_MS : next - Date.now();
-    return Math.max(SOON_MS, Math.min(inMs, LATER_MS));
+  async #releaseDue(): Promise<number> {
+    const { link, lanes } = this.#queue;
+    const { lanes: woken, nextAt } = await link.use(() => lanes.releaseDue(RELEASED_AT_A_TIME));
+    if (woken.length > 0) await link.use(() => this.#queue.wake(woken));
+    const delayMs = nextAt === undefined ? RELEASE_MAX_MS : nextAt - this.#clock.time();
+    return Math.max(RELEASE_MIN_MS, Math.min(delayMs, RELEASE_MAX_MS));
   }
 
-  /** A process may have died between putting into a line and waking it, and Redis may have lost one of the two. */
+  /** A process may have died after it filled a lane and before it woke it, and Redis may have lost the lane's job. */
   async #wakeForgotten(): Promise<number> {
-    if (!this.isAtWork()) return FORGOTTEN_CHECK_MS;
-    const { link, lanes } = this.queue;
-    const forgotten = await link.use(() => lanes.since(Date.now() - FORGOTTEN_MS, FORGOTTEN_AT_A_TIME));
-    await link.use(() => this.queue.wakeEach(forgotten));
+    if (!this.#isWorking()) return FORGOTTEN_CHECK_MS;
+    const { link, lanes } = this.#queue;
+    const since = this.#clock.time() - FORGOTTEN_MS;
+    const forgotten = await link.use(() => lanes.waitingSince(since, WOKEN_AT_A_TIME));
+    await link.use(() => this.#queue.wakeEach(forgotten));
     return FORGOTTEN_CHECK_MS;
   }
 }

@@ -1,61 +1,69 @@
 import type { Clock } from '../../ports/clock.js';
-import { messageOf, SocketConfigurationError, SocketUnavailableError } from '../../ports/errors.js';
-import type { SocketLogger } from '../../ports/logger.js';
+import { messageOf, SocketConfigurationError } from '../../ports/errors.js';
+import { unavailable } from '../../ports/losses.js';
+import type { Relay } from '../../ports/relay.js';
 import type { DeliveryHealth } from '../../ports/socket-client.js';
-import type { DeliveryConfig, RedisConfig } from '../../ports/socket-config.js';
-import { describeRelay, type Relay } from '../../ports/relay.js';
-import type { DeliveryListener, RelayDelivery } from '../../relays/relay-delivery.js';
-import { NotTakenIn, RelayQueue } from './relay-queue.js';
-import { type Destination, RelayWorker } from './relay-worker.js';
+import type { SocketConfig } from '../../ports/socket-config.js';
+import type { DeliveryParts, RelayDelivery } from '../../relays/relay-delivery.js';
+import { NotQueuedError, RelayQueue } from './relay-queue.js';
+import { RelayWorker } from './relay-worker.js';
 
-/** What the configuration says as well; an address cannot be missing where that was read. */
+/** The check of the configuration says the same earlier. */
 const NO_ADDRESS = 'SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379';
 
-/** How long {@link QueuedDelivery.close} waits for what the worker has under way. */
+/** Milliseconds that {@link QueuedDelivery.close} waits for the worker's attempts. */
 const CLOSE_MS = 5_000;
 
 /**
- * By way of a queue in Redis: what was answered with `queued` is there, and survives this process and an outage of the
- * provider. Some process has to have a worker, this one or another.
+ * Relays by way of a queue in Redis. A relay that was answered with `queued` is there, and survives this process and an
+ * outage of the provider. At least one process, this one or another, has to run a worker.
  */
 export class QueuedDelivery implements RelayDelivery {
-  readonly takesDelays = true;
-  /** What waits is in Redis, and {@link health} tells it. */
+  readonly handlesDelays = true;
+  /** Nothing waits in this process; {@link health} counts the relays in Redis. */
   readonly queued = 0;
+  readonly #provider: string;
+  readonly #clock: Clock;
   readonly #queue: RelayQueue;
   #worker: RelayWorker | undefined;
 
+  /**
+   * @param isRetried whether later relays to a recipient fail with a failed one, so that several can be under way
+   * @throws SocketConfigurationError when the configuration has no address of Redis
+   */
   constructor(
-    private readonly destination: Destination,
-    { address, prefix }: RedisConfig,
-    config: DeliveryConfig,
-    clock: Clock,
-    listener: DeliveryListener,
-    logger: SocketLogger,
+    config: Pick<SocketConfig, 'provider' | 'delivery' | 'redis'>,
+    isRetried: boolean,
+    parts: DeliveryParts,
   ) {
-    if (address === undefined) throw new SocketConfigurationError([NO_ADDRESS]);
-    this.#queue = new RelayQueue(address, prefix, config, (reason) => {
+    const { provider, delivery, redis } = config;
+    const { clock, logger } = parts;
+    if (redis.address === undefined) throw new SocketConfigurationError([NO_ADDRESS]);
+    this.#provider = provider;
+    this.#clock = clock;
+    this.#queue = new RelayQueue(redis.address, redis.prefix, delivery, clock, (reason) => {
       logger.warn(`The queue's Redis cannot be reached: ${reason}`);
     });
-    if (config.queueConcurrency > 0)
-      this.#worker = new RelayWorker(this.#queue, destination, address, config, clock, listener, logger);
+    if (delivery.queueConcurrency > 0)
+      this.#worker = new RelayWorker(this.#queue, redis.address, config, isRetried, parts);
   }
 
   get retried(): number {
     return this.#worker?.retried ?? 0;
   }
 
-  /** Resolves once Redis has it. Then it is always `queued`: who brings it to the provider may be another process. */
+  /**
+   * Resolves once Redis has the relay, always with `queued`: another process may bring it to the provider.
+   *
+   * @throws SocketUnavailableError for recipients for whom the queue did not accept it
+   */
   async send(relay: Relay): Promise<'queued'> {
     try {
       await this.#queue.accept(relay);
       return 'queued';
     } catch (cause) {
-      const lost = cause instanceof NotTakenIn ? cause.missed : relay.recipients;
-      const reason = messageOf(cause);
-      const { provider } = this.destination;
-      const message = `The queue for the provider "${provider}" did not take ${describeRelay(relay)}: ${reason}`;
-      throw new SocketUnavailableError(message, { provider, lost, cause });
+      const lost = cause instanceof NotQueuedError ? cause.lost : relay.recipients;
+      throw unavailable(this.#provider, relay, messageOf(cause), { lost, cause });
     }
   }
 
@@ -63,22 +71,17 @@ export class QueuedDelivery implements RelayDelivery {
     const { link, lanes, deadLetters } = this.#queue;
     const breaker = this.#worker?.breaker ?? 'closed';
     try {
-      const [{ relays, bytes, since }, later, dead] = await link.use(() =>
-        Promise.all([lanes.counts(), lanes.later(), deadLetters.count()]),
+      const [{ relays, bytes, oldestAt }, later, dead] = await link.use(() =>
+        Promise.all([lanes.counts(), lanes.delayed(), deadLetters.count()]),
       );
-      const oldestMs = since === undefined ? 0 : Math.max(0, Date.now() - since);
+      const oldestMs = oldestAt === undefined ? 0 : Math.max(0, this.#clock.time() - oldestAt);
       return { waiting: relays, bytes, breaker, queue: { later, dead, oldestMs } };
     } catch (error) {
-      return {
-        waiting: null,
-        bytes: null,
-        breaker,
-        problem: messageOf(error),
-      };
+      return { waiting: null, bytes: null, breaker, problem: messageOf(error) };
     }
   }
 
-  /** What the worker has under way is brought to an end, within {@link CLOSE_MS}; everything else stays where it is. */
+  /** Ends the worker's attempts within {@link CLOSE_MS}. All other relays stay in the queue. */
   async close(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;

@@ -1,14 +1,17 @@
 import type { Cluster, Redis } from 'ioredis';
 import * as v from 'valibot';
+import type { Clock } from '../../ports/clock.js';
+import { recipientKey, type Relay } from '../../ports/relay.js';
+import type { DeliveryConfig } from '../../ports/socket-config.js';
 import { run, script } from '../../redis/redis-scripts.js';
-import { relayId } from './stored-relay.js';
+import { relayId, writeRelay } from './stored-relay.js';
 
 /**
- * Puts relays into their lines. KEYS: counts, lines, and each relay's line. ARGV: relays that may wait, their bytes, now,
- * and the relays. Answers how many wait and their bytes, and whether these were taken in.
+ * Puts relays into their lanes. KEYS: counts, lanes, and each relay's lane. ARGV: the maximum of waiting relays, of their
+ * bytes, the time now, and the relays. Answers the waiting relays, their bytes, and whether these relays were accepted.
  */
 const PUSH = script(`
-local counts, lines = KEYS[1], KEYS[2]
+local counts, lanes = KEYS[1], KEYS[2]
 local maximumRelays, maximumBytes, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local relays, bytes = #KEYS - 2, 0
 if relays == 0 then return { 0, 0, 1 } end
@@ -21,7 +24,7 @@ if maximumRelays > 0 and waiting + relays > maximumRelays
 end
 for index = 1, relays do
   redis.call('RPUSH', KEYS[index + 2], ARGV[index + 3])
-  redis.call('ZADD', lines, 'NX', now, KEYS[index + 2])
+  redis.call('ZADD', lanes, 'NX', now, KEYS[index + 2])
 end
 redis.call('HINCRBY', counts, 'relays', relays)
 redis.call('HINCRBY', counts, 'bytes', bytes)
@@ -29,35 +32,36 @@ return { waiting + relays, waitingBytes + bytes, 1 }
 `);
 
 /**
- * Takes relays from the beginning of a line. KEYS: counts, lines, the line, the lock of the job that looks after it. ARGV: whose
- * lock it has to be, and the relays' message ids. Answers whether it is.
+ * Takes relays from the beginning of a lane. KEYS: counts, lanes, the lane, the lock of the lane's job. ARGV: the token that
+ * the lock must have, and the relays' message ids. Answers whether it has it.
  *
- * Only what is there is taken: who was slow, and whose work another one has done meanwhile, takes nothing that is new.
+ * A relay is taken only if it is the first one: a slow worker, whose work another one has done meanwhile, takes no newer ones.
  */
 const SETTLE = script(`
-local counts, lines, line, lock = unpack(KEYS)
+local counts, lanes, lane, lock = unpack(KEYS)
 local relays, bytes = 0, 0
 for index = 2, #ARGV do
-  local id, first = ARGV[index], redis.call('LINDEX', line, 0)
+  local id, first = ARGV[index], redis.call('LINDEX', lane, 0)
   if first and string.sub(first, 1, #id + 1) == id .. ' ' then
-    redis.call('LPOP', line)
+    redis.call('LPOP', lane)
     relays, bytes = relays + 1, bytes + #first
   end
 end
 if relays > 0 then
   redis.call('HINCRBY', counts, 'relays', -relays)
   redis.call('HINCRBY', counts, 'bytes', -bytes)
-  local first = redis.call('LINDEX', line, 0)
+  local first = redis.call('LINDEX', lane, 0)
   local at = first and string.match(first, '"at":(%d+)')
-  if at then redis.call('ZADD', lines, at, line) end
-  if not first then redis.call('ZREM', lines, line) end
+  if at then redis.call('ZADD', lanes, at, lane) end
+  if not first then redis.call('ZREM', lanes, lane) end
 end
 return redis.call('GET', lock) == ARGV[1] and 1 or 0
 `);
 
 /**
- * Keeps relays for later. KEYS: later, counts. ARGV: relays that may be kept, when they are due, and each one's line and text.
- * Answers how many are kept, and whether these were taken in. Their numbers keep the order of what is due at one time.
+ * Keeps delayed relays. KEYS: delayed relays, counts. ARGV: the maximum of delayed relays, the time when they are due, and each
+ * relay's lane and text. Answers the delayed relays, and whether these were accepted. Numbers keep the order of relays that are
+ * due at the same time.
  */
 const KEEP = script(`
 local later, counts = KEYS[1], KEYS[2]
@@ -73,26 +77,27 @@ return { kept + relays, 1 }
 `);
 
 /**
- * Puts what is due into its lines, as far as there is room. KEYS: later, counts, lines. ARGV: relays that may wait, their bytes,
- * now, how many at most, and what the key of a line begins with. Answers when the next ones are due, and the lines.
+ * Puts delayed relays that are due into their lanes, as long as there is room. KEYS: delayed relays, counts, lanes. ARGV: the
+ * maximum of waiting relays, of their bytes, the time now, the maximum of relays to move, and the beginning of a lane's key.
+ * Answers when the next ones are due, and the lanes.
  */
 const RELEASE = script(`
-local later, counts, lines = unpack(KEYS)
+local later, counts, lanes = unpack(KEYS)
 local maximumRelays, maximumBytes, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local waiting = tonumber(redis.call('HGET', counts, 'relays') or 0)
 local waitingBytes = tonumber(redis.call('HGET', counts, 'bytes') or 0)
 local answer = { '' }
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, ARGV[4])) do
-  local line, text = string.match(entry, '^%d+\\n([^\\n]*)\\n(.*)$')
+  local lane, text = string.match(entry, '^%d+\\n([^\\n]*)\\n(.*)$')
   if maximumRelays > 0 and waiting + 1 > maximumRelays
     or maximumBytes > 0 and waitingBytes + #text > maximumBytes then break end
   redis.call('ZREM', later, entry)
-  redis.call('RPUSH', ARGV[5] .. line, text)
-  redis.call('ZADD', lines, 'NX', now, ARGV[5] .. line)
+  redis.call('RPUSH', ARGV[5] .. lane, text)
+  redis.call('ZADD', lanes, 'NX', now, ARGV[5] .. lane)
   redis.call('HINCRBY', counts, 'relays', 1)
   redis.call('HINCRBY', counts, 'bytes', #text)
   waiting, waitingBytes = waiting + 1, waitingBytes + #text
-  answer[#answer + 1] = line
+  answer[#answer + 1] = lane
 end
 answer[1] = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')[2] or ''
 return answer
@@ -103,147 +108,165 @@ const settled = v.picklist([0, 1]);
 const kept = v.strictTuple([v.number(), v.picklist([0, 1])]);
 const released = v.tupleWithRest([v.string()], v.string());
 
-/** One relay and the line it goes into. */
-export interface QueuedRelay {
-  readonly lane: string;
-  readonly text: string;
-}
-
 /** How much may wait. 0 allows any number. */
-export interface LineBounds {
-  readonly waitingRelays: number;
-  readonly waitingBytes: number;
-}
+export type LaneBounds = Pick<DeliveryConfig, 'waitingRelays' | 'waitingBytes'>;
 
-/** What became of those whose time had come. */
-export interface Released {
-  /** Which lines have got something. */
+/** The outcome of {@link RedisLanes.releaseDue}. */
+export interface ReleasedRelays {
+  /** The lanes that got a relay. */
   readonly lanes: readonly string[];
-  /** When the first of the rest is due, in milliseconds since 1970; in the past where there was no room for it. */
-  readonly next: number | undefined;
+  /** When the next delayed relay is due, in milliseconds since the epoch; in the past where there was no room for it. */
+  readonly nextAt: number | undefined;
 }
 
 /** How much waits. */
-export interface LineCounts {
+export interface LaneCounts {
   readonly relays: number;
   readonly bytes: number;
-  /** Since when that has waited which has waited for longest, in milliseconds since 1970. */
-  readonly since: number | undefined;
+  /** When the relay that has waited longest was accepted, in milliseconds since the epoch. */
+  readonly oldestAt: number | undefined;
 }
 
 /**
- * What waits in Redis: for each member and each channel one list, in the order of the calls. What is in it stays there until
- * the provider has it, or it is a dead letter.
+ * The waiting relays in Redis: one list for each member and each channel, in the order of the calls. A relay stays in its list
+ * until the provider has accepted it, or it is a dead letter.
  */
 export class RedisLanes {
-  readonly #counts: string;
-  readonly #lanes: string;
-  readonly #later: string;
+  readonly #client: Redis | Cluster;
+  readonly #bounds: LaneBounds;
+  readonly #clock: Clock;
+  readonly #countsKey: string;
+  readonly #lanesKey: string;
+  readonly #delayedKey: string;
+  /** The beginning of a lane's key. */
+  readonly #laneKeys: string;
 
-  /** @param prefix what the keys begin with, with a hash tag: all of them are in one slot of a Redis Cluster */
-  constructor(
-    private readonly client: Redis | Cluster,
-    private readonly prefix: string,
-    private readonly bounds: LineBounds,
-  ) {
-    this.#counts = `${prefix}:waiting`;
-    this.#lanes = `${prefix}:lines`;
-    this.#later = `${prefix}:later`;
+  /** @param prefix the beginning of all keys, with a hash tag: all of them are in one slot of a Redis Cluster */
+  constructor(client: Redis | Cluster, prefix: string, bounds: LaneBounds, clock: Clock) {
+    this.#client = client;
+    this.#bounds = bounds;
+    this.#clock = clock;
+    this.#countsKey = `${prefix}:waiting`;
+    this.#lanesKey = `${prefix}:lines`;
+    this.#delayedKey = `${prefix}:later`;
+    this.#laneKeys = `${prefix}:line:`;
   }
 
   /**
-   * Makes itself known to a server that was just connected to. Where {@link push} had to be sent a second time, because the
-   * server did not know the script, what was sent meanwhile would overtake it.
+   * Tells a server that was just connected to the script of {@link push}. A server that does not know it makes the client
+   * send it a second time, and later calls would overtake that one.
    */
-  async introduce(): Promise<void> {
-    await this.push([]);
+  async prepare(): Promise<void> {
+    await this.#push([], []);
   }
 
   /**
-   * Takes in all of these, or none of them.
+   * Puts a relay into the lanes of all its recipients, or of none.
    *
-   * @returns why there is no room
+   * @param at when it was accepted, in milliseconds since the epoch
+   * @returns why there is no room, or nothing where it was accepted
    */
-  async push(relays: readonly QueuedRelay[]): Promise<string | undefined> {
-    const { waitingRelays, waitingBytes } = this.bounds;
-    const keys = [this.#counts, this.#lanes, ...relays.map(({ lane }) => this.#key(lane))];
-    const values = [waitingRelays, waitingBytes, Date.now(), ...relays.map(({ text }) => text)];
-    const [waiting, bytes, isIn] = v.parse(pushed, await run({ client: this.client }, PUSH, keys, values));
-    if (isIn === 1) return undefined;
-    const isFull = waitingRelays > 0 && waiting + relays.length > waitingRelays;
+  async push(relay: Relay, at: number): Promise<string | undefined> {
+    const { recipients } = relay;
+    const { waitingRelays, waitingBytes } = this.#bounds;
+    const [waiting, bytes, isAccepted] = await this.#push(
+      lanesOf(relay).map((lane) => this.#laneKeys + lane),
+      recipients.map((recipient) => writeRelay(relay, recipient, at)),
+    );
+    if (isAccepted === 1) return undefined;
+    const isFull = waitingRelays > 0 && waiting + recipients.length > waitingRelays;
     return isFull
       ? `${waiting} of ${waitingRelays} relays are waiting already`
       : `${bytes} of ${waitingBytes} bytes are waiting already`;
   }
 
-  /** The first of a line. */
+  async #push(laneKeys: readonly string[], texts: readonly string[]) {
+    const { waitingRelays, waitingBytes } = this.#bounds;
+    const keys = [this.#countsKey, this.#lanesKey, ...laneKeys];
+    const values = [waitingRelays, waitingBytes, this.#clock.time(), ...texts];
+    return v.parse(pushed, await run({ client: this.#client }, PUSH, keys, values));
+  }
+
+  /** The first relays of a lane, as {@link writeRelay} wrote them. */
   peek(lane: string, count: number): Promise<string[]> {
-    return this.client.lrange(this.#key(lane), 0, count - 1);
+    return this.#client.lrange(this.#laneKeys + lane, 0, count - 1);
   }
 
   /**
-   * Takes the first of a line away: these, which have arrived or are dead letters.
+   * Takes the first relays from a lane, since they were delivered or are dead letters.
    *
-   * @param lock the key that says who looks after the line, and what is in it while the caller does
-   * @returns whether the caller still does; somebody who was held up may have been taken for dead
+   * @param texts these relays, as {@link peek} has them
+   * @param lock the lock of the lane's job, and the token that it has as long as the job is the caller's
+   * @returns whether it still is: a worker that stood still may have been taken for dead
    */
   async settle(
     lane: string,
     texts: readonly string[],
     lock: { readonly key: string; readonly token: string },
   ): Promise<boolean> {
-    const keys = [this.#counts, this.#lanes, this.#key(lane), lock.key];
-    const isHeld = await run({ client: this.client }, SETTLE, keys, [lock.token, ...texts.map(relayId)]);
-    return v.parse(settled, isHeld) === 1;
+    const keys = [this.#countsKey, this.#lanesKey, this.#laneKeys + lane, lock.key];
+    const answer = await run({ client: this.#client }, SETTLE, keys, [lock.token, ...texts.map(relayId)]);
+    return v.parse(settled, answer) === 1;
   }
 
-  async counts(): Promise<LineCounts> {
-    const [[relays, bytes], [, since]] = await Promise.all([
-      this.client.hmget(this.#counts, 'relays', 'bytes'),
-      this.client.zrangebyscore(this.#lanes, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1),
+  async counts(): Promise<LaneCounts> {
+    const [[relays, bytes], [, oldestAt]] = await Promise.all([
+      this.#client.hmget(this.#countsKey, 'relays', 'bytes'),
+      this.#client.zrangebyscore(this.#lanesKey, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1),
     ]);
     return {
       relays: Number(relays ?? 0),
       bytes: Number(bytes ?? 0),
-      since: since === undefined ? undefined : Number(since),
+      oldestAt: oldestAt === undefined ? undefined : Number(oldestAt),
     };
   }
 
   /**
-   * Keeps all of these until their time has come, or none of them.
+   * Keeps a delayed relay for all its recipients, or for none.
    *
-   * @param due when that is, in milliseconds since 1970
-   * @returns why there is no room
+   * @param dueAt when its delay ends, in milliseconds since the epoch
+   * @returns why there is no room, or nothing where it was accepted
    */
-  async keep(relays: readonly QueuedRelay[], due: number): Promise<string | undefined> {
-    const maximum = this.bounds.waitingRelays;
-    const values = [maximum, due, ...relays.flatMap(({ lane, text }) => [lane, text])];
-    const answer = await run({ client: this.client }, KEEP, [this.#later, this.#counts], values);
-    const [count, isIn] = v.parse(kept, answer);
-    return isIn === 1 ? undefined : `${count} of ${maximum} wait for their time already`;
+  async keep(relay: Relay, dueAt: number): Promise<string | undefined> {
+    const maximum = this.#bounds.waitingRelays;
+    const entries = relay.recipients.flatMap((recipient) => [
+      recipientKey(relay, recipient),
+      writeRelay(relay, recipient, dueAt),
+    ]);
+    const keys = [this.#delayedKey, this.#countsKey];
+    const answer = await run({ client: this.#client }, KEEP, keys, [maximum, dueAt, ...entries]);
+    const [count, isAccepted] = v.parse(kept, answer);
+    return isAccepted === 1 ? undefined : `${count} of ${maximum} wait for their time already`;
   }
 
-  /** Puts into their lines, in the order of their times and of the calls, those whose time has come and for whom there is room. */
-  async release(count: number): Promise<Released> {
-    const { waitingRelays, waitingBytes } = this.bounds;
-    const keys = [this.#later, this.#counts, this.#lanes];
-    const values = [waitingRelays, waitingBytes, Date.now(), count, this.#key('')];
-    const [next, ...lanes] = v.parse(released, await run({ client: this.client }, RELEASE, keys, values));
-    return { lanes: [...new Set(lanes)], next: next === '' ? undefined : Number(next) };
+  /**
+   * Puts delayed relays that are due into their lanes, in the order of their times and calls, as long as there is room.
+   *
+   * @param count how many at most
+   */
+  async releaseDue(count: number): Promise<ReleasedRelays> {
+    const { waitingRelays, waitingBytes } = this.#bounds;
+    const keys = [this.#delayedKey, this.#countsKey, this.#lanesKey];
+    const values = [waitingRelays, waitingBytes, this.#clock.time(), count, this.#laneKeys];
+    const answer = await run({ client: this.#client }, RELEASE, keys, values);
+    const [nextAt, ...lanes] = v.parse(released, answer);
+    return { lanes: [...new Set(lanes)], nextAt: nextAt === '' ? undefined : Number(nextAt) };
   }
 
-  /** How many wait for their time. */
-  later(): Promise<number> {
-    return this.client.zcard(this.#later);
+  /** How many delayed relays there are. */
+  delayed(): Promise<number> {
+    return this.#client.zcard(this.#delayedKey);
   }
 
-  /** Some of those lines that have had something since before then, and may have been forgotten. */
-  async since(time: number, count: number): Promise<string[]> {
-    const keys = await this.client.zrange(this.#lanes, '-inf', String(time), 'BYSCORE', 'LIMIT', 0, count);
-    return keys.map((key) => key.slice(this.#key('').length));
+  /** Some of the lanes whose first relay has waited since this time or longer. */
+  async waitingSince(time: number, count: number): Promise<string[]> {
+    const range = ['-inf', String(time), 'BYSCORE', 'LIMIT', 0, count] as const;
+    const keys = await this.#client.zrange(this.#lanesKey, ...range);
+    return keys.map((key) => key.slice(this.#laneKeys.length));
   }
+}
 
-  #key(lane: string): string {
-    return `${this.prefix}:line:${lane}`;
-  }
+/** The lanes of a relay's recipients. */
+export function lanesOf(relay: Relay): string[] {
+  return relay.recipients.map((recipient) => recipientKey(relay, recipient));
 }

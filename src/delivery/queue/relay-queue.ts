@@ -1,103 +1,106 @@
 import type { Queue } from 'bullmq';
+import type { Clock } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
+import type { Relay } from '../../ports/relay.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
-import { recipientKey, type Relay } from '../../ports/relay.js';
 import { DeadLetters } from './dead-letters.js';
-import { type QueuedRelay, RedisLanes } from './redis-lanes.js';
 import { QueueLink, queuePrefix } from './queue-link.js';
-import { writeRelay } from './stored-relay.js';
+import { lanesOf, RedisLanes } from './redis-lanes.js';
 
-/** The names of BullMQ's queues: lines to be looked after, and dead letters. */
+/** The names of BullMQ's queues: jobs of lanes, and dead letters. */
 export const RELAYS = 'relays';
 const DEAD_LETTERS = 'dead-letters';
 
-/** The names of the jobs: look after a line, and have many lines looked after. */
+/** The names of the jobs: work on a lane, and wake many lanes. */
 export const LANE = 'line';
 export const LANES = 'lines';
 
-/** So many relays, to one member or channel each, go to Redis at a time. */
+/** So many recipients go to Redis in one command. */
 const CHUNK = 500;
 
-/** So many lines get a job each at once; for more there is one job, whose worker makes theirs. */
-const AT_ONCE = 20;
+/** So many lanes get their jobs in one command. More lanes than that are one job, whose worker makes theirs. */
+const WOKEN_AT_ONCE = 20;
 
-/** The queue as those see it who hand in: what is accepted is in Redis. Without a worker nothing of it moves. */
+/** The queue in Redis: it keeps every relay that it accepts. A {@link RelayWorker} brings them to the provider. */
 export class RelayQueue {
-  /** What all of its keys begin with. */
+  /** The beginning of all its keys. */
   readonly prefix: string;
   readonly link: QueueLink;
   readonly lanes: RedisLanes;
   readonly deadLetters: DeadLetters;
+  readonly #clock: Clock;
   readonly #jobs: Queue;
 
+  /** @param onProblem told why Redis cannot be reached, once for each reason */
   constructor(
     address: RedisAddress,
     prefix: string,
     bounds: Pick<DeliveryConfig, 'waitingRelays' | 'waitingBytes' | 'deadLetters'>,
+    clock: Clock,
     onProblem: (reason: string) => void,
   ) {
     this.prefix = queuePrefix(prefix);
-    this.link = new QueueLink(address, this.prefix, () => this.lanes.introduce(), onProblem);
-    this.lanes = new RedisLanes(this.link.client, this.prefix, bounds);
+    this.#clock = clock;
+    this.link = new QueueLink(address, this.prefix, clock, () => this.lanes.prepare(), onProblem);
+    this.lanes = new RedisLanes(this.link.client, this.prefix, bounds, clock);
     this.#jobs = this.link.queue(RELAYS);
     const wake = (lanes: readonly string[]) => this.wake(lanes);
-    this.deadLetters = new DeadLetters(this.link.queue(DEAD_LETTERS), this.lanes, wake, bounds.deadLetters);
+    const letters = this.link.queue(DEAD_LETTERS);
+    this.deadLetters = new DeadLetters(letters, this.lanes, clock, wake, bounds.deadLetters);
   }
 
   /**
-   * Takes in an order for everybody it is for, or for those whom the error does not name.
+   * Accepts a relay for all its recipients, or for those that the error does not name.
    *
-   * @throws NotTakenIn
+   * @throws NotQueuedError
    */
   async accept(relay: Relay): Promise<void> {
-    const to = [...new Set(relay.recipients)];
-    const chunks: string[][] = [];
-    for (let start = 0; start < to.length; start += CHUNK) chunks.push(to.slice(start, start + CHUNK));
-    const { delayMs = 0 } = relay;
-    // As if it were called for then: its deadline, too, begins with its time.
-    const at = Date.now() + delayMs;
-    // Nothing of this waits for anything: two orders come to Redis in the order of the calls.
+    const { recipients, delayMs = 0 } = relay;
+    const chunks: (readonly string[])[] = [];
+    for (let start = 0; start < recipients.length; start += CHUNK)
+      chunks.push(recipients.slice(start, start + CHUNK));
+    // The deadline of a delayed relay begins at the end of its delay.
+    const at = this.#clock.time() + delayMs;
+    // All of these begin within this call, so that two relays reach Redis in the order of their calls.
     const answers = chunks.map((chunk) => {
-      const relays = chunk.map((one) => ({
-        lane: recipientKey(relay, one),
-        text: writeRelay(relay, one, at),
-      }));
-      return this.link.use(() => (delayMs > 0 ? this.lanes.keep(relays, at) : this.#put(relays)));
+      const part = { ...relay, recipients: chunk };
+      return this.link.use(() => (delayMs > 0 ? this.lanes.keep(part, at) : this.#push(part, at)));
     });
-    const settled = await Promise.allSettled(answers);
-    const missed: string[] = [];
+    const outcomes = await Promise.allSettled(answers);
+    const lost: string[] = [];
     let reason: unknown;
-    settled.forEach((answer, index) => {
-      const isFull = answer.status === 'fulfilled' && answer.value !== undefined;
-      if (answer.status === 'fulfilled' && !isFull) return;
-      missed.push(...(chunks[index] ?? []));
-      reason = isFull ? new Error(`the queue is full: ${answer.value}`) : Reflect.get(answer, 'reason');
+    outcomes.forEach((outcome, index) => {
+      if (outcome.status === 'fulfilled' && outcome.value === undefined) return;
+      lost.push(...(chunks[index] ?? []));
+      const isRejected = outcome.status === 'rejected';
+      reason = isRejected ? outcome.reason : new Error(`the queue is full: ${outcome.value}`);
     });
-    if (missed.length > 0) throw new NotTakenIn(missed, reason);
+    if (lost.length > 0) throw new NotQueuedError(lost, reason);
   }
 
-  /** @returns why there is no room */
-  async #put(relays: readonly QueuedRelay[]): Promise<string | undefined> {
-    const full = await this.lanes.push(relays);
-    // Not before it is in, or a worker may find nothing. And what is in is safe: a line that was forgotten is found again.
-    if (full === undefined) await this.wake(relays.map(({ lane }) => lane)).catch(() => undefined);
-    return full;
+  /** @returns why there is no room, or nothing where it was accepted */
+  async #push(relay: Relay, at: number): Promise<string | undefined> {
+    const refusal = await this.lanes.push(relay, at);
+    if (refusal !== undefined) return refusal;
+    // Not earlier, or a worker finds the lanes empty. The relay is safe, also if this fails: the sweeper finds its lanes.
+    await this.wake(lanesOf(relay)).catch(() => undefined);
+    return undefined;
   }
 
-  /** Has workers look after lines, unless one is going to. */
+  /** Has workers work on these lanes, unless one is about to. */
   async wake(lanes: readonly string[]): Promise<void> {
-    if (lanes.length <= AT_ONCE) await this.wakeEach(lanes);
+    if (lanes.length <= WOKEN_AT_ONCE) await this.wakeEach(lanes);
     else await this.#jobs.add(LANES, { lanes }, { backoff: { type: 'custom' } });
   }
 
-  /** The same for any number, a few at a time: neither Redis nor this process is held up for long. */
+  /** The same for any number of lanes, a few at a time: it occupies neither Redis nor this process for long. */
   async wakeEach(lanes: readonly string[]): Promise<void> {
-    for (let start = 0; start < lanes.length; start += AT_ONCE) {
+    for (let start = 0; start < lanes.length; start += WOKEN_AT_ONCE) {
       await this.#jobs.addBulk(
-        lanes.slice(start, start + AT_ONCE).map((lane) => ({
+        lanes.slice(start, start + WOKEN_AT_ONCE).map((lane) => ({
           name: LANE,
           data: { lane },
-          // One at work and one that waits, so that no line is looked after twice at a time, or forgotten by one about to end.
+          // One active and one waiting job for a lane: no two workers at once, and a job that is about to end has a successor.
           opts: { deduplication: { id: lane, keepLastIfActive: true }, backoff: { type: 'custom' } },
         })),
       );
@@ -109,12 +112,12 @@ export class RelayQueue {
   }
 }
 
-/** The queue did not take in an order for these. The message says why. */
-export class NotTakenIn extends Error {
-  constructor(
-    readonly missed: readonly string[],
-    cause: unknown,
-  ) {
+/** The queue did not accept a relay for these recipients. The message says why. */
+export class NotQueuedError extends Error {
+  readonly lost: readonly string[];
+
+  constructor(lost: readonly string[], cause: unknown) {
     super(messageOf(cause), { cause });
+    this.lost = lost;
   }
 }

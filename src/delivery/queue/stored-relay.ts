@@ -2,10 +2,10 @@ import * as v from 'valibot';
 import { Payload } from '../../ports/payload.js';
 import type { Relay } from '../../ports/relay.js';
 
-/** One relay to one member or one channel, as it is kept in Redis. */
+/** A relay to one recipient, as it is read from Redis. */
 export interface StoredRelay {
   readonly relay: Relay;
-  /** When it was accepted, in milliseconds since 1970. */
+  /** When it was accepted, or its delay ended, in milliseconds since the epoch. Its deadline begins here. */
   readonly at: number;
 }
 
@@ -19,15 +19,15 @@ const body = v.strictObject({
   except: v.optional(v.string()),
 });
 
-/** Writes what one of those whom an order is for is sent: the message id, a space, and the rest as JSON. */
-export function writeRelay(relay: Relay, to: string, at: number): string {
+/** Writes a relay to one of its recipients: the message id, a space, and the rest as JSON. */
+export function writeRelay(relay: Relay, recipient: string, at: number): string {
   const { id, kind, event, payload, exceptSocketId } = relay;
   const rest: v.InferInput<typeof body> = {
     v: 1,
     at,
-    // To many is to each of them, from here on.
+    // From here on a relay to many members is one relay to each of them.
     kind: kind === 'members' ? 'member' : kind,
-    to,
+    to: recipient,
     ...(event !== undefined && { event }),
     ...(payload?.json !== undefined && { json: payload.json }),
     ...(exceptSocketId !== undefined && { except: exceptSocketId }),
@@ -35,12 +35,12 @@ export function writeRelay(relay: Relay, to: string, at: number): string {
   return `${id} ${JSON.stringify(rest)}`;
 }
 
-/** The message id of what {@link writeRelay} wrote. */
+/** The message id of a text that {@link writeRelay} wrote. */
 export function relayId(text: string): string {
   return text.slice(0, text.indexOf(' '));
 }
 
-/** Reads what {@link writeRelay} wrote; `undefined` where somebody else did, be it a version that is not known yet. */
+/** Reads a text of {@link writeRelay}; `undefined` where another version wrote it, or something else did. */
 export function readRelay(text: string): StoredRelay | undefined {
   const id = relayId(text);
   try {

@@ -1,95 +1,112 @@
-import type { BreakerState } from '../circuit-breaker.js';
-import type { PendingRelay, Lane } from './lane.js';
+import { retryDelayMs } from '../backoff.js';
+import type { CircuitBreaker } from '../circuit-breaker.js';
+import type { Lane } from './lane.js';
+import type { PendingRelay } from './pending-relay.js';
 
-/** What is taken out of lines: each order with those it is for. */
-export type Parts = readonly (readonly [PendingRelay, readonly Lane[]])[];
+/** Relays that were taken out of their lanes, each with the lanes that it was in. */
+export type TakenRelays = readonly (readonly [PendingRelay, readonly Lane[]])[];
 
-/** The lines in which something waits, or is tried again. What is taken out of them is the caller's to see to. */
+/** The lanes whose relays wait or are tried again. The caller attempts or gives up the relays that it takes out. */
 export class BlockedLanes {
   readonly #lanes = new Set<Lane>();
 
-  /** From now on what comes for it has to wait. */
-  hold(lane: Lane): void {
-    lane.isBlocked = true;
-    this.#lanes.add(lane);
+  /** Has a relay wait in these lanes. */
+  insert(pending: PendingRelay, lanes: readonly Lane[]): void {
+    for (const lane of lanes) {
+      lane.insert(pending);
+      this.#lanes.add(lane);
+    }
   }
 
-  release(lane: Lane): void {
+  /**
+   * Has lanes wait for their next attempt, for the same time where they have failed equally often. Lanes that back off
+   * already stay as they are: relays that were attempted together fail once.
+   *
+   * @param pauseMs for how long the provider wants to be left alone
+   * @returns when the first of them is to be tried again; `Infinity` where all of them backed off already
+   */
+  backOff(lanes: readonly Lane[], now: number, pauseMs: number): number {
+    const delays = new Map<number, number>();
+    let earliest = Infinity;
+    for (const lane of lanes) {
+      if (lane.isBackingOff) continue;
+      const delayMs = delays.get(lane.failures) ?? retryDelayMs(lane.failures);
+      delays.set(lane.failures, delayMs);
+      lane.backOff(now + Math.max(delayMs, pauseMs));
+      earliest = Math.min(earliest, lane.retryAt);
+    }
+    return earliest;
+  }
+
+  delete(lane: Lane): void {
     this.#lanes.delete(lane);
   }
 
-  /** All of them. */
-  all(): Lane[] {
+  all(): readonly Lane[] {
     return [...this.#lanes];
   }
 
-  /** Those that may be tried again. */
-  due(now: number): Lane[] {
-    return this.all().filter(({ dueAt }) => dueAt <= now);
+  /** The lanes that may be tried again. */
+  due(now: number): readonly Lane[] {
+    return this.all().filter(({ retryAt }) => retryAt <= now);
   }
 
-  /** Has all of them be due by then. */
-  hurry(now: number): void {
-    for (const lane of this.#lanes) lane.dueAt = Math.min(lane.dueAt, now);
+  /** Has every lane be due at this time, unless it is due earlier. */
+  hurry(time: number): void {
+    for (const lane of this.#lanes) lane.hurry(time);
   }
 
-  /** Takes out what is first in its line, for as long as this holds of it. */
-  takeFirst(isOver: (pending: PendingRelay) => boolean): Parts {
-    const parts = new Map<PendingRelay, Lane[]>();
+  /** Removes relays from the beginning of each lane, as long as they are over. */
+  removeWhile(isOver: (pending: PendingRelay) => boolean): TakenRelays {
+    const removed = new Map<PendingRelay, Lane[]>();
     for (const lane of this.#lanes) {
-      // The first is the first whose time is over.
-      for (let [first] = lane.waiting; first !== undefined && isOver(first); [first] = lane.waiting) {
-        lane.waiting.shift();
-        add(parts, first, lane);
+      // The deadlines of a lane have the order of its calls.
+      for (let { first } = lane; first !== undefined && isOver(first); first = lane.first) {
+        lane.removeFirst();
+        add(removed, first, lane);
       }
     }
-    return [...parts];
+    return [...removed];
   }
 
-  /** Takes out the oldest that waits while nothing is under way for those it is for. */
-  takeOldest(): Parts {
-    const idle = this.all().filter(({ inFlight }) => inFlight === 0);
+  /** Takes out the oldest relay, of the lanes with no attempt under way. */
+  takeOldest(): TakenRelays {
+    const idle = this.all().filter(({ isIdle }) => isIdle);
     let oldest: PendingRelay | undefined;
-    for (const { waiting } of idle) {
-      const [first] = waiting;
+    for (const { first } of idle) {
       if (first !== undefined && first.number < (oldest?.number ?? Infinity)) oldest = first;
     }
     if (oldest === undefined) return [];
-    const lanes = idle.filter(({ waiting }) => waiting[0] === oldest);
-    for (const lane of lanes) {
-      lane.waiting.shift();
-      lane.isPutOff = false;
-    }
+    const lanes = idle.filter(({ first }) => first === oldest);
+    for (const lane of lanes) lane.takeFirst();
     return [[oldest, lanes]];
   }
 
-  /** When something is to be done next: a deadline, an attempt, or a probe. */
-  nextAt(state: BreakerState, probeAt: number): number {
+  /** When the next relay is to be given up, attempted, or sent as a probe. */
+  nextAt({ state, probeAt }: Pick<CircuitBreaker, 'state' | 'probeAt'>): number {
     let next = Infinity;
-    for (const { inFlight, waiting, dueAt } of this.#lanes) {
-      const [first] = waiting;
+    for (const { first, isIdle, retryAt } of this.#lanes) {
       if (first === undefined) continue;
       next = Math.min(next, first.deadline);
-      if (inFlight === 0 && state === 'closed') next = Math.min(next, dueAt);
-      if (inFlight === 0 && state === 'open') next = Math.min(next, probeAt);
+      if (isIdle && state === 'closed') next = Math.min(next, retryAt);
+      if (isIdle && state === 'open') next = Math.min(next, probeAt);
     }
     return next;
   }
 }
 
-/** Takes everything out of these lines for which nothing is under way, in the order of the calls, and what is one order as one. */
-export function takeAll(lanes: readonly Lane[]): Parts {
-  const parts = new Map<PendingRelay, Lane[]>();
+/** Takes every relay out of the lanes with no attempt under way: in the order of the calls, and each relay once. */
+export function takeAll(lanes: readonly Lane[]): TakenRelays {
+  const taken = new Map<PendingRelay, Lane[]>();
   for (const lane of lanes) {
-    if (lane.inFlight > 0) continue;
-    lane.isPutOff = false;
-    for (const pending of lane.waiting.splice(0)) add(parts, pending, lane);
+    if (!lane.isIdle) continue;
+    for (const pending of lane.takeAll()) add(taken, pending, lane);
   }
-  return [...parts].sort(([a], [b]) => a.number - b.number);
+  return [...taken].sort(([a], [b]) => a.number - b.number);
 }
 
-function add(parts: Map<PendingRelay, Lane[]>, pending: PendingRelay, lane: Lane): void {
-  const lanes = parts.get(pending);
-  if (lanes === undefined) parts.set(pending, [lane]);
+function add(relays: Map<PendingRelay, Lane[]>, pending: PendingRelay, lane: Lane): void {
+  const lanes = relays.get(pending);
+  if (lanes === undefined) relays.set(pending, [lane]);
   else lanes.push(lane);
 }

@@ -1,63 +1,113 @@
-import type { Relay } from '../../ports/relay.js';
+import type { PendingRelay } from './pending-relay.js';
 
-/** An order on its way, to whom it has not come to an end yet. */
-export class PendingRelay {
-  /** Addressees to whom it has neither arrived nor is lost. */
-  unsettled: number;
-  attempts = 0;
-  /** Whether it waits, or is tried again: it takes room until it is settled. */
-  isStored = false;
-  /** Whether its call was answered with `queued`, so that its end has to be told otherwise. */
-  isAnswered = false;
-  /** Whether it is lost to somebody, and whether that was told. */
-  isLost = false;
-  isTold = false;
-  /** Why it was not taken the last time. */
-  lastError: Error | undefined;
+/**
+ * How a lane treats its relays:
+ *
+ * - `flowing`: each relay is attempted at once.
+ * - `blocked`: relays wait for the attempts under way, or for the provider. The lane then goes on at once.
+ * - `backing-off`: an attempt has failed, and the next one is made at {@link Lane.retryAt}.
+ *
+ * A blocked lane ends when nothing waits in it and nothing is under way. The next relay gets a new lane.
+ */
+type LaneState = 'flowing' | 'blocked' | 'backing-off';
 
-  constructor(
-    readonly relay: Relay,
-    /** Its place among all of them. */
-    readonly number: number,
-    /** When it is given up, on the clock's {@link Clock.now}. */
-    readonly deadline: number,
-  ) {
-    this.unsettled = relay.recipients.length;
-  }
-
-  /** What it takes while it waits, however many it is for. */
-  get bytes(): number {
-    const { payload, event = '' } = this.relay;
-    return (payload?.bytes ?? 0) + event.length;
-  }
-}
-
-/** All that is on its way to one member or one channel, in the order of the calls. */
+/** All relays under way or waiting for one member or one channel, in the order of their calls. */
 export class Lane {
-  /** What has failed, and what came after. */
-  readonly waiting: PendingRelay[] = [];
-  /** How many calls of the port are under way. */
-  inFlight = 0;
-  /** Whether something has failed, so that what comes has to wait, until nothing waits and nothing is under way. */
-  isBlocked = false;
-  /** How often in a row it has failed. */
-  failures = 0;
-  /** When what waits is tried again. */
-  dueAt = 0;
-  /** Whether {@link dueAt} was put off since it was tried the last time: what was tried together fails once. */
-  isPutOff = false;
+  readonly key: string;
+  /** The member id or the channel's name. */
+  readonly recipient: string;
+  readonly #waiting: PendingRelay[] = [];
+  #state: LaneState = 'flowing';
+  #inFlight = 0;
+  #failures = 0;
+  #retryAt = 0;
 
-  constructor(
-    readonly key: string,
-    /** The member or channel. */
-    readonly to: string,
-  ) {}
+  constructor(key: string, recipient: string) {
+    this.key = key;
+    this.recipient = recipient;
+  }
 
-  /** Takes one in, at its place. */
+  get isFlowing(): boolean {
+    return this.#state === 'flowing';
+  }
+
+  get isBackingOff(): boolean {
+    return this.#state === 'backing-off';
+  }
+
+  /** Whether no attempt is under way. */
+  get isIdle(): boolean {
+    return this.#inFlight === 0;
+  }
+
+  /** The first relay that waits. */
+  get first(): PendingRelay | undefined {
+    return this.#waiting[0];
+  }
+
+  /** Failed attempts in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** When the waiting relays may be attempted, on the clock's {@link Clock.now}. */
+  get retryAt(): number {
+    return this.#retryAt;
+  }
+
+  startAttempt(): void {
+    this.#inFlight++;
+  }
+
+  endAttempt(isAccepted: boolean): void {
+    this.#inFlight--;
+    if (isAccepted) this.#failures = 0;
+  }
+
+  /** Has a relay wait, at its place in the order of the calls. Later relays wait behind it. */
   insert(pending: PendingRelay): void {
-    const { waiting } = this;
+    if (this.#state === 'flowing') this.#state = 'blocked';
+    const waiting = this.#waiting;
     let place = waiting.length;
     while (place > 0 && (waiting[place - 1]?.number ?? 0) > pending.number) place--;
     waiting.splice(place, 0, pending);
   }
+
+  backOff(retryAt: number): void {
+    this.#state = 'backing-off';
+    this.#failures++;
+    this.#retryAt = retryAt;
+  }
+
+  /** Has the lane be due at this time, unless it is due earlier. */
+  hurry(time: number): void {
+    this.#retryAt = Math.min(this.#retryAt, time);
+  }
+
+  /** Takes out the first relay, which is not attempted any more. */
+  removeFirst(): void {
+    this.#waiting.shift();
+  }
+
+  /** Takes out the first relay for an attempt. */
+  takeFirst(): void {
+    this.#waiting.shift();
+    this.#state = 'blocked';
+  }
+
+  /** Takes out every relay for an attempt. */
+  takeAll(): readonly PendingRelay[] {
+    this.#state = 'blocked';
+    return this.#waiting.splice(0);
+  }
+}
+
+export function recipientsOf(lanes: readonly Lane[]): readonly string[] {
+  return lanes.map(({ recipient }) => recipient);
+}
+
+/** The lanes of these recipients. */
+export function lanesTo(recipients: readonly string[], lanes: readonly Lane[]): readonly Lane[] {
+  const wanted = new Set(recipients);
+  return lanes.filter(({ recipient }) => wanted.has(recipient));
 }

@@ -1,10 +1,11 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
-import { DEVELOPMENT_APP, socketConfig } from '../../config/socket-config.js';
+import { socketConfig } from '../../config/socket-config.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { RelayMetrics } from '../../relays/relay-log.js';
+import { DEVELOPMENT_APP } from '../../settings/app.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
 import { socketLog } from './socket-log.js';
@@ -68,13 +69,13 @@ function readConfig(
   gatewayPath: string,
   override: string | undefined,
 ): SocketConfig {
-  const { env = process.env } = options;
-  if (override === undefined) return socketConfig(env, options, gatewayPath);
+  const { env = process.env, adapters = [] } = options;
+  if (override === undefined) return socketConfig(env, options, { adapters, gatewayPath });
   const { second: _, ...alone } = options;
   return socketConfig(
     { ...env, SOCKET_SECOND_ROLE: undefined },
     { ...alone, provider: override },
-    gatewayPath,
+    { adapters, gatewayPath },
   );
 }
 

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
-import type { PusherConfig } from '../../../src/ports/socket-config.js';
+import type { PusherConfig } from '../../../src/adapters/pusher/pusher.settings.js';
 import { configFor } from './support.js';
 
 const origin = { hostname: 'app.example.com', port: 443, secure: true };
@@ -14,7 +14,7 @@ function clientOptions(pusher: Partial<PusherConfig>) {
 }
 
 describe('where the pusher adapter sends a browser', () => {
-  it('is the hosted cluster, over TLS', () => {
+  test('is the hosted cluster, over TLS', () => {
     expect(clientOptions({ cluster: 'eu' })).toEqual({
       cluster: 'eu',
       forceTLS: true,
@@ -22,7 +22,7 @@ describe('where the pusher adapter sends a browser', () => {
     });
   });
 
-  it('is the compatible server that has the HTTP API', () => {
+  test('is the compatible server that has the HTTP API', () => {
     expect(clientOptions({ host: 'soketi.example.com', port: 6001, scheme: 'http' })).toEqual({
       cluster: 'mt1',
       forceTLS: false,
@@ -33,7 +33,7 @@ describe('where the pusher adapter sends a browser', () => {
     });
   });
 
-  it('leaves the ports to pusher-js where none is known', () => {
+  test('leaves the ports to pusher-js where none is known', () => {
     expect(clientOptions({ host: 'soketi.example.com', cluster: 'eu' })).toEqual({
       cluster: 'eu',
       forceTLS: true,
@@ -42,7 +42,7 @@ describe('where the pusher adapter sends a browser', () => {
     });
   });
 
-  it('is the WebSocket end of its own, where there is one', () => {
+  test('is the WebSocket end of its own, where there is one', () => {
     const options = clientOptions({
       host: 'api.internal',
       port: 8080,

@@ -50,14 +50,14 @@ async function onChannel(host: Host, memberId: string, name: string) {
 }
 
 describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
-  it('says pusher:cache_miss right after the subscription when nothing was ever sent', async () => {
+  test('says pusher:cache_miss right after the subscription when nothing was ever sent', async () => {
     const host = await start();
     const ann = await onChannel(host, 'ann', name);
     expect(await ann.next()).toBe(SUCCEEDED);
     expect(await ann.heard.next()).toEqual({ event: MISS, data: undefined });
   });
 
-  it('says it to the newcomer and to nobody else', async () => {
+  test('says it to the newcomer and to nobody else', async () => {
     const host = await start();
     const ann = await onChannel(host, 'ann', name);
     expect([await ann.next(), await ann.next()]).toEqual([SUCCEEDED, MISS]);
@@ -67,7 +67,7 @@ describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
     expect([await ann.next(), await bob.next()]).toEqual(['AFTER', 'AFTER']);
   });
 
-  it('delivers the last event, sent while nobody was there, under its own name and with its data', async () => {
+  test('delivers the last event, sent while nobody was there, under its own name and with its data', async () => {
     const host = await start();
     await host.runtime.client.relayToChannel(name, 'FIRST', { id: 1 });
     await host.runtime.client.relayToChannel(name, 'LAST', { id: 2, text: 'ü' });
@@ -78,7 +78,7 @@ describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
     expect(await ann.next()).toBe('AFTER');
   });
 
-  it('keeps the event after everybody has left', async () => {
+  test('keeps the event after everybody has left', async () => {
     const host = await start();
     const ann = await onChannel(host, 'ann', name);
     await subscribed(ann.channel);
@@ -92,7 +92,7 @@ describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
     expect(await bob.heard.next()).toEqual({ event: 'LAST', data: 7 });
   });
 
-  it('replaces the event by a newer one, for whoever comes next, and repeats it to nobody who was there', async () => {
+  test('replaces the event by a newer one, for whoever comes next, and repeats it to nobody who was there', async () => {
     const host = await start();
     const ann = await onChannel(host, 'ann', name);
     expect([await ann.next(), await ann.next()]).toEqual([SUCCEEDED, MISS]);
@@ -106,7 +106,7 @@ describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
     expect([await ann.next(), await ann.next(), await ann.next()]).toEqual(['FIRST', 'LAST', 'AFTER']);
   });
 
-  it('delivers the event again to a client that left and comes back', async () => {
+  test('delivers the event again to a client that left and comes back', async () => {
     const host = await start();
     await host.runtime.client.relayToChannel(name, 'LAST', 1);
     const ann = await onChannel(host, 'ann', name);
@@ -116,7 +116,7 @@ describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
     expect([(await again.next()).event, (await again.next()).event]).toEqual([SUCCEEDED, 'LAST']);
   });
 
-  it('remembers for a whole channel what one connection was left out of', async () => {
+  test('remembers for a whole channel what one connection was left out of', async () => {
     const host = await start();
     const ann = await onChannel(host, 'ann', name);
     expect([await ann.next(), await ann.next()]).toEqual([SUCCEEDED, MISS]);
@@ -132,7 +132,7 @@ describe.each(VARIANTS)('The cache channel %s with pusher-js (3.9)', (name) => {
 describe.each(['private-cache-orders', 'presence-cache-orders'])(
   'A client event on %s with pusher-js (3.7, 3.9)',
   (name) => {
-    it('is not remembered: whoever comes after it is told pusher:cache_miss', async () => {
+    test('is not remembered: whoever comes after it is told pusher:cache_miss', async () => {
       const host = await start();
       const [ann, bob] = [await onChannel(host, 'ann', name), await onChannel(host, 'bob', name)];
       await Promise.all([subscribed(ann.channel), subscribed(bob.channel)]);
@@ -146,7 +146,7 @@ describe.each(['private-cache-orders', 'presence-cache-orders'])(
       expect([await cy.next(), await cy.next()]).toEqual([SUCCEEDED, MISS]);
     });
 
-    it('does not replace what the server sent', async () => {
+    test('does not replace what the server sent', async () => {
       const host = await start();
       await host.runtime.client.relayToChannel(name, 'LAST', 1);
       const [ann, bob] = [await onChannel(host, 'ann', name), await onChannel(host, 'bob', name)];
@@ -166,7 +166,7 @@ describe.each(['private-cache-orders', 'presence-cache-orders'])(
 describe('What a cache channel remembers (3.9)', () => {
   const payloads = ['123', '', 'plain', 'ü💬', null, 0, false, [], {}, { a: [1, null] }, 'x'.repeat(10_000)];
 
-  it.each(titled(payloads))('is data as it was sent: %s', async (_, payload) => {
+  test.each(titled(payloads))('is data as it was sent: %s', async (_, payload) => {
     const host = await start();
     await host.runtime.client.relayToChannel('cache-orders', 'LAST', payload);
     const ann = await onChannel(host, 'ann', 'cache-orders');
@@ -174,7 +174,7 @@ describe('What a cache channel remembers (3.9)', () => {
     expect(await ann.heard.next()).toEqual({ event: 'LAST', data: payload });
   });
 
-  it('may be an event without data', async () => {
+  test('may be an event without data', async () => {
     const host = await start();
     await host.runtime.client.relayToChannel('cache-orders', 'LAST');
     const ann = await onChannel(host, 'ann', 'cache-orders');
@@ -182,7 +182,7 @@ describe('What a cache channel remembers (3.9)', () => {
     expect(await ann.heard.next()).toEqual({ event: 'LAST', data: undefined });
   });
 
-  it('may be a broadcast', async () => {
+  test('may be a broadcast', async () => {
     const host = await Host.start({ broadcastChannel: 'cache-everybody' });
     await host.runtime.client.broadcast('LAST', 1);
     const ann = host.raw();
@@ -192,7 +192,7 @@ describe('What a cache channel remembers (3.9)', () => {
     expect(await ann.next()).toEqual({ event: 'LAST', channel: 'cache-everybody', data: '1' });
   });
 
-  it.each(VARIANTS)('on %s is, on the wire, the frame that subscribers have heard', async (name) => {
+  test.each(VARIANTS)('on %s is, on the wire, the frame that subscribers have heard', async (name) => {
     const host = await start();
     const [early, late] = [await rawOn(host, name, 'ann'), host.raw()];
     expect(await early.next()).toMatchObject({ event: 'pusher_internal:subscription_succeeded' });
@@ -207,7 +207,7 @@ describe('What a cache channel remembers (3.9)', () => {
 });
 
 describe('A channel without a cache (3.5, 3.9)', () => {
-  it.each(['orders', 'private-orders', 'x-cache-y', 'cache', 'foo-private-cache-x'])(
+  test.each(['orders', 'private-orders', 'x-cache-y', 'cache', 'foo-private-cache-x'])(
     '%s remembers nothing, and says nothing of a cache',
     async (name) => {
       const host = await start();

@@ -11,7 +11,7 @@ import { channelAuth, userAuth } from '../../support/signing.js';
 // The items of the conformance checklist (3.18) that are in no file of their own.
 
 describe('Public channels with pusher-js (3.18 item 6)', () => {
-  it('are heard from the subscription to the unsubscription, and from the next one on', async () => {
+  test('are heard from the subscription to the unsubscription, and from the next one on', async () => {
     const host = await Host.start();
     const [ann, bob] = [plainPusher(host), plainPusher(host)];
     const heard = hearing(ann.subscribe('orders'), 'created');
@@ -31,7 +31,7 @@ describe('Public channels with pusher-js (3.18 item 6)', () => {
     for (const data of [1, 2, 3]) expect(await witness.next()).toMatchObject({ data });
   });
 
-  it('carry no client events: pusher-js is told so on its connection (item 13)', async () => {
+  test('carry no client events: pusher-js is told so on its connection (item 13)', async () => {
     const host = await Host.start({ gateway: { clientEvents: true } });
     const [ann, bob] = [plainPusher(host), plainPusher(host)];
     const errors = hearing(ann.connection, 'error');
@@ -45,7 +45,7 @@ describe('Public channels with pusher-js (3.18 item 6)', () => {
 });
 
 describe('Presence with pusher-js (3.18 item 8)', () => {
-  it('takes a number for an id: pusher-js finds itself, and the text of the same digits is the same member', async () => {
+  test('takes a number for an id: pusher-js finds itself, and the text of the same digits is the same member', async () => {
     const host = await Host.start();
     const ann = plainPusher(host, { channelData: { user_id: 10, user_info: { name: 'Mr. Channels' } } });
     const room = ann.subscribe('presence-room') as PresenceChannel;
@@ -61,7 +61,7 @@ describe('Presence with pusher-js (3.18 item 8)', () => {
     expect(room.members.count).toBe(2);
   });
 
-  it('is closed to one member too many, whose connection stays, and open to a further tab of a member', async () => {
+  test('is closed to one member too many, whose connection stays, and open to a further tab of a member', async () => {
     const host = await Host.start({ gateway: { limits: { presenceMembers: 2 } } });
     for (const user_id of ['ann', 'bob']) {
       await subscribed(plainPusher(host, { channelData: { user_id } }).subscribe('presence-room'));
@@ -78,7 +78,7 @@ describe('Presence with pusher-js (3.18 item 8)', () => {
 });
 
 describe('Presence by signin with pusher-js (3.5, 3.18 item 9)', () => {
-  it('needs no channel_data: the member is who has signed in, and is known to itself and to others', async () => {
+  test('needs no channel_data: the member is who has signed in, and is known to itself and to others', async () => {
     const host = await Host.start();
     const ann = plainPusher(host, { userData: { id: 'ann', user_info: { name: 'ANN' } } });
     const room = ann.subscribe('presence-room') as PresenceChannel;
@@ -92,7 +92,7 @@ describe('Presence by signin with pusher-js (3.5, 3.18 item 9)', () => {
 });
 
 describe('Signin with pusher-js (3.8, 3.18 item 14)', () => {
-  it('that is good sets the user and opens the channel of the user', async () => {
+  test('that is good sets the user and opens the channel of the user', async () => {
     const host = await Host.start();
     const ann = plainPusher(host, { userData: { id: 'ann', user_info: { name: 'ANN' } } });
     await ann.user.signinDonePromise;
@@ -102,7 +102,7 @@ describe('Signin with pusher-js (3.8, 3.18 item 14)', () => {
     expect(await heard.next()).toMatchObject({ data: { id: 7 } });
   });
 
-  it.each([
+  test.each([
     ['a signature of another socket', (host: Host) => userAuth(host.app, '1.2', { id: 'ann' })],
     [
       'a signature of another key',
@@ -128,7 +128,7 @@ describe('Signin with pusher-js (3.8, 3.18 item 14)', () => {
     await subscribed(pusher.subscribe('orders'));
   });
 
-  it('as a second user is refused on the same connection: the first stays (raw, pusher-js signs in once)', async () => {
+  test('as a second user is refused on the same connection: the first stays (raw, pusher-js signs in once)', async () => {
     const host = await Host.start();
     const client = host.raw();
     const socketId = await client.greeted();
@@ -143,7 +143,7 @@ describe('Signin with pusher-js (3.8, 3.18 item 14)', () => {
 });
 
 describe('A second subscription to a channel (3.3, 3.18 item 20)', () => {
-  it('is answered with an error of the code null; the first one and the connection stay (raw)', async () => {
+  test('is answered with an error of the code null; the first one and the connection stay (raw)', async () => {
     const host = await Host.start();
     const client = host.raw();
     await client.greeted();
@@ -159,7 +159,7 @@ describe('A second subscription to a channel (3.3, 3.18 item 20)', () => {
 });
 
 describe('A connection that proves nothing in time (3.8)', () => {
-  it('is closed with 4009: pusher-js stops for good, and whoever has signed in stays', async () => {
+  test('is closed with 4009: pusher-js stops for good, and whoever has signed in stays', async () => {
     const host = await Host.start({ gateway: { limits: { unauthorizedS: 1 } } });
     let connections = 0;
     host.topology.onConnection(() => connections++);
@@ -180,7 +180,7 @@ describe('A connection that proves nothing in time (3.8)', () => {
 });
 
 describe('A binary message (3.1)', () => {
-  it('is answered with an error of the code null, is not read, and leaves the connection (raw)', async () => {
+  test('is answered with an error of the code null, is not read, and leaves the connection (raw)', async () => {
     const host = await Host.start();
     const client = host.raw();
     await client.greeted();
@@ -192,7 +192,7 @@ describe('A binary message (3.1)', () => {
 });
 
 describe('The frames of one connection (3.2, 3.17)', () => {
-  it('are handled strictly in order, whatever each costs (raw)', async () => {
+  test('are handled strictly in order, whatever each costs (raw)', async () => {
     const host = await Host.start({ gateway: { limits: { messagesPerSecond: 0, subscribesPerSecond: 0 } } });
     const client = host.raw();
     const socketId = await client.greeted();
@@ -219,7 +219,7 @@ describe('The frames of one connection (3.2, 3.17)', () => {
     expect(await host.engines.occupied('private-')).toHaveLength(100);
   });
 
-  it('may come in pieces with a ping between them (raw)', async () => {
+  test('may come in pieces with a ping between them (raw)', async () => {
     const host = await Host.start();
     const client = host.raw();
     await client.greeted();
@@ -233,7 +233,7 @@ describe('The frames of one connection (3.2, 3.17)', () => {
     expect(await client.next()).toMatchObject({ event: 'pusher_internal:subscription_succeeded' });
   });
 
-  it('reach pusher-js in the order in which they were sent, over all its channels', async () => {
+  test('reach pusher-js in the order in which they were sent, over all its channels', async () => {
     const host = await Host.start({ gateway: { clientEvents: true, limits: { clientEventsPerSecond: 0 } } });
     const ann = plainPusher(host, { userData: { id: 'ann' } });
     const bob = plainPusher(host);
@@ -274,7 +274,7 @@ describe('After a reconnect pusher-js is where it was (3.18 item 27)', () => {
     'presence-cache-room',
   ];
 
-  it.each<[string, (host: Host, sockets: ReadonlySet<Socket>) => unknown]>([
+  test.each<[string, (host: Host, sockets: ReadonlySet<Socket>) => unknown]>([
     ['after a restart, by 4200 (3.11)', ({ topology }) => topology.sendEverybodyAway()],
     [
       'after a connection that broke without a word (3.11)',

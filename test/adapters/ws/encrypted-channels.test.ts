@@ -99,7 +99,7 @@ async function eavesdropper(host: Host, channel: string): Promise<RawClient> {
 }
 
 describe('An encrypted channel with pusher-js (3.9)', () => {
-  it('is read by every subscriber', async () => {
+  test('is read by every subscriber', async () => {
     const host = await start(newKey());
     const [ann, bob] = [await host.browser('ann'), await host.browser('bob')];
     const heard = [ann, bob].map((socket) => hearing(socket.channel(ALL), 'created'));
@@ -113,21 +113,21 @@ describe('An encrypted channel with pusher-js (3.9)', () => {
   const texts = ['123', '', 'plain', '"quoted"', 'ü💬\u0000\u2028', '{"a":1}', 'null', 'x'.repeat(7_000)];
   const values = [123, 0, -0.5, true, false, null, [], {}, [[1], { a: null }], { '': '' }];
 
-  it.each(titled<unknown>([...texts, ...values]))('brings the payload %s as it was', async (_, payload) => {
+  test.each(titled<unknown>([...texts, ...values]))('brings the payload %s as it was', async (_, payload) => {
     const host = await start(newKey());
     const heard = await everythingOn(await host.browser('ann'), ALL);
     await host.runtime.client.relayToChannel(ALL, 'created', payload);
     expect(await heard.next()).toEqual({ event: 'created', data: payload });
   });
 
-  it('brings an event without a payload as one whose text is empty: pusher-js needs a ciphertext', async () => {
+  test('brings an event without a payload as one whose text is empty: pusher-js needs a ciphertext', async () => {
     const host = await start(newKey());
     const heard = await everythingOn(await host.browser('ann'), ALL);
     await host.runtime.client.relayToChannel(ALL, 'created');
     expect(await heard.next()).toEqual({ event: 'created', data: '' });
   });
 
-  it('works through SocketService too', async () => {
+  test('works through SocketService too', async () => {
     const host = await start(newKey());
     const ann = await host.browser('ann');
     const heard = hearing(ann.channel(ALL), 'ANNOUNCED');
@@ -137,7 +137,7 @@ describe('An encrypted channel with pusher-js (3.9)', () => {
     expect(await heard.next()).toEqual({ event: 'ANNOUNCED', data: TEXT });
   });
 
-  it('leaves out the connection that it is told to', async () => {
+  test('leaves out the connection that it is told to', async () => {
     const host = await start(newKey());
     const [ann, bob] = [await host.browser('ann'), await host.browser('bob')];
     const [toAnn, toBob] = [ann, bob].map((socket) => hearing(socket.channel(ALL), 'created', 'done'));
@@ -149,7 +149,7 @@ describe('An encrypted channel with pusher-js (3.9)', () => {
     expect(await toAnn?.next()).toMatchObject({ event: 'done' });
   });
 
-  it('is closed to whom its authorizer does not admit, who learns no key', async () => {
+  test('is closed to whom its authorizer does not admit, who learns no key', async () => {
     const host = await start(newKey());
     const ann = await host.browser('ann');
     const heard = hearing(ann.channel('private-encrypted-desk.bob'), 'pusher:subscription_error');
@@ -161,7 +161,7 @@ describe('An encrypted channel with pusher-js (3.9)', () => {
 });
 
 describe('What an encrypted channel is on the wire (3.9)', () => {
-  it('is a nonce of 24 bytes and a ciphertext that the channel’s own key opens, and nothing readable', async () => {
+  test('is a nonce of 24 bytes and a ciphertext that the channel’s own key opens, and nothing readable', async () => {
     const masterKey = newKey();
     const host = await start(masterKey);
     const client = await eavesdropper(host, ALL);
@@ -174,7 +174,7 @@ describe('What an encrypted channel is on the wire (3.9)', () => {
     expect(text).toBe('{"secret":"aardvark"}');
   });
 
-  it('never has the same nonce twice', async () => {
+  test('never has the same nonce twice', async () => {
     const masterKey = newKey();
     const host = await start(masterKey);
     const client = await eavesdropper(host, ALL);
@@ -187,7 +187,7 @@ describe('What an encrypted channel is on the wire (3.9)', () => {
     expect(nonces.size).toBe(100);
   });
 
-  it('has a key for each channel, which /socket/auth tells as shared_secret beside the usual signature', async () => {
+  test('has a key for each channel, which /socket/auth tells as shared_secret beside the usual signature', async () => {
     const masterKey = newKey();
     const host = await start(masterKey);
     for (const channel of [ALL, 'private-encrypted-desk.ann', CACHED]) {
@@ -201,13 +201,13 @@ describe('What an encrypted channel is on the wire (3.9)', () => {
     }
   });
 
-  it('has no shared_secret where nothing is encrypted', async () => {
+  test('has no shared_secret where nothing is encrypted', async () => {
     const host = await Host.start({ encryptionMasterKey: newKey(), broadcastChannel: 'private-all' });
     const { status, body } = await askAuth(host, 'ann', 'private-all');
     expect([status, Object.keys(body)]).toEqual([200, ['auth']]);
   });
 
-  it('is encrypted only where the name begins so: anything else is readable', async () => {
+  test('is encrypted only where the name begins so: anything else is readable', async () => {
     const host = await start(newKey());
     const client = host.raw();
     await client.greeted();
@@ -217,7 +217,7 @@ describe('What an encrypted channel is on the wire (3.9)', () => {
     expect((await client.next()).data).toBe('{"id":7}');
   });
 
-  it('carries client events as they came: the protocol does not forbid them, pusher-js does not send them (3.7)', async () => {
+  test('carries client events as they came: the protocol does not forbid them, pusher-js does not send them (3.7)', async () => {
     const host = await start(newKey());
     const [ann, bob] = [await eavesdropper(host, ALL), await eavesdropper(host, ALL)];
     ann.say('client-typed', { nonce: 'n', ciphertext: 'c' }, ALL);
@@ -230,7 +230,7 @@ describe('What an encrypted channel is on the wire (3.9)', () => {
 });
 
 describe('Without a master key an encrypted channel is refused (3.9)', () => {
-  it('to the browser: /socket/auth answers 403 and pusher-js is not subscribed', async () => {
+  test('to the browser: /socket/auth answers 403 and pusher-js is not subscribed', async () => {
     const host = await start();
     const ann = await host.browser('ann');
     const channel = ann.channel(ALL);
@@ -242,7 +242,7 @@ describe('Without a master key an encrypted channel is refused (3.9)', () => {
     expect((await askAuth(host, 'ann', ALL)).body).not.toHaveProperty('shared_secret');
   });
 
-  it.each([ALL, CACHED])(
+  test.each([ALL, CACHED])(
     'to the backend: a relay to %s is a mistake, and nothing is sent',
     async (channel) => {
       const host = await start();
@@ -261,7 +261,7 @@ describe('Without a master key an encrypted channel is refused (3.9)', () => {
 });
 
 describe('When the master key changes (3.9)', () => {
-  it('a backend that restarts with another key is read again: pusher-js asks once more for the channel’s key', async () => {
+  test('a backend that restarts with another key is read again: pusher-js asks once more for the channel’s key', async () => {
     const asked: string[] = [];
     const front = await frontOf(await start(newKey()));
     const headers = () => {
@@ -288,7 +288,7 @@ describe('When the master key changes (3.9)', () => {
     expect(asked.length - askedBefore).toBe(2);
   });
 
-  it('a client that still has the old key asks once and reads the event that it could not, and all later ones', async () => {
+  test('a client that still has the old key asks once and reads the event that it could not, and all later ones', async () => {
     const masterKey = newKey();
     const host = await start(masterKey);
     const secrets = [newKey(), channelKey(ALL, masterKey).toString('base64')];
@@ -308,7 +308,7 @@ describe('When the master key changes (3.9)', () => {
     expect(asked).toBe(2);
   });
 
-  it('a client that is given the wrong key only misses what is encrypted, and stays connected', async () => {
+  test('a client that is given the wrong key only misses what is encrypted, and stays connected', async () => {
     const host = await start(newKey());
     let asked = 0;
     const pusher = plainPusher(host, {
@@ -330,7 +330,7 @@ describe('When the master key changes (3.9)', () => {
 });
 
 describe('An encrypted cache channel with pusher-js (3.9)', () => {
-  it('keeps the ciphertext: whoever comes late reads it with the channel’s key', async () => {
+  test('keeps the ciphertext: whoever comes late reads it with the channel’s key', async () => {
     const masterKey = newKey();
     const host = await start(masterKey);
     await host.runtime.client.relayToChannel(CACHED, 'created', { secret: 'aardvark' });
@@ -349,7 +349,7 @@ describe('An encrypted cache channel with pusher-js (3.9)', () => {
     expect(opened(frame.data, channelKey(CACHED, masterKey)).text).toBe('{"secret":"aardvark"}');
   });
 
-  it('says pusher:cache_miss in clear', async () => {
+  test('says pusher:cache_miss in clear', async () => {
     const host = await start(newKey());
     const ann = await host.browser('ann');
     const heard = hearing(ann.channel(CACHED), 'pusher:cache_miss');
@@ -358,7 +358,7 @@ describe('An encrypted cache channel with pusher-js (3.9)', () => {
 });
 
 describe('pusher-js of this test', () => {
-  it('is the build with encryption', async () => {
+  test('is the build with encryption', async () => {
     const host = await start(newKey());
     const pusher = plainPusher(host);
     await connected(pusher);

@@ -33,7 +33,7 @@ class RoomChannel implements ChannelAuthorizer {
 }
 
 describe('A gateway under hostile traffic (3, 3.17)', () => {
-  it(`neither crashes nor leaks, and serves everybody else, through ${ITEMS} frames and requests: FUZZ_SEED=${SEED}`, async () => {
+  test(`neither crashes nor leaks, and serves everybody else, through ${ITEMS} frames and requests: FUZZ_SEED=${SEED}`, async () => {
     const errors = logged('error');
     const host = await start();
     const bystanders = await bystandersOn(host);
@@ -60,7 +60,7 @@ describe('A gateway under hostile traffic (3, 3.17)', () => {
     expect(errors.lines).toEqual([]);
   }, 60_000);
 
-  it('is no error of its own when somebody is present by a signin whose user_info nests 7,000 levels deep (3.5)', async () => {
+  test('is no error of its own when somebody is present by a signin whose user_info nests 7,000 levels deep (3.5)', async () => {
     const errors = logged('error');
     const host = await start();
     const client = host.raw();
@@ -77,7 +77,7 @@ describe('A gateway under hostile traffic (3, 3.17)', () => {
     expect(errors.lines).toEqual([]);
   });
 
-  it('lets go of a refused upgrade although its client never ends its own side of the connection', async () => {
+  test('lets go of a refused upgrade although its client never ends its own side of the connection', async () => {
     const host = await start();
     const accepted = new Promise<Socket>((resolve) => {
       host.topology.onConnection(resolve);

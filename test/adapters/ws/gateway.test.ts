@@ -37,7 +37,7 @@ async function inRoom(host: Host, memberId: string) {
 }
 
 describe('Presence with pusher-js (3.6)', () => {
-  it('shows two members each other, coming and going', async () => {
+  test('shows two members each other, coming and going', async () => {
     const host = await start();
     const ann = await inRoom(host, 'ann');
     expect(ann.present()).toEqual(['ann']);
@@ -54,13 +54,13 @@ describe('Presence with pusher-js (3.6)', () => {
     expect(bob.moves.untaken).toEqual([]);
   });
 
-  it('knows the member itself', async () => {
+  test('knows the member itself', async () => {
     const host = await start();
     const { channel } = await inRoom(host, 'ann');
     expect(channel.members.me).toEqual({ id: 'ann', info: { name: 'ANN' } });
   });
 
-  it('counts a member with several tabs once, until the last tab is closed', async () => {
+  test('counts a member with several tabs once, until the last tab is closed', async () => {
     const host = await start();
     const bob = await inRoom(host, 'bob');
     const tabs = [await inRoom(host, 'ann'), await inRoom(host, 'ann'), await inRoom(host, 'ann')];
@@ -75,7 +75,7 @@ describe('Presence with pusher-js (3.6)', () => {
     expect(bob.present()).toEqual(['bob', 'cy']);
   });
 
-  it('hears nothing of a member whose page is reloaded within the grace period', async () => {
+  test('hears nothing of a member whose page is reloaded within the grace period', async () => {
     const host = await start({ presenceGraceMs: 600_000 });
     const bob = await inRoom(host, 'bob');
     const ann = await inRoom(host, 'ann');
@@ -89,7 +89,7 @@ describe('Presence with pusher-js (3.6)', () => {
 });
 
 describe('Private channels with pusher-js (3.5)', () => {
-  it('are open to whom the authorizer admits, and closed to others, whose connection stays', async () => {
+  test('are open to whom the authorizer admits, and closed to others, whose connection stays', async () => {
     const host = await start();
     const [ann, bob] = [await host.browser('ann'), await host.browser('bob')];
     await subscribed(ann.channel('private-desk.ann'));
@@ -102,7 +102,7 @@ describe('Private channels with pusher-js (3.5)', () => {
     expect(bob.pusher.connection.state).toBe('connected');
   });
 
-  it('are closed to a signature that pusher-js was given by somebody else', async () => {
+  test('are closed to a signature that pusher-js was given by somebody else', async () => {
     const host = await start();
     const pusher = connectTo(host, host.app.key, (_channel, answer) => {
       answer(null, { auth: `${host.app.key}:${'0'.repeat(64)}` });
@@ -116,7 +116,7 @@ describe('Private channels with pusher-js (3.5)', () => {
 });
 
 describe('Client events with pusher-js (3.7)', () => {
-  it('reach the others with the sender’s id, and not the sender', async () => {
+  test('reach the others with the sender’s id, and not the sender', async () => {
     const host = await start();
     const [ann, bob] = [await inRoom(host, 'ann'), await inRoom(host, 'bob')];
     const [toAnn, toBob] = [hearing(ann.channel, 'client-a'), hearing(bob.channel, 'client-a')];
@@ -127,7 +127,7 @@ describe('Client events with pusher-js (3.7)', () => {
     expect(toBob.untaken).toEqual([]);
   });
 
-  it('are refused with an error on the connection where they are off', async () => {
+  test('are refused with an error on the connection where they are off', async () => {
     const host = await start({ clientEvents: false });
     const [ann, bob] = [await inRoom(host, 'ann'), await inRoom(host, 'bob')];
     const heard = hearing(bob.channel, 'client-a', 'created');
@@ -139,7 +139,7 @@ describe('Client events with pusher-js (3.7)', () => {
     expect(ann.socket.pusher.connection.state).toBe('connected');
   });
 
-  it('are answered 4301 when there are more than 10 in a second, and pusher-js stays connected', async () => {
+  test('are answered 4301 when there are more than 10 in a second, and pusher-js stays connected', async () => {
     const host = await start();
     const { socket, channel } = await inRoom(host, 'ann');
     const errors = hearing(socket.pusher.connection, 'error');
@@ -150,7 +150,7 @@ describe('Client events with pusher-js (3.7)', () => {
 });
 
 describe('What makes pusher-js stop or come back (3.11)', () => {
-  it('is stopped for good by 4001: it does not connect again by itself', async () => {
+  test('is stopped for good by 4001: it does not connect again by itself', async () => {
     const host = await start();
     let attempts = 0;
     host.topology.onConnection(() => attempts++);
@@ -165,7 +165,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
     expect(states.untaken).toEqual([]);
   });
 
-  it('is stopped for good by a termination with 4009, on all the member’s tabs', async () => {
+  test('is stopped for good by a termination with 4009, on all the member’s tabs', async () => {
     const host = await start();
     const tabs = [await host.browser('ann'), await host.browser('ann')];
     const bob = await host.browser('bob');
@@ -177,7 +177,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
     expect(bob.pusher.connection.state).toBe('connected');
   });
 
-  it('comes back at once after 4200, signs in and subscribes again', async () => {
+  test('comes back at once after 4200, signs in and subscribes again', async () => {
     const host = await start();
     const { socket, channel } = await inRoom(host, 'ann');
     const before = socket.pusher.connection.socket_id;
@@ -192,7 +192,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
     expect(await toMember.next()).toMatchObject({ data: 2 });
   });
 
-  it('tries to come back when the application closes: it is told 4200 and not to stay away', async () => {
+  test('tries to come back when the application closes: it is told 4200 and not to stay away', async () => {
     const host = await start();
     const ann = await host.browser('ann');
     const states = statesOf(ann.pusher);
@@ -201,7 +201,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
     ann.disconnect();
   });
 
-  it('stays through the pings of both sides when nothing happens (3.10)', async () => {
+  test('stays through the pings of both sides when nothing happens (3.10)', async () => {
     const host = await start({ activityTimeoutS: 1, pongTimeoutS: 1 });
     const ann = await host.browser('ann');
     const states = statesOf(ann.pusher);
@@ -217,7 +217,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
 });
 
 describe('The channel of a member with pusher-js (3.8)', () => {
-  it('cannot be subscribed to by anybody else', async () => {
+  test('cannot be subscribed to by anybody else', async () => {
     const host = await start();
     const ann = await host.browser('ann');
     const toAnn = hearing(ann.pusher.user, 'secret');
@@ -230,7 +230,7 @@ describe('The channel of a member with pusher-js (3.8)', () => {
     await spy.isAnswered();
   });
 
-  it('is free of members who have gone', async () => {
+  test('is free of members who have gone', async () => {
     const host = await start();
     const [bob, ann] = [await inRoom(host, 'bob'), await inRoom(host, 'ann')];
     await bob.moves.next();

@@ -281,11 +281,10 @@ const UNLIMITED = {
   messagesPerSecond: 0,
   clientEventsPerSecond: 0,
   subscribesPerSecond: 0,
-  eventBytes: 0,
 };
 
 describe('The events of one turn', () => {
-  it('arrive at everybody, in their order, each once', async () => {
+  test('arrive at everybody, in their order, each once', async () => {
     const { host } = await start();
     const wires = await audience(host, 60, 'news');
     await Promise.all(numbers(200).map((number) => publish(host, 'news', number)));
@@ -295,8 +294,8 @@ describe('The events of one turn', () => {
     }
   });
 
-  it('arrive in their order whichever channels they are of, and whomever they leave out', async () => {
-    const { host } = await start({ gateway: { limits: UNLIMITED } });
+  test('arrive in their order whichever channels they are of, and whomever they leave out', async () => {
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: UNLIMITED } });
     const channels = ['a', 'private-b', 'presence-c'];
     let run = 0;
     const step = fc.record({
@@ -359,7 +358,7 @@ describe('The events of one turn', () => {
     );
   });
 
-  it('reach a real pusher-js in their order, on its own, a private and a presence channel', async () => {
+  test('reach a real pusher-js in their order, on its own, a private and a presence channel', async () => {
     const { host } = await start();
     const member: Pusher = plainPusher(host, {
       userData: { id: 'ann' },
@@ -388,8 +387,8 @@ describe('The events of one turn', () => {
     expect(heard.untaken).toEqual([]);
   });
 
-  it('have the header that fits, at every length at which it changes', async () => {
-    const { host } = await start({ gateway: { limits: { eventBytes: 0 } } });
+  test('have the header that fits, at every length at which it changes', async () => {
+    const { host } = await start({ maxEventBytes: 0 });
     const wire = await listener(host, 'n');
     // What is around the data of such a frame, whose quotes are escaped.
     const around = '{"event":"told","channel":"n","data":"\\"\\""}'.length;
@@ -406,7 +405,7 @@ describe('The events of one turn', () => {
     expect(wire.events().at(-1)).toContain('ünïcödé');
   });
 
-  it('are told to whoever subscribes in between only from there on, and presence in the order it came about', async () => {
+  test('are told to whoever subscribes in between only from there on, and presence in the order it came about', async () => {
     const { host } = await start();
     const room = 'presence-room';
     const [ann, bob] = [Wire.open(host), Wire.open(host)];
@@ -436,7 +435,7 @@ describe('The events of one turn', () => {
 
 onOneNode('what a turn is belongs to one process', () => {
   describe('A turn', () => {
-    it('costs one write for each socket, of one and the same buffer', async () => {
+    test('costs one write for each socket, of one and the same buffer', async () => {
       const { host, sockets } = await start();
       const wires = await audience(host, 20, 'news');
       const writes = sockets.map((socket) => jest.spyOn(socket, 'write'));
@@ -448,7 +447,7 @@ onOneNode('what a turn is belongs to one process', () => {
       expect(new Set(written.flat()).size).toBe(1);
     });
 
-    it('of more than 64 KiB is written as it goes, still of the same buffers', async () => {
+    test('of more than 64 KiB is written as it goes, still of the same buffers', async () => {
       const { host, sockets } = await start();
       const wires = await audience(host, 5, 'news');
       const writes = sockets.map((socket) => jest.spyOn(socket, 'write'));
@@ -465,7 +464,7 @@ onOneNode('what a turn is belongs to one process', () => {
       }
     });
 
-    it('that tells one socket more than the others mixes nothing up', async () => {
+    test('that tells one socket more than the others mixes nothing up', async () => {
       const { host, sockets } = await start();
       const wires = await audience(host, 4, 'news');
       await wires[0]?.joins('more');
@@ -482,7 +481,7 @@ onOneNode('what a turn is belongs to one process', () => {
       expect(writes.map(({ mock }) => mock.calls.length)).toEqual([1, 1, 1, 1]);
     });
 
-    it('that lasts through promises and ticks is one', async () => {
+    test('that lasts through promises and ticks is one', async () => {
       const { host, sockets } = await start();
       const wire = await listener(host, 'news');
       const writes = sockets.map((socket) => jest.spyOn(socket, 'write'));
@@ -496,8 +495,9 @@ onOneNode('what a turn is belongs to one process', () => {
       expect(writes.map(({ mock }) => mock.calls.length)).toEqual([1]);
     });
 
-    it('in which clients come, go, subscribe, speak and are ended tells each exactly what a simple model says', async () => {
+    test('in which clients come, go, subscribe, speak and are ended tells each exactly what a simple model says', async () => {
       const { host, sockets } = await start({
+        maxEventBytes: 0,
         gateway: { clientEvents: true, presenceGraceMs: 60_000, limits: UNLIMITED },
       });
       let run = 0;
@@ -511,7 +511,7 @@ onOneNode('what a turn is belongs to one process', () => {
       );
     });
 
-    it('in which a client’s pings come between the events answers them all and keeps the order', async () => {
+    test('in which a client’s pings come between the events answers them all and keeps the order', async () => {
       const { host, sockets } = await start();
       const wire = await listener(host, 'news');
       const end = endOf(sockets, wire);
@@ -531,7 +531,7 @@ onOneNode('what a turn is belongs to one process', () => {
 });
 
 describe('A message in pieces', () => {
-  it('is one message, whatever the server sends and is pinged between the pieces', async () => {
+  test('is one message, whatever the server sends and is pinged between the pieces', async () => {
     const { host } = await start({ gateway: { clientEvents: true } });
     const channel = 'private-talk';
     const [ann, bob] = [Wire.open(host), Wire.open(host)];
@@ -557,7 +557,7 @@ describe('A message in pieces', () => {
 });
 
 describe('A member who is disconnected', () => {
-  it('hears what was relayed before, then pusher:error 4009, then the close', async () => {
+  test('hears what was relayed before, then pusher:error 4009, then the close', async () => {
     const { host } = await start();
     const wire = Wire.open(host);
     await wire.signsIn(host, await wire.greeted(), 'ann');
@@ -575,7 +575,7 @@ describe('A member who is disconnected', () => {
     expect(wire.code).toBe(4009);
   });
 
-  it('hears it through a real pusher-js, which then stays away', async () => {
+  test('hears it through a real pusher-js, which then stays away', async () => {
     const { host } = await start();
     const pusher = plainPusher(host, { userData: { id: 'ann' } });
     const heard = hearing(pusher.user, 'told');
@@ -590,7 +590,7 @@ describe('A member who is disconnected', () => {
   });
 
   onOneNode('it injects bytes into one process', () => {
-    it('twice, or while closing by itself, is closed once', async () => {
+    test('twice, or while closing by itself, is closed once', async () => {
       const { host, sockets } = await start();
       const [first, second] = [Wire.open(host), Wire.open(host)];
       for (const wire of [first, second]) await wire.signsIn(host, await wire.greeted(), 'ann');
@@ -612,7 +612,7 @@ describe('A member who is disconnected', () => {
 });
 
 describe('A client that closes', () => {
-  it('is sent nothing behind the answer to its close, however much is being published', async () => {
+  test('is sent nothing behind the answer to its close, however much is being published', async () => {
     const { host } = await start();
     const wires = await audience(host, 8, 'news');
     const stays = wires.pop();
@@ -637,7 +637,7 @@ describe('A client that closes', () => {
   });
 
   onOneNode('it injects bytes into one process', () => {
-    it.each([
+    test.each([
       ['with a code', closing(4444), 4444],
       ['without a code', masked(CLOSE, ''), 1005],
       ['with a code nobody may send', closing(1005), 1002],
@@ -660,7 +660,7 @@ describe('A client that closes', () => {
       },
     );
 
-    it('by a message that is too long hears what was sent before, then 1009', async () => {
+    test('by a message that is too long hears what was sent before, then 1009', async () => {
       const { host, sockets } = await start({ gateway: { limits: { frameBytes: 200 } } });
       const wire = await listener(host, 'news');
       void publish(host, 'news', 'before');
@@ -670,7 +670,7 @@ describe('A client that closes', () => {
       expect(wire.code).toBe(1009);
     });
 
-    it('hears the answers to what it said just before', async () => {
+    test('hears the answers to what it said just before', async () => {
       const { host, sockets } = await start();
       const wire = await listener(host, 'news');
       const talk = [
@@ -689,7 +689,7 @@ describe('A client that closes', () => {
       expect(wire.code).toBe(3000);
     });
 
-    it('without a close frame is written to no more, and harms nobody', async () => {
+    test('without a close frame is written to no more, and harms nobody', async () => {
       const { host, sockets } = await start();
       const [wire, other] = [await listener(host, 'news'), await listener(host, 'news')];
       const end = endOf(sockets, wire);
@@ -703,7 +703,7 @@ describe('A client that closes', () => {
       expect(host.engines.connections).toBe(1);
     });
 
-    it('without a close frame does not lose what waits for it when somebody publishes meanwhile', async () => {
+    test('without a close frame does not lose what waits for it when somebody publishes meanwhile', async () => {
       const { host, sockets } = await start({ gateway: { limits: { bufferedBytes: 0 } } });
       const [wire, other] = [await listener(host, 'news'), await listener(host, 'news')];
       const end = endOf(sockets, wire);
@@ -725,7 +725,7 @@ describe('A client that closes', () => {
       expect(errors).not.toHaveBeenCalled();
     });
 
-    it('without a word, by a reset, harms nobody, and leaves nothing behind', async () => {
+    test('without a word, by a reset, harms nobody, and leaves nothing behind', async () => {
       const { host, sockets } = await start();
       const wires = await audience(host, 6, 'news');
       const stays = wires.pop();
@@ -744,7 +744,7 @@ describe('A client that closes', () => {
       expect(slowReaders(host)).toBe(0);
     });
 
-    it('and is cut off by the server with frames gathered leaves nothing behind either', async () => {
+    test('and is cut off by the server with frames gathered leaves nothing behind either', async () => {
       const { host, sockets } = await start();
       const [wire, stays] = [await listener(host, 'news'), await listener(host, 'news')];
       void publish(host, 'news', 1);
@@ -760,7 +760,7 @@ describe('A client that closes', () => {
 });
 
 describe('The bound on what waits for a client', () => {
-  it('is not met by a burst below it to a client that reads', async () => {
+  test('is not met by a burst below it to a client that reads', async () => {
     const { host } = await start();
     const wires = await audience(host, 3, 'news');
     await Promise.all(numbers(95).map((number) => publish(host, 'news', [number, 'x'.repeat(10_000)])));
@@ -771,7 +771,7 @@ describe('The bound on what waits for a client', () => {
     expect(slowReaders(host)).toBe(0);
   });
 
-  it('is not met by many small frames of one turn, small as it may be', async () => {
+  test('is not met by many small frames of one turn, small as it may be', async () => {
     const { host } = await start({ gateway: { limits: { bufferedBytes: 16_384 } } });
     const wires = await audience(host, 3, 'news');
     await Promise.all(numbers(1_000).map((number) => publish(host, 'news', number)));
@@ -782,8 +782,8 @@ describe('The bound on what waits for a client', () => {
     expect(slowReaders(host)).toBe(0);
   });
 
-  it('may be switched off', async () => {
-    const { host } = await start({ gateway: { limits: { bufferedBytes: 0, eventBytes: 0 } } });
+  test('may be switched off', async () => {
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: { bufferedBytes: 0 } } });
     const wires = await audience(host, 2, 'news');
     await Promise.all(numbers(120).map((number) => publish(host, 'news', [number, 'x'.repeat(100_000)])));
     for (const wire of wires) {
@@ -792,8 +792,8 @@ describe('The bound on what waits for a client', () => {
     }
   });
 
-  it('is exceeded by an event that alone is over it, with 4100 and nothing behind it', async () => {
-    const { host } = await start({ gateway: { limits: { bufferedBytes: 50_000, eventBytes: 0 } } });
+  test('is exceeded by an event that alone is over it, with 4100 and nothing behind it', async () => {
+    const { host } = await start({ maxEventBytes: 0, gateway: { limits: { bufferedBytes: 50_000 } } });
     const wires = await audience(host, 2, 'news');
     await Promise.all([
       publish(host, 'news', 'before'),
@@ -809,7 +809,7 @@ describe('The bound on what waits for a client', () => {
   });
 
   onOneNode('it is each process that counts, and a balancer has buffers of its own', () => {
-    it('closes who reads too slowly with 4100, behind whole frames and once, while the others hear everything', async () => {
+    test('closes who reads too slowly with 4100, behind whole frames and once, while the others hear everything', async () => {
       const { host } = await start({ gateway: { limits: { bufferedBytes: 200_000 } } });
       const [slow, ...fast] = await audience(host, 4, 'news');
       slow?.socket.pause();
@@ -833,7 +833,7 @@ describe('The bound on what waits for a client', () => {
       while (host.engines.connections > 3) await nextTurn();
     });
 
-    it('that is exceeded in the middle of a turn closes the client behind everything: no frame follows the close', async () => {
+    test('that is exceeded in the middle of a turn closes the client behind everything: no frame follows the close', async () => {
       const { host } = await start({ gateway: { limits: { bufferedBytes: 200_000 } } });
       const wire = await listener(host, 'news');
       // Whoever is told so much within one turn has no chance to read.
@@ -846,9 +846,10 @@ describe('The bound on what waits for a client', () => {
       expect(wire.frames.at(-1)?.opcode).toBe(CLOSE);
     });
 
-    it('that is exceeded in the middle of a turn counts the client once', async () => {
+    test('that is exceeded in the middle of a turn counts the client once', async () => {
       const { host, sockets } = await start({
-        gateway: { limits: { bufferedBytes: 200_000, eventBytes: 0 } },
+        maxEventBytes: 0,
+        gateway: { limits: { bufferedBytes: 200_000 } },
       });
       const wire = await listener(host, 'news');
       const end = endOf(sockets, wire);
@@ -863,7 +864,7 @@ describe('The bound on what waits for a client', () => {
       expect(slowReaders(host)).toBe(1);
     });
 
-    it('counts and closes once whoever closes by itself with more waiting than may wait', async () => {
+    test('counts and closes once whoever closes by itself with more waiting than may wait', async () => {
       const { host, sockets } = await start({ gateway: { limits: { bufferedBytes: 200_000 } } });
       const wire = await listener(host, 'news');
       const end = endOf(sockets, wire);
@@ -883,8 +884,11 @@ describe('The bound on what waits for a client', () => {
       expect(host.engines.connections).toBe(0);
     });
 
-    it('leaves every stream whole, whatever is sent in one turn', async () => {
-      const { host } = await start({ gateway: { limits: { ...UNLIMITED, bufferedBytes: 30_000 } } });
+    test('leaves every stream whole, whatever is sent in one turn', async () => {
+      const { host } = await start({
+        maxEventBytes: 0,
+        gateway: { limits: { ...UNLIMITED, bufferedBytes: 30_000 } },
+      });
       let run = 0;
       const sizes = fc.oneof(
         { weight: 4, arbitrary: fc.integer({ min: 1, max: 2_000 }) },
@@ -928,7 +932,7 @@ describe('The bound on what waits for a client', () => {
       );
     });
 
-    it('bounds the memory that many slow readers take: they share what they wait for', async () => {
+    test('bounds the memory that many slow readers take: they share what they wait for', async () => {
       const { host } = await start();
       const slow = await audience(host, 40, 'news');
       for (const { socket } of slow) socket.pause();
@@ -944,7 +948,7 @@ describe('The bound on what waits for a client', () => {
       expect(most).toBeLessThan((slow.length / 2) * 1_048_576);
     });
 
-    it('has nothing to do with what is gathered for a client that cannot be written to any more', async () => {
+    test('has nothing to do with what is gathered for a client that cannot be written to any more', async () => {
       const { host, sockets } = await start({ gateway: { limits: { bufferedBytes: 50_000 } } });
       const [wire, stays] = [await listener(host, 'news'), await listener(host, 'news')];
       endOf(sockets, wire).destroy();
@@ -956,7 +960,7 @@ describe('The bound on what waits for a client', () => {
 });
 
 describe('The answer to an upgrade', () => {
-  it('comes in one piece with the greeting', async () => {
+  test('comes in one piece with the greeting', async () => {
     const { host } = await start();
     const wire = Wire.open(host);
     await wire.greeted();
@@ -964,7 +968,7 @@ describe('The answer to an upgrade', () => {
     expect(wire.reads[0]?.toString('latin1')).toMatch(/^HTTP\/1\.1 101 [\s\S]*connection_established/);
   });
 
-  it('comes in one piece with the refusal and its close frame', async () => {
+  test('comes in one piece with the refusal and its close frame', async () => {
     const { host } = await start();
     const wire = new Wire(connectTcp(host.port, '127.0.0.1'));
     wire.socket.write(hello().replace('switchboard-key', 'nobody'));
@@ -976,7 +980,7 @@ describe('The answer to an upgrade', () => {
     await wire.ended();
   });
 
-  it('declines compression, whoever offers it', async () => {
+  test('declines compression, whoever offers it', async () => {
     const { host } = await start();
     const wire = Wire.open(
       host,
@@ -995,7 +999,7 @@ describe('The answer to an upgrade', () => {
     expect(client.socket.extensions).toBe('');
   });
 
-  it.each([
+  test.each([
     [
       'a version nobody speaks',
       hello().replace('Version: 13', 'Version: 12'),
@@ -1023,7 +1027,7 @@ describe('The answer to an upgrade', () => {
     expect(host.engines.connections).toBe(0);
   });
 
-  it('has a body, whole, although the socket was corked', async () => {
+  test('has a body, whole, although the socket was corked', async () => {
     const { host } = await start();
     const socket = connectTcp(host.port, '127.0.0.1');
     onTeardown(() => socket.destroy());
@@ -1035,7 +1039,7 @@ describe('The answer to an upgrade', () => {
     expect(answer.split('\r\n\r\n')[1]).toHaveLength(length);
   });
 
-  it('may never be read: who leaves before it comes is forgotten', async () => {
+  test('may never be read: who leaves before it comes is forgotten', async () => {
     const { host, sockets } = await start();
     for (let number = 0; number < 10; number++) {
       const socket = connectTcp(host.port, '127.0.0.1');
@@ -1057,7 +1061,7 @@ describe('The answer to an upgrade', () => {
 
 onOneNode('the nodes go at once, and what one has sent need not have reached the other', () => {
   describe('A server that goes away', () => {
-    it('says everything it has gathered, and then 4200', async () => {
+    test('says everything it has gathered, and then 4200', async () => {
       const { host } = await start();
       const wires = await audience(host, 5, 'news');
       const sending = numbers(10).map((number) => publish(host, 'news', number));
@@ -1069,7 +1073,7 @@ onOneNode('the nodes go at once, and what one has sent need not have reached the
       }
     });
 
-    it('says it even when it goes within the turn that gathered it', async () => {
+    test('says it even when it goes within the turn that gathered it', async () => {
       const { host, sockets } = await start();
       const wires = await audience(host, 5, 'news');
       const writes = sockets.map((socket) => jest.spyOn(socket, 'write'));
@@ -1087,7 +1091,7 @@ onOneNode('the nodes go at once, and what one has sent need not have reached the
       await gone(sockets);
     });
 
-    it('does not wait for who does not read', async () => {
+    test('does not wait for who does not read', async () => {
       const { host, sockets } = await start({ gateway: { limits: { bufferedBytes: 0 } } });
       const wire = await listener(host, 'news');
       wire.socket.pause();
@@ -1106,7 +1110,7 @@ describe('Over TLS', () => {
     ['Fastify', (https) => new FastifyAdapter({ https })],
   ];
 
-  it.each(frameworks)(
+  test.each(frameworks)(
     'on %s everything of one turn arrives in order, and the close behind it',
     async (_, adapter) => {
       const https = await certificate();
@@ -1134,7 +1138,7 @@ describe('Over TLS', () => {
     },
   );
 
-  it('a real WebSocket client is served too, and a burst below the bound is no reason to close it', async () => {
+  test('a real WebSocket client is served too, and a burst below the bound is no reason to close it', async () => {
     const https = await certificate();
     const { host } = await start({ httpAdapter: () => new TlsExpress(https) });
     const client = RawClient.open(`wss://127.0.0.1:${host.port}${PATH}`, { rejectUnauthorized: false });

@@ -9,7 +9,7 @@ const GOOD = 'protocol=7&client=js&version=8.6.0&flash=false';
 const KEY = 'switchboard-key';
 
 describe('A connection to the gateway (3.1)', () => {
-  it('is greeted first of all, with a socket id of its own and an activity timeout', async () => {
+  test('is greeted first of all, with a socket id of its own and an activity timeout', async () => {
     const host = await Host.start({ gateway: { activityTimeoutS: 77 } });
     const first = await host.raw(`/app/${KEY}?${GOOD}`).next();
     expect(first).toEqual({ event: 'pusher:connection_established', data: expect.any(String) as string });
@@ -19,7 +19,7 @@ describe('A connection to the gateway (3.1)', () => {
     expect(await host.raw().greeted()).not.toBe(socket_id);
   });
 
-  it.each([
+  test.each([
     [4001, 'an unknown key', `/app/nobody?${GOOD}`],
     [4005, 'a path below the key', `/app/${KEY}/more?${GOOD}`],
     [4005, 'no key', `/app?${GOOD}`],
@@ -42,7 +42,7 @@ describe('A connection to the gateway (3.1)', () => {
     expect(await client.closed).toMatchObject({ code });
   });
 
-  it('that was refused is not listened to', async () => {
+  test('that was refused is not listened to', async () => {
     const host = await Host.start();
     const client = host.raw(`/app/nobody?${GOOD}`);
     client.socket.on('open', () => {
@@ -53,7 +53,7 @@ describe('A connection to the gateway (3.1)', () => {
     expect(await host.runtime.client.health()).toMatchObject({ connections: 0 });
   });
 
-  it('is not compressed, whatever the client offers (3.17)', async () => {
+  test('is not compressed, whatever the client offers (3.17)', async () => {
     const host = await Host.start();
     const client = RawClient.open(`ws://127.0.0.1:${host.port}/app/${KEY}?${GOOD}`, {
       perMessageDeflate: true,
@@ -62,7 +62,7 @@ describe('A connection to the gateway (3.1)', () => {
     expect(client.socket.extensions).toBe('');
   });
 
-  it('answers pings of both kinds (3.10)', async () => {
+  test('answers pings of both kinds (3.10)', async () => {
     const host = await Host.start();
     const client = host.raw();
     await client.greeted();
@@ -73,7 +73,7 @@ describe('A connection to the gateway (3.1)', () => {
     expect(await client.next()).toMatchObject({ event: 'pusher:pong' });
   });
 
-  it('may speak in the same breath as it knocks', async () => {
+  test('may speak in the same breath as it knocks', async () => {
     const host = await Host.start();
     const answers = await new Promise<string>((resolve) => {
       const socket = connectTcp(host.port, '127.0.0.1');
@@ -92,7 +92,7 @@ describe('A connection to the gateway (3.1)', () => {
     expect(answers).toContain('pusher:connection_established');
   });
 
-  it('is pinged when it is silent, and closed with 4201 when it stays so (3.10)', async () => {
+  test('is pinged when it is silent, and closed with 4201 when it stays so (3.10)', async () => {
     const host = await Host.start({ gateway: { activityTimeoutS: 1, pongTimeoutS: 1 } });
     const client = host.raw();
     await client.greeted();
@@ -102,7 +102,7 @@ describe('A connection to the gateway (3.1)', () => {
 });
 
 describe('What a client may not send (3.1, 3.17)', () => {
-  it('is a message over 64 KiB: the connection is closed with 1009, and nobody else notices', async () => {
+  test('is a message over 64 KiB: the connection is closed with 1009, and nobody else notices', async () => {
     const host = await Host.start();
     const [client, bystander] = [host.raw(), host.raw()];
     await Promise.all([client.greeted(), bystander.greeted()]);
@@ -111,7 +111,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     await bystander.isAnswered();
   });
 
-  it('is a message over 64 KiB in many pieces', async () => {
+  test('is a message over 64 KiB in many pieces', async () => {
     const host = await Host.start();
     const client = host.raw();
     await client.greeted();
@@ -119,7 +119,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     expect(await client.closed).toMatchObject({ code: 1009 });
   });
 
-  it('may be as long as 64 KiB: the answer is about what it says', async () => {
+  test('may be as long as 64 KiB: the answer is about what it says', async () => {
     const host = await Host.start();
     const client = host.raw();
     await client.greeted();
@@ -128,7 +128,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     await client.isAnswered();
   });
 
-  it('is a binary message: it is dropped, even when it reads like a text, and the connection stays', async () => {
+  test('is a binary message: it is dropped, even when it reads like a text, and the connection stays', async () => {
     const host = await Host.start();
     const client = host.raw();
     await client.greeted();
@@ -141,7 +141,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     await client.isAnswered();
   });
 
-  it('is text that is no UTF-8: the connection is closed with 1007', async () => {
+  test('is text that is no UTF-8: the connection is closed with 1007', async () => {
     const host = await Host.start();
     const [client, bystander] = [host.raw(), host.raw()];
     await Promise.all([client.greeted(), bystander.greeted()]);
@@ -150,7 +150,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     await bystander.isAnswered();
   });
 
-  it.each(['Hi', '', '[]', '{"event":7}', '['.repeat(60_000), '{"event":"\ud83d"}'])(
+  test.each(['Hi', '', '[]', '{"event":7}', '['.repeat(60_000), '{"event":"\ud83d"}'])(
     'is no message of the protocol: it is answered pusher:error and the connection stays',
     async (text) => {
       const host = await Host.start();
@@ -162,7 +162,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     },
   );
 
-  it('is garbage after the upgrade: only its own connection ends', async () => {
+  test('is garbage after the upgrade: only its own connection ends', async () => {
     const host = await Host.start();
     const bystander = host.raw();
     await bystander.greeted();
@@ -172,7 +172,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
     await bystander.isAnswered();
   });
 
-  it('is a connection reset in the middle of everything', async () => {
+  test('is a connection reset in the middle of everything', async () => {
     const host = await Host.start();
     const bystander = host.raw();
     await bystander.greeted();
@@ -184,7 +184,7 @@ describe('What a client may not send (3.1, 3.17)', () => {
 });
 
 describe('When the application closes (3.11)', () => {
-  it('every client is closed with 4200', async () => {
+  test('every client is closed with 4200', async () => {
     const host = await Host.start();
     const clients = [host.raw(), host.raw()];
     await Promise.all(clients.map((client) => client.greeted()));
@@ -192,7 +192,7 @@ describe('When the application closes (3.11)', () => {
     for (const client of clients) expect(await client.closed).toMatchObject({ code: 4200 });
   });
 
-  it('a client that never answers the close does not hold it up', async () => {
+  test('a client that never answers the close does not hold it up', async () => {
     const host = await Host.start();
     const socket = await upgradedTcp(host.port);
     const ended = once(socket, 'close');
@@ -200,7 +200,7 @@ describe('When the application closes (3.11)', () => {
     await ended;
   });
 
-  it('a client that was refused and never answers the close does not hold it up either', async () => {
+  test('a client that was refused and never answers the close does not hold it up either', async () => {
     const host = await Host.start();
     const socket = await upgradedTcp(host.port, '/app/nobody?protocol=7');
     const ended = once(socket, 'close');

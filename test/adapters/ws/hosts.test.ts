@@ -50,7 +50,7 @@ describe.each(hosts)('The gateway on %s (3.17)', (_, options) => {
     return { host, open: (memberId: string) => host.browser(memberId, socketPath) };
   };
 
-  it('serves a member: signin, broadcast, presence, and the end', async () => {
+  test('serves a member: signin, broadcast, presence, and the end', async () => {
     const { host, open } = await start();
     const [ann, bob] = [await open('ann'), await open('bob')];
     const room = ann.channel('presence-room.1');
@@ -74,7 +74,7 @@ describe.each(hosts)('The gateway on %s (3.17)', (_, options) => {
     expect(host.server.listening).toBe(false);
   });
 
-  it('leaves every other path alone', async () => {
+  test('leaves every other path alone', async () => {
     const { host } = await start();
     expect(await host.raw('/nowhere').closed).toMatchObject({ code: 4005 });
     expect((await fetch(`${host.url}/nowhere`)).status).toBe(404);
@@ -83,7 +83,7 @@ describe.each(hosts)('The gateway on %s (3.17)', (_, options) => {
 });
 
 describe('The gateway below a path (3.17)', () => {
-  it.each([
+  test.each([
     '/app/switchboard-key',
     '/ws',
     '/wsapp/switchboard-key',
@@ -95,14 +95,14 @@ describe('The gateway below a path (3.17)', () => {
     await host.raw('/ws/app/switchboard-key?protocol=7').greeted();
   });
 
-  it('answers a wrong path below it with 4005', async () => {
+  test('answers a wrong path below it with 4005', async () => {
     const host = await Host.start({ gatewayPath: '/ws' });
     expect(await host.raw('/ws/app/switchboard-key/more?protocol=7').closed).toMatchObject({ code: 4005 });
   });
 });
 
 describe('Two applications in one process', () => {
-  it('know nothing of each other’s members', async () => {
+  test('know nothing of each other’s members', async () => {
     const [one, two] = [await Host.start(), await Host.start()];
     const [ann, otherAnn] = [await one.browser('ann'), await two.browser('ann')];
     const [toAnn, toOther] = [hearing(ann.pusher.user, 'created'), hearing(otherAnn.pusher.user, 'created')];
@@ -112,7 +112,7 @@ describe('Two applications in one process', () => {
     expect(await toOther.next()).toMatchObject({ data: 2 });
   });
 
-  it('close one without the other', async () => {
+  test('close one without the other', async () => {
     const [one, two] = [await Host.start(), await Host.start()];
     const ann = await two.browser('ann');
     await one.close();

@@ -122,7 +122,7 @@ const infoOf = (...ids: string[]) => ids.map((id) => ({ name: id.toUpperCase() }
 
 describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "%s" (3)', (driver) => {
   describe('on a public channel (3.5)', () => {
-    it('hears an event by its name, and by the name of a Laravel event class', async () => {
+    test('hears an event by its name, and by the name of a Laravel event class', async () => {
       const host = await start();
       const echo = echoOf(driver, host, 'ann');
       const channel = echo.channel('orders');
@@ -134,7 +134,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(await heard.next()).toEqual({ event: 'OrderShipped', data: { id: 8 } });
     });
 
-    it('knows its socket id, which leaves it out (X-Socket-Id)', async () => {
+    test('knows its socket id, which leaves it out (X-Socket-Id)', async () => {
       const host = await start();
       const [ann, bob] = [echoOf(driver, host, 'ann'), echoOf(driver, host, 'bob')];
       const [toAnn, toBob] = [ann, bob].map((echo) => listening(echo.channel('orders'), '.created', '.done'));
@@ -149,7 +149,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(await toAnn?.next()).toMatchObject({ event: '.done' });
     });
 
-    it('hears a broadcast to everybody', async () => {
+    test('hears a broadcast to everybody', async () => {
       const host = await start();
       const channel = echoOf(driver, host, 'ann').channel('broadcast');
       const heard = listening(channel, '.ANNOUNCED');
@@ -160,7 +160,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
   });
 
   describe('on a private channel (3.5)', () => {
-    it('hears what is sent to it', async () => {
+    test('hears what is sent to it', async () => {
       const host = await start();
       const channel = echoOf(driver, host, 'ann').private('desk.ann');
       const heard = listening(channel, '.created');
@@ -169,7 +169,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(await heard.next()).toMatchObject({ data: { id: 7 } });
     });
 
-    it('that is not its member’s calls error with the status 403, and the connection stays', async () => {
+    test('that is not its member’s calls error with the status 403, and the connection stays', async () => {
       const host = await start();
       const echo = echoOf(driver, host, 'ann');
       const errors = new Heard<object>();
@@ -181,7 +181,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(echo.connectionStatus()).toBe('connected');
     });
 
-    it('whispers to the others and not to itself (3.7)', async () => {
+    test('whispers to the others and not to itself (3.7)', async () => {
       const host = await start();
       const channels = ['ann', 'bob'].map((id) => echoOf(driver, host, id).private('desk.all'));
       const [toAnn, toBob] = channels.map((channel) => whispers(channel, 'typing'));
@@ -193,7 +193,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(toBob?.untaken).toEqual([]);
     });
 
-    it('whispers in vain where client events are off', async () => {
+    test('whispers in vain where client events are off', async () => {
       const host = await start({ clientEvents: false });
       const echoes = ['ann', 'bob'].map((id) => echoOf(driver, host, id));
       const channels = echoes.map((echo) => echo.private('desk.all'));
@@ -213,7 +213,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(toBob?.untaken).toEqual([]);
     });
 
-    it('may be encrypted (3.9)', async () => {
+    test('may be encrypted (3.9)', async () => {
       const host = await start();
       const channel = echoOf(driver, host, 'ann').encryptedPrivate('desk.ann');
       const heard = listening(channel, '.created');
@@ -224,7 +224,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
   });
 
   describe('on a presence channel (3.6)', () => {
-    it('says who is here, who is joining and who is leaving', async () => {
+    test('says who is here, who is joining and who is leaving', async () => {
       const host = await start();
       const ann = await inRoom(driver, host, 'ann');
       expect(await ann.moves.next()).toEqual(['here', infoOf('ann')]);
@@ -236,7 +236,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(bob.moves.untaken).toEqual([]);
     });
 
-    it('says that a member is leaving who closes the page', async () => {
+    test('says that a member is leaving who closes the page', async () => {
       const host = await start();
       const [ann, bob] = [await inRoom(driver, host, 'ann'), await inRoom(driver, host, 'bob')];
       expect([(await ann.moves.next())[0], (await ann.moves.next())[0]]).toEqual(['here', 'joining']);
@@ -244,7 +244,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(await ann.moves.next()).toEqual(['leaving', infoOf('bob')[0]]);
     });
 
-    it('whispers, and hears what the server sends', async () => {
+    test('whispers, and hears what the server sends', async () => {
       const host = await start();
       const [ann, bob] = [await inRoom(driver, host, 'ann'), await inRoom(driver, host, 'bob')];
       const [toBob, heard] = [whispers(bob.channel, 'typing'), listening(bob.channel, '.created')];
@@ -254,7 +254,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(await heard.next()).toMatchObject({ data: { id: 7 } });
     });
 
-    it('calls error where no authorizer covers it', async () => {
+    test('calls error where no authorizer covers it', async () => {
       const host = await start();
       const errors = new Heard<object>();
       echoOf(driver, host, 'ann')
@@ -267,7 +267,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
   });
 
   describe('when it leaves', () => {
-    it('leaves the public, the private, the encrypted and the presence channel of the name (3.3)', async () => {
+    test('leaves the public, the private, the encrypted and the presence channel of the name (3.3)', async () => {
       const host = await start();
       const echo = echoOf(driver, host, 'ann');
       const names = ['desk.ann', 'private-desk.ann', 'private-encrypted-desk.ann'];
@@ -287,7 +287,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       expect(heard.untaken).toEqual([]);
     });
 
-    it('and comes back, it hears again', async () => {
+    test('and comes back, it hears again', async () => {
       const host = await start();
       const echo = echoOf(driver, host, 'ann');
       await subscription(echo.private('desk.ann'));
@@ -301,7 +301,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
   });
 
   describe('when it signs in (3.8)', () => {
-    it('hears what is relayed to its member', async () => {
+    test('hears what is relayed to its member', async () => {
       const host = await start();
       const echo = echoOf(driver, host, 'ann');
       const pusher = pusherOf(echo);
@@ -316,7 +316,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
     });
   });
 
-  it('is stopped for good by 4009 and comes back after 4200 (3.11)', async () => {
+  test('is stopped for good by 4009 and comes back after 4200 (3.11)', async () => {
     const host = await start();
     const echo = echoOf(driver, host, 'ann');
     const channel = echo.private('desk.ann');

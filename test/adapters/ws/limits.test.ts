@@ -224,8 +224,8 @@ test('a refused client that keeps its half of the connection open holds neither 
 });
 
 describe('the bytes of one event', () => {
-  const relay = async (limits: { eventBytes?: number }, bytes: number) => {
-    const host = await startSocketApp({ provider: 'ws', failure: 'throw', gateway: { limits } });
+  const relay = async (limit: { maxEventBytes?: number }, bytes: number) => {
+    const host = await startSocketApp({ provider: 'ws', failure: 'throw', ...limit });
     teardown.push(() => host.close());
     const call = host.app.get(SocketService).broadcast('TEST_TICKED', 'x'.repeat(bytes - 2) as never);
     return call.then(
@@ -240,8 +240,8 @@ describe('the bytes of one event', () => {
   });
 
   test('may be more or fewer, and 0 switches the limit off', async () => {
-    expect(await relay({ eventBytes: 20_000 }, 20_000)).toBe('sent');
-    expect(await relay({ eventBytes: 100 }, 101)).toBe('PAYLOAD_TOO_LARGE');
-    expect(await relay({ eventBytes: 0 }, 500_000)).toBe('sent');
+    expect(await relay({ maxEventBytes: 20_000 }, 20_000)).toBe('sent');
+    expect(await relay({ maxEventBytes: 100 }, 101)).toBe('PAYLOAD_TOO_LARGE');
+    expect(await relay({ maxEventBytes: 0 }, 500_000)).toBe('sent');
   });
 });

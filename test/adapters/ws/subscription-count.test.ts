@@ -37,7 +37,7 @@ async function on(pusher: Pusher, name: string) {
 }
 
 describe('subscription_count with pusher-js (3.4)', () => {
-  it.each(COUNTED)('is told on %s as people come and go, and kept as a property', async (name) => {
+  test.each(COUNTED)('is told on %s as people come and go, and kept as a property', async (name) => {
     const host = await start({ subscriptionCount: true });
     const [ann, bob] = [browser(host, 'ann'), browser(host, 'bob')];
     const first = await on(ann, name);
@@ -53,7 +53,7 @@ describe('subscription_count with pusher-js (3.4)', () => {
     expect(second.counts.untaken).toEqual([]);
   });
 
-  it('goes down when a connection is lost without a word', async () => {
+  test('goes down when a connection is lost without a word', async () => {
     const host = await start({ subscriptionCount: true });
     const first = await on(browser(host, 'ann'), 'orders');
     const stranger = host.raw();
@@ -67,7 +67,7 @@ describe('subscription_count with pusher-js (3.4)', () => {
     expect(await first.next()).toEqual({ subscription_count: 1 });
   });
 
-  it('counts the tabs of one member each', async () => {
+  test('counts the tabs of one member each', async () => {
     const host = await start({ subscriptionCount: true });
     const [first] = [await on(browser(host, 'ann'), 'orders'), await on(browser(host, 'ann'), 'orders')];
     expect([await first.next(), await first.next()]).toEqual([
@@ -76,7 +76,7 @@ describe('subscription_count with pusher-js (3.4)', () => {
     ]);
   });
 
-  it.each(['presence-room', 'presence-cache-room'])(
+  test.each(['presence-room', 'presence-cache-room'])(
     'is not told on %s, where members are (3.6)',
     async (name) => {
       const host = await start({ subscriptionCount: true });
@@ -90,7 +90,7 @@ describe('subscription_count with pusher-js (3.4)', () => {
     },
   );
 
-  it.each([...COUNTED, 'presence-room', 'presence-cache-room'])('is off by default on %s', async (name) => {
+  test.each([...COUNTED, 'presence-room', 'presence-cache-room'])('is off by default on %s', async (name) => {
     const host = await start();
     const ann = browser(host, 'ann');
     const first = await on(ann, name);
@@ -103,7 +103,7 @@ describe('subscription_count with pusher-js (3.4)', () => {
     expect(countOf(first.channel)).toBeFalsy();
   });
 
-  it('can be switched on by SOCKET_SUBSCRIPTION_COUNT', async () => {
+  test('can be switched on by SOCKET_SUBSCRIPTION_COUNT', async () => {
     const host = await Host.start({ env: { SOCKET_SUBSCRIPTION_COUNT: 'true' } });
     const first = await on(browser(host, 'ann'), 'orders');
     expect(await first.next()).toEqual({ subscription_count: 1 });
@@ -111,7 +111,7 @@ describe('subscription_count with pusher-js (3.4)', () => {
 });
 
 describe('subscription_count on the wire (3.2, 3.4)', () => {
-  it('follows the answer to the subscription and what a cache channel has to say, as a JSON string', async () => {
+  test('follows the answer to the subscription and what a cache channel has to say, as a JSON string', async () => {
     const host = await start({ subscriptionCount: true });
     const client = host.raw();
     await client.greeted();
@@ -129,7 +129,7 @@ describe('subscription_count on the wire (3.2, 3.4)', () => {
     await client.isAnswered();
   });
 
-  it('is not told of the channel of a member (3.8)', async () => {
+  test('is not told of the channel of a member (3.8)', async () => {
     const host = await start({ subscriptionCount: true });
     const pusher = plainPusher(host, { userData: { id: 'ann' } });
     const frames = hearing(pusher.connection, 'message');

@@ -9,7 +9,7 @@ import { onTeardown } from '../../support/teardown.js';
 import { hasItsOwnEmit } from '../../support/upgrades.js';
 
 describe('Two gateways on one server', () => {
-  it('serve each its own key, and one goes on when the other has closed', async () => {
+  test('serve each its own key, and one goes on when the other has closed', async () => {
     const { port, server, attach } = await plainServer();
     const [one, two] = [await attach('key-one'), await attach('key-two')];
     const open = (key: string) => RawClient.open(`ws://127.0.0.1:${port}/app/${key}?protocol=7`);
@@ -35,7 +35,7 @@ describe('Two gateways on one server', () => {
     expect(hasItsOwnEmit(server)).toBe(true);
   });
 
-  it('answer a key of neither with 4001', async () => {
+  test('answer a key of neither with 4001', async () => {
     const { port, attach } = await plainServer();
     await attach('key-one');
     await attach('key-two');
@@ -43,7 +43,7 @@ describe('Two gateways on one server', () => {
     expect(await stranger.closed).toMatchObject({ code: 4001 });
   });
 
-  it('may have paths of their own', async () => {
+  test('may have paths of their own', async () => {
     const { port, attach } = await plainServer();
     await attach('key-one', '/one');
     await attach('key-one', '/two/deep');
@@ -54,7 +54,7 @@ describe('Two gateways on one server', () => {
     expect(await nowhere.closed).toMatchObject({ code: 4005 });
   });
 
-  it('can be closed twice without harm to the one that came after', async () => {
+  test('can be closed twice without harm to the one that came after', async () => {
     const { port, server, attach } = await plainServer();
     const one = await attach('key-one');
     await one.close();
@@ -82,7 +82,7 @@ async function plainServer() {
     const config = socketConfig(
       {},
       { provider: 'ws', app: { id: key, key, secret: `secret of ${key}` } },
-      path,
+      { gatewayPath: path },
     );
     const { client, attachment } = await startProvider(wsAdapter, config, logger);
     await attachment?.attach(server);

@@ -74,7 +74,7 @@ class FencedWsAdapter extends WsAdapter {
 }
 
 describe('Beside the gateway (3.17)', () => {
-  it('a host’s own upgrade listener keeps working, while a client is connected', async () => {
+  test('a host’s own upgrade listener keeps working, while a client is connected', async () => {
     const host = await Host.start();
     listenOnOther(host.server);
     const gateway = host.raw();
@@ -83,7 +83,7 @@ describe('Beside the gateway (3.17)', () => {
     await gateway.isAnswered();
   });
 
-  it('a host’s own upgrade listener that was there first keeps working', async () => {
+  test('a host’s own upgrade listener that was there first keeps working', async () => {
     const host = await Host.start({
       prepare: (app) => {
         listenOnOther(app.getHttpServer() as Server);
@@ -93,7 +93,7 @@ describe('Beside the gateway (3.17)', () => {
     await otherWorks(host);
   });
 
-  it('a host’s own @WebSocketGateway on @nestjs/platform-ws keeps working', async () => {
+  test('a host’s own @WebSocketGateway on @nestjs/platform-ws keeps working', async () => {
     const host = await withChat();
     const gateway = host.raw();
     await gateway.greeted();
@@ -101,7 +101,7 @@ describe('Beside the gateway (3.17)', () => {
     await gateway.isAnswered();
   });
 
-  it('a host that shares its upgrades between the two by itself keeps working', async () => {
+  test('a host that shares its upgrades between the two by itself keeps working', async () => {
     const upgrades = new EventEmitter();
     const host = await Host.start({
       providers: [ChatGateway],
@@ -121,7 +121,7 @@ describe('Beside the gateway (3.17)', () => {
     expect(await host.raw('/nowhere').refusal()).toBe('destroyed');
   });
 
-  it('a host’s own upgrade listener may take its time', async () => {
+  test('a host’s own upgrade listener may take its time', async () => {
     const host = await Host.start();
     const sockets = new WebSocketServer({ noServer: true });
     host.server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -136,7 +136,7 @@ describe('Beside the gateway (3.17)', () => {
     expect(await host.raw('/late').next()).toEqual({ event: 'late' });
   });
 
-  it('the gateway’s upgrades are seen by nobody else', async () => {
+  test('the gateway’s upgrades are seen by nobody else', async () => {
     const host = await Host.start();
     const seen: (string | undefined)[] = [];
     host.server.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
@@ -148,7 +148,7 @@ describe('Beside the gateway (3.17)', () => {
     expect(seen).toEqual(['/nowhere']);
   });
 
-  it.each(['/', '/nowhere', '/application', '/app-key', '/APP/switchboard-key', '/x/app/switchboard-key'])(
+  test.each(['/', '/nowhere', '/application', '/app-key', '/APP/switchboard-key', '/x/app/switchboard-key'])(
     'an upgrade to %s, which nobody else wants, is answered with 4005, which stops the client',
     async (path) => {
       const host = await Host.start();
@@ -157,25 +157,25 @@ describe('Beside the gateway (3.17)', () => {
     },
   );
 
-  it('an upgrade that nobody wants is destroyed by platform-ws where that is there', async () => {
+  test('an upgrade that nobody wants is destroyed by platform-ws where that is there', async () => {
     const host = await withChat();
     expect([404, 'destroyed']).toContain(await host.raw('/nowhere').refusal());
     await chatWorks(host);
   });
 
-  it('a request that offers to upgrade to HTTP/2 is answered as if it did not', async () => {
+  test('a request that offers to upgrade to HTTP/2 is answered as if it did not', async () => {
     const host = await Host.start();
     const response = await fetchOffering(`${host.url}/socket/config`, 'h2c');
     expect(response).toBe(200);
   });
 
-  it('a request with a body that offers to upgrade to HTTP/2 is not served without its body', async () => {
+  test('a request with a body that offers to upgrade to HTTP/2 is not served without its body', async () => {
     const host = await Host.start();
     const status = await fetchOffering(`${host.url}/socket/user-auth`, 'h2c', 'socket_id=1.1');
     expect(status).toBe(200);
   });
 
-  it('an upgrade to the gateway that is no WebSocket is refused and not left hanging', async () => {
+  test('an upgrade to the gateway that is no WebSocket is refused and not left hanging', async () => {
     const host = await Host.start();
     expect(await fetchOffering(`${host.url}/app/${host.app.key}?protocol=7`, 'h2c')).toBeGreaterThanOrEqual(
       400,
@@ -185,7 +185,7 @@ describe('Beside the gateway (3.17)', () => {
 });
 
 describe('When the application closes (3.17)', () => {
-  it('no upgrade listener of the gateway remains, and the server’s emit is the original', async () => {
+  test('no upgrade listener of the gateway remains, and the server’s emit is the original', async () => {
     const host = await Host.start();
     const before = host.server.listeners('upgrade');
     expect(before).toHaveLength(1);
@@ -194,14 +194,14 @@ describe('When the application closes (3.17)', () => {
     expect(hasItsOwnEmit(host.server)).toBe(true);
   });
 
-  it('the host’s own upgrade listener stays', async () => {
+  test('the host’s own upgrade listener stays', async () => {
     const host = await Host.start();
     const listener = listenOnOther(host.server);
     await host.close();
     expect(host.server.listeners('upgrade')).toEqual([listener]);
   });
 
-  it('what somebody else put around emit afterwards stays, and still works', async () => {
+  test('what somebody else put around emit afterwards stays, and still works', async () => {
     const host = await Host.start();
     const { server } = host;
     const inner = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean;
@@ -218,7 +218,7 @@ describe('When the application closes (3.17)', () => {
     expect(seen.slice(-2)).toEqual(['hello', 'heard']);
   });
 
-  it('another application can start, and close, after it', async () => {
+  test('another application can start, and close, after it', async () => {
     for (let round = 0; round < 2; round++) {
       const host = await Host.start();
       const client = host.raw();

@@ -46,7 +46,7 @@ const online = (...user_ids: string[]): News => ({ name: 'online', user_ids });
 const offline = (...user_ids: string[]): News => ({ name: 'offline', user_ids });
 
 describe('A watchlist with pusher-js (3.8)', () => {
-  it('is told at the signin who is online and who is not', async () => {
+  test('is told at the signin who is online and who is not', async () => {
     const host = await Host.start();
     await signedIn(host, 'bob');
     await signedIn(host, 'cy');
@@ -54,7 +54,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect([await news.next(), await news.next()]).toEqual([online('bob', 'cy'), offline('dee', 'eve')]);
   });
 
-  it.each([
+  test.each([
     ['online only', ['bob'], online('bob')],
     ['offline only', ['dee'], offline('dee')],
   ])('is told nothing empty where its members are %s', async (_, watchlist, told) => {
@@ -65,7 +65,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect(news.untaken).toEqual([]);
   });
 
-  it('is told when a member comes online and goes offline, and comes back', async () => {
+  test('is told when a member comes online and goes offline, and comes back', async () => {
     const host = await Host.start();
     const { news } = watcher(host, 'ann', ['bob']);
     expect(await news.next()).toEqual(offline('bob'));
@@ -77,7 +77,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect(await news.next()).toEqual(online('bob'));
   });
 
-  it('counts a member with several connections once, until the last is gone', async () => {
+  test('counts a member with several connections once, until the last is gone', async () => {
     const host = await Host.start();
     const { news } = watcher(host, 'ann', ['bob', 'cy']);
     expect(await news.next()).toEqual(offline('bob', 'cy'));
@@ -92,7 +92,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect(await news.next()).toEqual(offline('bob'));
   });
 
-  it('tells every connection of the watcher', async () => {
+  test('tells every connection of the watcher', async () => {
     const host = await Host.start();
     const tabs = [watcher(host, 'ann', ['bob']), watcher(host, 'ann', ['bob'])];
     for (const { news } of tabs) expect(await news.next()).toEqual(offline('bob'));
@@ -100,7 +100,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     for (const { news } of tabs) expect(await news.next()).toEqual(online('bob'));
   });
 
-  it('hears at once of a member whose connection broke without a word, and of one who was terminated', async () => {
+  test('hears at once of a member whose connection broke without a word, and of one who was terminated', async () => {
     const host = await Host.start({ gateway: { presenceGraceMs: 600_000 } });
     const bob = await rawSignin(host, { id: 'bob' });
     await signedIn(host, 'cy');
@@ -112,7 +112,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect(await news.next()).toEqual(offline('cy'));
   });
 
-  it('hears nothing of a member who is connected and present, and not signed in', async () => {
+  test('hears nothing of a member who is connected and present, and not signed in', async () => {
     const host = await Host.start();
     const { news } = watcher(host, 'ann', ['bob', 'cy']);
     expect(await news.next()).toEqual(offline('bob', 'cy'));
@@ -123,7 +123,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect(await news.next()).toEqual(online('cy'));
   });
 
-  it('is told anew after a reconnect, of what has changed meanwhile', async () => {
+  test('is told anew after a reconnect, of what has changed meanwhile', async () => {
     const host = await Host.start();
     const bob = statesOf(await signedIn(host, 'bob'));
     const { pusher, news } = watcher(host, 'ann', ['bob']);
@@ -135,7 +135,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect(await news.next()).toEqual(offline('bob'));
   });
 
-  it('is private: two watchers hear of their own only', async () => {
+  test('is private: two watchers hear of their own only', async () => {
     const host = await Host.start();
     const [ann, eve] = [watcher(host, 'ann', ['bob']), watcher(host, 'eve', ['cy'])];
     expect(await ann.news.next()).toEqual(offline('bob'));
@@ -151,7 +151,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
 describe('A watchlist of more than 100 (3.8, 3.12)', () => {
   const ids = Array.from({ length: 103 }, (_, index) => `user-${index}`);
 
-  it('is cut to its first 100: the signin succeeds, pusher:error 4302 says so, and pusher-js stays connected', async () => {
+  test('is cut to its first 100: the signin succeeds, pusher:error 4302 says so, and pusher-js stays connected', async () => {
     const host = await Host.start();
     const { pusher, news, errors } = watcher(host, 'ann', ids);
     expect(await news.next()).toEqual(offline(...ids.slice(0, 100)));
@@ -164,7 +164,7 @@ describe('A watchlist of more than 100 (3.8, 3.12)', () => {
     expect(pusher.connection.state).toBe('connected');
   });
 
-  it('of exactly 100 is fine', async () => {
+  test('of exactly 100 is fine', async () => {
     const host = await Host.start();
     const client = await rawSignin(host, { id: 'ann', watchlist: ids.slice(0, 100) });
     const { event, data } = await client.next();
@@ -183,7 +183,7 @@ describe('A watchlist that the application’s identify names (3.8)', () => {
       }),
     });
 
-  it('is signed by /socket/user-auth and told to the member’s browser', async () => {
+  test('is signed by /socket/user-auth and told to the member’s browser', async () => {
     const host = await hostOf(['bob']);
     const ann = await host.browser('ann');
     const news = new Heard<News>();
@@ -194,7 +194,7 @@ describe('A watchlist that the application’s identify names (3.8)', () => {
     expect(await news.next()).toEqual(online('bob'));
   });
 
-  it('keeps the browser helper from nothing when it is too long', async () => {
+  test('keeps the browser helper from nothing when it is too long', async () => {
     const host = await hostOf(Array.from({ length: 101 }, (_, index) => `user-${index}`));
     const ann = await host.browser('ann');
     expect(ann.pusher.user.user_data).toMatchObject({ id: 'ann' });
@@ -203,7 +203,7 @@ describe('A watchlist that the application’s identify names (3.8)', () => {
 });
 
 describe('A watchlist on the wire (3.2, 3.4)', () => {
-  it('is told after pusher:signin_success and before the error, without a channel and as a JSON string', async () => {
+  test('is told after pusher:signin_success and before the error, without a channel and as a JSON string', async () => {
     const host = await Host.start();
     const client = await rawSignin(host, { id: 'ann', watchlist: Array.from({ length: 101 }, String) });
     const told = await client.next();
@@ -214,7 +214,7 @@ describe('A watchlist on the wire (3.2, 3.4)', () => {
     await client.isAnswered();
   });
 
-  it('hands the user_data back whole, the watchlist in it (3.8)', async () => {
+  test('hands the user_data back whole, the watchlist in it (3.8)', async () => {
     const host = await Host.start();
     const client = host.raw();
     const text = '{ "watchlist": ["bob"], "id": "ann" , "user_info": {"name":"Ann"} }';
@@ -227,7 +227,7 @@ describe('A watchlist on the wire (3.2, 3.4)', () => {
 
   const lists: unknown[] = [undefined, null, [], {}, 'bob', 7, true, [7, null, {}, ['bob'], false]];
 
-  it.each(titled(lists))(
+  test.each(titled(lists))(
     'that has nobody in it, %s, is told nothing, and the signin succeeds',
     async (_, watchlist) => {
       const host = await Host.start();
@@ -237,7 +237,7 @@ describe('A watchlist on the wire (3.2, 3.4)', () => {
     },
   );
 
-  it.each(['__proto__', 'constructor', 'ü', '', ' ', '#'])('may have the id %j in it', async (id) => {
+  test.each(['__proto__', 'constructor', 'ü', '', ' ', '#'])('may have the id %j in it', async (id) => {
     const host = await Host.start();
     const client = await rawSignin(host, `{"id":"ann","watchlist":[${JSON.stringify(id)}]}`);
     const { data } = await client.next();
@@ -245,7 +245,7 @@ describe('A watchlist on the wire (3.2, 3.4)', () => {
     await client.isAnswered();
   });
 
-  it('names a member once who is listed twice', async () => {
+  test('names a member once who is listed twice', async () => {
     const host = await Host.start();
     const client = await rawSignin(host, { id: 'ann', watchlist: ['bob', 'bob'] });
     expect(JSON.parse((await client.next()).data as string)).toEqual({ events: [offline('bob')] });
@@ -254,7 +254,7 @@ describe('A watchlist on the wire (3.2, 3.4)', () => {
     await client.isAnswered();
   });
 
-  it('is replaced by the one of a later signin of the same connection', async () => {
+  test('is replaced by the one of a later signin of the same connection', async () => {
     const host = await Host.start();
     const client = host.raw();
     const socketId = await client.greeted();

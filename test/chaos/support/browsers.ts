@@ -1,6 +1,6 @@
 import { SocketService } from 'nestjs-switchboard';
 import type { SocketSettings } from '../../../src/config/settings.js';
-import { ChannelEngine } from '../../../src/channels/channel-engine.js';
+import type { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import { ChaosProxy } from '../../support/chaos-proxy.js';
 import { expectNoContradictions } from '../../support/cluster/agreement.js';
 import { Member } from '../../support/cluster/member.js';

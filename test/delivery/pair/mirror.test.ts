@@ -1,10 +1,9 @@
-import { createRelay } from '../../../src/ports/relay.js';
-import { settled, unavailable } from '../support.js';
+import { relayTo, settled, unavailable } from '../support.js';
 import { startMirror } from './support.js';
 
 describe('a mirror', () => {
   test('gives every call to both, in the order of the calls', async () => {
-    const { client, first, second } = startMirror();
+    const { client, primary, secondary } = startMirror();
     await Promise.all([
       client.relayToMember('ada', 'A', 1),
       client.relayToMembers(['ada', 'alan', 'ada'], 'B'),
@@ -13,59 +12,59 @@ describe('a mirror', () => {
       client.disconnectMember('ada'),
     ]);
     const all = ['A ada', 'B ada,alan', 'C news', 'D broadcast', '- ada'];
-    expect(first.calls).toEqual(all);
-    expect(second.calls).toEqual(all);
+    expect(primary.calls).toEqual(all);
+    expect(secondary.calls).toEqual(all);
   });
 
-  test('comes to what the first made of a call, and counts where the second made something else of it', async () => {
-    const { client, first, second, log } = startMirror();
-    second.fate = (to) => unavailable(to);
+  test('comes to what the primary made of a call, and counts where the secondary made something else of it', async () => {
+    const { client, primary, secondary, log } = startMirror();
+    secondary.fate = (to) => unavailable(to);
     await client.relayToMember('ada', 'A');
     await settled();
     expect(await client.health()).toMatchObject({ second: { divergence: 1, missed: 1 } });
-    first.fate = (to) => unavailable(to, { retryAfterMs: 7 });
+    primary.fate = (to) => unavailable(to, { retryAfterMs: 7 });
     await expect(client.relayToMember('ada', 'B')).rejects.toMatchObject({
       provider: 'pusher',
       retryAfterMs: 7,
     });
     await settled();
     expect(await client.health()).toMatchObject({ second: { divergence: 1, missed: 2 } });
-    second.fate = () => undefined;
+    secondary.fate = () => undefined;
     await expect(client.relayToMember('ada', 'C')).rejects.toMatchObject({ lost: ['ada'] });
     await settled();
     expect(await client.health()).toMatchObject({ second: { divergence: 2, missed: 2 } });
     expect(log).toEqual([expect.stringMatching(/"ws" missed 1 call.*"A": no answer/)]);
   });
 
-  test('gives the second a call once, however often the first is tried, and compares them once', async () => {
-    const { client, first, second } = startMirror();
-    const relay = createRelay('member', ['ada'], 'A', 1);
-    first.fate = (to) => unavailable(to);
+  test('gives the secondary a call once, however often the primary is tried, and compares them once', async () => {
+    const { client, primary, secondary } = startMirror();
+    const relay = relayTo('A', ['ada'], 1);
+    primary.fate = (to) => unavailable(to);
     for (let n = 0; n < 3; n++) await client.send(relay).catch(() => undefined);
     await settled();
     expect(await client.health()).toMatchObject({ second: { divergence: 1 } });
-    first.fate = () => undefined;
+    primary.fate = () => undefined;
     await client.send(relay);
     await settled();
-    expect(first.calls).toHaveLength(4);
-    expect(second.calls).toEqual(['A ada']);
+    expect(primary.calls).toHaveLength(4);
+    expect(secondary.calls).toEqual(['A ada']);
     expect(await client.health()).toMatchObject({ second: { divergence: 1, missed: 0 } });
   });
 
-  test('gives it to the second again where that one missed it', async () => {
-    const { client, first, second } = startMirror();
-    const relay = createRelay('member', ['ada'], 'A', 1);
-    first.fate = second.fate = (to) => unavailable(to);
+  test('gives it to the secondary again where that one missed it', async () => {
+    const { client, primary, secondary } = startMirror();
+    const relay = relayTo('A', ['ada'], 1);
+    primary.fate = secondary.fate = (to) => unavailable(to);
     await client.send(relay).catch(() => undefined);
     await settled();
-    first.fate = second.fate = () => undefined;
+    primary.fate = secondary.fate = () => undefined;
     await client.send(relay);
-    expect(second.calls).toEqual(['A ada', 'A ada']);
+    expect(secondary.calls).toEqual(['A ada', 'A ada']);
   });
 
-  test('tells of what the second missed once in a while, and how much it was', async () => {
-    const { client, second, clock, log } = startMirror();
-    second.fate = (to) => unavailable(to);
+  test('tells of what the secondary missed once in a while, and how much it was', async () => {
+    const { client, secondary, clock, log } = startMirror();
+    secondary.fate = (to) => unavailable(to);
     for (let n = 0; n < 5; n++) await client.relayToMember('ada', 'A');
     await settled();
     clock.advance(60_000);
@@ -77,74 +76,74 @@ describe('a mirror', () => {
     ]);
   });
 
-  test('waits for nothing of the second, and gives it no more than so much at a time', async () => {
-    const { client, second, log } = startMirror();
+  test('waits for nothing of the secondary, and gives it no more than so much at a time', async () => {
+    const { client, secondary, log } = startMirror();
     let open: () => void = () => undefined;
-    second.gate = new Promise<void>((resolve) => (open = resolve));
+    secondary.gate = new Promise<void>((resolve) => (open = resolve));
     const crowd = Array.from({ length: 9_999 }, (_, n) => `m${n}`);
     await client.relayToMembers(crowd, 'CROWD');
     await client.relayToMember('ada', 'FITS');
     await client.relayToMember('ada', 'DOES_NOT');
-    expect(second.calls.map((call) => call.split(' ')[0])).toEqual(['CROWD', 'FITS']);
+    expect(secondary.calls.map((call) => call.split(' ')[0])).toEqual(['CROWD', 'FITS']);
     expect(log).toEqual([expect.stringContaining('"DOES_NOT": 10000 of 10000 relays are under way')]);
     expect(await client.health()).toMatchObject({ second: { missed: 1, divergence: 1 } });
     open();
     await settled();
     await client.relayToMember('ada', 'FITS_AGAIN');
-    expect(second.calls.at(-1)).toBe('FITS_AGAIN ada');
+    expect(secondary.calls.at(-1)).toBe('FITS_AGAIN ada');
   });
 
   test('refuses a payload that JSON cannot carry before anything is sent', async () => {
-    const { client, first, second } = startMirror();
+    const { client, primary, secondary } = startMirror();
     await expect(client.broadcast('A', 1n)).rejects.toMatchObject({ code: 'PAYLOAD_NOT_JSON' });
-    expect([...first.calls, ...second.calls]).toEqual([]);
+    expect([...primary.calls, ...secondary.calls]).toEqual([]);
   });
 
-  test('knows who is on either, as far as the second says so in time', async () => {
-    const { client, first, second, clock, log } = startMirror();
-    first.online = ['ada'];
-    second.online = ['alan'];
+  test('knows who is on either, as far as the secondary says so in time', async () => {
+    const { client, primary, secondary, clock, log } = startMirror();
+    primary.online = ['ada'];
+    secondary.online = ['alan'];
     const both = await client.onlineMembers(['ada', 'alan', 'grace']);
     expect(both).toEqual(new Set(['ada', 'alan']));
-    second.online = new Promise<never>(() => undefined);
+    secondary.online = new Promise<never>(() => undefined);
     const asked = client.onlineMembers(['ada', 'alan']);
     await settled();
     clock.advance(2_000);
     expect(await asked).toEqual(new Set(['ada']));
-    expect(log).toEqual(['Who is online leaves out the provider "ws": it took more than 2000 ms']);
-    first.online = Promise.reject(unavailable([]));
+    expect(log).toEqual(['The online members leave out the provider "ws": it took more than 2000 ms']);
+    primary.online = Promise.reject(unavailable([]));
     await expect(client.onlineMembers(['ada'])).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
   });
 
-  test('is as the first is, until one of the two goes away', async () => {
-    const { client, first, second } = startMirror();
-    first.state = { status: 'down', connections: null, reason: 'HTTP 503' };
-    second.state = { status: 'up', connections: 3 };
+  test('is as the primary is, until one of the two goes away', async () => {
+    const { client, primary, secondary } = startMirror();
+    primary.state = { status: 'down', connections: null, reason: 'HTTP 503' };
+    secondary.state = { status: 'up', connections: 3 };
     expect(await client.health()).toEqual({
-      ...first.state,
+      ...primary.state,
       second: { provider: 'ws', role: 'mirror', status: 'up', connections: 3, missed: 0, divergence: 0 },
     });
-    first.state = { status: 'up', connections: null };
-    second.state = { status: 'down', connections: 3, reason: 'draining' };
+    primary.state = { status: 'up', connections: null };
+    secondary.state = { status: 'down', connections: 3, reason: 'draining' };
     expect(await client.health()).toMatchObject({ status: 'down', reason: 'draining' });
   });
 
   test('closes both, and the one that this process serves first', async () => {
-    const { client, first, second } = startMirror();
+    const { client, primary, secondary } = startMirror();
     const order: string[] = [];
-    second.close = async () => {
+    secondary.close = async () => {
       await settled();
       order.push('ws');
     };
-    first.close = () => Promise.resolve(void order.push('pusher'));
+    primary.close = () => Promise.resolve(void order.push('pusher'));
     await client.close();
     expect(order).toEqual(['ws', 'pusher']);
   });
 
   test('closes one although the other cannot be, and says so', async () => {
-    const { client, first, second } = startMirror();
-    second.close = () => Promise.reject(new Error('stuck'));
+    const { client, primary, secondary } = startMirror();
+    secondary.close = () => Promise.reject(new Error('stuck'));
     await expect(client.close()).rejects.toThrow('stuck');
-    expect(first.closed).toBe(true);
+    expect(primary.closed).toBe(true);
   });
 });

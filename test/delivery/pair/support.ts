@@ -5,10 +5,10 @@ import { Mirror } from '../../../src/delivery/pair/mirror.js';
 import type { SocketClient } from '../../../src/ports/relay-client.js';
 import type { ProviderHealth } from '../../../src/ports/socket-client.js';
 import type { Provider as ProviderName } from '../../../src/ports/socket-config.js';
-import { down, LIMITS, order, Provider, settled } from '../support.js';
+import { down, LIMITS, Provider, relayTo, settled } from '../support.js';
 
-/** One of two providers, with a script: what it does with calls, who is on it and how it is. */
-export class ScriptedSide extends Provider {
+/** One of two providers, with a script: its answers, its online members and its health. */
+export class ScriptedProvider extends Provider {
   online: readonly string[] | Promise<never> = [];
   state: ProviderHealth = { status: 'up', connections: null };
   closed = false;
@@ -30,26 +30,26 @@ export class ScriptedSide extends Provider {
     return Promise.resolve();
   };
 
-  get side() {
+  get paired() {
     return { provider: this.provider, client: this as unknown as SocketClient, isLocal: this.isLocal };
   }
 }
 
-/** After so many failures in a row the second takes over. */
+/** After so many failures in a row the secondary takes over. */
 export const FAILURES = 3;
 
-function parts(first: ScriptedSide, second: ScriptedSide) {
+function scripted(primary: ScriptedProvider, secondary: ScriptedProvider) {
   const clock = new ManualClock();
   const log: string[] = [];
   const write = (line: string) => void log.push(line);
   return {
-    first,
-    second,
+    primary,
+    secondary,
     clock,
     log,
-    given: {
-      primary: first.side,
-      secondary: second.side,
+    parts: {
+      primary: primary.paired,
+      secondary: secondary.paired,
       config: { broadcastChannel: 'broadcast', delivery: { ...LIMITS, breakerFailures: FAILURES } },
       clock,
       logger: { log: write, warn: write, error: write },
@@ -57,45 +57,49 @@ function parts(first: ScriptedSide, second: ScriptedSide) {
   };
 }
 
-/** `pusher,ws`, or with the second somewhere else too. */
-export function startMirror(secondIsLocal = true) {
-  const made = parts(new ScriptedSide('pusher', false), new ScriptedSide('ws', secondIsLocal));
-  return { ...made, client: new Mirror(made.given) };
+/** `pusher,ws`, or with the secondary somewhere else too. */
+export function startMirror(secondaryIsLocal = true) {
+  const made = scripted(new ScriptedProvider('pusher', false), new ScriptedProvider('ws', secondaryIsLocal));
+  return { ...made, client: new Mirror(made.parts) };
 }
 
 /** `pusher,ws` in its usual form, and any other. */
-export function startFailover(firstIsLocal = false, secondIsLocal = true) {
-  const made = parts(new ScriptedSide('pusher', firstIsLocal), new ScriptedSide('ws', secondIsLocal));
-  const client = new Failover(made.given);
+export function startFailover(primaryIsLocal = false, secondaryIsLocal = true) {
+  const made = scripted(
+    new ScriptedProvider('pusher', primaryIsLocal),
+    new ScriptedProvider('ws', secondaryIsLocal),
+  );
+  const client = new Failover(made.parts);
   const advance = async (milliseconds: number) => {
     made.clock.advance(milliseconds);
     await settled();
   };
-  /** Has the first one fail so often that the second takes over, by relays to nobody else. */
+  /** Has the primary fail so often that the secondary takes over, by relays to nobody else. */
   const open = async () => {
-    const { fate } = made.first;
-    made.first.fate = down;
+    const { fate } = made.primary;
+    made.primary.fate = down;
     for (let n = 0; n < FAILURES; n++) await client.relayToMember(`x${n}`, 'OPENS').catch(() => undefined);
-    made.first.fate = fate;
-    made.first.calls.length = 0;
-    made.second.calls.length = 0;
+    made.primary.fate = fate;
+    made.primary.calls.length = 0;
+    made.secondary.calls.length = 0;
   };
-  /** What tries again above it, as the runtime builds it. */
+  /** The retrying delivery in front of it, as the runtime builds it. */
   const retrying = () => {
     const told: string[] = [];
     const delivery = new RetryingDelivery(
-      client,
-      'pusher',
-      { ...LIMITS, breakerFailures: 0 },
-      made.clock,
+      { provider: 'pusher', delivery: { ...LIMITS, breakerFailures: 0 } },
       {
-        onRetrying: ({ id }) => void told.push(`${id} waits`),
-        onDelivered: ({ id }) => void told.push(`${id} arrived`),
-        onLost: ({ id }) => void told.push(`${id} lost`),
+        client,
+        clock: made.clock,
+        listener: {
+          onRetrying: ({ id }) => void told.push(`${id} waits`),
+          onDelivered: ({ id }) => void told.push(`${id} arrived`),
+          onLost: ({ id }) => void told.push(`${id} lost`),
+        },
+        logger: made.parts.logger,
       },
-      made.given.logger,
     );
-    return { send: (id: string, ...to: string[]) => delivery.send(order(id, to)), told };
+    return { send: (id: string, ...to: string[]) => delivery.send(relayTo(id, to)), told };
   };
   return { ...made, client, advance, open, retrying };
 }

@@ -7,7 +7,7 @@ import { note, numbersTo, startQueueApp, upTo } from './support.js';
 jest.setTimeout(60_000);
 
 describe('a full queue', () => {
-  it('takes no more relays than it may hold, says so, and takes more once there is room', async () => {
+  test('takes no more relays than it may hold, says so, and takes more once there is room', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const delivery = { waitingRelays: 3, queueConcurrency: 0 };
     const { service, losses, close } = await startQueueApp(redis, api, { delivery });
@@ -26,7 +26,7 @@ describe('a full queue', () => {
     });
   });
 
-  it('takes no more bytes than it may hold', async () => {
+  test('takes no more bytes than it may hold', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const delivery = { waitingBytes: 1_000, queueConcurrency: 0 };
     const { service } = await startQueueApp(redis, api, { delivery });
@@ -37,7 +37,7 @@ describe('a full queue', () => {
     expect(error?.message).toMatch(/the queue is full: \d+ of 1000 bytes are waiting already/);
   });
 
-  it('takes none of a call for more members than there is room for, and names them all', async () => {
+  test('takes none of a call for more members than there is room for, and names them all', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const delivery = { waitingRelays: 3, queueConcurrency: 0 };
     const { service } = await startQueueApp(redis, api, { delivery });
@@ -48,7 +48,7 @@ describe('a full queue', () => {
     expect(await service.health()).toMatchObject({ delivery: { waiting: 0 } });
   });
 
-  it('is one whose Redis has no memory left: what it cannot take is told, and what it has is counted right', async () => {
+  test('is one whose Redis has no memory left: refused relays are told, and kept ones are counted right', async () => {
     const args = ['--maxmemory', '6mb', '--maxmemory-policy', 'noeviction'];
     const [redis, api] = [await startRedis({ args }), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
@@ -69,7 +69,7 @@ describe('a full queue', () => {
     });
   });
 
-  it('has no bounds where they are 0', async () => {
+  test('has no bounds where they are 0', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const delivery = { waitingRelays: 0, waitingBytes: 0, queueConcurrency: 0 };
     const { service } = await startQueueApp(redis, api, { delivery });
@@ -78,8 +78,8 @@ describe('a full queue', () => {
   });
 });
 
-describe('a relay for later', () => {
-  it('waits in Redis for its time, and survives the process that asked for it', async () => {
+describe('a delayed relay', () => {
+  test('waits in Redis for its time, and survives the process that asked for it', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, close } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
     const asked = Date.now();
@@ -98,7 +98,7 @@ describe('a relay for later', () => {
     });
   });
 
-  it('has its whole deadline from its time on, and not from its call', async () => {
+  test('has its whole deadline from its time on, and not from its call', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, losses } = await startQueueApp(redis, api, { delivery: { retryDeadlineMs: 800 } });
     await note(service, 'ada', 1, { delayMs: 1_500 });
@@ -107,7 +107,7 @@ describe('a relay for later', () => {
     });
   });
 
-  it('is sent in the order of the calls, however many workers there are', async () => {
+  test('is sent in the order of the calls, however many workers there are', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     for (const _ of upTo(2)) await startQueueApp(redis, api);
@@ -117,7 +117,7 @@ describe('a relay for later', () => {
     });
   });
 
-  it('waits on where the queue is full at its time, and finds room later', async () => {
+  test('waits on where the queue is full at its time, and finds room later', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const delivery = { waitingRelays: 2, queueConcurrency: 0 };
     const { service, close } = await startQueueApp(redis, api, { delivery });
@@ -133,7 +133,7 @@ describe('a relay for later', () => {
     });
   });
 
-  it('is refused where too many wait for their time already', async () => {
+  test('is refused where too many wait for their time already', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const delivery = { waitingRelays: 2, queueConcurrency: 0 };
     const { service } = await startQueueApp(redis, api, { delivery });

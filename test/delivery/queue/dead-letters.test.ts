@@ -1,7 +1,9 @@
 import { jest } from '@jest/globals';
 import type { Environment } from '../../../src/config/settings.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
+import { lanesOf } from '../../../src/delivery/queue/redis-lanes.js';
 import { RelayQueue } from '../../../src/delivery/queue/relay-queue.js';
+import { systemClock } from '../../../src/ports/clock.js';
 import { main } from '../../../src/cli/dead-letters.js';
 import { HttpApi, onTeardown } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
@@ -42,7 +44,7 @@ async function startRefusing(memberId: string) {
 }
 
 describe('a relay that fails for good', () => {
-  it('is a dead letter, is told, and is in nobody’s way', async () => {
+  test('is a dead letter, is told, and is in nobody’s way', async () => {
     const redis = await startRedis();
     const { api } = await startRefusing('bob');
     const { service, losses } = await startQueueApp(redis, api);
@@ -58,7 +60,7 @@ describe('a relay that fails for good', () => {
     expect(service.relays).toMatchObject({ sent: 1, failed: 1 });
   });
 
-  it('can be looked at, and sent again, by a command', async () => {
+  test('can be looked at, and sent again, by a command', async () => {
     const redis = await startRedis();
     const { api, accept } = await startRefusing('bob');
     const { service } = await startQueueApp(redis, api);
@@ -101,7 +103,7 @@ describe('a relay that fails for good', () => {
     expect((await switchboard(redis, 'dead-letters')).out).toEqual(['0 dead letter(s)']);
   });
 
-  it('can be sent again while nobody works on the queue, and dies again where it is refused again', async () => {
+  test('can be sent again while nobody works on the queue, and dies again where it is refused again', async () => {
     const redis = await startRedis();
     const { api } = await startRefusing('bob');
     const { service, close } = await startQueueApp(redis, api);
@@ -118,7 +120,7 @@ describe('a relay that fails for good', () => {
     });
   });
 
-  it('is one again where it dies again before the first one is gone', async () => {
+  test('is one again where it dies again before the first one is gone', async () => {
     const redis = await startRedis();
     const { api } = await startRefusing('bob');
     const { service } = await startQueueApp(redis, api);
@@ -135,15 +137,15 @@ describe('a relay that fails for good', () => {
       SOCKET_DELIVERY: 'queue',
     });
     if (config.address === undefined) throw new Error('There is an address.');
-    const queue = new RelayQueue(config.address, config.prefix, delivery, () => undefined);
+    const queue = new RelayQueue(config.address, config.prefix, delivery, systemClock, () => undefined);
     onTeardown(() => queue.close());
     const letters = queue.deadLetters;
     const [key = ''] = await queue.link.use(() => letters.keys());
-    // The worker is quicker than who sends it again.
+    // The worker is quicker than the call that sends it again.
     const push = queue.lanes.push.bind(queue.lanes);
-    jest.spyOn(queue.lanes, 'push').mockImplementation(async (relays) => {
-      const full = await push(relays);
-      await queue.wake(relays.map(({ lane }) => lane));
+    jest.spyOn(queue.lanes, 'push').mockImplementation(async (relay, at) => {
+      const full = await push(relay, at);
+      await queue.wake(lanesOf(relay));
       await eventually(20_000, () => {
         expect(service.relays.failed).toBe(2);
       });
@@ -154,7 +156,7 @@ describe('a relay that fails for good', () => {
     expect(await letters.keys()).toHaveLength(1);
   });
 
-  it('stays one where there is no room to send it again', async () => {
+  test('stays one where there is no room to send it again', async () => {
     const redis = await startRedis();
     const { api } = await startRefusing('bob');
     const { service, close } = await startQueueApp(redis, api);
@@ -172,7 +174,7 @@ describe('a relay that fails for good', () => {
     expect(await handsIn.service.health()).toMatchObject({ delivery: { waiting: 1, queue: { dead: 1 } } });
   });
 
-  it('is seen once by each of those who look at thousands, or send them again, while others come and go', async () => {
+  test('is seen once by each of those who look at thousands, or send them again, while others come and go', async () => {
     const redis = await startRedis();
     const { api, accept } = await startRefusing('bob');
     const { service } = await startQueueApp(redis, api);
@@ -196,7 +198,7 @@ describe('a relay that fails for good', () => {
     expect((await switchboard(redis, 'dead-letters')).out).toEqual(['0 dead letter(s)']);
   });
 
-  it('can be named by its message id, as the log has it', async () => {
+  test('can be named by its message id, as the log has it', async () => {
     const redis = await startRedis();
     const { api } = await startRefusing('bob');
     const { service } = await startQueueApp(redis, api);
@@ -210,7 +212,7 @@ describe('a relay that fails for good', () => {
     });
   });
 
-  it('can be removed', async () => {
+  test('can be removed', async () => {
     const redis = await startRedis();
     const { api } = await startRefusing('bob');
     const { service } = await startQueueApp(redis, api);
@@ -227,7 +229,7 @@ describe('a relay that fails for good', () => {
     expect(await service.health()).toMatchObject({ delivery: { queue: { dead: 0 } } });
   });
 
-  it('pushes the oldest out where there are too many', async () => {
+  test('pushes the oldest out where there are too many', async () => {
     const redis = await startRedis();
     const { api } = await startRefusing('bob');
     const { service } = await startQueueApp(redis, api, { delivery: { deadLetters: 2 } });
@@ -240,7 +242,7 @@ describe('a relay that fails for good', () => {
     expect(payloads.map((payload) => (JSON.parse(payload) as { text: string }).text)).toEqual(['2', '3']);
   });
 
-  it('is one that has waited for too long, too', async () => {
+  test('is one that has waited for too long, too', async () => {
     const redis = await startRedis();
     const api = await HttpApi.start(() => ({ status: 500 }));
     const { service, losses } = await startQueueApp(redis, api, { delivery: { retryDeadlineMs: 300 } });
@@ -268,13 +270,13 @@ describe('the command', () => {
     expect(said.join()).toMatch(/^Usage: switchboard dead-letters/);
   });
 
-  it('says how it is used when it is asked', async () => {
+  test('says how it is used when it is asked', async () => {
     const said: string[] = [];
     expect(await main(['--help'], {}, { out: (line) => void said.push(line), err: () => undefined })).toBe(0);
     expect(said.join()).toMatch(/resend/);
   });
 
-  it('says what is wrong with the environment', async () => {
+  test('says what is wrong with the environment', async () => {
     const said: string[] = [];
     const code = await main(
       ['dead-letters'],
@@ -285,7 +287,7 @@ describe('the command', () => {
     expect(said.join()).toMatch(/SOCKET_REDIS_URL: says where the queue is/);
   });
 
-  it('ends when Redis cannot be reached', async () => {
+  test('ends when Redis cannot be reached', async () => {
     const redis = await startRedis();
     await redis.stop();
     const { code, err } = await switchboard(redis, 'dead-letters');

@@ -12,7 +12,7 @@ import { note, upTo } from './support.js';
 jest.setTimeout(60_000);
 
 describe('a queue on the gateway', () => {
-  it('has a worker without a port bring relays to browsers, in order, and disconnect them', async () => {
+  test('has a worker without a port bring relays to browsers, in order, and disconnect them', async () => {
     const redis = await startRedis();
     const settings = {
       env: {},

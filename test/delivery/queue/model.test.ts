@@ -72,7 +72,7 @@ function expectInOrder(queued: readonly number[], taken: readonly number[], dead
 }
 
 describe('whatever happens to workers, to Redis and to the provider', () => {
-  it('each relay that was taken in arrives or is a dead letter, in its order, and nothing is left behind', async () => {
+  test('each relay that was accepted arrives or is a dead letter, in its order, and nothing is left behind', async () => {
     const outcomes = fc.array(fc.constantFrom(...OUTCOMES), { minLength: 20, maxLength: 40 });
     const faults = fc.shuffledSubarray([...FAULTS], { minLength: 5 });
     const survives = async (answers: Outcome[], faulty: Fault[]) => {
@@ -92,7 +92,7 @@ describe('whatever happens to workers, to Redis and to the provider', () => {
           MEMBERS.forEach((member, index) => {
             const app = apps[index % 2];
             if (app === undefined) return;
-            // Every tenth one is for later, and of a line of its own.
+            // Every tenth one is delayed, and in a lane of its own.
             const isLater = number % 10 === 0;
             const to = isLater ? `later-${member}` : member;
             const call = note(app.service, to, number, isLater ? { delayMs: 400 } : undefined).then(

@@ -8,8 +8,8 @@ import { note, numbersTo, startQueueApp, upTo } from './support.js';
 
 jest.setTimeout(90_000);
 
-describe('what was answered with queued', () => {
-  it('survives the death of the process that handed it in', async () => {
+describe('a relay that was answered with queued', () => {
+  test('survives the death of the process that relayed it', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const process = QueueProcess.start(redis, api, { concurrency: 0, relays: 100 });
     await process.handedIn;
@@ -22,7 +22,7 @@ describe('what was answered with queued', () => {
     });
   });
 
-  it('survives the death of a worker in the middle of its work, in its order', async () => {
+  test('survives the death of a worker in the middle of its work, in its order', async () => {
     const redis = await startRedis();
     let answered = 0;
     // The first worker gets some of it through, and then no answer.
@@ -44,7 +44,7 @@ describe('what was answered with queued', () => {
     expect([...new Set(numbersTo(api, 'ada'))]).toEqual(upTo(400));
   });
 
-  it('comes again only as far as it was under way, where a worker stood still and was taken for dead', async () => {
+  test('comes again only as far as it was under way, where a worker stood still and was taken for dead', async () => {
     const redis = await startRedis();
     // Slow enough for both to be at work for a while.
     const api = await HttpApi.start(async () => {
@@ -69,7 +69,7 @@ describe('what was answered with queued', () => {
     expect(numbers.length).toBeLessThanOrEqual(1_400);
   });
 
-  it('survives an outage of the provider, which is asked by one relay at a time meanwhile', async () => {
+  test('survives an outage of the provider, which is asked by one relay at a time meanwhile', async () => {
     const redis = await startRedis();
     let isDown = true;
     const api = await HttpApi.start(() => (isDown ? { status: 503 } : undefined));
@@ -90,7 +90,7 @@ describe('what was answered with queued', () => {
     expect(service.relays).toMatchObject({ sent: 200, failed: 0 });
   });
 
-  it('survives a Redis that is restarted with what it had', async () => {
+  test('survives a Redis that is restarted with its data', async () => {
     const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
     const api = await HttpApi.start();
     const { service, close } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
@@ -113,7 +113,7 @@ describe('what was answered with queued', () => {
 });
 
 describe('while the queue’s Redis is away', () => {
-  it('nothing hangs: what cannot be kept is told at once, and the application ends', async () => {
+  test('nothing hangs: a relay that cannot be kept is told at once, and the application ends', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, losses, close } = await startQueueApp(redis, api);
     expect((await note(service, 'ada', 0)).status).toBe('queued');
@@ -134,7 +134,7 @@ describe('while the queue’s Redis is away', () => {
     await close();
   });
 
-  it('an application starts, says so, and works once Redis is there', async () => {
+  test('an application starts, says so, and works once Redis is there', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     await redis.stop();
     const { service } = await startQueueApp(redis, api);
@@ -148,7 +148,7 @@ describe('while the queue’s Redis is away', () => {
     });
   });
 
-  it('an application that was refused what it needs goes on once it is allowed', async () => {
+  test('an application that was refused what it needs goes on once it is allowed', async () => {
     const { server, user, userUrl } = await startProtectedRedis({
       rules: ['~*', '&*', '+@all', '-@scripting'],
     });
@@ -163,7 +163,7 @@ describe('while the queue’s Redis is away', () => {
     });
   });
 
-  it('a Redis that answers nothing is given up after a moment', async () => {
+  test('a Redis that answers nothing is given up after a moment', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, close } = await startQueueApp(redis, api);
     expect((await note(service, 'ada', 0)).status).toBe('queued');

@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
 const HAND_IN_ONLY = { queueConcurrency: 0 } as const;
 
 describe('the queue', () => {
-  it('answers with queued, and brings what it took to the provider', async () => {
+  test('answers with queued, and brings the relay to the provider', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     const receipt = await service.relayToMember('ada', 'ANNOUNCED', { message: 'hi' });
@@ -32,7 +32,7 @@ describe('the queue', () => {
     expect(service.relays).toEqual({ sent: 1, failed: 0, queued: 0, retried: 0 });
   });
 
-  it('carries every kind of call, each as the provider would have got it at once', async () => {
+  test('carries every kind of call, each as the provider would have got it at once', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     await service.relayToMember('ada', 'TEST_TICKED');
@@ -61,7 +61,7 @@ describe('the queue', () => {
     expect(api.received.every(({ path }) => path.startsWith(`/apps/${APP.id}/`))).toBe(true);
   });
 
-  it('keeps what one process hands in until another one, with a worker, is there', async () => {
+  test('keeps the relays of one process until another one, with a worker, is there', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service, close } = await startQueueApp(redis, api, { delivery: HAND_IN_ONLY });
     for (const number of upTo(30)) await note(service, 'ada', number);
@@ -75,7 +75,7 @@ describe('the queue', () => {
     });
   });
 
-  it('takes calls that nobody awaits in the order they were made', async () => {
+  test('takes calls that nobody awaits in the order they were made', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     // The first of them before there is a connection.
@@ -86,7 +86,7 @@ describe('the queue', () => {
     });
   });
 
-  it('keeps the order for every member, whichever worker brings what, and whatever fails on the way', async () => {
+  test('keeps the order for every member, whichever worker brings a relay, and whatever fails on the way', async () => {
     const redis = await startRedis();
     let requests = 0;
     const api = await HttpApi.start(async () => {
@@ -111,7 +111,7 @@ describe('the queue', () => {
     expect(apps.every(({ service }) => service.relays.failed === 0)).toBe(true);
   });
 
-  it('takes one call for thousands of members, and each of them is sent to once', async () => {
+  test('takes one call for thousands of members, and each of them is sent to once', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     const members = upTo(2_500).map((number) => `member-${number}`);
@@ -123,7 +123,7 @@ describe('the queue', () => {
     expect(api.events).toHaveLength(2_500);
   });
 
-  it('takes one call for ten thousand members, and other calls meanwhile', async () => {
+  test('takes one call for ten thousand members, and other calls meanwhile', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
     const members = upTo(10_000).map((number) => `member-${number}`);
@@ -138,11 +138,11 @@ describe('the queue', () => {
     expect(await service.health()).toMatchObject({ delivery: { waiting: 10_001 } });
   });
 
-  it('brings at once what is handed in before Redis knows any script', async () => {
+  test('brings relays at once that are added before Redis knows any script', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     await QueueProcess.start(redis, api, { concurrency: 4 }).handedIn;
     const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
-    // Less than what a line that was forgotten waits for.
+    // Less than the time that a forgotten lane waits.
     const begun = performance.now();
     await Promise.all(upTo(1_000).map((number) => note(service, 'ada', number)));
     await api.until(({ events }) => events.length >= 1_000);
@@ -150,7 +150,7 @@ describe('the queue', () => {
     expect(numbersTo(api, 'ada')).toEqual(upTo(1_000));
   });
 
-  it('takes every name that is allowed', async () => {
+  test('takes every name that is allowed', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     const names = [';', '=,@', 'a@b.c;d', '-_-', 'x'.repeat(128)];
@@ -164,7 +164,7 @@ describe('the queue', () => {
     });
   });
 
-  it('is of one application, and another one on the same Redis has its own', async () => {
+  test('is of one application, and another one on the same Redis has its own', async () => {
     const [redis, api, other] = [await startRedis(), await HttpApi.start(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api, { prefix: 'one' });
     await startQueueApp(redis, other, { prefix: 'two' });
@@ -175,7 +175,7 @@ describe('the queue', () => {
     expect(other.events).toEqual([]);
   });
 
-  it('can be in a Redis Cluster', async () => {
+  test('can be in a Redis Cluster', async () => {
     const [redis, api] = [await startRedisCluster(), await HttpApi.start()];
     // Several addresses say that it is one.
     const url = `redis://${redis.urls.map((address) => new URL(address).host).join(',')}`;

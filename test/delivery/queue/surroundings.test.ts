@@ -9,7 +9,7 @@ import { note, numbersTo, startQueueApp, upTo } from './support.js';
 jest.setTimeout(60_000);
 
 describe('the queue’s Redis', () => {
-  it('may have a password, which no log and no error has in it', async () => {
+  test('may have a password, which no log and no error has in it', async () => {
     const [redis, api] = [await startProtectedRedis(), await HttpApi.start()];
     const { service } = await startQueueApp({ url: redis.userUrl }, api);
     expect((await note(service, 'ada', 0)).status).toBe('queued');
@@ -24,7 +24,7 @@ describe('the queue’s Redis', () => {
     for (const secret of [redis.password, redis.user.password]) expect(said).not.toContain(secret);
   });
 
-  it('may be behind sentinels, and change over', async () => {
+  test('may be behind sentinels, and change over', async () => {
     const [redis, api] = [await startSentinelRedis(), await HttpApi.start()];
     const hosts = redis.addresses.map(({ host, port }) => `${host}:${port}`).join(',');
     const url = `redis-sentinel://${hosts}#${redis.name}`;
@@ -41,7 +41,7 @@ describe('the queue’s Redis', () => {
 });
 
 describe('a transaction', () => {
-  it('hands in what was relayed in it once it has committed, in its order', async () => {
+  test('adds its relays to the queue once it has committed, in their order', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
     const { service } = await startQueueApp(redis, api);
     await service.afterCommit(async () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type { PusherHttpApi } from '../../../src/adapters/pusher/http/pusher-http-api.js';
-import { systemClock } from '../../../src/ports/clock.js';
 import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
 import { RequestFailure } from '../../../src/adapters/pusher/http/request-failure.js';
+import { systemClock } from '../../../src/ports/clock.js';
 import type { SocketDeliveryError } from '../../../src/ports/errors.js';
-import type { SocketConfig } from '../../../src/ports/socket-config.js';
+import type { PusherAdapterConfig } from '../../../src/adapters/pusher/pusher.settings.js';
 import { configFor } from '../../adapters/pusher/support.js';
 import { A_WHILE, LIMITS, settled, start } from '../support.js';
 
@@ -62,14 +62,15 @@ describe.each([
           let isOver = false;
           const fate = requests[Symbol.iterator]();
           const server = new Server(() => (isOver ? { turns: 0 } : (fate.next().value ?? { turns: 1 })));
-          const config: SocketConfig = {
+          const config: PusherAdapterConfig = {
             ...configFor(1, { batching, timeoutMs: 60_000 }),
             delivery: { ...LIMITS, retryDeadlineMs: 600_000 },
           };
+          const logger = { log: NOTHING, warn: NOTHING, error: NOTHING };
           const client = new PusherSocketClient(
             server as unknown as PusherHttpApi,
             config,
-            { log: NOTHING, warn: NOTHING, error: NOTHING },
+            logger,
             systemClock,
           );
           const limits = { retryDeadlineMs: 600_000, waitingRelays: 0, waitingBytes: 0, breakerFailures };

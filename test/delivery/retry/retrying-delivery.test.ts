@@ -2,9 +2,9 @@ import { jest } from '@jest/globals';
 import { gate } from '../../adapters/pusher/support.js';
 import { CLOSE_MS } from '../../../src/delivery/retry/retrying-delivery.js';
 import { SocketRejectedError, SocketUnavailableError } from '../../../src/ports/errors.js';
-import { A_WHILE, down, order, rejected, settled, start, unavailable } from '../support.js';
+import { A_WHILE, down, rejected, relayTo, settled, start, unavailable } from '../support.js';
 
-describe('an order that is accepted', () => {
+describe('a relay that is accepted', () => {
   test('is sent with one call of the port, made at once, and nothing waits', async () => {
     const { send, provider, delivery, told } = start();
     const sending = send('A', 'ada');
@@ -25,7 +25,7 @@ describe('an order that is accepted', () => {
   });
 });
 
-describe('an order that fails in a way a retry can help', () => {
+describe('a relay that fails in a way a retry can help', () => {
   test('is answered at once, tried again, and told when it has arrived', async () => {
     const { send, provider, delivery, advance, told } = start();
     provider.fate = down;
@@ -95,7 +95,7 @@ describe('an order that fails in a way a retry can help', () => {
     expect(told).toEqual(['A waits', 'A lost to ada,alan']);
     expect(losses[0]).toBeInstanceOf(SocketUnavailableError);
     expect(losses[0]?.message).toMatch(
-      /"A" to 2 of 2: it could not be delivered within 1000 ms, after \d attempt\(s\): no answer/,
+      /^Could not deliver "A" through "pusher" to members "ada", "alan": its deadline of 1000 ms has passed, after \d attempt\(s\): no answer/,
     );
     expect(delivery.health()).toMatchObject({ waiting: 0, bytes: 0 });
     await advance(A_WHILE);
@@ -106,7 +106,7 @@ describe('an order that fails in a way a retry can help', () => {
     const { delivery, provider, advance } = start();
     provider.fate = down;
     const to = ['ada', 'alan'];
-    await delivery.send(order('A', to));
+    await delivery.send(relayTo('A', to));
     to.push('grace');
     provider.fate = () => undefined;
     await advance(A_WHILE);
@@ -114,7 +114,7 @@ describe('an order that fails in a way a retry can help', () => {
   });
 });
 
-describe('an order that is refused', () => {
+describe('a relay that is refused', () => {
   test('is an error at once, and not tried again', async () => {
     const { send, provider, advance, told } = start();
     const error = rejected(['ada']);
@@ -158,7 +158,7 @@ describe('an order that is refused', () => {
 });
 
 describe('the order for a member', () => {
-  test('is kept: what comes after a failure waits behind it, a disconnect too, and others go on', async () => {
+  test('is kept: later relays wait behind a failed one, disconnects too, and others go on', async () => {
     const { send, delivery, provider, advance } = start();
     provider.fate = (to) => (to.includes('ada') ? unavailable(['ada']) : undefined);
     await send('A', 'ada');
@@ -193,9 +193,9 @@ describe('the order for a member', () => {
   test('is kept for channels, of which the broadcast channel is one, apart from members of that name', async () => {
     const { delivery, send, provider, advance } = start();
     provider.fate = down;
-    await delivery.send({ ...order('A', ['broadcast']), kind: 'broadcast' });
+    await delivery.send({ ...relayTo('A', ['broadcast']), kind: 'broadcast' });
     provider.fate = () => undefined;
-    await delivery.send({ ...order('B', ['broadcast']), kind: 'channel' });
+    await delivery.send({ ...relayTo('B', ['broadcast']), kind: 'channel' });
     await send('C', 'broadcast');
     expect(provider.calls).toEqual(['A broadcast', 'C broadcast']);
     await advance(A_WHILE);
@@ -203,8 +203,8 @@ describe('the order for a member', () => {
   });
 });
 
-describe('what waits', () => {
-  test('is bounded in number: what there is no room for is lost at once, to all it would wait for', async () => {
+describe('a waiting relay', () => {
+  test('takes part of a bounded number: without room it is lost at once, to all recipients it would wait for', async () => {
     const { send, provider, delivery, told } = start({ waitingRelays: 3 });
     provider.fate = down;
     await send('A', 'ada', 'alan');
@@ -219,12 +219,12 @@ describe('what waits', () => {
     expect(told).toEqual(['A waits']);
   });
 
-  test('is bounded in bytes, of which an order to many has its own once', async () => {
+  test('takes part of bounded bytes, its own once for many recipients', async () => {
     const { delivery, provider } = start({ waitingBytes: 30 });
     provider.fate = down;
-    await delivery.send(order('A', ['ada', 'alan', 'grace'], 'x'.repeat(20)));
+    await delivery.send(relayTo('A', ['ada', 'alan', 'grace'], 'x'.repeat(20)));
     expect(delivery.health()).toMatchObject({ waiting: 3, bytes: 23 });
-    await expect(delivery.send(order('B', ['edsger'], 'x'.repeat(20)))).rejects.toMatchObject({
+    await expect(delivery.send(relayTo('B', ['edsger'], 'x'.repeat(20)))).rejects.toMatchObject({
       message: expect.stringMatching(/23 of 30 bytes are waiting already/) as string,
     });
   });
@@ -255,7 +255,7 @@ describe('the circuit breaker', () => {
     expect(log).toEqual([expect.stringContaining('"pusher" keeps failing')]);
   });
 
-  test('probes with the oldest that waits, alone, and lets everything go in order once that has arrived', async () => {
+  test('probes with the oldest waiting relay, alone, and lets all go in order once that has arrived', async () => {
     const { send, provider, delivery, advance, log } = start({ breakerFailures: 1 });
     provider.fate = down;
     for (const id of ['A', 'B', 'C']) await send(id, 'ada');
@@ -296,7 +296,7 @@ describe('the circuit breaker', () => {
     expect(told).toEqual(['A waits', 'A lost to ada']);
   });
 
-  test('counts what failed together once', async () => {
+  test('counts relays that failed together once', async () => {
     const { send, provider, delivery } = start({ breakerFailures: 2 });
     const cause = new Error('one request');
     provider.fate = (to) => unavailable(to, { cause });
@@ -319,7 +319,7 @@ describe('the circuit breaker', () => {
     expect(provider.calls).toHaveLength(2);
   });
 
-  test('does not keep what waits beyond its deadline', async () => {
+  test('keeps no relay beyond its deadline', async () => {
     const { send, provider, advance, told } = start({ breakerFailures: 1, retryDeadlineMs: 500 });
     provider.fate = down;
     await send('A', 'ada');
@@ -330,7 +330,7 @@ describe('the circuit breaker', () => {
 });
 
 describe('closing', () => {
-  test('tries what waits once more, in order and whatever the breaker says', async () => {
+  test('tries waiting relays once more, in order and whatever the breaker says', async () => {
     const { send, provider, delivery, told } = start({ breakerFailures: 1 });
     provider.fate = down;
     await send('A', 'ada');
@@ -341,7 +341,7 @@ describe('closing', () => {
     expect(told).toEqual(['A waits', 'A arrived', 'B arrived']);
   });
 
-  test('tells what is lost', async () => {
+  test('tells which relays are lost', async () => {
     const { send, provider, delivery, told } = start();
     provider.fate = down;
     await send('A', 'ada');

@@ -10,7 +10,8 @@ import { onTeardown } from '../teardown.js';
 import { eventually, SETTLED_MS } from './waiting.js';
 
 /** What an engine of these tests is told besides where Redis is. */
-export type EngineSettings = NonNullable<SocketSettings['gateway']> & { readonly prefix?: string };
+export type EngineSettings = NonNullable<SocketSettings['gateway']> &
+  Pick<SocketSettings, 'maxEventBytes'> & { readonly prefix?: string };
 
 /** A node without sockets, in this very process: the engine over a real Redis, as the gateway runs it. Closed after the test. */
 export class EngineNode {
@@ -38,10 +39,11 @@ export class EngineNode {
   static async begin(
     url: string,
     name: number,
-    { prefix = 'switchboard', limits, ...gateway }: EngineSettings = {},
+    { prefix = 'switchboard', maxEventBytes, limits, ...gateway }: EngineSettings = {},
   ): Promise<EngineNode> {
     const settings = {
       ...{ provider: 'ws', app: APP, cluster: 'redis', redis: { url, prefix } },
+      ...(maxEventBytes !== undefined && { maxEventBytes }),
       gateway: {
         ...{ clientEvents: true, ...gateway },
         limits: { channelsPerConnection: 0, subscribesPerSecond: 0, ...limits },

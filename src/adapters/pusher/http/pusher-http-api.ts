@@ -1,13 +1,12 @@
 import type { Agent } from 'node:http';
 import * as v from 'valibot';
 import { type Clock, within } from '../../../ports/clock.js';
-import type { SocketConfig } from '../../../ports/socket-config.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
 import { RetryAfter } from './retry-after.js';
-import { DEFAULT_CLUSTER } from '../pusher.adapter.js';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 
 /** One event in the form of the HTTP API. */
 export interface ApiEvent {
@@ -45,7 +44,7 @@ const channelList = v.object({
  * not be sent by `startBy`, in milliseconds of `Clock.now()`, fails instead; without `startBy` it may wait for the timeout.
  */
 export class PusherHttpApi {
-  readonly #config: SocketConfig;
+  readonly #config: PusherAdapterConfig;
   readonly #agent: Agent;
   readonly #retryAfter: RetryAfter;
   readonly #slots: ConnectionSlots;
@@ -53,7 +52,7 @@ export class PusherHttpApi {
   readonly #sdk: PusherSdk;
   #isClosed = false;
 
-  constructor(Pusher: PusherConstructor, config: SocketConfig, clock: Clock) {
+  constructor(Pusher: PusherConstructor, config: PusherAdapterConfig, clock: Clock) {
     const { cluster = DEFAULT_CLUSTER, host, port, scheme, timeoutMs } = config.pusher;
     this.#config = config;
     this.#clock = clock;

@@ -5,12 +5,13 @@ import { CLOCK, type Clock } from '../../../ports/clock.js';
 import { ClusterUnreachableError } from '../../../ports/cluster.js';
 import { LIMITS } from '../../../ports/limits.js';
 import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
-import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
+import { SOCKET_CONFIG } from '../../../ports/socket-config.js';
 import { bodyProblem, requestProblem } from '../../../protocol/request-signature.js';
 import type { ServerAttachment } from '../../adapter.js';
 import { ApiError } from '../../../http/api-error.js';
 import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
+import type { WsAdapterConfig } from '../ws.settings.js';
 import { OwnServer } from './own-server.js';
 import { EVENT_BODY_BYTES } from './publishing.js';
 import { requestTarget } from './request-target.js';
@@ -26,7 +27,7 @@ const JSON_ANSWER = { 'Content-Type': 'application/json' };
 @injectable()
 export class HttpApi implements ServerAttachment, ServerRoute {
   readonly #engine: ChannelEngine;
-  readonly #config: SocketConfig;
+  readonly #config: WsAdapterConfig;
   readonly #clock: Clock;
   readonly #logger: SocketLogger;
   readonly #bodies: RequestBodies;
@@ -37,7 +38,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
 
   constructor(
     @inject(ChannelEngine) engine: ChannelEngine,
-    @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(SOCKET_CONFIG) config: WsAdapterConfig,
     @inject(CLOCK) clock: Clock,
     @inject(LOGGER) logger: SocketLogger,
   ) {
@@ -105,7 +106,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     const signed = { method, path, parameters };
     requireAuthentic(requestProblem(app, signed, this.#clock.time(), path.slice(prefix.length)));
     checkParameters(route, parameters);
-    const { eventBytes } = this.#config.gateway.limits;
+    const { maxEventBytes: eventBytes } = this.#config;
     const body = await this.#bodies.read(request, route.bodyBytes * bodyFactor(eventBytes));
     requireAuthentic(bodyProblem(parameters, body));
     return route.answer({

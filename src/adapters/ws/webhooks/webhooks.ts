@@ -3,7 +3,8 @@ import { ChannelEventSource } from '../../../channels/channel-event-source.js';
 import type { ChannelEvent } from '../../../ports/channel-events.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
-import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
+import { SOCKET_CONFIG } from '../../../ports/socket-config.js';
+import type { WsAdapterConfig } from '../ws.settings.js';
 import { WEBHOOK_LIMITS, type WebhookLimits } from './webhook-limits.js';
 import { WebhookPoster } from './webhook-poster.js';
 import { queuedEvent } from './webhook-queue.js';
@@ -30,7 +31,7 @@ export class Webhooks {
   readonly #stopListening: () => void;
 
   constructor(
-    @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(SOCKET_CONFIG) config: WsAdapterConfig,
     @inject(ChannelEventSource) source: ChannelEventSource,
     @inject(LOGGER) logger: SocketLogger,
     @inject(CLOCK) clock: Clock,

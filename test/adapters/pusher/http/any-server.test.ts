@@ -114,7 +114,7 @@ async function run(client: ISocketClient, steps: readonly Step[]) {
 }
 
 describe.each([true, false])('whatever a server does, with batching %s', (batching) => {
-  it('takes what a member was told in the order of the calls, and exactly what the calls say it took', async () => {
+  test('takes what a member was told in the order of the calls, and exactly what the calls say it took', async () => {
     let current: AnyServer | undefined;
     const api = await HttpApi.start((request) => current?.answer(request));
     await fc.assert(

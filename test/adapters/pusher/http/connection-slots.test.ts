@@ -5,7 +5,7 @@ import { ConnectionSlots } from '../../../../src/adapters/pusher/http/connection
 const later = () => performance.now() + 60_000;
 
 describe('ConnectionSlots', () => {
-  it('are given in the order in which they were asked for', async () => {
+  test('are given in the order in which they were asked for', async () => {
     const slots = new ConnectionSlots(1, systemClock);
     const seen: string[] = [];
     const use = async (name: string) => {
@@ -18,7 +18,7 @@ describe('ConnectionSlots', () => {
     expect(seen).toEqual(['first', 'second', 'third']);
   });
 
-  it('are not given to those who have left the line', async () => {
+  test('are not given to those who have left the line', async () => {
     const slots = new ConnectionSlots(1, systemClock);
     const release = await slots.acquire(later());
     expect(await slots.acquire(performance.now() + 5)).toBeUndefined();
@@ -27,7 +27,7 @@ describe('ConnectionSlots', () => {
     expect(await slots.acquire(later())).toBeDefined();
   });
 
-  it('are not given to those who come too late, although there are some', async () => {
+  test('are not given to those who come too late, although there are some', async () => {
     expect(await new ConnectionSlots(1, systemClock).acquire(performance.now())).toBeUndefined();
   });
 });

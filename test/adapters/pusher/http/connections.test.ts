@@ -4,7 +4,7 @@ import { SocketUnavailableError } from '../../../../src/ports/errors.js';
 import { failureOf, gate, HttpApi, listen, members, onTeardown, startClient } from '../support.js';
 
 describe('the connections of the pusher adapter', () => {
-  it('stay open from one relay to the next', async () => {
+  test('stay open from one relay to the next', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -16,7 +16,7 @@ describe('the connections of the pusher adapter', () => {
     expect(new Set(api.received.map(({ connection }) => connection)).size).toBe(1);
   });
 
-  it('stay open after a refusal', async () => {
+  test('stay open after a refusal', async () => {
     const api = await HttpApi.start(() => ({ status: 400, body: 'no' }));
     const { client } = await startClient(api.port);
 
@@ -26,7 +26,7 @@ describe('the connections of the pusher adapter', () => {
     expect(new Set(api.received.map(({ connection }) => connection)).size).toBe(1);
   });
 
-  it('are a hundred at most, and what waited too long for one is not sent after all', async () => {
+  test('are a hundred at most, and what waited too long for one is not sent after all', async () => {
     const held: ServerResponse[] = [];
     const api = await HttpApi.start(({ body }, response) => {
       if (body['name'] !== 'HELD') return undefined;
@@ -46,7 +46,7 @@ describe('the connections of the pusher adapter', () => {
   });
 
   // node-fetch takes a complete chunked answer for a broken one when its connection has the next request already.
-  it('are free before they are used again, so that no chunked answer looks broken', async () => {
+  test('are free before they are used again, so that no chunked answer looks broken', async () => {
     const api = await HttpApi.start((_, response) => {
       response.writeHead(200).write('{');
       response.end('}');
@@ -60,7 +60,7 @@ describe('the connections of the pusher adapter', () => {
     expect(new Set(api.received.map(({ connection }) => connection)).size).toBeLessThanOrEqual(100);
   });
 
-  it('speak TLS unless the configuration says otherwise', async () => {
+  test('speak TLS unless the configuration says otherwise', async () => {
     const firstByte = new Promise<number | undefined>((resolve) => {
       const server = createServer((connection) => {
         onTeardown(() => connection.destroy());
@@ -80,7 +80,7 @@ describe('the connections of the pusher adapter', () => {
     expect(await firstByte).toBe(tlsHandshake);
   });
 
-  it('are closed by close()', async () => {
+  test('are closed by close()', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port, { batching: false });
     await Promise.all([client.relayToMember('7', 'E'), client.relayToMember('8', 'E')]);
@@ -93,7 +93,7 @@ describe('the connections of the pusher adapter', () => {
 });
 
 describe('close', () => {
-  it('lets the relays called before come to their end, in their order', async () => {
+  test('lets the relays called before come to their end, in their order', async () => {
     const first = gate();
     const api = await HttpApi.start(async () => {
       await first.opened;
@@ -112,7 +112,7 @@ describe('close', () => {
     expect(api.events.map(({ name }) => name)).toEqual(['FIRST', 'SECOND']);
   });
 
-  it('sends what was gathered and has not left yet', async () => {
+  test('sends what was gathered and has not left yet', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
     const calls = [
@@ -127,7 +127,7 @@ describe('close', () => {
     expect(api.endpoints).toEqual(['batch_events', 'terminate_connections']);
   });
 
-  it('does not wait longer than one request may take, and tells what was lost', async () => {
+  test('does not wait longer than one request may take, and tells what was lost', async () => {
     const api = await HttpApi.start(() => 'nothing');
     const { client } = await startClient(api.port, { timeoutMs: 50 });
     const calls = ['A', 'B', 'C', 'D'].map((event) => failureOf(client.relayToMember('7', event)));
@@ -139,7 +139,7 @@ describe('close', () => {
     await api.until(({ connections }) => connections.size === 0);
   });
 
-  it('may be called twice', async () => {
+  test('may be called twice', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -147,7 +147,7 @@ describe('close', () => {
     await client.close();
   });
 
-  it('makes every later call fail, and sends nothing', async () => {
+  test('makes every later call fail, and sends nothing', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
     await client.close();

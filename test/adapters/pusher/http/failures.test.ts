@@ -13,7 +13,7 @@ async function deadPort(): Promise<number> {
 }
 
 describe('an answer that is a failure', () => {
-  it.each([408, 429, 500, 502, 503])('makes of %i an error that a retry may mend', async (status) => {
+  test.each([408, 429, 500, 502, 503])('makes of %i an error that a retry may mend', async (status) => {
     const api = await HttpApi.start(() => ({ status, body: 'try later' }));
     const { client } = await startClient(api.port);
 
@@ -27,7 +27,7 @@ describe('an answer that is a failure', () => {
     expect(error.cause).toMatchObject({ status, message: `HTTP ${status}: try later` });
   });
 
-  it.each([400, 401, 403, 404, 413])('makes of %i an error that no retry mends', async (status) => {
+  test.each([400, 401, 403, 404, 413])('makes of %i an error that no retry mends', async (status) => {
     const api = await HttpApi.start(() => ({ status, body: '' }));
     const { client } = await startClient(api.port);
 
@@ -38,7 +38,7 @@ describe('an answer that is a failure', () => {
     expect(error.message).toBe(`Could not deliver "E" through "pusher" to member "7": HTTP ${status}`);
   });
 
-  it('names what was lost for every call', async () => {
+  test('names what was lost for every call', async () => {
     const api = await HttpApi.start(() => ({ status: 500 }));
     const { client } = await startClient(api.port);
 
@@ -59,7 +59,7 @@ describe('an answer that is a failure', () => {
     ]);
   });
 
-  it('keeps the server’s text to one short line', async () => {
+  test('keeps the server’s text to one short line', async () => {
     const api = await HttpApi.start(() => ({
       status: 502,
       body: `<html>\n\t\u001b[31m${'x'.repeat(5_000)}`,
@@ -72,7 +72,7 @@ describe('an answer that is a failure', () => {
     expect(error.message.length).toBeLessThan(300);
   });
 
-  it('hides the signed query and the signature that a server quotes', async () => {
+  test('hides the signed query and the signature that a server quotes', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port, {}, { secret: 'another-secret' });
 
@@ -82,7 +82,7 @@ describe('an answer that is a failure', () => {
     expect(error.message).toContain('HTTP 401: Invalid signature: you should have sent');
   });
 
-  it('hides a secret that a server spells out', async () => {
+  test('hides a secret that a server spells out', async () => {
     const api = await HttpApi.start(() => ({ status: 400, body: `your secret is ${APP.secret}, is it not` }));
     const { client } = await startClient(api.port);
 
@@ -91,7 +91,7 @@ describe('an answer that is a failure', () => {
     expect(error.message).toContain('your secret is [hidden], is it not');
   });
 
-  it('does not take a redirect’s 200 for a delivery', async () => {
+  test('does not take a redirect’s 200 for a delivery', async () => {
     const elsewhere = await listen(createHttpServer((_, response) => response.end('{}')));
     const location = `http://127.0.0.1:${elsewhere}/`;
     const api = await HttpApi.start(() => ({ status: 301, headers: { location } }));
@@ -103,7 +103,7 @@ describe('an answer that is a failure', () => {
     expect(error.message).toContain('the server redirects elsewhere');
   });
 
-  it.each(['<h1>It works!</h1>', '{"occupied":"yes"}', '[]', 'null', ''])(
+  test.each(['<h1>It works!</h1>', '{"occupied":"yes"}', '[]', 'null', ''])(
     'may be a 200 that says something else than was asked for: %j',
     async (body) => {
       const api = await HttpApi.start(() => ({ body }));
@@ -116,7 +116,7 @@ describe('an answer that is a failure', () => {
     },
   );
 
-  it('refuses an encrypted channel, for which there is no key', async () => {
+  test('refuses an encrypted channel, for which there is no key', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -130,7 +130,7 @@ describe('an answer that is a failure', () => {
 });
 
 describe('no answer at all', () => {
-  it('says that the connection was refused, and keeps the code', async () => {
+  test('says that the connection was refused, and keeps the code', async () => {
     const { client } = await startClient(await deadPort());
 
     const error = await failureOf(client.relayToMember('7', 'E'));
@@ -142,7 +142,7 @@ describe('no answer at all', () => {
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED', status: undefined });
   });
 
-  it('says that the server hung up', async () => {
+  test('says that the server hung up', async () => {
     const api = await HttpApi.start(({ connection }) => {
       connection.destroy();
       return 'nothing';
@@ -155,7 +155,7 @@ describe('no answer at all', () => {
     expect(error.cause).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  it('is given up after the configured time', async () => {
+  test('is given up after the configured time', async () => {
     const api = await HttpApi.start(() => 'nothing');
     const { client } = await startClient(api.port, { timeoutMs: 50 });
 
@@ -167,7 +167,7 @@ describe('no answer at all', () => {
     await api.until(({ connections }) => connections.size === 0);
   });
 
-  it.each([200, 500])(
+  test.each([200, 500])(
     'is what an answer with %i that never ends comes to, and its connection ends',
     async (status) => {
       const api = await HttpApi.start((_, response) => {
@@ -183,7 +183,7 @@ describe('no answer at all', () => {
     },
   );
 
-  it.each([200, 500])('is what an answer with %i that breaks off comes to', async (status) => {
+  test.each([200, 500])('is what an answer with %i that breaks off comes to', async (status) => {
     const api = await HttpApi.start(({ connection }, response) => {
       response.writeHead(status, { 'content-length': '100' });
       response.write('{', () => connection.destroy());
@@ -194,7 +194,7 @@ describe('no answer at all', () => {
     expect(await failureOf(client.relayToMember('7', 'E'))).toBeInstanceOf(SocketUnavailableError);
   });
 
-  it('is what a broken chunked answer comes to', async () => {
+  test('is what a broken chunked answer comes to', async () => {
     const api = await HttpApi.start(({ connection }, response) => {
       response.writeHead(200);
       response.write('{', () => connection.destroy());
@@ -207,7 +207,7 @@ describe('no answer at all', () => {
 });
 
 describe('health', () => {
-  it('is down with a reason, without secrets, when the credentials are wrong', async () => {
+  test('is down with a reason, without secrets, when the credentials are wrong', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port, {}, { secret: 'another-secret' });
 
@@ -218,7 +218,7 @@ describe('health', () => {
     expectNoSecrets(health);
   });
 
-  it('is down when nobody is there', async () => {
+  test('is down when nobody is there', async () => {
     const { client } = await startClient(await deadPort());
 
     const health = await client.health();
@@ -227,7 +227,7 @@ describe('health', () => {
     expect(health.reason).toContain('ECONNREFUSED');
   });
 
-  it('is down when somebody else is there', async () => {
+  test('is down when somebody else is there', async () => {
     const api = await HttpApi.start(() => ({ body: '<h1>It works!</h1>' }));
     const { client } = await startClient(api.port);
 
@@ -236,7 +236,7 @@ describe('health', () => {
 });
 
 describe('secrets', () => {
-  it('do not show when somebody logs the client', async () => {
+  test('do not show when somebody logs the client', async () => {
     const { client } = await startClient(await deadPort());
 
     expect(inspect(client, { depth: Infinity, showHidden: true })).not.toContain(APP.secret);

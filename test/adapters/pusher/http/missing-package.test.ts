@@ -6,7 +6,7 @@ jest.unstable_mockModule('pusher', () => {
 });
 
 describe('without the pusher package', () => {
-  it('the adapter can be imported, and loading it names the package and the command that installs it', async () => {
+  test('the adapter can be imported, and loading it names the package and the command that installs it', async () => {
     const { pusherAdapter } = await import('../../../../src/adapters/pusher/pusher.adapter.js');
     const { startProvider } = await import('../../../../src/runtime/provider.js');
     const { socketConfig } = await import('../../../../src/config/socket-config.js');

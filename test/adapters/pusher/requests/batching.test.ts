@@ -4,7 +4,7 @@ import { failureOf, gate, HttpApi, members, startClient } from '../support.js';
 const own = (id: string) => `#server-to-user-${id}`;
 
 describe('what is relayed within one turn of the loop', () => {
-  it('is 1,000 different events to 1,000 members in a hundred requests, and each hears its own', async () => {
+  test('is 1,000 different events to 1,000 members in a hundred requests, and each hears its own', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -17,7 +17,7 @@ describe('what is relayed within one turn of the loop', () => {
     expect(api.events).toHaveLength(1_000);
   });
 
-  it('is the same event to 1,000 members in ten requests', async () => {
+  test('is the same event to 1,000 members in ten requests', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -27,7 +27,7 @@ describe('what is relayed within one turn of the loop', () => {
     expect(api.events.map(({ channel }) => channel).sort()).toEqual(members(1_000).map(own).sort());
   });
 
-  it('is not the same event when it leaves out another connection', async () => {
+  test('is not the same event when it leaves out another connection', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -48,7 +48,7 @@ describe('what is relayed within one turn of the loop', () => {
     ]);
   });
 
-  it('is a plain event when it is alone, and the next turn does not wait for it', async () => {
+  test('is a plain event when it is alone, and the next turn does not wait for it', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -59,7 +59,7 @@ describe('what is relayed within one turn of the loop', () => {
     expect(api.endpoints).toEqual(['events', 'events']);
   });
 
-  it('keeps members’ own channels apart from others, which no server refuses together', async () => {
+  test('keeps members’ own channels apart from others, which no server refuses together', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -69,7 +69,7 @@ describe('what is relayed within one turn of the loop', () => {
     expect(api.received.map(({ channels }) => channels.length)).toEqual([50, 50]);
   });
 
-  it('encrypts for every encrypted channel on its own', async () => {
+  test('encrypts for every encrypted channel on its own', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port, {}, {}, Buffer.alloc(32, 'k'));
 
@@ -81,7 +81,7 @@ describe('what is relayed within one turn of the loop', () => {
     expect(new Set(api.events.map(({ data }) => data)).size).toBe(12);
   });
 
-  it('has every call rejected when its batch is lost, and no other', async () => {
+  test('has every call rejected when its batch is lost, and no other', async () => {
     const api = await HttpApi.start(({ events }) =>
       events.some(({ channel }) => channel === own('m5')) ? { status: 503, body: 'busy' } : undefined,
     );
@@ -105,7 +105,7 @@ describe('what is relayed within one turn of the loop', () => {
     expect(outcomes).toEqual(expected);
   });
 
-  it('has a call to several rejected with exactly those whose batches were lost', async () => {
+  test('has a call to several rejected with exactly those whose batches were lost', async () => {
     const api = await HttpApi.start(({ events }) =>
       events.some(({ channel }) => channel === own('m1')) ? { status: 500 } : undefined,
     );
@@ -121,16 +121,19 @@ describe('what is relayed within one turn of the loop', () => {
     expect(error.message).toContain('"E" through "pusher" to members "m1", "m2", "m3": HTTP 500');
   });
 
-  it.each([401, 403, 408, 429, 500, 503])('is not sent again, event by event, after a %i', async (status) => {
-    const api = await HttpApi.start(() => ({ status }));
-    const { client } = await startClient(api.port);
+  test.each([401, 403, 408, 429, 500, 503])(
+    'is not sent again, event by event, after a %i',
+    async (status) => {
+      const api = await HttpApi.start(() => ({ status }));
+      const { client } = await startClient(api.port);
 
-    await Promise.all(members(3).map((id) => failureOf(client.relayToMember(id, `E-${id}`))));
+      await Promise.all(members(3).map((id) => failureOf(client.relayToMember(id, `E-${id}`))));
 
-    expect(api.endpoints).toEqual(['batch_events']);
-  });
+      expect(api.endpoints).toEqual(['batch_events']);
+    },
+  );
 
-  it('goes on for a member in the order of the calls while batches are slow, and fail', async () => {
+  test('goes on for a member in the order of the calls while batches are slow, and fail', async () => {
     const first = gate();
     const api = await HttpApi.start(async ({ events }) => {
       if (events.some(({ name }) => name === '0')) {
@@ -158,7 +161,7 @@ describe('what is relayed within one turn of the loop', () => {
 });
 
 describe('a batch that is refused', () => {
-  it.each([400, 404, 413, 422])('with %i loses only the guilty event', async (status) => {
+  test.each([400, 404, 413, 422])('with %i loses only the guilty event', async (status) => {
     const api = await HttpApi.start(({ events }) =>
       events.some(({ name }) => name === 'BAD') ? { status, body: 'bad' } : undefined,
     );
@@ -180,7 +183,7 @@ describe('a batch that is refused', () => {
     expect(api.endpoints.slice(5)).toEqual(['batch_events']);
   });
 
-  it('is sent again in order', async () => {
+  test('is sent again in order', async () => {
     const api = await HttpApi.start(({ events }) =>
       events.some(({ name }) => name === '3') ? { status: 400 } : undefined,
     );
@@ -194,7 +197,7 @@ describe('a batch that is refused', () => {
     expect(api.bodies.slice(1).map(({ name }) => name)).toEqual(['1', '2', '3', '4', '5']);
   });
 
-  it.each([404, 405])(
+  test.each([404, 405])(
     'with %i by a server that knows none is the last, and the log says so once',
     async (status) => {
       const api = await HttpApi.start(({ path }) =>
@@ -219,7 +222,7 @@ describe('a batch that is refused', () => {
     },
   );
 
-  it('because it is too large is not made as large again', async () => {
+  test('because it is too large is not made as large again', async () => {
     const api = await HttpApi.start(({ path, body }) =>
       path.endsWith('/batch_events') && JSON.stringify(body).length > 10_000 ? { status: 413 } : undefined,
     );
@@ -241,7 +244,7 @@ describe('a batch that is refused', () => {
 });
 
 describe('batching that is switched off', () => {
-  it('gives every call requests of its own, at once', async () => {
+  test('gives every call requests of its own, at once', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port, { batching: false });
 

@@ -59,7 +59,7 @@ async function turn(): Promise<void> {
 }
 
 describe('ChannelQueues', () => {
-  it('sends nothing before the turn of the loop is over, and then everything', async () => {
+  test('sends nothing before the turn of the loop is over, and then everything', async () => {
     const { relay, underWay } = start();
     void relay('A', 'a');
     await Promise.resolve();
@@ -71,7 +71,7 @@ describe('ChannelQueues', () => {
     expect(underWay()).toEqual([['A@a', 'B@b']]);
   });
 
-  it('sends at once, each call on its own, where it does not gather', () => {
+  test('sends at once, each call on its own, where it does not gather', () => {
     const { requests, relay, underWay } = start({ isBatching: false });
     Object.assign(requests, { planOptions: { eventsPerBatch: 1, mergesRelays: false } });
 
@@ -81,7 +81,7 @@ describe('ChannelQueues', () => {
     expect(underWay()).toEqual([['A@a', 'A@b'], ['A@c']]);
   });
 
-  it('sends together what has gathered behind a request, when that is answered', async () => {
+  test('sends together what has gathered behind a request, when that is answered', async () => {
     const { requests, relay, underWay } = start();
     const calls = [relay('A', 'a')];
     await turn();
@@ -99,7 +99,7 @@ describe('ChannelQueues', () => {
     expect(await Promise.all(calls)).toEqual([[], [], [], []]);
   });
 
-  it('does not let what comes after something given up overtake what came before it', async () => {
+  test('does not let what comes after something given up overtake what came before it', async () => {
     const { requests, relay, underWay } = start({ timeoutMs: 20 });
     const first = relay('FIRST', 'a');
     await turn();
@@ -118,7 +118,7 @@ describe('ChannelQueues', () => {
     expect(await Promise.all([first, last])).toEqual([[], []]);
   });
 
-  it('does not begin what is too late already when its turn comes', async () => {
+  test('does not begin what is too late already when its turn comes', async () => {
     const { requests, relay, underWay } = start({ timeoutMs: 20, isBatching: false });
     void relay('FIRST', 'a');
     const second = relay('SECOND', 'a');
@@ -132,7 +132,7 @@ describe('ChannelQueues', () => {
     expect(underWay()).toEqual([['THIRD@a']]);
   });
 
-  it('refuses at once what would be one call too many to wait, and takes more when there is room again', async () => {
+  test('refuses at once what would be one call too many to wait, and takes more when there is room again', async () => {
     const { requests, relay } = start();
     const taken = [relay('FIRST', 'a')];
     await turn();
@@ -155,7 +155,7 @@ describe('ChannelQueues', () => {
     expect((await partly).map(({ recipient }) => recipient)).toEqual(['a']);
   });
 
-  it('counts a call to many channels as one', async () => {
+  test('counts a call to many channels as one', async () => {
     const { requests, relay } = start();
     const many = Array.from({ length: MAX_WAITING_RELAYS }, (_, index) => `c${index}`);
     const calls = [relay('FIRST', ...many), relay('SECOND', ...many), relay('THIRD', ...many)];
@@ -168,7 +168,7 @@ describe('ChannelQueues', () => {
     expect((await Promise.all(calls)).flat()).toEqual([]);
   });
 
-  it('is idle when everything is settled, what was given up included', async () => {
+  test('is idle when everything is settled, what was given up included', async () => {
     const { queues, requests, relay } = start({ timeoutMs: 20 });
     await queues.idle();
     let isIdle = false;
@@ -186,7 +186,7 @@ describe('ChannelQueues', () => {
     await idle;
   });
 
-  it('gives up what is behind something that will be tried again, until whoever called knows of it', async () => {
+  test('gives up what is behind something that will be tried again, until whoever called knows of it', async () => {
     const { requests, relay, underWay } = start({ isRetried: true });
     const first = relay('FIRST', 'a');
     await turn();
@@ -204,7 +204,7 @@ describe('ChannelQueues', () => {
     expect(await behind).toEqual([{ recipient: 'a', failure: BEHIND_FAILURE }]);
   });
 
-  it('goes on behind a refusal, which nobody will try again', async () => {
+  test('goes on behind a refusal, which nobody will try again', async () => {
     const { requests, relay, underWay } = start({ isRetried: true });
     const first = relay('FIRST', 'a');
     await turn();

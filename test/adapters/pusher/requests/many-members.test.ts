@@ -4,7 +4,7 @@ import { failureOf, HttpApi, members, startClient } from '../support.js';
 const channelsOf = (ids: readonly string[]) => ids.map((id) => `#server-to-user-${id}`);
 
 describe('relaying to many members', () => {
-  it('takes one request for every hundred', async () => {
+  test('takes one request for every hundred', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -15,7 +15,7 @@ describe('relaying to many members', () => {
     expect(api.bodies.map(({ data }) => data)).toEqual(['{"n":1}', '{"n":1}', '{"n":1}']);
   });
 
-  it('sends nothing for nobody, and once for a member named twice', async () => {
+  test('sends nothing for nobody, and once for a member named twice', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -25,7 +25,7 @@ describe('relaying to many members', () => {
     expect(api.received.map(({ channels }) => channels)).toEqual([channelsOf(['7', '8'])]);
   });
 
-  it('tries every request, and names exactly who was missed', async () => {
+  test('tries every request, and names exactly who was missed', async () => {
     const api = await HttpApi.start(({ channels }) =>
       channels.includes('#server-to-user-m101') ? { status: 503, body: 'busy' } : undefined,
     );
@@ -42,7 +42,7 @@ describe('relaying to many members', () => {
     expect(error.cause).toMatchObject({ name: 'RequestFailure', status: 503 });
   });
 
-  it('promises nothing from a retry when one request was refused and another not answered', async () => {
+  test('promises nothing from a retry when one request was refused and another not answered', async () => {
     const api = await HttpApi.start(({ channels }) => {
       if (channels.includes('#server-to-user-m1')) return { status: 413, body: 'too large' };
       return channels.includes('#server-to-user-m101') ? { status: 500 } : undefined;
@@ -65,7 +65,7 @@ describe('a server that refuses several users’ channels in one request', () =>
       channels.length > 1 ? { status: 400, body: 'one user only\n' } : undefined,
     );
 
-  it('gets a request for each member, for good, and the log says so once', async () => {
+  test('gets a request for each member, for good, and the log says so once', async () => {
     const api = await refusing();
     const { client, log } = await startClient(api.port);
 
@@ -81,7 +81,7 @@ describe('a server that refuses several users’ channels in one request', () =>
     ]);
   });
 
-  it('is still told apart, member by member', async () => {
+  test('is still told apart, member by member', async () => {
     const api = await HttpApi.start(({ channels }) => {
       if (channels.length > 1) return { status: 400 };
       return channels[0] === '#server-to-user-m2' ? { status: 500 } : undefined;
@@ -94,7 +94,7 @@ describe('a server that refuses several users’ channels in one request', () =>
     expect(error.message).toContain('"E" through "pusher" to member "m2": HTTP 500');
   });
 
-  it('is not blamed as long as nothing shows that the members’ own requests are any better', async () => {
+  test('is not blamed as long as nothing shows that the members’ own requests are any better', async () => {
     let isRefusing = true;
     const api = await HttpApi.start(({ channels }) => {
       if (!isRefusing) return undefined;
@@ -110,7 +110,7 @@ describe('a server that refuses several users’ channels in one request', () =>
     expect(log).toEqual([]);
   });
 
-  it('is not blamed when the event itself was refused', async () => {
+  test('is not blamed when the event itself was refused', async () => {
     const api = await HttpApi.start(({ body }) => (body['name'] === 'BAD' ? { status: 400 } : undefined));
     const { client, log } = await startClient(api.port);
 
@@ -123,7 +123,7 @@ describe('a server that refuses several users’ channels in one request', () =>
     expect(log).toEqual([]);
   });
 
-  it.each([401, 403, 408, 413, 429, 500])('is not suspected because of a %i', async (status) => {
+  test.each([401, 403, 408, 413, 429, 500])('is not suspected because of a %i', async (status) => {
     const api = await HttpApi.start(() => ({ status }));
     const { client } = await startClient(api.port);
 

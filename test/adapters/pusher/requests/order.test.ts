@@ -20,7 +20,7 @@ async function holdingFirst() {
 }
 
 describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ batching }) => {
-  it('holds the second relay to a member until the first is answered, and nobody else', async () => {
+  test('holds the second relay to a member until the first is answered, and nobody else', async () => {
     const { api, names, requests, open } = await holdingFirst();
     const { client } = await startClient(api.port, { batching });
 
@@ -39,7 +39,7 @@ describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ bat
     expect(names()[3]).toBe('SECOND');
   });
 
-  it('holds relays to one channel in order, the broadcast channel included', async () => {
+  test('holds relays to one channel in order, the broadcast channel included', async () => {
     const { api, names, requests, open } = await holdingFirst();
     const { client } = await startClient(api.port, { batching });
 
@@ -54,7 +54,7 @@ describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ bat
     expect(names().filter((name) => name !== 'SOMEBODY_ELSE')).toEqual(['FIRST', 'SECOND', 'THIRD']);
   });
 
-  it('keeps what is called within one turn in order', async () => {
+  test('keeps what is called within one turn in order', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port, { batching });
     const numbers = Array.from({ length: 35 }, (_, index) => String(index));
@@ -64,7 +64,7 @@ describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ bat
     expect(api.events.map(({ name }) => name)).toEqual(numbers);
   });
 
-  it('ends a member’s connections after the relays called before, and before those called after', async () => {
+  test('ends a member’s connections after the relays called before, and before those called after', async () => {
     const { api, open } = await holdingFirst();
     const { client } = await startClient(api.port, { batching });
 
@@ -86,7 +86,7 @@ describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ bat
     ]);
   });
 
-  it('does not let a relay overtake one to many members', async () => {
+  test('does not let a relay overtake one to many members', async () => {
     const { api, names, requests, open } = await holdingFirst();
     const { client } = await startClient(api.port, { batching });
 
@@ -101,7 +101,7 @@ describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ bat
     expect(toTheLast.map(({ name }) => name)).toEqual(['FIRST', 'SECOND']);
   });
 
-  it('makes of a relay to many members only that part wait which has something in front of it', async () => {
+  test('makes of a relay to many members only that part wait which has something in front of it', async () => {
     const { api, requests, open } = await holdingFirst();
     const { client } = await startClient(api.port, { batching });
 
@@ -119,7 +119,7 @@ describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ bat
     ]);
   });
 
-  it('goes on after a failure', async () => {
+  test('goes on after a failure', async () => {
     const api = await HttpApi.start(({ body }) => (body['name'] === 'FIRST' ? { status: 500 } : undefined));
     const { client } = await startClient(api.port, { batching });
 
@@ -138,7 +138,7 @@ describe.each(MODES)('what waits too long for its turn, $mode', ({ batching }) =
   /** Twice the timeout, and a little for a busy machine. */
   const SETTLED_MS = 2 * timeoutMs + 400;
 
-  it('fails within two timeouts, however long the queue is, and is not sent later', async () => {
+  test('fails within two timeouts, however long the queue is, and is not sent later', async () => {
     const api = await HttpApi.start(() => 'nothing');
     const { client } = await startClient(api.port, { timeoutMs, batching });
     const started = performance.now();
@@ -160,7 +160,7 @@ describe.each(MODES)('what waits too long for its turn, $mode', ({ batching }) =
     expect(api.received).toHaveLength(sent + 1);
   });
 
-  it('is given up without harm to what comes after it', async () => {
+  test('is given up without harm to what comes after it', async () => {
     let answers = false;
     const api = await HttpApi.start(() => (answers ? undefined : 'nothing'));
     const { client } = await startClient(api.port, { timeoutMs, batching });
@@ -177,7 +177,7 @@ describe.each(MODES)('what waits too long for its turn, $mode', ({ batching }) =
     expect(names.slice(-2)).toEqual(['FOURTH', 'FIFTH']);
   });
 
-  it('settles within two timeouts where there are more requests than connections', async () => {
+  test('settles within two timeouts where there are more requests than connections', async () => {
     const api = await HttpApi.start(() => 'nothing');
     const { client } = await startClient(api.port, { timeoutMs, batching });
     const started = performance.now();
@@ -190,7 +190,7 @@ describe.each(MODES)('what waits too long for its turn, $mode', ({ batching }) =
     expect(api.received.length).toBeLessThanOrEqual(100);
   });
 
-  it('counts for members who get a request of their own because the server refuses groups', async () => {
+  test('counts for members who get a request of their own because the server refuses groups', async () => {
     const api = await HttpApi.start(({ channels }) => (channels.length > 1 ? { status: 400 } : 'nothing'));
     const { client } = await startClient(api.port, { timeoutMs, batching });
     const started = performance.now();

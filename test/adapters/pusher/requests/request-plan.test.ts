@@ -32,23 +32,23 @@ const channels = (count: number, prefix = 'c') =>
 const sizes = (requests: readonly PlannedRequest[]) => requests.map(({ length }) => length);
 
 describe('the plan of what leaves together', () => {
-  it('makes a hundred channels a request for one event, from however many calls', () => {
+  test('makes a hundred channels a request for one event, from however many calls', () => {
     const calls = channels(1_000).map((channel): Posted => ['E', [channel]]);
     expect(sizes(planRequests(queuesAfter(calls), BATCHED))).toEqual(Array(10).fill(100));
     expect(sizes(planRequests(queuesAfter(calls), CALL_BY_CALL))).toEqual(Array(1_000).fill(1));
   });
 
-  it('puts ten different events into a batch', () => {
+  test('puts ten different events into a batch', () => {
     const calls = channels(1_000).map((channel): Posted => [`E-${channel}`, [channel]]);
     expect(sizes(planRequests(queuesAfter(calls), BATCHED))).toEqual(Array(100).fill(10));
   });
 
-  it('puts what is left over of a large group into the batches, where it takes less room', () => {
+  test('puts what is left over of a large group into the batches, where it takes less room', () => {
     const calls: Posted[] = [['ALL', channels(104)], ...channels(6, 'x').map((c): Posted => [`E-${c}`, [c]])];
     expect(sizes(planRequests(queuesAfter(calls), BATCHED))).toEqual([100, 10]);
   });
 
-  it('keeps a group of ten together, and puts a smaller one into a batch', () => {
+  test('keeps a group of ten together, and puts a smaller one into a batch', () => {
     expect(
       sizes(
         planRequests(
@@ -63,7 +63,7 @@ describe('the plan of what leaves together', () => {
     ).toEqual([10, 10]);
   });
 
-  it('does not put into batches what can go to all channels at once a little later', () => {
+  test('does not put into batches what can go to all channels at once a little later', () => {
     const own = channels(20).map((channel): Posted => [`E-${channel}`, [channel]]);
     const queues = queuesAfter([...own, ['ALL', channels(20)]]);
 
@@ -73,7 +73,7 @@ describe('the plan of what leaves together', () => {
     expect(shown(requests).flat()).not.toContain('ALL@c0');
   });
 
-  it('does not tear apart what is for one channel, so that it does not arrive in two round trips', () => {
+  test('does not tear apart what is for one channel, so that it does not arrive in two round trips', () => {
     const calls = ['A', 'B', 'C', 'D'].flatMap((name) =>
       channels(5).map((channel): Posted => [`${name}-${channel}`, [channel]]),
     );
@@ -84,7 +84,7 @@ describe('the plan of what leaves together', () => {
     ]);
   });
 
-  it('ends a member’s connections in a request of its own, and leaves what comes behind it', () => {
+  test('ends a member’s connections in a request of its own, and leaves what comes behind it', () => {
     const calls: Posted[] = [
       ['BYE', ['a']],
       [undefined, ['a']],
@@ -98,7 +98,7 @@ describe('the plan of what leaves together', () => {
     fc.option(fc.constantFrom('A', 'B', 'C', 'D', 'E', 'F', 'G'), { nil: undefined, freq: 8 }),
     fc.array(fc.nat(150).map(String), { minLength: 1, maxLength: 130 }),
   );
-  it('takes from every queue its front, in one request only, and keeps the limits', () => {
+  test('takes from every queue its front, in one request only, and keeps the limits', () => {
     fc.assert(
       fc.property(
         fc.array(posted, { maxLength: 25 }),

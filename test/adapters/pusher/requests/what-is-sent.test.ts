@@ -2,7 +2,7 @@ import { SocketUsageError } from '../../../../src/ports/errors.js';
 import { HttpApi, startClient } from '../support.js';
 
 describe('what the pusher adapter sends', () => {
-  it('relays to a member through the channel that only that member hears, signed', async () => {
+  test('relays to a member through the channel that only that member hears, signed', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -20,7 +20,7 @@ describe('what the pusher adapter sends', () => {
     ]);
   });
 
-  it('relays to a channel', async () => {
+  test('relays to a channel', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -29,7 +29,7 @@ describe('what the pusher adapter sends', () => {
     expect(api.bodies).toEqual([{ name: 'ORDER_PAID', data: '[1,2]', channels: ['private-orders.5'] }]);
   });
 
-  it('broadcasts on the configured channel', async () => {
+  test('broadcasts on the configured channel', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -38,7 +38,7 @@ describe('what the pusher adapter sends', () => {
     expect(api.bodies).toEqual([{ name: 'MAINTENANCE', data: 'null', channels: ['everybody'] }]);
   });
 
-  it('leaves one connection out, whomever the event is for', async () => {
+  test('leaves one connection out, whomever the event is for', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
     const options = { exceptSocketId: '123.456' };
@@ -51,7 +51,7 @@ describe('what the pusher adapter sends', () => {
     expect(api.bodies.map((body) => body['socket_id'])).toEqual(['123.456', '123.456', '123.456', '123.456']);
   });
 
-  it('keeps text that looks like something else as text', async () => {
+  test('keeps text that looks like something else as text', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -61,7 +61,7 @@ describe('what the pusher adapter sends', () => {
     expect(api.bodies.map(({ data }) => data)).toEqual(['"123"', '"123"']);
   });
 
-  it('sends an empty text where there is no payload, because the HTTP API insists on data', async () => {
+  test('sends an empty text where there is no payload, because the HTTP API insists on data', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -71,7 +71,7 @@ describe('what the pusher adapter sends', () => {
     expect(api.bodies.map(({ data }) => data)).toEqual(['', '']);
   });
 
-  it('sends the payload as it was when the call was made', async () => {
+  test('sends the payload as it was when the call was made', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
     const payload = { step: 'before' };
@@ -88,7 +88,7 @@ describe('what the pusher adapter sends', () => {
     expect(api.events.map(({ data }) => data)).toEqual(Array(4).fill('{"step":"before"}'));
   });
 
-  it('rejects a payload that JSON cannot carry, before anything is sent', async () => {
+  test('rejects a payload that JSON cannot carry, before anything is sent', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -98,7 +98,7 @@ describe('what the pusher adapter sends', () => {
     expect(api.received).toEqual([]);
   });
 
-  it('ends the connections of a member', async () => {
+  test('ends the connections of a member', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);
 
@@ -111,7 +111,7 @@ describe('what the pusher adapter sends', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['ann@example.com;a=1,b', 'ann@example.com;a=1,b'],
     ['a/b?c#d e%f', 'a%2Fb%3Fc%23d%20e%25f'],
   ])('signs the path as it is sent for the member %s', async (memberId, segment) => {
@@ -129,7 +129,7 @@ describe('what the pusher adapter sends', () => {
     ]);
   });
 
-  it('asks for each member once whether its own channel is occupied', async () => {
+  test('asks for each member once whether its own channel is occupied', async () => {
     const api = await HttpApi.start(({ path }) => ({
       body: JSON.stringify({ occupied: path.endsWith('-8') }),
     }));
@@ -145,7 +145,7 @@ describe('what the pusher adapter sends', () => {
     ]);
   });
 
-  it('asks about no more than eight members at a time', async () => {
+  test('asks about no more than eight members at a time', async () => {
     let open = 0;
     let most = 0;
     const api = await HttpApi.start(async () => {
@@ -161,7 +161,7 @@ describe('what the pusher adapter sends', () => {
     expect(most).toBeLessThanOrEqual(8);
   });
 
-  it('proves its health with a signed question that has a short answer', async () => {
+  test('proves its health with a signed question that has a short answer', async () => {
     const api = await HttpApi.start(() => ({ body: '{"channels":{}}' }));
     const { client } = await startClient(api.port);
 

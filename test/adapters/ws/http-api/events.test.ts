@@ -5,7 +5,7 @@ const EVENT = { name: 'created', channel: 'orders', data: '{"id":7}' };
 const channels = (count: number) => Array.from({ length: count }, (_, n) => `orders-${n}`);
 
 describe('POST /events (3.13)', () => {
-  it.each([
+  test.each([
     ['channel', { ...EVENT }],
     ['channels', { ...EVENT, channel: undefined, channels: ['orders'] }],
     ['a channel, and null where others are not', { ...EVENT, channels: null, socket_id: null, info: null }],
@@ -18,7 +18,7 @@ describe('POST /events (3.13)', () => {
     expect(client.hearsRaw()).toEqual([{ event: 'created', channel: 'orders', data: '{"id":7}' }]);
   });
 
-  it.each(titled(['', 'plain text', '123', '"quoted"', '{"broken', '\u0000\u2028👩‍🚀', '\ud800']))(
+  test.each(titled(['', 'plain text', '123', '"quoted"', '{"broken', '\u0000\u2028👩‍🚀', '\ud800']))(
     'passes the data %s on as the text it is',
     async (_, data) => {
       const api = await Api.start();
@@ -28,7 +28,7 @@ describe('POST /events (3.13)', () => {
     },
   );
 
-  it('passes on what is encrypted already, and needs no key for it', async () => {
+  test('passes on what is encrypted already, and needs no key for it', async () => {
     const api = await Api.start();
     const client = api.session.joins('private-encrypted-orders');
     const data = '{"nonce":"bm9uY2U=","ciphertext":"dGV4dA=="}';
@@ -36,7 +36,7 @@ describe('POST /events (3.13)', () => {
     expect(client.hearsRaw()).toMatchObject([{ data }]);
   });
 
-  it('reaches a user’s own channel, in the list too', async () => {
+  test('reaches a user’s own channel, in the list too', async () => {
     const api = await Api.start();
     const [ann, bob] = [api.session.signsIn('ann'), api.session.signsIn('bob')];
     await api.post('/events', { ...EVENT, channel: '#server-to-user-ann' });
@@ -49,21 +49,21 @@ describe('POST /events (3.13)', () => {
     expect(bob.hears().map(({ event }) => event)).toEqual(['both']);
   });
 
-  it('reaches a channel that is listed twice once', async () => {
+  test('reaches a channel that is listed twice once', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     await api.post('/events', { name: 'created', channels: ['orders', 'orders'], data: '' });
     expect(client.hears()).toHaveLength(1);
   });
 
-  it('leaves the connection with socket_id out', async () => {
+  test('leaves the connection with socket_id out', async () => {
     const api = await Api.start();
     const [one, other] = [api.session.joins('orders'), api.session.joins('orders')];
     await api.post('/events', { ...EVENT, socket_id: one.id });
     expect([one.hears().length, other.hears().length]).toEqual([0, 1]);
   });
 
-  it('is remembered by a cache channel (3.9)', async () => {
+  test('is remembered by a cache channel (3.9)', async () => {
     const api = await Api.start();
     await api.post('/events', { ...EVENT, channel: 'cache-orders' });
     const late = api.session.connects();
@@ -71,7 +71,7 @@ describe('POST /events (3.13)', () => {
     expect(late.hears()).toMatchObject([{}, { event: 'created', data: { id: 7 } }]);
   });
 
-  it('may have a name that clients use: the caller holds the secret', async () => {
+  test('may have a name that clients use: the caller holds the secret', async () => {
     const api = await Api.start();
     const client = api.session.joins('private-orders');
     expect(
@@ -80,7 +80,7 @@ describe('POST /events (3.13)', () => {
     expect(client.hears()).toMatchObject([{ event: 'client-moved' }]);
   });
 
-  it('takes 100 channels, 200 characters of name and 10 240 bytes of data', async () => {
+  test('takes 100 channels, 200 characters of name and 10 240 bytes of data', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders-99');
     const event = { name: 'é'.repeat(200), channels: channels(100), data: 'é'.repeat(5_120) };
@@ -88,7 +88,7 @@ describe('POST /events (3.13)', () => {
     expect(client.hears()).toHaveLength(1);
   });
 
-  it('takes an event at every limit, in the longest way to write it in JSON', async () => {
+  test('takes an event at every limit, in the longest way to write it in JSON', async () => {
     const api = await Api.start();
     const text = (length: number) => `"${'\\u0001'.repeat(length)}"`;
     const names = channels(100).map((name) => name.padEnd(164, '-'));
@@ -96,7 +96,7 @@ describe('POST /events (3.13)', () => {
     expect(await api.post('/events', body)).toMatchObject({ status: 200 });
   });
 
-  it.each([
+  test.each([
     [413, { data: 'é'.repeat(5_121) }, '10242'],
     [413, { data: 'x'.repeat(10_241) }, 'exceeds the allowed maximum (10240 bytes)'],
     [400, { data: undefined }, '"data": it is missing'],
@@ -143,7 +143,7 @@ describe('POST /events (3.13)', () => {
     expect(client.hears()).toEqual([]);
   });
 
-  it.each(titled(['', '[]', 'null', '"text"', '7', '{', 'name=created', '{"name":"created"}\n{}']))(
+  test.each(titled(['', '[]', 'null', '"text"', '7', '{', 'name=created', '{"name":"created"}\n{}']))(
     'is refused with 400 for the body %s',
     async (_, body) => {
       const api = await Api.start();
@@ -151,14 +151,14 @@ describe('POST /events (3.13)', () => {
     },
   );
 
-  it('reads what a body names __proto__ as nothing special', async () => {
+  test('reads what a body names __proto__ as nothing special', async () => {
     const api = await Api.start();
     const body = `{"__proto__":${JSON.stringify(EVENT)},"constructor":{"prototype":{"data":""}}}`;
     expect(await api.post('/events', body)).toMatchObject({ status: 400 });
     expect(Reflect.get({}, 'data')).toBeUndefined();
   });
 
-  it('is refused with 400 when its body is not UTF-8, although the MD5 is right', async () => {
+  test('is refused with 400 when its body is not UTF-8, although the MD5 is right', async () => {
     const api = await Api.start();
     const body = Buffer.from(JSON.stringify({ ...EVENT, data: 'é' }), 'latin1');
     expect(await api.post('/events', body)).toMatchObject({ status: 400, body: 'The body is not UTF-8\n' });
@@ -166,7 +166,7 @@ describe('POST /events (3.13)', () => {
 });
 
 describe('info on events (3.13)', () => {
-  it('answers with the attributes of each channel that it has, and an empty object where it has none', async () => {
+  test('answers with the attributes of each channel that it has, and an empty object where it has none', async () => {
     const api = await Api.start();
     api.session.joins('presence-room', { user_id: 'ann' });
     api.session.joins('presence-room', { user_id: 'ann' });
@@ -196,21 +196,21 @@ describe('POST /batch_events (3.13)', () => {
   const batch = (count: number) =>
     Array.from({ length: count }, (_, n) => ({ ...EVENT, name: `event-${n}` }));
 
-  it('sends up to ten events in their order, and answers with an empty JSON object', async () => {
+  test('sends up to ten events in their order, and answers with an empty JSON object', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     expect(await api.post('/batch_events', { batch: batch(10) })).toMatchObject({ status: 200, body: {} });
     expect(client.hears().map(({ event }) => event)).toEqual(batch(10).map(({ name }) => name));
   });
 
-  it('leaves out the connection of each event’s own socket_id', async () => {
+  test('leaves out the connection of each event’s own socket_id', async () => {
     const api = await Api.start();
     const [one, other] = [api.session.joins('orders'), api.session.joins('orders')];
     await api.post('/batch_events', { batch: [{ ...EVENT, socket_id: one.id }, EVENT] });
     expect([one.hears().length, other.hears().length]).toEqual([1, 2]);
   });
 
-  it('answers with one entry for each event, at its index, when one of them asks for info', async () => {
+  test('answers with one entry for each event, at its index, when one of them asks for info', async () => {
     const api = await Api.start();
     api.session.joins('presence-room', { user_id: 'ann' });
     api.session.joins('orders');
@@ -225,12 +225,12 @@ describe('POST /batch_events (3.13)', () => {
     });
   });
 
-  it('may be empty', async () => {
+  test('may be empty', async () => {
     const api = await Api.start();
     expect(await api.post('/batch_events', { batch: [] })).toMatchObject({ status: 200, body: {} });
   });
 
-  it('takes ten events at their limits, in the longest way to write them in JSON', async () => {
+  test('takes ten events at their limits, in the longest way to write them in JSON', async () => {
     const api = await Api.start();
     const text = (length: number) => `"${'\\u0001'.repeat(length)}"`;
     const event = `{"name":${text(200)},"channel":"${'x'.repeat(164)}","data":${text(10_240)}}`;
@@ -238,7 +238,7 @@ describe('POST /batch_events (3.13)', () => {
     expect(await api.post('/batch_events', body)).toMatchObject({ status: 200 });
   });
 
-  it.each([
+  test.each([
     [400, batch(11), 'it has 11 events, 10 are allowed'],
     [400, undefined, '"batch"'],
     [400, { 0: EVENT }, '"batch"'],

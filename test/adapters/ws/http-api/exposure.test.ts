@@ -23,12 +23,12 @@ const terminate = (app: Credentials, origin: string, prefix = '') => {
 };
 
 describe('The HTTP API is only where it is asked for', () => {
-  it.each([undefined, { enabled: false }])('which is nowhere unless it is enabled', async (httpApi) => {
+  test.each([undefined, { enabled: false }])('which is nowhere unless it is enabled', async (httpApi) => {
     const host = await Host.start(httpApi === undefined ? {} : { httpApi });
     expect((await terminate(host.app, host.url)).status).toBe(404);
   });
 
-  it.each([
+  test.each([
     ['Express', undefined],
     ['Fastify', () => new FastifyAdapter() as AbstractHttpAdapter],
   ])('which is the application’s own server, over %s', async (_, adapter) => {
@@ -41,14 +41,14 @@ describe('The HTTP API is only where it is asked for', () => {
     expect(hasItsOwnEmit(host.server)).toBe(true);
   });
 
-  it('below the gateway’s path, with a signature of the path as sent', async () => {
+  test('below the gateway’s path, with a signature of the path as sent', async () => {
     const host = await Host.start({ httpApi: { enabled: true }, gatewayPath: '/ws' });
     expect((await terminate(host.app, host.url, '/ws')).status).toBe(200);
     expect((await terminate(host.app, host.url)).status).toBe(404);
   });
 
   onOneNode('two nodes on one machine cannot have the same port of their own', () => {
-    it('or a port of its own, with the gateway’s path and without it, and then not the public one', async () => {
+    test('or a port of its own, with the gateway’s path and without it, and then not the public one', async () => {
       const port = await freePort();
       const host = await Host.start({ httpApi: { enabled: true, port }, gatewayPath: '/ws' });
       const origin = `http://127.0.0.1:${port}`;
@@ -62,7 +62,7 @@ describe('The HTTP API is only where it is asked for', () => {
       await expect(terminate(host.app, origin)).rejects.toThrow();
     });
 
-    it('and what is under way on a port of its own does not hold up the close', async () => {
+    test('and what is under way on a port of its own does not hold up the close', async () => {
       const port = await freePort();
       const host = await Host.start({ httpApi: { enabled: true, port } });
       const silent = connect(port, '127.0.0.1');
@@ -81,7 +81,7 @@ describe('The HTTP API is only where it is asked for', () => {
     });
   });
 
-  it('and a port that is taken fails the start, and leaves nothing behind', async () => {
+  test('and a port that is taken fails the start, and leaves nothing behind', async () => {
     const { port } = await plainServer();
     let server: Server | undefined;
     const start = Host.start({
@@ -109,7 +109,7 @@ describe('The HTTP API is only where it is asked for', () => {
 
 onOneNode('there is one HTTP server, without an application', () => {
   describe('The application’s own traffic is not touched', () => {
-    it.each([
+    test.each([
       '/',
       '/apps',
       '/apps/',
@@ -127,7 +127,7 @@ onOneNode('there is one HTTP server, without an application', () => {
       expect(answer.body).toBe(`POST ${path} a body`);
     });
 
-    it('and what is signed for an app that is not there is answered with 404', async () => {
+    test('and what is signed for an app that is not there is answered with 404', async () => {
       const { port, attach } = await plainServer(() => 'the host');
       await attach({ id: 'switchboard', key: 'key', secret: 'secret' });
       const other = { id: 'other', key: 'key', secret: 'secret' };
@@ -142,7 +142,7 @@ onOneNode('there is one HTTP server, without an application', () => {
     const one = { id: 'one', key: 'key-one', secret: 'secret one' };
     const two = { id: 'two', key: 'key-two', secret: 'secret two' };
 
-    it('answer each for its own app, and one goes on when the other has closed', async () => {
+    test('answer each for its own app, and one goes on when the other has closed', async () => {
       const { port, attach } = await plainServer(() => 'the host');
       const origin = `http://127.0.0.1:${port}`;
       const first = await attach(one);

@@ -7,7 +7,7 @@ import { APP, Api } from './support.js';
 const EVENT = { name: 'created', channel: 'orders', data: '{}' };
 
 describe('What is asked for (3.13)', () => {
-  it.each([
+  test.each([
     ['GET', '/'],
     ['POST', '/event'],
     ['POST', '/events/'],
@@ -26,7 +26,7 @@ describe('What is asked for (3.13)', () => {
     expect(answer.body).toContain('channels/*/users');
   });
 
-  it.each([
+  test.each([
     ['GET', '/events', 'POST'],
     ['PUT', '/events', 'POST'],
     ['OPTIONS', '/events', 'POST'],
@@ -42,7 +42,7 @@ describe('What is asked for (3.13)', () => {
     expect([status, headers.get('allow')]).toEqual([405, allowed]);
   });
 
-  it.each([
+  test.each([
     'info=user_count&info=user_count',
     'info=user_count&INFO=subscription_count',
     'auth_key=a&auth_key=b',
@@ -54,7 +54,7 @@ describe('What is asked for (3.13)', () => {
     expect((await api.send(`/apps/${APP.id}/channels?${query}`, 'GET')).status).toBe(400);
   });
 
-  it.each(['info[]', 'info[0]', '__proto__', 'constructor', 'auth_keys', 'filter_by_prefx', ''])(
+  test.each(['info[]', 'info[0]', '__proto__', 'constructor', 'auth_keys', 'filter_by_prefx', ''])(
     'is answered with 400 for the signed query parameter %j',
     async (name) => {
       const api = await Api.start();
@@ -64,14 +64,14 @@ describe('What is asked for (3.13)', () => {
     },
   );
 
-  it('is answered with 400 when a POST has in its query what belongs in its body', async () => {
+  test('is answered with 400 when a POST has in its query what belongs in its body', async () => {
     const api = await Api.start();
     const answer = await api.post('/events', EVENT, { params: { 'channels[]': 'orders' } });
     expect(answer).toMatchObject({ status: 400 });
     expect(answer.body).toContain('send them in the JSON body');
   });
 
-  it('is answered with 4xx for a query of any length', async () => {
+  test('is answered with 4xx for a query of any length', async () => {
     const api = await Api.start();
     const many = Array.from({ length: 2_000 }, (_, n) => `k${n}=`).join('&');
     for (const query of [
@@ -89,7 +89,7 @@ describe('What is asked for (3.13)', () => {
 });
 
 describe('A body is bounded (3.12)', () => {
-  it.each([
+  test.each([
     ['/events', EVENT_BODY_BYTES],
     ['/batch_events', BATCH_BODY_BYTES],
     ['/users/ann/terminate_connections', 1_024],
@@ -107,7 +107,7 @@ describe('A body is bounded (3.12)', () => {
     },
   );
 
-  it('and one that turns out too large is refused with 413 before its end, and the connection closed', async () => {
+  test('and one that turns out too large is refused with 413 before its end, and the connection closed', async () => {
     const api = await Api.start();
     const { answered, request, closed } = api.open(api.signed('POST', '/events', { body: 'x' }));
     request.write('x'.repeat(EVENT_BODY_BYTES));
@@ -117,13 +117,13 @@ describe('A body is bounded (3.12)', () => {
     await closed;
   });
 
-  it('and one that is exactly as large as allowed is read', async () => {
+  test('and one that is exactly as large as allowed is read', async () => {
     const api = await Api.start();
     const body = JSON.stringify(EVENT).padEnd(EVENT_BODY_BYTES);
     expect(await api.post('/events', body)).toMatchObject({ status: 200 });
   });
 
-  it('and of a stranger’s nothing is read at all', async () => {
+  test('and of a stranger’s nothing is read at all', async () => {
     const api = await Api.start();
     const { answered, request, closed } = api.open(`/apps/${APP.id}/events`);
     request.flushHeaders();
@@ -132,7 +132,7 @@ describe('A body is bounded (3.12)', () => {
     await closed;
   });
 
-  it('and a refusal with a small body leaves the connection for the next request', async () => {
+  test('and a refusal with a small body leaves the connection for the next request', async () => {
     const api = await Api.start();
     const { answered, request } = api.open(`/apps/${APP.id}/events`, { headers: { 'Content-Length': 2 } });
     request.end('{}');
@@ -140,7 +140,7 @@ describe('A body is bounded (3.12)', () => {
     expect([response.statusCode, response.headers.connection]).toEqual([401, 'keep-alive']);
   });
 
-  it('in time too: one that does not arrive is refused with 408, and the connection closed', async () => {
+  test('in time too: one that does not arrive is refused with 408, and the connection closed', async () => {
     const api = await Api.start();
     const { answered, request, closed } = api.open(api.signed('POST', '/events', { body: '{}' }), {
       headers: { Expect: '100-continue' },
@@ -158,7 +158,7 @@ describe('A body is bounded (3.12)', () => {
     await closed;
   });
 
-  it('by the life of the gateway: one that is still arriving is answered with 503 when that closes', async () => {
+  test('by the life of the gateway: one that is still arriving is answered with 503 when that closes', async () => {
     const api = await Api.start();
     const { answered, request, closed } = api.open(api.signed('POST', '/events', { body: '{}' }), {
       headers: { Expect: '100-continue' },
@@ -174,7 +174,7 @@ describe('A body is bounded (3.12)', () => {
     expect((await api.get('/channels')).status).toBe(418);
   });
 
-  it('and one whose connection is lost halfway sends nothing and breaks nothing', async () => {
+  test('and one whose connection is lost halfway sends nothing and breaks nothing', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     const body = JSON.stringify(EVENT);
@@ -187,7 +187,7 @@ describe('A body is bounded (3.12)', () => {
     expect(client.hears()).toEqual([]);
   });
 
-  it('and requests on one connection, sent without waiting, are answered in their order', async () => {
+  test('and requests on one connection, sent without waiting, are answered in their order', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     const socket = connect(api.port, '127.0.0.1');

@@ -46,7 +46,7 @@ const json = async (response: Promise<{ text(): Promise<string> }>) =>
   JSON.parse(await (await response).text()) as unknown;
 
 describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
-  it('triggers an event on a channel, and leaves a socket out', async () => {
+  test('triggers an event on a channel, and leaves a socket out', async () => {
     const { host, sdk } = await start();
     const [ann, bob] = [await host.browser('ann'), await host.browser('bob')];
     const [one, other] = [ann.channel('orders'), bob.channel('orders')];
@@ -60,7 +60,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     expect(await annHears.next()).toEqual({ event: 'last', data: 'plain text' });
   });
 
-  it('triggers a batch, in order, and gets the attributes it asks for', async () => {
+  test('triggers a batch, in order, and gets the attributes it asks for', async () => {
     const { host, sdk } = await start();
     const ann = await host.browser('ann');
     const room = ann.channel('presence-room');
@@ -75,7 +75,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     expect(await heard.next()).toEqual({ event: 'two', data: { n: 2 } });
   });
 
-  it('sends to a user, on every connection and to nobody else', async () => {
+  test('sends to a user, on every connection and to nobody else', async () => {
     const { host, sdk } = await start();
     const tabs = [await host.browser('ann'), await host.browser('ann')];
     const bob = await host.browser('bob');
@@ -86,7 +86,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     expect(data).toEqual([{ for: 'ann' }, { for: 'ann' }, { for: 'bob' }]);
   });
 
-  it('terminates a user’s connections, which then stay away', async () => {
+  test('terminates a user’s connections, which then stay away', async () => {
     const { host, sdk } = await start();
     const [ann, bob] = [await host.browser('ann'), await host.browser('bob')];
     const gone = new Promise((resolve) => ann.pusher.connection.bind('disconnected', resolve));
@@ -95,7 +95,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     expect(bob.pusher.connection.state).toBe('connected');
   });
 
-  it('triggers on an encrypted channel what only pusher-js can read (3.9)', async () => {
+  test('triggers on an encrypted channel what only pusher-js can read (3.9)', async () => {
     const { host, sdk } = await start();
     const ann = await host.browser('ann');
     const channel = ann.channel('private-encrypted-desk');
@@ -107,7 +107,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     expect(await heard.next()).toEqual({ event: 'batched', data: 'text' });
   });
 
-  it('gets channels, a channel and its users', async () => {
+  test('gets channels, a channel and its users', async () => {
     const { host, sdk } = await start();
     const ann = await host.browser('ann');
     await subscribed(ann.channel('presence-room'));
@@ -122,7 +122,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     expect(await get('/channels/presence-room/users')).toEqual({ users: [{ id: 'ann' }] });
   });
 
-  it('is told why it is refused', async () => {
+  test('is told why it is refused', async () => {
     const { sdk } = await start();
     await expect(sdk.trigger('orders', 'created', 'x'.repeat(10_241))).rejects.toMatchObject({
       status: 413,
@@ -134,7 +134,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['secret', 401, { secret: 'another secret' }],
     ['key', 401, { key: 'another-key' }],
     ['app id', 404, { appId: 'another-app' }],
@@ -143,7 +143,7 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     await expect(sdk.trigger('orders', 'created', {})).rejects.toMatchObject({ status });
   });
 
-  it('reaches a gateway behind a path prefix, although it signs the path without it (3.14)', async () => {
+  test('reaches a gateway behind a path prefix, although it signs the path without it (3.14)', async () => {
     const gatewayPath = '/realtime/v1';
     const { host, sdk } = await start({ gatewayPath });
     const ann = await host.browser('ann');

@@ -14,7 +14,7 @@ async function withChannels() {
 }
 
 describe('GET /channels (3.13)', () => {
-  it('lists the occupied channels, and never a user’s own', async () => {
+  test('lists the occupied channels, and never a user’s own', async () => {
     const api = await withChannels();
     expect(await api.get('/channels')).toMatchObject({
       status: 200,
@@ -31,18 +31,18 @@ describe('GET /channels (3.13)', () => {
     expect((await api.get('/channels', { params })).body).toEqual({ channels: {} });
   });
 
-  it('is an empty object when nothing is occupied', async () => {
+  test('is an empty object when nothing is occupied', async () => {
     const api = await Api.start();
     expect((await api.get('/channels')).body).toEqual({ channels: {} });
   });
 
-  it('lists those that begin with filter_by_prefix', async () => {
+  test('lists those that begin with filter_by_prefix', async () => {
     const api = await withChannels();
     const params = { filter_by_prefix: 'presence-h' };
     expect((await api.get('/channels', { params })).body).toEqual({ channels: { 'presence-hall': {} } });
   });
 
-  it('counts distinct users with info=user_count', async () => {
+  test('counts distinct users with info=user_count', async () => {
     const api = await withChannels();
     const params = { filter_by_prefix: 'presence-', info: 'user_count' };
     expect((await api.get('/channels', { params })).body).toEqual({
@@ -50,7 +50,7 @@ describe('GET /channels (3.13)', () => {
     });
   });
 
-  it.each([{}, { filter_by_prefix: 'private-' }, { filter_by_prefix: 'presence' }])(
+  test.each([{}, { filter_by_prefix: 'private-' }, { filter_by_prefix: 'presence' }])(
     'is refused with 400 for user_count with %j, because not only presence channels are asked for',
     async (filter) => {
       const api = await withChannels();
@@ -60,7 +60,7 @@ describe('GET /channels (3.13)', () => {
     },
   );
 
-  it.each(['subscription_count', 'cache', 'users', '__proto__'])(
+  test.each(['subscription_count', 'cache', 'users', '__proto__'])(
     'is refused with 400 for info=%s',
     async (info) => {
       const api = await withChannels();
@@ -71,7 +71,7 @@ describe('GET /channels (3.13)', () => {
 });
 
 describe('GET /channels/:name (3.13)', () => {
-  it.each([
+  test.each([
     ['orders', '', { occupied: true }],
     ['nobody', '', { occupied: false }],
     ['orders', 'subscription_count', { occupied: true, subscription_count: 2 }],
@@ -88,7 +88,7 @@ describe('GET /channels/:name (3.13)', () => {
     expect(await api.get(`/channels/${name}`, { params })).toMatchObject({ status: 200, body });
   });
 
-  it('tells that a user is there for as long as the user is signed in', async () => {
+  test('tells that a user is there for as long as the user is signed in', async () => {
     const api = await Api.start();
     const ann = api.session.signsIn('ann');
     ann.unsubscribes('#server-to-user-ann');
@@ -97,7 +97,7 @@ describe('GET /channels/:name (3.13)', () => {
     expect((await api.get('/channels/%23server-to-user-ann')).body).toEqual({ occupied: false });
   });
 
-  it('tells what a cache channel remembers and for how many seconds yet, or null (3.9)', async () => {
+  test('tells what a cache channel remembers and for how many seconds yet, or null (3.9)', async () => {
     const api = await Api.start();
     const cache = async () =>
       (await api.get('/channels/private-cache-rates', { params: { info: 'cache,subscription_count' } })).body;
@@ -109,7 +109,7 @@ describe('GET /channels/:name (3.13)', () => {
     expect(await cache()).toMatchObject({ cache: null });
   });
 
-  it.each([
+  test.each([
     ['orders', 'user_count', 'Cannot retrieve the user count unless the channel is a presence channel'],
     ['presence-room', 'subscription_count', 'Cannot retrieve the subscription count of a presence channel'],
     ['presence-room', 'user_count,subscription_count', 'Cannot retrieve the subscription count'],
@@ -132,7 +132,7 @@ describe('GET /channels/:name (3.13)', () => {
 });
 
 describe('GET /channels/:name/users (3.13)', () => {
-  it('lists each user of a presence channel once', async () => {
+  test('lists each user of a presence channel once', async () => {
     const api = await withChannels();
     expect(await api.get('/channels/presence-room/users')).toMatchObject({
       status: 200,
@@ -142,7 +142,7 @@ describe('GET /channels/:name/users (3.13)', () => {
     expect((await api.get('/channels/presence-nobody/users')).body).toEqual({ users: [] });
   });
 
-  it.each(['orders', 'private-orders', '%23server-to-user-ann', 'presence-a%20b'])(
+  test.each(['orders', 'private-orders', '%23server-to-user-ann', 'presence-a%20b'])(
     'is refused with 400 for %s',
     async (name) => {
       const api = await withChannels();
@@ -150,7 +150,7 @@ describe('GET /channels/:name/users (3.13)', () => {
     },
   );
 
-  it('takes no parameters, and names the one it was given', async () => {
+  test('takes no parameters, and names the one it was given', async () => {
     const api = await withChannels();
     const answer = await api.get('/channels/presence-room/users', { params: { info: 'user_count' } });
     expect(answer).toMatchObject({
@@ -161,7 +161,7 @@ describe('GET /channels/:name/users (3.13)', () => {
 });
 
 describe('POST /users/:user_id/terminate_connections (3.13)', () => {
-  it('ends every connection of the user, and nobody else’s', async () => {
+  test('ends every connection of the user, and nobody else’s', async () => {
     const api = await Api.start();
     const tabs = [api.session.signsIn('ann=1@x'), api.session.signsIn('ann=1@x')];
     const bob = api.session.signsIn('bob');
@@ -175,10 +175,13 @@ describe('POST /users/:user_id/terminate_connections (3.13)', () => {
     expect(bob.closes).toEqual([]);
   });
 
-  it.each(['a%20b', '%2F', '%23', 'x'.repeat(129)])('is refused with 400 for the user id %s', async (id) => {
-    const api = await Api.start();
-    const answer = await api.post(`/users/${id}/terminate_connections`, '{}');
-    expect(answer.status).toBe(400);
-    expect(answer.body).toContain('Invalid user id');
-  });
+  test.each(['a%20b', '%2F', '%23', 'x'.repeat(129)])(
+    'is refused with 400 for the user id %s',
+    async (id) => {
+      const api = await Api.start();
+      const answer = await api.post(`/users/${id}/terminate_connections`, '{}');
+      expect(answer.status).toBe(400);
+      expect(answer.body).toContain('Invalid user id');
+    },
+  );
 });

@@ -28,14 +28,14 @@ const refusals: [what: string, parts: RequestParts, words: string][] = [
 ];
 
 describe('Every request is signed (3.14)', () => {
-  it('and one that is rightly signed is taken, unicode and all', async () => {
+  test('and one that is rightly signed is taken, unicode and all', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     expect(await api.post('/events', EVENT)).toMatchObject({ status: 200 });
     expect(client.hears()).toMatchObject([{ data: { text: 'žluťoučký 👩‍🚀' } }]);
   });
 
-  it.each(refusals)('and one %s is refused with 401', async (_, parts, words) => {
+  test.each(refusals)('and one %s is refused with 401', async (_, parts, words) => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     const answer = await api.post('/events', EVENT, parts);
@@ -45,7 +45,7 @@ describe('Every request is signed (3.14)', () => {
     expect(client.hears()).toEqual([]);
   });
 
-  it('and a body that was changed on the way is refused with 401', async () => {
+  test('and a body that was changed on the way is refused with 401', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     const path = api.signed('POST', '/events', { body: EVENT });
@@ -55,7 +55,7 @@ describe('Every request is signed (3.14)', () => {
     expect(client.hears()).toEqual([]);
   });
 
-  it('and one of another secret is refused with 401, told what to sign and not the signature', async () => {
+  test('and one of another secret is refused with 401, told what to sign and not the signature', async () => {
     const api = await Api.start();
     const right = new URLSearchParams(api.signed('POST', '/events', { body: EVENT }).split('?')[1]);
     const answer = await api.post('/events', EVENT, {
@@ -66,12 +66,12 @@ describe('Every request is signed (3.14)', () => {
     expect(answer.body).not.toContain(right.get('auth_signature'));
   });
 
-  it.each([0, 600, -600])('and a clock that is %i s off is allowed', async (offset) => {
+  test.each([0, 600, -600])('and a clock that is %i s off is allowed', async (offset) => {
     const api = await Api.start();
     expect(await api.post('/events', EVENT, { timestamp: api.time + offset })).toMatchObject({ status: 200 });
   });
 
-  it.each([601, -601, 86_400, -86_400])(
+  test.each([601, -601, 86_400, -86_400])(
     'and a clock that is %i s off is refused with 401',
     async (offset) => {
       const api = await Api.start();
@@ -81,7 +81,7 @@ describe('Every request is signed (3.14)', () => {
     },
   );
 
-  it('and a captured request that is replayed after the window is refused with 401', async () => {
+  test('and a captured request that is replayed after the window is refused with 401', async () => {
     const api = await Api.start();
     const client = api.session.joins('orders');
     const path = api.signed('POST', '/events', { body: EVENT });
@@ -91,12 +91,12 @@ describe('Every request is signed (3.14)', () => {
     expect(client.hears().filter(({ event }) => event === 'created')).toHaveLength(1);
   });
 
-  it('and a signature for one method does not hold for another', async () => {
+  test('and a signature for one method does not hold for another', async () => {
     const api = await Api.start();
     expect(await api.send(api.signed('POST', '/channels'), 'GET')).toMatchObject({ status: 401 });
   });
 
-  it('and a path with percent-encoding is signed as it is sent', async () => {
+  test('and a path with percent-encoding is signed as it is sent', async () => {
     const api = await Api.start();
     const path = `/apps/${APP.id}/channels/%23server-to-user-ann`;
     expect(await api.get('/channels/%23server-to-user-ann')).toMatchObject({ status: 200 });
@@ -106,7 +106,7 @@ describe('Every request is signed (3.14)', () => {
     expect(decoded).toMatchObject({ status: 401 });
   });
 
-  it('and keys are signed in lower case, whatever they are sent in', async () => {
+  test('and keys are signed in lower case, whatever they are sent in', async () => {
     const api = await Api.start();
     api.session.joins('presence-room', { user_id: 'ann' });
     const answer = await api.get('/channels', {
@@ -119,13 +119,13 @@ describe('Every request is signed (3.14)', () => {
     expect(answer).toMatchObject({ status: 200, body: { channels: { 'presence-room': { user_count: 1 } } } });
   });
 
-  it('and values are signed as they are, not as the URL writes them', async () => {
+  test('and values are signed as they are, not as the URL writes them', async () => {
     const api = await Api.start();
     const params = { filter_by_prefix: 'ž %26+&=#👩‍🚀' };
     expect(await api.get('/channels', { params })).toMatchObject({ status: 200, body: { channels: {} } });
   });
 
-  it('and a GET needs it as much as a POST', async () => {
+  test('and a GET needs it as much as a POST', async () => {
     const api = await Api.start();
     for (const path of ['/channels', '/channels/orders', '/channels/presence-x/users']) {
       expect(await api.send(`/apps/${APP.id}${path}`, 'GET')).toMatchObject({ status: 401 });

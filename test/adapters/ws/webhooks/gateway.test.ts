@@ -1,4 +1,4 @@
-import { DEVELOPMENT_APP } from '../../../../src/config/socket-config.js';
+import { DEVELOPMENT_APP } from '../../../../src/settings/app.js';
 import type { ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { type ChannelEventName, SocketService } from 'nestjs-switchboard';
 import { EventQueue } from '../../../support/event-queue.js';

@@ -9,7 +9,7 @@ import { socketConfig } from '../../../../src/config/socket-config.js';
 import type { ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { systemClock } from '../../../../src/ports/clock.js';
 import type { SocketLogger } from '../../../../src/ports/logger.js';
-import type { WebhookConfig } from '../../../../src/ports/socket-config.js';
+import type { WebhookConfig } from '../../../../src/adapters/ws/ws.settings.js';
 import { EventQueue } from '../../../support/event-queue.js';
 import { onTeardown } from '../../../support/teardown.js';
 

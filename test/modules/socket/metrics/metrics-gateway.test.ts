@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AuthorizeChannel, type ChannelAuthorizer, SocketService } from 'nestjs-switchboard';
-import { DEVELOPMENT_APP } from '../../../../src/config/socket-config.js';
+import { DEVELOPMENT_APP } from '../../../../src/settings/app.js';
 import { subscribed } from '../../../support/pusher-browser.js';
 import { Host, type HostOptions } from '../../../support/host.js';
 import { RawClient } from '../../../support/raw-client.js';

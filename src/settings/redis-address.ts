@@ -1,9 +1,20 @@
-import type { RedisAddress } from '../ports/socket-config.js';
+/** Where Redis is. */
+export interface RedisAddress {
+  /** The servers, or with `primary` the sentinels. Several without it are seeds of a Redis Cluster. */
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly username: string | undefined;
+  /** Never leaves the backend. */
+  readonly password: string | undefined;
+  readonly database: number;
+  readonly isTls: boolean;
+  /** The name by which sentinels know the server. */
+  readonly primary: string | undefined;
+}
 
 const SHAPE = /^(rediss?)(-sentinel)?:\/\/(?:([^\s/@]*)@)?([^\s/@?#]+)(?:\/(\d+)?)?(?:#([^\s#]+))?$/;
 const HOST = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/;
 
-/** Reads `SOCKET_REDIS_URL`; `undefined` where it is no address of Redis. What its credentials contain is percent-encoded. */
+/** Reads an address of Redis; `undefined` where it is none. Special characters of its credentials are percent-encoded. */
 export function redisAddress(url: string): RedisAddress | undefined {
   const [, scheme, sentinel, credentials, list, database, primary] = SHAPE.exec(url) ?? [];
   if (list === undefined || (sentinel === undefined) !== (primary === undefined)) return undefined;
@@ -25,6 +36,11 @@ export function redisAddress(url: string): RedisAddress | undefined {
     isTls: scheme === 'rediss',
     primary,
   };
+}
+
+/** An address as a message may show it. A password that was not percent-encoded may have anything in it, also an `@`. */
+export function withoutCredentials(url: string): string {
+  return url.replace(/^.*@/s, '…@');
 }
 
 function hostAndPort(text: string, defaultPort: number): { host: string; port: number } | undefined {

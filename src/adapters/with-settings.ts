@@ -1,0 +1,24 @@
+import type { Section, SettingsOf } from '../settings/setting.js';
+import type { SocketAdapter } from './adapter.js';
+
+/**
+ * Gives an adapter its settings in code. They win over the environment.
+ *
+ * ```ts
+ * SocketModule.forRoot({ adapters: [withSettings(acmeAdapter, { acme: { timeoutMs: 500 } })] })
+ * ```
+ *
+ * @returns a copy of the adapter with these settings
+ */
+export function withSettings<Sections extends Section>(
+  adapter: SocketAdapter<Sections>,
+  settingsInCode: SettingsOf<Sections>,
+): SocketAdapter<Sections> {
+  return {
+    ...adapter,
+    settingsInCode,
+    problems: (config, isChosen) => adapter.problems?.(config, isChosen) ?? [],
+    create: (context) => adapter.create(context),
+    clientOptions: (config, origin) => adapter.clientOptions(config, origin),
+  };
+}

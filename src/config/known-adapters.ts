@@ -1,0 +1,77 @@
+import type { SocketAdapter } from '../adapters/adapter.js';
+import { BUILT_IN_ADAPTERS, type BuiltInSections } from '../adapters/index.js';
+import { SocketConfigurationError } from '../ports/errors.js';
+import { type CoreSections, coreSettings } from '../settings/core.js';
+import type { KnownProviders } from '../settings/provider.js';
+import { type Section, settingsIn } from '../settings/setting.js';
+
+/** The form of an adapter's name. */
+const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+
+/**
+ * The built-in adapters, and those of the application.
+ *
+ * @throws SocketConfigurationError when two of them cannot be told apart, or claim the same section or variable
+ */
+export function knownAdapters(own: readonly SocketAdapter[]): readonly SocketAdapter[] {
+  const adapters = [...BUILT_IN_ADAPTERS, ...own];
+  const problems = [...nameProblems(adapters), ...settingsProblems(adapters)];
+  if (problems.length > 0) throw new SocketConfigurationError(problems);
+  return adapters;
+}
+
+/** The names that `SOCKET_PROVIDER` may have. The fake is not a place that anything could be moved to, so it stands alone. */
+export function providersAmong(adapters: readonly SocketAdapter[]): KnownProviders {
+  const pairable = adapters.filter(({ capabilities }) => capabilities?.isFake !== true);
+  return { names: adapters.map(({ name }) => name), pairable: pairable.map(({ name }) => name) };
+}
+
+/**
+ * Every section of the configuration, in the order of the documentation: those of no adapter, and then the adapters'.
+ *
+ * @param adapters from {@link knownAdapters}: the built-in ones are among them, and no two have a section of the same name
+ */
+export function allSections(adapters: readonly SocketAdapter[]): CoreSections & BuiltInSections {
+  const ofAdapters = adapters.flatMap(({ settings = {} }) => Object.entries(settings));
+  return {
+    ...coreSettings(providersAmong(adapters)),
+    // The built-in adapters' are among them.
+    ...(Object.fromEntries(ofAdapters) as unknown as BuiltInSections),
+  };
+}
+
+function nameProblems(adapters: readonly SocketAdapter[]): string[] {
+  const names = adapters.map(({ name }) => name);
+  return [
+    ...names
+      .filter((name) => !NAME.test(name))
+      .map((name) => `adapters: a name has lower-case letters, digits and hyphens only; it is "${name}"`),
+    ...repeated(names).map((name) => `adapters: two of them have the name "${name}"`),
+  ];
+}
+
+/** Every section and every variable has one owner. */
+function settingsProblems(adapters: readonly SocketAdapter[]): string[] {
+  const owners = [
+    { owner: 'the package', sections: coreSettings(providersAmong(adapters)) },
+    ...adapters.map(({ name, settings = {} }) => ({ owner: `the adapter "${name}"`, sections: settings })),
+  ];
+  // It is read, although it is no setting.
+  const claims = [{ owner: 'the package', what: 'the variable NODE_ENV' }, ...owners.flatMap(claimsOf)];
+  return repeated(claims.map(({ what }) => what)).map((what) => {
+    const claimants = claims.filter((claim) => claim.what === what).map(({ owner }) => owner);
+    return `adapters: ${what} can have one owner only, and not ${claimants.join(' and ')}`;
+  });
+}
+
+function claimsOf({ owner, sections }: { readonly owner: string; readonly sections: Section }) {
+  const variables = settingsIn(sections).map(([, { variable }]) => variable);
+  return [
+    ...Object.keys(sections).map((name) => ({ owner, what: `the section "${name}"` })),
+    ...variables.map((variable) => ({ owner, what: `the variable ${variable}` })),
+  ];
+}
+
+function repeated(names: readonly string[]): string[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
+}

@@ -1,0 +1,162 @@
+import * as v from 'valibot';
+import { channelNameProblem, channelType } from '../protocol/channel-name.js';
+import { limit, listWhere, wholeNumber, yesOrNo } from './kinds.js';
+import { type Kind, setting } from './setting.js';
+
+/** Exact origins, or one wildcard in place of the leftmost part of the host: `https://*.example.com`. */
+const origins = listWhere(
+  (entry) => /^https?:\/\/(?:\*\.)?[A-Za-z0-9.-]+(?::\d+)?$/.test(entry),
+  'must be origins like https://app.example.com or https://*.example.com',
+);
+
+const CLIENT_EVENTS = 'must be true, false, or a comma-separated list of private- and presence- channels';
+
+const clientEvents: Kind<boolean | readonly string[]> = {
+  fromText: (text) =>
+    text === 'true' || text === 'false' ? text === 'true' : text.split(',').map((name) => name.trim()),
+  schema: v.union(
+    [
+      v.boolean(),
+      v.pipe(
+        v.array(v.string()),
+        v.check((names) => names.every(mayCarryClientEvents), CLIENT_EVENTS),
+      ),
+    ],
+    CLIENT_EVENTS,
+  ),
+};
+
+function mayCarryClientEvents(name: string): boolean {
+  const { access } = channelType(name);
+  return channelNameProblem(name) === undefined && (access === 'private' || access === 'presence');
+}
+
+/** The settings of connections and channels. */
+export const gatewaySettings = {
+  /** The channel engine's settings, which the gateway of `ws` and the fake share. */
+  gateway: {
+    /**
+     * Where client events (`client-…`) are allowed: `true` everywhere, `false` nowhere, or a list of the private and presence
+     * channels that may carry them. The reference backend's own default is `presence-lobby`, its page's room.
+     *
+     * @default false
+     */
+    clientEvents: setting('SOCKET_CLIENT_EVENTS', clientEvents, { default: false }),
+    /**
+     * Whether subscribers are told how many they are.
+     *
+     * @default false
+     */
+    subscriptionCount: setting('SOCKET_SUBSCRIPTION_COUNT', yesOrNo, { default: false }),
+    /**
+     * Seconds of silence until the gateway pings a connection.
+     *
+     * @default 120
+     */
+    activityTimeoutS: setting('SOCKET_ACTIVITY_TIMEOUT_S', wholeNumber(1, 86_400), {
+      default: 120,
+      unit: 's',
+    }),
+    /**
+     * Seconds that a pinged connection has to answer before it is closed with 4201.
+     *
+     * @default 30
+     */
+    pongTimeoutS: setting('SOCKET_PONG_TIMEOUT_S', wholeNumber(1, 3_600), { default: 30, unit: 's' }),
+    /**
+     * Milliseconds that a member may be gone, as in a page reload, before its presence channels are told; 0 tells at once.
+     *
+     * @default 3000
+     */
+    presenceGraceMs: setting('SOCKET_PRESENCE_GRACE_MS', wholeNumber(0, 600_000), {
+      default: 3_000,
+      unit: 'ms',
+    }),
+    /**
+     * Milliseconds over which the clients are sent away when the process ends. Few clients take less. 0 sends all of them at once.
+     *
+     * @see docs/gateway.md#going-away
+     * @default 5000
+     */
+    drainMs: setting('SOCKET_DRAIN_MS', wholeNumber(0, 600_000), { default: 5_000, unit: 'ms' }),
+    /**
+     * The origins that browsers may connect from, like `https://app.example.com` or `https://*.example.com`. An empty list
+     * allows any.
+     *
+     * @default []
+     */
+    allowedOrigins: setting('SOCKET_ALLOWED_ORIGINS', origins, { default: [] }),
+    /** What a stranger can push on. 0 switches a limit off. */
+    limits: {
+      /**
+       * Open connections of this process; beyond it, HTTP 503 before the upgrade. 0 switches this and each of the following
+       * limits off.
+       *
+       * @see docs/gateway.md#limits
+       * @default 100000
+       */
+      connections: setting('SOCKET_MAX_CONNECTIONS', limit, { default: 100_000 }),
+      /**
+       * Open connections from one network address, of IPv6 from one /64. It is off by default: behind a proxy every client has
+       * the proxy's address.
+       *
+       * @default 0
+       */
+      connectionsPerAddress: setting('SOCKET_MAX_CONNECTIONS_PER_ADDRESS', limit, { default: 0 }),
+      /**
+       * Channels of this process; beyond it nobody makes up a new public one.
+       *
+       * @default 1000000
+       */
+      channels: setting('SOCKET_MAX_CHANNELS', limit, { default: 1_000_000 }),
+      /**
+       * Subscriptions of one connection.
+       *
+       * @default 500
+       */
+      channelsPerConnection: setting('SOCKET_MAX_CHANNELS_PER_CONNECTION', limit, { default: 500 }),
+      /**
+       * Messages of any kind from one connection in a second, a long one counted once for each KiB; the rest is read later.
+       *
+       * @default 1000
+       */
+      messagesPerSecond: setting('SOCKET_MAX_MESSAGES_PER_SECOND', limit, { default: 1_000 }),
+      /**
+       * Subscribe messages of one connection in any second.
+       *
+       * @default 500
+       */
+      subscribesPerSecond: setting('SOCKET_MAX_SUBSCRIBES_PER_SECOND', limit, { default: 500 }),
+      /**
+       * Client events of one connection in any second.
+       *
+       * @default 10
+       */
+      clientEventsPerSecond: setting('SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', limit, { default: 10 }),
+      /**
+       * Bytes of one message from a client; a longer one closes the connection with 1009.
+       *
+       * @default 65536
+       */
+      frameBytes: setting('SOCKET_MAX_FRAME_BYTES', limit, { default: 65_536, unit: 'bytes' }),
+      /**
+       * Bytes that wait for a client which reads slowly; beyond it the connection is closed with 4100.
+       *
+       * @default 1048576
+       */
+      bufferedBytes: setting('SOCKET_MAX_BUFFERED_BYTES', limit, { default: 1_048_576, unit: 'bytes' }),
+      /**
+       * Distinct members of one presence channel.
+       *
+       * @default 100
+       */
+      presenceMembers: setting('SOCKET_MAX_PRESENCE_MEMBERS', limit, { default: 100 }),
+      /**
+       * Seconds that a connection may stay without a signin or a private or presence channel.
+       *
+       * @default 0
+       */
+      unauthorizedS: setting('SOCKET_UNAUTHORIZED_TIMEOUT_S', limit, { default: 0, unit: 's' }),
+    },
+  },
+};

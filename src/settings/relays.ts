@@ -1,0 +1,47 @@
+import * as v from 'valibot';
+import { LIMITS } from '../ports/limits.js';
+import { channelNameProblem, channelType } from '../protocol/channel-name.js';
+import { limit, oneOf } from './kinds.js';
+import { type Kind, setting } from './setting.js';
+
+/** What a relay's failure does: `report` resolves with a failed receipt, `throw` rejects. */
+export const FAILURE_POLICIES = ['report', 'throw'] as const;
+
+const broadcastChannel: Kind<string> = {
+  fromText: (text) => text,
+  schema: v.pipe(
+    v.string('must be a channel name'),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const problem = channelNameProblem(dataset.value);
+      const type = channelType(dataset.value);
+      if (problem !== undefined) addIssue({ message: `must be a channel name: ${problem}` });
+      else if (type.encrypted) addIssue({ message: 'must not be an encrypted channel' });
+      else if (type.access === 'presence') addIssue({ message: 'must be a public or a private- channel' });
+    }),
+  ),
+};
+
+/** What holds for every relay, on every provider. */
+export const relaySettings = {
+  /**
+   * The channel behind `broadcast`, public or private. A `private-` name keeps strangers out.
+   *
+   * @see docs/authorization.md#the-broadcast-channel
+   * @default broadcast
+   */
+  broadcastChannel: setting('SOCKET_BROADCAST_CHANNEL', broadcastChannel, { default: 'broadcast' }),
+  /**
+   * Bytes of one event's data as JSON, whether the application, the HTTP API or a client sends it; 0 allows any number. Hosted
+   * Pusher takes no more than the default.
+   *
+   * @default 10240
+   */
+  maxEventBytes: setting('SOCKET_MAX_EVENT_BYTES', limit, { default: LIMITS.payloadBytes, unit: 'bytes' }),
+  /**
+   * What a provider's failure does: `report` resolves with a failed receipt, `throw` rejects.
+   *
+   * @default report, on `memory` throw
+   */
+  failure: setting('SOCKET_FAILURE', oneOf(FAILURE_POLICIES), { default: 'report' }),
+};

@@ -1,0 +1,92 @@
+import type * as v from 'valibot';
+
+/** The kind of a setting's value: what it is in code, how text is read as it, and what the configuration has of it. */
+export interface Kind<Value, Given = Value> {
+  /** Reads a variable's text as what code would give. Text that is not that stays as it is, and the schema refuses it. */
+  readonly fromText: (text: string) => unknown;
+  /** Checks what code gave, or a variable's text was read as. The message of an issue says what is allowed. */
+  readonly schema: v.GenericSchema<Given, Value>;
+}
+
+/** The units of settings. Their names end with it: `timeoutMs`, `PUSHER_TIMEOUT_MS`. */
+export type Unit = 'ms' | 's' | 'bytes';
+
+/** What else there is to say of a setting. */
+export interface SettingOptions {
+  /** The unit of a number that counts something measured. @default none */
+  readonly unit?: Unit;
+  /** Whether no message may show the value, but only its length. @default false */
+  readonly isSecret?: boolean;
+  /** Takes the secrets out of a text that a message shows. Credentials and queries of URLs are always taken out. @default none */
+  readonly hideSecrets?: (text: string) => string;
+}
+
+/** One setting: its variable, its kind, and its default; `undefined` where it may be absent. */
+export interface Setting<Value = unknown, Given = unknown, Default = unknown>
+  extends Kind<Value, Given>, SettingOptions {
+  readonly variable: string;
+  readonly default: Default;
+}
+
+/**
+ * Makes a setting. The comment above it in its section is its documentation, and ends with `@default`.
+ *
+ * @param variable its environment variable
+ */
+export function setting<Value, Given>(
+  variable: string,
+  kind: Kind<Value, Given>,
+  options: SettingOptions & { readonly default: NoInfer<Value> },
+): Setting<Value, Given, Value>;
+export function setting<Value, Given>(
+  variable: string,
+  kind: Kind<Value, Given>,
+  options?: SettingOptions,
+): Setting<Value, Given, undefined>;
+export function setting<Value, Given>(
+  variable: string,
+  kind: Kind<Value, Given>,
+  options: SettingOptions & { readonly default?: Value } = {},
+): Setting<Value, Given, Value | undefined> {
+  return { default: undefined, ...options, ...kind, variable };
+}
+
+/** Settings by their names in code. A section may hold others. */
+export interface Section {
+  readonly [name: string]: Setting | Section;
+}
+
+/** No section: the settings of an adapter that has none. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- an intersection with it changes nothing
+export type NoSection = {};
+
+type Optional = Setting<unknown, unknown, undefined>;
+type ValueOf<S> = S extends Setting<infer Value> ? Value : ConfigOf<S>;
+type Flat<T> = { [K in keyof T]: T[K] };
+
+/** The configuration that a section makes. A setting without a default may be absent. */
+export type ConfigOf<S> = Flat<
+  { readonly [K in keyof S as S[K] extends Optional ? never : K]: ValueOf<S[K]> } & {
+    readonly [K in keyof S as S[K] extends Optional ? K : never]?: ValueOf<S[K]>;
+  }
+>;
+
+/** What code may give for a section. */
+export type SettingsOf<S> = {
+  readonly [K in keyof S]?: S[K] extends Setting<unknown, infer Given> ? Given : SettingsOf<S[K]>;
+};
+
+/** Whether an entry of a section is a setting, and not a section in it. */
+export function isSetting(entry: Setting | Section): entry is Setting {
+  return typeof entry['variable'] === 'string';
+}
+
+/** Every setting of a section and of those in it, in order, each with its path in code like `gateway.limits.channels`. */
+export function settingsIn(
+  section: Section,
+  prefix = '',
+): readonly (readonly [path: string, setting: Setting])[] {
+  return Object.entries(section).flatMap(([name, entry]) =>
+    isSetting(entry) ? [[prefix + name, entry] as const] : settingsIn(entry, `${prefix}${name}.`),
+  );
+}
