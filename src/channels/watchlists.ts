@@ -1,5 +1,5 @@
 import type { Cluster } from '../ports/cluster.js';
-import { frame, type Frame } from '../protocol/frame.js';
+import { type Frame, frame } from '../protocol/frame.js';
 import { EMPTY_WATCHLIST, type Session } from './session.js';
 
 /** The sessions that watch each user: they are told when the user comes online or goes offline. Protocol section 3.8. */

@@ -1,7 +1,7 @@
-import { EngineSession } from '../support/engine-session.js';
-import { Drain } from '../../src/channels/drain.js';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
+import { Drain } from '../../src/channels/drain.js';
 import type { Session } from '../../src/channels/session.js';
+import { EngineSession } from '../support/engine-session.js';
 
 /** Lets whoever waits for a promise go on. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -7,8 +7,8 @@ import type { AdapterContext, AdapterParts } from '../adapter.js';
 import { compose, SERVER_ATTACHMENT } from '../compose.js';
 import { PusherHttpApi } from './http/pusher-http-api.js';
 import { loadPusherSdk } from './http/pusher-sdk.js';
-import { PusherSocketClient } from './pusher-socket-client.js';
 import type { PusherAdapterConfig } from './pusher.settings.js';
+import { PusherSocketClient } from './pusher-socket-client.js';
 import { WebhookReceiver } from './webhook/webhook-receiver.js';
 
 const pusherModule = new ContainerModule(async ({ bind }) => {

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { inject, injectable } from 'inversify';
 import { type Server as SocketServer, type WebSocket, WebSocketServer } from 'ws';
 import { ChannelEngine } from '../../channels/channel-engine.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
 import { CLOCK, type Clock } from '../../ports/clock.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { ProtocolError } from '../../protocol/codes.js';
@@ -10,11 +11,10 @@ import { errorFrame } from '../../protocol/frame.js';
 import { handshakeProblem } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
-import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
 import { GatewaySocket } from './gateway-socket.js';
 import { HttpApi } from './http-api/http-api.js';
-import { WriteCoalescer } from './write-coalescer.js';
 import { UpgradeGate } from './upgrade-gate.js';
+import { WriteCoalescer } from './write-coalescer.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
 /**

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { WebSocket } from 'ws';
 import { SocketService, type SocketUsageError } from 'nestjs-switchboard';
+import { WebSocket } from 'ws';
 import type { SocketSettings } from '../../../src/config/settings.js';
+import { engineOf } from '../../support/runtime-parts.js';
 import { type SocketApp, startSocketApp } from '../../support/socket-app.js';
 import { onOneNode } from '../../support/topology.js';
-import { engineOf } from '../../support/runtime-parts.js';
 
 const teardown: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,12 +1,12 @@
 import type { Agent } from 'node:http';
 import * as v from 'valibot';
 import { type Clock, within } from '../../../ports/clock.js';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
 import { RetryAfter } from './retry-after.js';
-import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 
 /** One event in the form of the HTTP API. */
 export interface ApiEvent {

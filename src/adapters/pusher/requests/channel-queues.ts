@@ -1,6 +1,6 @@
 import type { Clock } from '../../../ports/clock.js';
-import type { Dispatch, Post } from './dispatch.js';
 import { BEHIND_FAILURE, canRetry, RequestFailure } from '../http/request-failure.js';
+import type { Dispatch, Post } from './dispatch.js';
 import { type PlannedRequest, type PlanOptions, planRequests } from './request-plan.js';
 import { MAX_WAITING_RELAYS, WaitingPosts } from './waiting-posts.js';
 

@@ -1,9 +1,9 @@
 import { EVENTS_PER_BATCH } from '../../../ports/limits.js';
 import type { SocketLogger } from '../../../ports/logger.js';
-import { type EventPost, isToMember } from './dispatch.js';
-import type { RequestSender } from './channel-queues.js';
 import type { PusherHttpApi } from '../http/pusher-http-api.js';
 import { BEHIND_FAILURE, canRetry, RequestFailure } from '../http/request-failure.js';
+import type { RequestSender } from './channel-queues.js';
+import { type EventPost, isToMember } from './dispatch.js';
 import { type PlannedRequest, type PlanOptions } from './request-plan.js';
 
 type Events = readonly [EventPost, ...EventPost[]];

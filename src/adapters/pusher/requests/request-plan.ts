@@ -1,5 +1,5 @@
 import { LIMITS } from '../../../ports/limits.js';
-import type { Dispatch, Post, EventPost, Termination } from './dispatch.js';
+import type { Dispatch, EventPost, Post, Termination } from './dispatch.js';
 
 /** One request to send: the end of a member's connections, or events in the order in which they are published. */
 export type PlannedRequest = readonly [Termination] | readonly [EventPost, ...EventPost[]];

@@ -1,6 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { inject, injectable } from 'inversify';
 import { ChannelEventSource } from '../../../channels/channel-event-source.js';
+import { ApiError } from '../../../http/api-error.js';
+import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
@@ -10,9 +13,6 @@ import {
   WEBHOOK_SIGNATURE_HEADER,
 } from '../../../protocol/webhook.js';
 import type { ServerAttachment } from '../../adapter.js';
-import { ApiError } from '../../../http/api-error.js';
-import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
-import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
 import { RecentSet } from './recent-set.js';
 import { parseWebhookBody } from './webhook-body.js';
 

@@ -1,6 +1,6 @@
+import { badRequest } from '../../../http/api-error.js';
 import type { ChannelInfo } from '../../../ports/cluster.js';
 import { channelType } from '../../../protocol/channel-name.js';
-import { badRequest } from '../../../http/api-error.js';
 
 /** An attribute that `info` may ask for. Protocol section 3.13. */
 export type Attribute = 'user_count' | 'subscription_count' | 'cache';
@@ -12,6 +12,7 @@ export interface Attributes {
   /** The number of subscriptions; all channels but presence channels. */
   readonly subscription_count?: number;
   /** The last event of a cache channel, and the seconds until it is forgotten. */
+  // eslint-disable-next-line no-restricted-syntax -- `ttl` is the wire's name; it is in seconds
   readonly cache?: { readonly data: string; readonly ttl: number } | null;
 }
 

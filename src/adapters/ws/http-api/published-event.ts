@@ -1,3 +1,4 @@
+import { ApiError, badRequest } from '../../../http/api-error.js';
 import { LIMITS } from '../../../ports/limits.js';
 import {
   channelNameProblem,
@@ -7,7 +8,6 @@ import {
 } from '../../../protocol/channel-name.js';
 import { CLIENT_EVENT_PREFIX, eventNameProblem } from '../../../protocol/event-name.js';
 import { isSocketId } from '../../../protocol/socket-id.js';
-import { ApiError, badRequest } from '../../../http/api-error.js';
 import { type Attribute, parseInfo } from './attributes.js';
 
 /** An event that was checked and can be published. */

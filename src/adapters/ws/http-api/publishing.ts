@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
+import { badRequest } from '../../../http/api-error.js';
 import { EVENTS_PER_BATCH, LIMITS } from '../../../ports/limits.js';
 import { isRecord, parseJsonObject } from '../../../protocol/client-frame.js';
-import { badRequest } from '../../../http/api-error.js';
-import { type Attributes, attributesOf } from './attributes.js';
 import type { ApiRequest } from './api-request.js';
+import { type Attributes, attributesOf } from './attributes.js';
 import { type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
 
 /** The longest form of one character in JSON text: `\u0000`. */

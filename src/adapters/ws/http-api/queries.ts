@@ -1,7 +1,7 @@
-import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
 import { badRequest } from '../../../http/api-error.js';
-import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
+import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
 import type { ApiRequest } from './api-request.js';
+import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
 import { backendChannelProblem } from './published-event.js';
 
 /** `GET /channels`: the occupied channels, without users' own channels. */

@@ -1,5 +1,5 @@
-import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
 import { ApiError, badRequest } from '../../../http/api-error.js';
+import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
 import type { ApiRequest } from './api-request.js';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, postBatch, postEvent } from './publishing.js';
 import { getChannel, getChannels, getUsers, terminateConnections } from './queries.js';

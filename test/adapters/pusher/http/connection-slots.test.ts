@@ -1,5 +1,5 @@
-import { systemClock } from '../../../../src/ports/clock.js';
 import { ConnectionSlots } from '../../../../src/adapters/pusher/http/connection-slots.js';
+import { systemClock } from '../../../../src/ports/clock.js';
 
 /** Longer than any test takes. */
 const later = () => performance.now() + 60_000;

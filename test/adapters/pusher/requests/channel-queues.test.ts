@@ -1,12 +1,12 @@
-import { systemClock } from '../../../../src/ports/clock.js';
-import { Dispatch } from '../../../../src/adapters/pusher/requests/dispatch.js';
+import { BEHIND_FAILURE, RequestFailure } from '../../../../src/adapters/pusher/http/request-failure.js';
 import {
   ChannelQueues,
   type RequestSender,
 } from '../../../../src/adapters/pusher/requests/channel-queues.js';
-import { BEHIND_FAILURE, RequestFailure } from '../../../../src/adapters/pusher/http/request-failure.js';
+import { Dispatch } from '../../../../src/adapters/pusher/requests/dispatch.js';
 import type { PlannedRequest } from '../../../../src/adapters/pusher/requests/request-plan.js';
 import { MAX_WAITING_RELAYS } from '../../../../src/adapters/pusher/requests/waiting-posts.js';
+import { systemClock } from '../../../../src/ports/clock.js';
 
 const FAILURE = new RequestFailure('HTTP 503', { retryable: true, status: 503 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Dispatch, type Post } from '../../../../src/adapters/pusher/requests/dispatch.js';
-import { planRequests, type PlannedRequest } from '../../../../src/adapters/pusher/requests/request-plan.js';
+import { type PlannedRequest,planRequests } from '../../../../src/adapters/pusher/requests/request-plan.js';
 
 const BATCHED = { eventsPerBatch: 10, mergesRelays: true };
 const CALL_BY_CALL = { eventsPerBatch: 1, mergesRelays: false };
