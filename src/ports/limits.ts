@@ -19,8 +19,11 @@ export const LIMITS = Object.freeze({
   watchlist: 100,
 });
 
-/** A channel with more subscriptions than this announces its count less often. Protocol section 3.12. */
+/** The events that one batch of the Pusher HTTP API may have. Protocol section 3.12. */
+export const EVENTS_PER_BATCH = 10;
+
+/** A channel with more subscriptions than this is a large one: its count is announced less often. Protocol section 3.12. */
 export const LARGE_CHANNEL_SUBSCRIPTIONS = 100;
 
-/** The count of such a large channel is announced at most once in this many milliseconds. Protocol section 3.12. */
+/** The count of a large channel is announced at most once in this many milliseconds. Protocol section 3.12. */
 export const LARGE_CHANNEL_COUNT_INTERVAL_MS = 5_000;

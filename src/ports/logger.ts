@@ -8,7 +8,7 @@ export interface SocketLogger {
   error(message: string, fields?: LogFields): void;
   /** Absent where lines of this level are not written. */
   debug?(message: string, fields?: LogFields): void;
-  /** Whether lines of the level `debug` are written; while it is not `true`, none is built. @default false */
+  /** Whether a line of the level `debug` for every relay is worth building. @default false */
   readonly isDebugEnabled?: boolean;
 }
 
@@ -44,7 +44,7 @@ export function oneLineLogger(logger: SocketLogger): SocketLogger {
     },
     ...(logger.debug !== undefined && {
       debug: (message: string, fields?: LogFields) => {
-        if (logger.isDebugEnabled === true) logger.debug?.(oneLine(message), ...oneLineFields(fields));
+        logger.debug?.(oneLine(message), ...oneLineFields(fields));
       },
     }),
     get isDebugEnabled() {

@@ -8,9 +8,9 @@ import type { ChannelEngine } from '../../src/channels/channel-engine.js';
 import type { Connection } from '../../src/channels/connection.js';
 import { APP, EngineSession } from '../support/engine-session.js';
 import { Host } from '../support/host.js';
+import { engineOf } from '../support/runtime-parts.js';
 import { channelAuth, userAuth } from '../support/signing.js';
 import { onTeardown } from '../support/teardown.js';
-import { engineOf } from '../support/runtime-parts.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

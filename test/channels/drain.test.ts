@@ -1,7 +1,7 @@
-import { EngineSession } from '../support/engine-session.js';
-import { Drain } from '../../src/channels/drain.js';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
+import { Drain } from '../../src/channels/drain.js';
 import type { Session } from '../../src/channels/session.js';
+import { EngineSession } from '../support/engine-session.js';
 
 /** Lets whoever waits for a promise go on. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -119,7 +119,7 @@ describe('Clients of an engine that drains', () => {
 describe('A drain in a cluster', () => {
   function drain(caughtUp: () => Promise<void>) {
     const clock = new ManualClock();
-    const sessions = new Set<Session>([{ closed: false } as Session]);
+    const sessions = new Set<Session>([{ isClosed: false } as Session]);
     const left: Session[] = [];
     const running = new Drain(clock, { drainMs: 1_000 }, sessions, { caughtUp }, (session) => {
       left.push(session);

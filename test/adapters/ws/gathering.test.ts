@@ -20,10 +20,10 @@ import { type Pusher, subscribed } from '../../support/pusher-browser.js';
 import { hearing, statesOf } from '../../support/pusher-events.js';
 import { RawClient } from '../../support/raw-client.js';
 import { reset } from '../../support/reset.js';
+import { engineOf } from '../../support/runtime-parts.js';
 import { channelAuth, userAuth } from '../../support/signing.js';
 import { onTeardown } from '../../support/teardown.js';
 import { onOneNode } from '../../support/topology.js';
-import { gatewayOf } from '../../support/runtime-parts.js';
 
 // What one turn of the event loop sends to a socket leaves at the turn's end, in one write beneath `ws`. These tests look at
 // the bytes: a gathered frame never overtakes, and never outlives its connection.
@@ -266,7 +266,10 @@ const publish = (host: Host, channel: string, data: unknown, exceptSocketId?: st
   host.runtime.client.relayToChannel(channel, 'told', data, exceptSocketId ? { exceptSocketId } : {});
 
 const slowReaders = (host: Host) =>
-  host.topology.runtimes.reduce((sum, runtime) => sum + gatewayOf(runtime).slowReaders, 0);
+  host.topology.runtimes.reduce(
+    (sum, runtime) => sum + (engineOf(runtime).counters.closed.counts.get('slow_reader') ?? 0),
+    0,
+  );
 
 /** Waits until the server has let go of its ends. */
 async function gone(sockets: readonly Socket[]): Promise<void> {

@@ -106,9 +106,9 @@ export function listens(socket: SwitchboardSocket<PusherLike>): void {
 /** Every type that the entry points promise; what they export at runtime is compared elsewhere. */
 const typesInUse = `
 export type {
-  Admission, AppCredentials, ChannelAuthorizer, ClientConfig, ClientOptions, ClientOrigin, DeliveryFailure,
+  Admission, AppCredentials, ChannelAuthorizer, ClientConfig, ClientOrigin, DeliveryFailure,
   Environment, EventName, FailurePolicy, GatewayConfig, GatewayLimits, HttpApiConfig, HttpRequest, Identity, ISocketClient, LostRelay, MetricsRegistry, PayloadOf,
-  PresenceMember, Provider, ProviderHealth, PusherConfig, QueueHealth, Receipt, RelayOptions, ImmediateRelayOptions, SocketAdapter, SecondConfig, SecondHealth,
+  PresenceMember, Provider, ProviderHealth, PusherConfig, QueueHealth, Receipt, RelayOptions, ImmediateRelayOptions, SocketAdapter, AdapterCapabilities, AdapterContext, AdapterParts, Relay, RelayKind, RelaySender, SocketClient, SecondConfig, SecondHealth,
   SecondRole, SocketConfig, SocketErrorCode, SocketEvents, SocketHealthResult, SocketLogger, SocketModuleAsyncOptions, SocketModuleOptions, SocketModulePaths,
   ChannelEventName, ChannelEvents, ChannelListener, SocketSettings, WebhookConfig,
 } from 'nestjs-switchboard';

@@ -1,5 +1,5 @@
-import { systemClock } from '../../../../src/ports/clock.js';
 import { ConnectionSlots } from '../../../../src/adapters/pusher/http/connection-slots.js';
+import { systemClock } from '../../../../src/ports/clock.js';
 
 /** Longer than any test takes. */
 const later = () => performance.now() + 60_000;
@@ -9,7 +9,7 @@ describe('ConnectionSlots', () => {
     const slots = new ConnectionSlots(1, systemClock);
     const seen: string[] = [];
     const use = async (name: string) => {
-      const release = await slots.take(later());
+      const release = await slots.acquire(later());
       seen.push(name);
       release?.();
     };
@@ -20,14 +20,14 @@ describe('ConnectionSlots', () => {
 
   test('are not given to those who have left the line', async () => {
     const slots = new ConnectionSlots(1, systemClock);
-    const release = await slots.take(later());
-    expect(await slots.take(performance.now() + 5)).toBeUndefined();
+    const release = await slots.acquire(later());
+    expect(await slots.acquire(performance.now() + 5)).toBeUndefined();
     release?.();
 
-    expect(await slots.take(later())).toBeDefined();
+    expect(await slots.acquire(later())).toBeDefined();
   });
 
   test('are not given to those who come too late, although there are some', async () => {
-    expect(await new ConnectionSlots(1, systemClock).take(performance.now())).toBeUndefined();
+    expect(await new ConnectionSlots(1, systemClock).acquire(performance.now())).toBeUndefined();
   });
 });
