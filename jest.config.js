@@ -1,4 +1,4 @@
-/** What both projects have in common. */
+/** The part of the configuration that both projects have in common. */
 const common = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
@@ -12,7 +12,7 @@ const common = {
   errorOnDeprecated: true,
 };
 
-/** Every suite in which a real client meets a real host application on `ws`. */
+/** The suites in which a real client connects to a real application on `ws`. */
 const END_TO_END = [
   'adapters/ws/**/*.test.ts',
   'browser/**/*.test.ts',
@@ -22,19 +22,19 @@ const END_TO_END = [
   'support/topology.test.ts',
 ];
 
-/** Those of them that two nodes would tell nothing about, each with the reason. Parts of a file are left out by `onOneNode`. */
+/** The suites of these that show nothing more on two nodes, each with the reason. `onOneNode` leaves out parts of a file. */
 const ON_ONE_NODE = {
-  'adapters/ws/upgrades.test.ts': 'it is about one HTTP server, and who else listens to its upgrades',
+  'adapters/ws/upgrades.test.ts': 'it is about one HTTP server, and the other listeners of its upgrades',
   'adapters/ws/two-gateways.test.ts': 'it is about one HTTP server without an application',
   'adapters/ws/http-api/(events|hostile-requests|queries|signing).test.ts':
-    'they drive one engine by hand, behind a server without an application',
+    'they control one engine by hand, behind a server without an application',
   'adapters/ws/webhooks/(webhooks|bounds|retry|targets).test.ts':
-    'they drive what posts the webhooks, without an application',
+    'they control the webhooks by hand, without an application',
 };
 
 /**
- * Clusters of processes, broken networks and killed workers. They keep a small machine busy for seconds, and tests beside them
- * would miss their bounds: `npm run test:slow` runs them one file at a time, and `npm test` leaves them out.
+ * The suites that keep a small machine busy for seconds, so that a suite beside them would miss its time limits: clusters of
+ * processes, broken networks and killed workers. `npm run test:slow` runs them, one file at a time; `npm test` leaves them out.
  */
 const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages)';
 
@@ -44,7 +44,7 @@ const leftOut = ['/node_modules/', ...(LEFT_OUT[process.env.SWITCHBOARD_TEST_PAR
 
 /** @type {import('jest').Config} */
 export default {
-  // What a test waits for comes in milliseconds, and on a machine that is busy otherwise it comes too.
+  // Events come within milliseconds; the long limit is for a machine that is busy with other work.
   testTimeout: 30_000,
   projects: [
     {

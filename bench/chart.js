@@ -11,7 +11,7 @@ const GAP = 4;
 const TITLE = 22;
 const SPACE = 18;
 const MARGIN = 12;
-// Neither black nor white: they are read on both.
+// Colors that are readable on black and on white.
 const TEXT = '#808892';
 const BAR_COLOR = '#8b98a8';
 const OUR_COLOR = '#2f81f7';
@@ -25,7 +25,7 @@ const to = process.argv[2] ?? fileURLToPath(new URL('../docs/performance.svg', i
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 /**
- * Scenarios in which there are others to be compared with, each with its first figure.
+ * The scenarios with more than one server to compare, each with its first figure.
  *
  * @param {Record<string, { title: string, rows: Record<string, Record<string, number>> }>} scenarios
  * @returns {Group[]}

@@ -1,4 +1,4 @@
-// What Switchboard costs: `npm run bench`. README.md tells how to read it.
+// Measures the cost of Switchboard: `npm run bench`. README.md explains the figures.
 import { readdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -59,7 +59,7 @@ async function play({ title, run }, bench) {
  * @param {string} suite
  * @param {import('./support/run.js').Scenario[]} wanted
  * @param {Bench} bench
- * @returns {Promise<boolean>} whether nothing is worse than it was
+ * @returns {Promise<boolean>} whether no figure is worse than it was
  */
 async function playSuite(suite, wanted, bench) {
   const committed = flags.check ? (await readResults(suite)).checks : {};
@@ -72,7 +72,7 @@ async function playSuite(suite, wanted, bench) {
     results[scenario.name] = result;
     const suspects = worseThan(committed, result.checks);
     if (suspects.length === 0) continue;
-    // A busy machine does not stay as busy; what is really worse is worse again.
+    // Measured again, because a regression shows again, and a disturbance of the machine does not.
     say('\n  Worse than committed, so once more:');
     const again = await play(scenario, bench);
     const names = new Set(suspects.map(({ name }) => name));
@@ -90,7 +90,7 @@ async function playSuite(suite, wanted, bench) {
       say(`\nWORSE: ${name} is ${rounded(value)} and was ${committed[name]}`);
     return worse.length === 0;
   }
-  // Half a run must not take the place of a whole one.
+  // A partial run must not replace the results of a whole one.
   const isWhole = flags.only.length === 0 || flags.only.includes(suite);
   if (flags.quick || flags.full || flags.peer.length > 0 || !isWhole) return true;
   await writeResults(suite, {
@@ -117,7 +117,7 @@ async function playSuite(suite, wanted, bench) {
 const started = performance.now();
 const wanted = await scenarios();
 if (wanted.some(({ suite }) => suite === 'speed')) await installPackages(say);
-// Everything that was started ends when this process does; nothing but the copy of the build would be left.
+// All started processes end with this one; only the copy of the build would be left.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 const bench = new Bench(await copyBuild(), await Load.start(), {
   isQuick: flags.quick,

@@ -1,13 +1,13 @@
-// What installed-size.mjs has for the tests, which are TypeScript; the promises are told there.
+// The types of installed-size.mjs for the tests; the docblocks there have the promises.
 
 export interface InstalledSize {
   /** The bytes of this package, as npm unpacks it. */
   readonly own: number;
-  /** The direct dependencies, in the order of package.json; what two of them bring is told at the first. */
+  /** The direct dependencies, in the order of package.json. A package that two of them bring is listed at the first. */
   readonly dependencies: readonly {
     readonly name: string;
     readonly brings: readonly string[];
-    /** Of the dependency and of what it brings. */
+    /** The bytes of the dependency and of the packages that it brings. */
     readonly bytes: number;
   }[];
 }

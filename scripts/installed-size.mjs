@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 // sizes: npm run build && node scripts/installed-size.mjs
 
 /**
- * The installed size, as the sum of the files' lengths: blocks on a disk differ from machine to machine.
+ * The installed size, as the sum of the files' lengths, because disks store files in blocks of different sizes.
  *
  * @param {string} root the project's folder, with its packages installed and `dist` built
  * @returns {import('./installed-size.mjs').InstalledSize}
@@ -29,7 +29,7 @@ export function installedSize(root) {
   return { own: packedBytes(root), dependencies };
 }
 
-/** All that is installed for one dependency, as far as it was not seen before: where, beneath the root. */
+/** The folders, beneath the root, of all packages that one dependency installs. Packages in `seen` are left out. */
 function closure(packages, from, name, seen) {
   const place = placeOf(packages, from, name);
   if (seen.has(place)) return [];
@@ -37,7 +37,7 @@ function closure(packages, from, name, seen) {
   return [place, ...needs(packages, place).flatMap((other) => closure(packages, place, other, seen))];
 }
 
-/** What npm installs with a package: its dependencies, and the peers that it insists on and the application has not. */
+/** The packages that npm installs with a package: its dependencies, and its required peers that the application lacks. */
 function needs(packages, place) {
   const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = packages[place];
   const there = packages[''].peerDependencies;
@@ -47,7 +47,7 @@ function needs(packages, place) {
   return [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers];
 }
 
-/** Where a package finds another: beneath itself, or beneath what it is beneath. */
+/** The folder in which a package finds another: its own `node_modules`, or that of a folder above. */
 function placeOf(packages, from, name) {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('node_modules/') - 1))) {
     const place = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
@@ -61,7 +61,7 @@ function nameOf(place) {
   return place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
-/** Without the packages inside, which are counted where they are needed. */
+/** The bytes of a package without the packages inside its folder, which are counted separately. */
 function bytesIn(folder) {
   return readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => name !== 'node_modules')
@@ -69,7 +69,7 @@ function bytesIn(folder) {
     .reduce((sum, path) => sum + (statSync(path).isDirectory() ? bytesIn(path) : statSync(path).size), 0);
 }
 
-/** The files that npm would publish, unpacked. */
+/** The bytes of the files that npm would publish, unpacked. */
 function packedBytes(root) {
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
   const { status, stdout, stderr } = spawnSync('npm', args, { cwd: root, encoding: 'utf8' });

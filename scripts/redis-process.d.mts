@@ -1,4 +1,4 @@
-// What redis-process.mjs has for the tests, which are TypeScript; the promises are told there.
+// The types of redis-process.mjs for the tests; the docblocks there have the promises.
 import type { ChildProcess } from 'node:child_process';
 
 export declare const HOW_TO_INSTALL_REDIS: string;
@@ -6,9 +6,9 @@ export declare const HOW_TO_INSTALL_REDIS: string;
 export interface RedisProcess {
   readonly child: ChildProcess;
   readonly port: number;
-  /** What it was called with. */
+  /** The arguments of `redis-server`. */
   readonly args: readonly string[];
-  /** Resolves when it is gone, and nothing of it is left. */
+  /** Resolves when the process has ended and its guard has removed the folder. */
   readonly ended: Promise<void>;
 }
 

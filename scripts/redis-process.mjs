@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How to get a `redis-server`, in one paragraph for whoever has none. */
+/** The instructions to install a `redis-server`, in one paragraph. */
 export const HOW_TO_INSTALL_REDIS =
   'Redis 7 or later, or Valkey, is needed: "apt-get install redis-server" on Debian and Ubuntu, ' +
   '"brew install redis" on macOS, "dnf install redis" or "dnf install valkey" on Fedora, ' +
@@ -25,7 +25,7 @@ export function redisBinary(path = process.env['PATH'] ?? '') {
 }
 
 /**
- * Where a program is, if it is on the PATH.
+ * The path of a program; `undefined` when it is not on the PATH.
  *
  * @param {string} name
  * @param {string} [path]
@@ -36,18 +36,18 @@ export function onPath(name, path = process.env['PATH'] ?? '') {
 }
 
 /**
- * A port that is probably free. It lies below those that systems give to whoever asks for any port, so neither a listener
- * on port 0 nor a client's own end takes it before it is used, nor while a server on it is being restarted.
+ * A port that is probably free. It is below the ports that systems assign by themselves, so neither a listener on port 0 nor
+ * a client's connection takes it before it is used, nor while a server on it is being restarted.
  */
 export const likelyFreePort = () => 20_000 + Math.floor(Math.random() * 12_000);
 
 /**
- * Starts a Redis and resolves when it accepts connections. A port that turns out to be taken is tried again: the given one
- * for about two seconds, or else another one each time. The process ends when this one does, however that ends.
+ * Starts a Redis and resolves when it accepts connections. If the port is taken, it starts again: with the given port for about
+ * two seconds, or otherwise with another port each time. The Redis ends when this process ends, in whatever way.
  *
- * @param {(port: number) => readonly string[]} argsFor what `redis-server` is called with; asked once for every attempt
+ * @param {(port: number) => readonly string[]} argsFor returns the arguments of `redis-server`; called once for every attempt
  * @param {{ port?: number, folder?: string, onLine?: (line: string) => void }} [options] `folder` is removed if this process
- *   dies; `onLine` hears every line that Redis writes
+ *   dies; `onLine` is called with every line that Redis writes
  */
 export async function startRedisProcess(argsFor, { port, folder, onLine = () => undefined } = {}) {
   const binary = redisBinary();
@@ -70,8 +70,8 @@ export async function startRedisProcess(argsFor, { port, folder, onLine = () => 
 }
 
 /**
- * Kills a child, and removes its folder, when this process is gone, however it went: no handler runs after a SIGKILL, but
- * the shell that waits on the other end of a pipe notices. Resolves when the child has ended and nobody waits any more.
+ * Kills a child, and removes its folder, when this process ends, in whatever way. After a SIGKILL no handler of this process
+ * runs, so a shell waits at the other end of a pipe, which closes then. Resolves when the child and the shell have ended.
  *
  * @param {import('node:child_process').ChildProcess} child
  * @param {string} [folder]
@@ -80,7 +80,7 @@ export async function endWithThisProcess(child, folder = '') {
   const script = 'read -r _ || { kill -9 "$1"; [ -z "$2" ] || rm -rf "$2"; }';
   const guard = spawn('/bin/sh', ['-c', script, 'sh', String(child.pid), folder], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // Its own group: what ends this process from the terminal must not end it first.
+    // In a process group of its own, because Ctrl-C in a terminal would otherwise end it first.
     detached: true,
   });
   const closed = new Promise((resolve) => guard.once('close', resolve).once('error', resolve));
@@ -92,7 +92,7 @@ export async function endWithThisProcess(child, folder = '') {
 
 async function accepting(binary, args, folder, onLine) {
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  // A Redis that cannot even be spawned says so here, and then closes.
+  // The error of a Redis that cannot be spawned comes here, before `close`.
   child.once('error', (error) => onLine(String(error)));
   const closed = new Promise((resolve) => child.once('close', resolve));
   const guarded = child.pid === undefined ? undefined : endWithThisProcess(child, folder);

@@ -1,4 +1,4 @@
-// Two nodes of the reference backend and, unless SOCKET_REDIS_URL says where one is, a Redis: `npm run start:cluster`.
+// Starts two nodes of the reference backend, and a Redis unless SOCKET_REDIS_URL names one: `npm run start:cluster`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,20 +12,20 @@ import { endWithThisProcess, startRedisProcess } from './redis-process.mjs';
 const BACKEND = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const PATIENCE_MS = 10_000;
 
-/** What was started, in the order of starting; it is ended in the other one, the nodes together. */
+/** The started processes, in their order. The nodes are ended first, together, and then the Redis. */
 const children = [];
 let folder;
 let ending = false;
 
-// The nodes read it too; the environment wins over it.
+// The nodes read the .env file too; the environment wins over it.
 try {
   process.loadEnvFile();
 } catch {
-  // There need not be one.
+  // The file is optional.
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void end(0));
-// Whoever read the output may be gone before this is.
+// The reader of the output may end before this process does.
 process.stdout.on('error', () => void end(0));
 
 try {
@@ -59,7 +59,7 @@ async function startRedis() {
   return `redis://127.0.0.1:${port}`;
 }
 
-/** Resolves with the URL of its page; never, if it ends before it has one. */
+/** Resolves with the URL of the node's page. Does not resolve if the node ends before it has one. */
 function startNode(name, port, redisUrl) {
   if (ending) return undefined;
   const child = spawn(process.execPath, ['--enable-source-maps', BACKEND], {
@@ -71,7 +71,7 @@ function startNode(name, port, redisUrl) {
       SOCKET_REDIS_URL: redisUrl,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Ctrl-C goes to a terminal's whole group; here each is ended in its turn.
+    // In a group of its own, because Ctrl-C signals the terminal's whole group at once, and here the order matters.
     detached: true,
   });
   void endWithThisProcess(child);
@@ -89,7 +89,7 @@ function startNode(name, port, redisUrl) {
 
 function watch(name, child) {
   children.push({ name, child });
-  // Not `exit`: what it said last comes first.
+  // Not `exit`: the last lines of its output are printed before `close`.
   child.once('close', (code, signal) => {
     if (ending) return;
     say(`${name} ended unexpectedly (${signal ?? `exit code ${code}`}); ending the rest.`);

@@ -17,11 +17,11 @@ export type { ClusterStatistics } from './ports/cluster.js';
 export { LIMITS } from './ports/limits.js';
 export {
   type DeliveryHealth,
+  type ImmediateRelayOptions,
   type ISocketClient,
   type ProviderHealth,
   type QueueHealth,
   type RelayOptions,
-  type SendOptions,
   type SecondHealth,
   SOCKET_CLIENT,
 } from './ports/socket-client.js';

@@ -8,10 +8,10 @@ import { listeningPort } from './reference/port.js';
 try {
   process.loadEnvFile();
 } catch {
-  // There need not be an .env file; the environment alone will do.
+  // The .env file is optional.
 }
 
-/** The live page has a room to talk in, so client events are on there, and only there, unless the environment says otherwise. */
+/** Client events are allowed in the live page's room only, unless the environment allows others. */
 const environment: Environment = { SOCKET_CLIENT_EVENTS: 'presence-lobby', ...process.env };
 
 const problems = [

@@ -1,5 +1,5 @@
-// The floor: `node:net`, a handshake made by hand, and one frame written to every socket. It checks no signature, knows no
-// fragments, and bounds nothing.
+// The lower bound of the cost: `node:net`, a handshake made by hand, and one frame written to every socket. It checks no signature,
+// reads no fragments, and has no limits.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { EVENT, userChannel } from '../support/events.js';
@@ -65,7 +65,7 @@ function frame(type, payload) {
 }
 
 /**
- * The first message of what a client has sent, if it is all there.
+ * The first message in the bytes that a client has sent, if it is complete.
  *
  * @param {Buffer} bytes
  */

@@ -1,4 +1,4 @@
-// As much of Pusher's protocol as a minimal server needs.
+// The part of Pusher's protocol that a minimal server needs.
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
 import { APP } from '../support/events.js';
 
@@ -6,7 +6,7 @@ import { APP } from '../support/events.js';
 const hmac = (text) => createHmac('sha256', APP.secret).update(text).digest('hex');
 
 /**
- * Whether something was signed with the app's secret. It takes as long whatever was given.
+ * Whether a text was signed with the app's secret. The comparison takes the same time for every signature.
  *
  * @param {string} given
  * @param {string} text
@@ -33,14 +33,14 @@ export const isAuthorized = (auth, text) =>
 export const frameOf = (channel, event, data) => JSON.stringify({ event, channel, data });
 
 /**
- * One connection, over whatever kind of socket.
+ * One connection, over any kind of socket.
  *
  * @template S
  * @typedef {{ id: string, channels: string[], memberId: string, socket: S }} Session
  */
 
 /**
- * Who is subscribed to what, and who is signed in.
+ * The subscriptions and the signed-in members.
  *
  * @template S
  */

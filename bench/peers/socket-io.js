@@ -12,7 +12,7 @@ const io = new Server(server, {
   transports: ['websocket'],
   perMessageDeflate: false,
   serveClient: false,
-  // The load generator never falls silent, here as with the others.
+  // No pings during a run, as with the other servers.
   pingInterval: DAY_MS,
 });
 /** @type {Map<string, import('socket.io').Socket>} */

@@ -4,7 +4,7 @@ import { fanOut } from '../support/fan-out.js';
 const CHANNEL = 'broadcast';
 const SUBSCRIBERS = 1_000;
 
-/** Half of the subscribers on the node that publishes, half on the second one, and none on the others. */
+/** Broadcasts with half of the subscribers on the node that publishes, half on the second one, and none on the others. */
 export default {
   suite: 'cluster',
   name: 'broadcast',

@@ -1,14 +1,14 @@
 import { namesOf, steadyOf, sumOf } from '../support/command-count.js';
 import { interleave, medians } from '../support/statistics.js';
 
-/** A node takes together what comes while Redis is answering, so whoever goes next goes a while later. */
+/** The pause between two members who leave: a node would send both in one command while it waits for Redis. */
 const PAUSE_MS = 20;
 const LEAVES = [
   { how: 'leaves', isDeliberate: true },
   { how: 'is lost', isDeliberate: false },
 ];
 
-/** Members who come to two nodes in turn, one after the other, and go. */
+/** Members who join on two nodes in turn, one after the other, and leave. */
 export default {
   suite: 'cluster',
   name: 'churn',
@@ -72,7 +72,7 @@ export default {
             'bytes in': Math.round(cost.bytesToRedis),
             'bytes out': Math.round(cost.bytesFromRedis),
             'nodes µs': Math.round(cost.nodesUs),
-            // While they go this bench keeps asking Redis whether they are gone.
+            // While they leave, the bench itself asks Redis repeatedly whether they have left.
             ...(label === 'comes' && { 'redis µs': Math.round(cost.redisUs) }),
           },
         };

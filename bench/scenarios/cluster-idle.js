@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../support/statistics.js';
 
-/** What nodes cost that have nothing to do: their leases. */
+/** The cost of idle nodes: their leases. */
 export default {
   suite: 'cluster',
   name: 'idle',
@@ -28,7 +28,7 @@ export default {
             'in scripts': inScripts / each,
             'bytes in': Math.round(redis.redisWritten / each),
             'bytes out': Math.round(redis.redisRead / each),
-            // Not the mean: now and then one of them collects its garbage.
+            // The median, because now and then one node collects garbage.
             'node µs': Math.round(median(nodes.map(({ cpuUs }) => cpuUs)) / seconds),
             'redis µs, for all': Math.round(redis.cpuUs / seconds),
           },

@@ -4,10 +4,10 @@ import { contentOf, untilContentIs } from '../support/content.js';
 import { median } from '../support/statistics.js';
 
 const CONNECTIONS = 25;
-/** What nodes say a while after everybody has told what was lost. */
+/** The wait for the last commands of the nodes, after all of them have restored the lost data. */
 const NEWS_MS = 1_500;
 
-/** Redis is killed, and comes back empty. */
+/** The recovery after Redis is killed and starts again, empty. */
 export default {
   suite: 'cluster',
   name: 'recovery',
@@ -38,7 +38,7 @@ export default {
         milliseconds = await untilContentIs(redis.client, full, true);
         await delay(NEWS_MS);
       });
-      // Everybody hears the other node again.
+      // Each node gets the other node's events again.
       for (const { audience, channels, other } of audiences) {
         await Promise.all([audience.begin(), other.caller.dispatch('prepare', {})]);
         await other.caller.dispatch('relayToChannels', { channels });

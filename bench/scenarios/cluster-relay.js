@@ -3,7 +3,7 @@ import { fanOut } from '../support/fan-out.js';
 
 const MEMBER = memberOf(0);
 
-/** One member on the second node, to whom the first relays. */
+/** Relays of the first node to one member on the second node. */
 export default {
   suite: 'cluster',
   name: 'relay',

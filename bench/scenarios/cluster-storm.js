@@ -3,7 +3,7 @@ import { interleave, median } from '../support/statistics.js';
 
 const MEMBERS = 100;
 
-/** As many members as a presence channel takes, on two nodes, all in the same moment. */
+/** The most members of a presence channel join it at the same moment, on two nodes. */
 export default {
   suite: 'cluster',
   name: 'storm',

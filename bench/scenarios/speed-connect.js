@@ -3,10 +3,10 @@ import { compared } from '../support/comparison.js';
 import { audiences, CHANNEL } from '../support/setups.js';
 import { interleave } from '../support/statistics.js';
 
-/** Servers have let go of whoever left. */
+/** The wait until servers have released the clients that left. */
 const GONE_MS = 100;
 
-/** Many who connect and subscribe, fifty at a time. */
+/** Many clients that connect and subscribe, fifty at a time. */
 export default {
   suite: 'speed',
   name: 'connect',

@@ -4,15 +4,15 @@ import { CHANNEL } from '../support/setups.js';
 import { interleave, medians } from '../support/statistics.js';
 
 const KIB = 1_024;
-/** Whoever comes and goes before: what a server loads for its first clients is not what it needs for one. */
+/** The clients that connect and leave before the measurement, because a server loads code for its first clients. */
 const EARLY = 500;
-/** The rest of a process's file descriptors. */
+/** The file descriptors of a process that are not clients. */
 const OTHERS = 200;
 
 /**
- * What a server needs for connections that say nothing: all of them compared with none, and the last compared with the
- * first. The latter leaves out what grows once, like V8's space for young objects, whose size depends on what a process
- * did before more than on how many it serves.
+ * The memory of a server for idle connections: all of them compared with none, and the last ones compared with the first ones.
+ * The second comparison leaves out memory that grows once, like V8's space for young objects: its size depends more on the earlier
+ * work of a process than on the number of its connections.
  */
 export default {
   suite: 'speed',
@@ -39,7 +39,7 @@ export default {
       const some = await server.memory();
       await come(late, count - first);
       const all = await server.memory();
-      // A server that was found running goes on, without them.
+      // A server that ran before keeps running, without these clients.
       if (server.caller === undefined) await late.close();
       await end(load, server);
       return {

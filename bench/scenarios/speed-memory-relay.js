@@ -7,7 +7,7 @@ const SETUPS = [
   { label: 'to a fake member', isAnybodyThere: true },
 ];
 
-/** What `SocketService` itself costs: the provider `memory` sends nothing anywhere. */
+/** The cost of `SocketService` itself: the provider `memory` sends nothing over a network. */
 export default {
   suite: 'speed',
   name: 'memory-relay',
@@ -17,7 +17,7 @@ export default {
   async run({ rounds, isQuick, buildUrl }) {
     const total = isQuick ? 5_000 : 20_000;
     const measured = await interleave(rounds, SETUPS, async ({ isAnybodyThere }) => {
-      // One of its own for each round: the fake remembers everything.
+      // A new process for each round, because the fake keeps every relay.
       const { caller } = await startChild('./memory-process.js', 'memory', { BENCH_BUILD: buildUrl });
       const relay = () => caller.dispatch('relay', { isAnybodyThere, total });
       await relay();

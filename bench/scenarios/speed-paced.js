@@ -6,7 +6,7 @@ import { interleave } from '../support/statistics.js';
 const SUBSCRIBERS = 1_000;
 const EVERY_MS = 50;
 
-/** Broadcasts at a pace that every server keeps up with, and how long subscribers wait for them. */
+/** The time that subscribers wait for broadcasts, at a rate that every server can keep. */
 export default {
   suite: 'speed',
   name: 'paced',

@@ -73,7 +73,7 @@ export default {
 };
 
 /**
- * Throws unless everybody was sent to, once.
+ * Throws unless each member was sent one event.
  *
  * @param {readonly string[]} channels
  * @param {number} members

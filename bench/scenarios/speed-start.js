@@ -1,7 +1,7 @@
 import { endChild, startChild } from '../support/children.js';
 import { interleave, median } from '../support/statistics.js';
 
-/** How long a Nest application takes to start, in a process that does nothing else. */
+/** The start time of a Nest application, in a process that does nothing else. */
 export default {
   suite: 'speed',
   name: 'start',

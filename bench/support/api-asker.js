@@ -2,18 +2,18 @@ import { ApiConnection } from './api-connection.js';
 import { EVENT, memberOf, paddingFor, payloadOf, userChannel } from './events.js';
 import { signedRequest } from './signed-request.js';
 
-/** Requests on their way at once, at most. */
+/** The most requests in flight at once. */
 const CONNECTIONS = 200;
 
 /**
- * Where to publish through the Pusher HTTP API, and to whom: to a channel, or to so many members in turn; an event each
- * request, or so many in a batch.
+ * The server of a Pusher HTTP API, and the recipients: a channel, or a number of members in turn. A request has one event, or a
+ * batch of them.
  *
  * @typedef {{ app: { id: string, key: string, secret: string }, host: string, port: number, channel?: string,
  *   members?: number, bytes: number, batch?: number }} ApiRequest
  */
 
-/** Asks for events through the Pusher HTTP API. Everything is signed beforehand: what a client does costs no server. */
+/** Requests events through the Pusher HTTP API. All requests are signed beforehand, because a client's work is not measured. */
 export class ApiAsker {
   #asked = 0;
   /** @type {Promise<void>[]} */
@@ -48,7 +48,7 @@ export class ApiAsker {
           : signedRequest(app, `${host}:${port}`, 'batch_events', { batch: events.slice(at, at + batch) }),
       );
     }
-    // Events go one after the other, so that they cannot overtake; batches all at once.
+    // Single events are sent one after the other, so that they stay in order; batches are sent all at once.
     const count = batch === 0 ? 1 : Math.min(CONNECTIONS, requests.length);
     const connections = Array.from({ length: count }, () => new ApiConnection(host, port, failures.add));
     await Promise.all(connections.map((connection) => connection.open()));

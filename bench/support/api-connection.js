@@ -1,14 +1,14 @@
 import { connect } from 'node:net';
 
 /**
- * One connection for one request after the other. It stays open as long as the server lets it, and reads no more of an
- * answer than it has to.
+ * One connection for one request after the other. It stays open as long as the server allows, and reads only the necessary part
+ * of an answer.
  */
 export class ApiConnection {
   /** @type {import('node:net').Socket | undefined} */
   #socket;
   #received = '';
-  /** How many requests wait, the one that was sent included. */
+  /** The number of requests without an answer, including the one that was sent. */
   #waiting = 0;
   /** @type {Promise<void>} */
   #last = Promise.resolve();
@@ -35,7 +35,7 @@ export class ApiConnection {
   }
 
   /**
-   * Sends a request, at once or when the one before was answered.
+   * Sends a request, at once or after the answer to the one before.
    *
    * @param {Buffer} request
    * @returns {Promise<void>} resolves when it was answered with 200

@@ -7,25 +7,25 @@ import { PusherClient } from './pusher-client.js';
 import { SocketIoClient } from './socket-io-client.js';
 import { percentile } from './statistics.js';
 
-/** So many connections are opened at a time. */
+/** The number of connections that are opened at a time. */
 const OPENING = 50;
 const CLIENTS = { pusher: PusherClient, 'socket.io': SocketIoClient };
 
-// Subscribers hear the same bytes one after the other, so most frames need not be read.
+// Subscribers get the same bytes one after the other, so the result of the last frame serves for most others.
 /** @type {Buffer} */
 let lastFrame = Buffer.alloc(0);
 let lastSequence = 0;
 
-/** Clients that hear the same events, each of them every one, once and in order; or each one its own. */
+/** Clients that all get the same events, once and in order; or each its own events. */
 export class Audience {
   /** @type {(PusherClient | SocketIoClient)[]} */
   #clients = [];
   #ledger = new Ledger([], { order: 'same', batch: 1, total: 0 });
-  /** How long a frame is. @type {number | undefined} */
+  /** The length of a frame. @type {number | undefined} */
   #bytes;
   /** @type {ApiAsker | ControlAsker | undefined} */
   #asker;
-  /** When each event was asked for, while that is noted. @type {number[] | undefined} */
+  /** The time at which each event was requested, while latencies are measured. @type {number[] | undefined} */
   #askedAt;
   /** @type {number[]} */
   #latencies = [];
@@ -38,10 +38,10 @@ export class Audience {
   }
 
   /**
-   * Opens so many clients on each of these nodes, all with the same subscriptions.
+   * Opens a number of clients on each of these nodes, all with the same subscriptions.
    *
    * @param {{ nodes: (import('./client.js').Target & { count: number })[], memberId?: string, areMembers?: boolean,
-   *   channels?: string[] }} values whether all of them are one member, or each is one of its own, or nobody is any
+   *   channels?: string[] }} values whether all clients are one member, each is a member of its own, or none is a member
    */
   async open({ nodes, memberId, areMembers = false, channels = [] }) {
     const targets = nodes.flatMap((node) => Array.from({ length: node.count }, () => node));
@@ -69,11 +69,11 @@ export class Audience {
   }
 
   /**
-   * Begins to count anew.
+   * Starts the counts again.
    *
-   * @param {{ order?: import('./ledger.js').Relay, batch?: number, total?: number, bytes?: number,
+   * @param {{ order?: import('./ledger.js').EventOrder, batch?: number, total?: number, bytes?: number,
    *   controlPort?: number, api?: import('./api-asker.js').ApiRequest }} [values] `bytes` is the length that every frame
-   *   must have; a control port or an HTTP API is where events are asked for
+   *   must have; events are requested at the control port, or through the HTTP API
    */
   async begin({ order = 'same', batch = 1, total = 0, bytes, controlPort, api } = {}) {
     if (this.#ledger.isOpen) throw new Error('Events are still on their way.');
@@ -87,7 +87,7 @@ export class Audience {
   }
 
   /**
-   * Resolves when everybody has heard so many events since it began.
+   * Resolves when every client has got this number of events since the counts started.
    *
    * @param {{ total: number }} values
    */
@@ -104,7 +104,7 @@ export class Audience {
   }
 
   /**
-   * Asks for so many events, of which so many are on their way at any moment, and hears them all.
+   * Requests a number of events, with a fixed number in flight at any moment, and waits for all of them.
    *
    * @param {{ total: number, inFlight: number, each?: number }} values `each` is how many one question asks for
    */
@@ -128,7 +128,7 @@ export class Audience {
   }
 
   /**
-   * Asks for an event every so many milliseconds, whatever has become of those before.
+   * Requests an event at a fixed interval, even if earlier ones have not arrived.
    *
    * @param {{ total: number, everyMs: number }} values
    * @returns {Promise<{ p50: number, p99: number }>} the milliseconds until a client has heard one
@@ -147,7 +147,7 @@ export class Audience {
     return { p50: percentile(this.#latencies, 0.5), p99: percentile(this.#latencies, 0.99) };
   }
 
-  /** Lets everybody go. */
+  /** Closes every client. */
   async close() {
     this.#asker?.close();
     await this.#failures.until((resolve) => {

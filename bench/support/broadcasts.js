@@ -4,7 +4,7 @@ import { FRAME_BYTES } from './events.js';
 import { interleave } from './statistics.js';
 
 /**
- * A scenario in which many subscribers of one private channel hear broadcasts.
+ * A scenario in which many subscribers of one private channel get broadcasts.
  *
  * @param {{ name: string, title: string, subscribers: number, inFlight: number, total: number, rounds: number }} values
  *   so many broadcasts in a round, and so many rounds for each of a run's

@@ -6,9 +6,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * BestEffortSender the built package aside, so that one run measures one build from its first process to its last, whoever builds
- * meanwhile. Beneath `node_modules`, because there it finds its packages and no tool finds it. The
- * copy goes when this process does.
+ * Copies the built package, so that all processes of one run measure the same build, even if somebody builds meanwhile. The copy
+ * is beneath `node_modules`, where it finds its packages and no tool reads it. It is removed when this process ends.
  *
  * @returns {Promise<string>} the URL of its entry
  */

@@ -4,9 +4,9 @@ import { askedAt, audiences, CHANNEL } from './setups.js';
 
 const SUBSCRIBERS = 100;
 const EVENTS = 2_000;
-/** What one request carries, at most. */
+/** The most events of one request. */
 const BATCH = 10;
-/** Small messages, as when something ticks. */
+/** The bytes of a small message, like a tick. */
 const BYTES = 120;
 
 /**

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { Caller } from './rpc.js';
 
 /**
- * Forks one of the processes beside this file, and resolves when it can be called. It ends with this process at the
- * latest, because it notices that nobody listens any more.
+ * Forks one of the processes beside this file, and resolves when it can be called. It ends at the latest when this process ends,
+ * because its channel closes then.
  *
  * @param {string} file like `node-process.js`
  * @param {string} name how errors call it
@@ -34,7 +34,7 @@ export async function startChild(file, name, env = {}, execArgv = []) {
 export async function endChild({ child }) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  // Not politely: what it would say to Redis at its end is nothing that is measured.
+  // Killed at once, because its last commands to Redis are not measured.
   child.kill('SIGKILL');
   await exited;
 }

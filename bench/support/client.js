@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { WebSocket } from 'ws';
 
-/** So many connections come from one address, because an address has only so many ports. */
+/** The number of connections from one address, because an address has a limited number of ports. */
 const PER_ADDRESS = 16_384;
 
 /**
- * Where clients connect, and who they are.
+ * The server that clients connect to, and its app.
  *
  * @typedef {{ url: string, dialect?: string, app?: App }} Target
  * @typedef {{ id: string, key: string, secret: string }} App
@@ -14,18 +14,18 @@ const PER_ADDRESS = 16_384;
  *   failed: (error: Error) => void }} Listeners
  */
 
-/** A browser at the price of a socket: it speaks as much of a protocol as the load needs, and signs for itself. */
+/** A browser that costs little more than a socket: it has only the part of a protocol that the load needs, and signs for itself. */
 export class Client {
   #socket;
-  /** Who waits for which answer. @type {Map<string, (data: any) => void>} */
+  /** The functions that wait for an answer, by the answer's key. @type {Map<string, (data: any) => void>} */
   #awaited = new Map();
   #isClosing = false;
   #app;
-  /** Its id, as the server calls it. */
+  /** Its id on the server. */
   socketId = '';
-  /** The last sequence number that it heard. */
+  /** The last sequence number that it got. */
   heard = 0;
-  /** How many events of each batch it heard. @type {Uint8Array | undefined} */
+  /** The number of events that it got of each batch. @type {Uint8Array | undefined} */
   heardOf;
 
   /**
@@ -40,7 +40,7 @@ export class Client {
     this.#socket = new WebSocket(address, {
       perMessageDeflate: false,
       skipUTF8Validation: true,
-      // Only where it is needed: not every system has more than one address of its own.
+      // Only for many connections, because not every system has more than one loopback address.
       ...(index >= PER_ADDRESS && { localAddress: `127.0.0.${1 + Math.floor(index / PER_ADDRESS)}` }),
     });
     this.#socket.on('message', (/** @type {Buffer} */ frame) => {
@@ -56,7 +56,7 @@ export class Client {
     });
   }
 
-  /** Resolves when the connection is gone. */
+  /** Resolves when the connection is closed. */
   async close() {
     this.#isClosing = true;
     const closed = new Promise((resolve) => this.#socket.once('close', resolve));
@@ -80,7 +80,7 @@ export class Client {
   }
 
   /**
-   * Hands an answer to whoever waits for it.
+   * Passes an answer to the function that waits for it.
    *
    * @param {string} key
    * @param {() => unknown} read

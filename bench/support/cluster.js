@@ -3,23 +3,24 @@ import { contentOf, untilContentIs } from './content.js';
 import { nodeEnv } from './node-env.js';
 import { RedisServer } from './redis.js';
 
-/** Milliseconds that a member may be gone. Short, because who measures what a leave costs has to wait so long. */
+/** The grace period of a member who leaves, in milliseconds. It is short, because the measurement of a leave waits for it. */
 export const GRACE_MS = 300;
 
 /**
- * What a process has used since it began. Bytes are those between it and Redis; Redis's own are the nodes' together.
+ * The resources that a process has used since it began. The bytes are those between it and Redis; Redis's own are the sum of the
+ * nodes'.
  *
  * @typedef {{ cpuUs: number, redisRead: number, redisWritten: number }} Usage
  */
 
-/** Nodes on a Redis of their own. By convention the first publishes, the first two have clients, and no other one has. */
+/** Nodes on a Redis of their own. By convention the first node publishes, and only the first two have clients. */
 export class Cluster {
   /** @param {RedisServer} redis */
   constructor(redis) {
     this.redis = redis;
     /** @type {{ caller: import('./rpc.js').Caller, url: string, controlPort: number }[]} */
     this.nodes = [];
-    /** What Redis has while nobody is connected to a node. */
+    /** The contents of Redis while no client is connected. */
     this.empty = { keys: 0, channels: 0 };
   }
 
@@ -59,7 +60,7 @@ export class Cluster {
   }
 
   /**
-   * What every process used while something happened.
+   * The resources that every process used during some work.
    *
    * @param {() => Promise<unknown>} work
    * @returns {Promise<{ nodes: Usage[], redis: Usage, milliseconds: number }>}
@@ -74,12 +75,12 @@ export class Cluster {
     return { nodes, redis: minus(after.redis, before.redis), milliseconds };
   }
 
-  /** Resolves when nothing is left of those who were connected, their grace periods included. */
+  /** Resolves when Redis has no trace of the former clients, after their grace periods. */
   async untilEmpty() {
     await untilContentIs(this.redis.client, this.empty);
   }
 
-  /** Throws when a node has lost something. */
+  /** Throws when a node has lost a message. */
   async verify() {
     await Promise.all(this.nodes.map(({ caller }) => caller.dispatch('verify')));
   }

@@ -1,16 +1,16 @@
-/** The keys of the nodes' leases: what is done with them depends on the time, and on nothing that a node is asked to do. */
+/** The keys of the nodes' leases. Their commands depend only on time, and not on the work of a node. */
 const LEASES = /:\{#\}:(?:nodes|epoch|heard|claims|resigned)$/;
 
 /**
- * What was counted: commands by name, those that nodes sent and those that scripts ran.
+ * The counted commands by name: those that nodes sent, and those that scripts ran.
  *
  * @typedef {{ sent: Record<string, number>, inScripts: Record<string, number>,
  *   leases: { sent: number, inScripts: number } }} Commands
  */
 
 /**
- * Counts the commands that Redis runs, one by one. MONITOR tells what INFO does not: which of them a script ran, and which
- * belong to the leases.
+ * Counts the commands that Redis runs, one by one. MONITOR shows which commands a script ran, and which belong to the leases; INFO
+ * does not.
  */
 export class CommandCount {
   /** @type {Commands} */
@@ -23,7 +23,7 @@ export class CommandCount {
 
   /**
    * @param {import('ioredis').Redis} monitor
-   * @param {string} own the address of who asks and is not to be counted
+   * @param {string} own the address of the bench's own connection, whose commands are not counted
    */
   constructor(monitor, own) {
     this.#monitor = monitor;
@@ -42,7 +42,7 @@ export class CommandCount {
    * @returns {Promise<Commands>}
    */
   async finish(client) {
-    // What was run before this is told before this.
+    // MONITOR lists every earlier command before this one.
     const marked = new Promise((resolve) => (this.#marked = () => void resolve(undefined)));
     this.#mark = `mark ${Math.random()}`;
     await client.echo(this.#mark);
@@ -61,7 +61,7 @@ export class CommandCount {
       return;
     }
     const isInScript = source === 'lua';
-    // A script is one step: what it runs stands right behind it.
+    // A script runs in one step, so MONITOR lists its commands right behind it.
     if (!isInScript) this.#isLease = values.slice(0, 3).some((value) => LEASES.test(value));
     const kind = isInScript ? 'inScripts' : 'sent';
     if (this.#isLease) {
@@ -77,15 +77,15 @@ export class CommandCount {
 export const sumOf = (commands) => Object.values(commands).reduce((sum, calls) => sum + calls, 0);
 
 /**
- * How many commands were sent, without those that subscribe: a node says in one of them what it has gathered, so their
- * number depends on who came in the same moment.
+ * The number of commands that were sent, without subscriptions: a node sends several channels in one command, so their number
+ * depends on the clients of the same moment.
  *
  * @param {Record<string, number>} sent
  */
 export const steadyOf = ({ subscribe: _some, unsubscribe: _others, ...sent }) => sumOf(sent);
 
 /**
- * Commands by name as one line: how often for each of so many, the most frequent first.
+ * Commands by name as one line, with their number for each event, the most frequent first.
  *
  * @param {Record<string, number>} commands
  * @param {number} each

@@ -2,8 +2,8 @@ import { OURS } from './contenders.js';
 import { median } from './statistics.js';
 
 /**
- * What each contender cost in each round, as a table and as what is checked: our cost as a ratio of theirs. A ratio is the
- * median of the rounds' ratios, because what is measured in one round is close to each other in time.
+ * The cost of each contender in each round, as a table and as checks: our cost as a ratio of theirs. A ratio is the median of the
+ * rounds' ratios, because the measurements of one round are close to each other in time.
  *
  * @typedef {{ rows: import('./run.js').Row[], checks: import('./run.js').Check[] }} Comparison
  *
@@ -11,8 +11,8 @@ import { median } from './statistics.js';
  * @param {string} unit
  * @param {readonly { name: string }[]} contenders
  * @param {readonly (readonly number[])[]} rounds of each of them
- * @param {string} [ratios] what their column is called
- * @param {import('./run.js').Check['kind']} [kind] of what is checked
+ * @param {string} [ratios] the name of their column
+ * @param {import('./run.js').Check['kind']} [kind] the kind of the checked figure
  * @returns {Comparison}
  */
 export function compared(what, unit, contenders, rounds, ratios = 'ours/its', kind = 'ratio') {

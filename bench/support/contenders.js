@@ -1,11 +1,11 @@
 import { pathToFileURL } from 'node:url';
 import { nodeEnv } from './node-env.js';
 
-/** Ours, as results call it. */
+/** The name of Switchboard in the results. */
 export const OURS = 'switchboard';
 
 /**
- * Who is compared: the project, its peers, and those that were named on the command line.
+ * The servers to compare: the project, its peers, and those that the command line names.
  *
  * @param {string} buildUrl
  * @param {readonly string[]} peers like `soketi=http://key:secret@127.0.0.1:6001/apps/id,4242` (a process that runs, and

@@ -2,17 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 25;
 const PATIENCE_MS = 20_000;
-/** The last commands about a channel change nothing that can be seen. */
+/** The wait after the last visible change, because the last commands about a channel change nothing visible. */
 const TRAILING_MS = 150;
 
-/** How much a Redis has: keys, and channels that somebody listens to. @param {import('ioredis').Redis} client */
+/** The number of keys in a Redis, and of channels with a subscriber. @param {import('ioredis').Redis} client */
 export async function contentOf(client) {
   const [keys, stats] = await Promise.all([client.dbsize(), client.info('stats')]);
   return { keys, channels: Number(/^pubsub_channels:(\d+)/m.exec(stats)?.[1]) };
 }
 
 /**
- * Resolves when a Redis has as much as it had at another time, to the milliseconds until then.
+ * Resolves when a Redis has the same numbers as at another time, with the milliseconds that this took.
  *
  * @param {import('ioredis').Redis} client
  * @param {Awaited<ReturnType<typeof contentOf>>} wanted

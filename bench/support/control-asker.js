@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Asks a server's own process for events, with one byte each. */
+/** Requests events from a server's own process, with one byte for each. */
 export class ControlAsker {
   #socket;
 
@@ -24,9 +24,9 @@ export class ControlAsker {
     this.#socket.write('.'.repeat(times));
   }
 
-  /** A server says nothing to this. */
+  /** A server does not answer these requests. */
   async answered() {
-    // Nothing to wait for.
+    // There is no answer to wait for.
   }
 
   close() {

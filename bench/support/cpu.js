@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 
 /**
- * The microseconds of CPU that all threads of a process have used, by the account of Linux's scheduler. It counts in
- * nanoseconds, and the process does not notice.
+ * The microseconds of CPU that all threads of a process have used, as Linux's scheduler counts them. The reading costs the
+ * process nothing.
  *
  * @param {number} pid
  */

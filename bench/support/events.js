@@ -1,15 +1,15 @@
-// What all processes agree on.
+// The events, in the form that all processes share.
 
 export const APP = { id: 'bench', key: 'bench-key', secret: 'bench-secret-of-20-characters' };
-/** No frame of the protocol itself begins so, which is how the load generator tells them apart. */
+/** No frame of the protocol itself begins like this, so the load generator can recognize an event. */
 export const EVENT = 'BENCH_EVENT';
-/** What a frame of an event weighs on a browser's wire. */
+/** The bytes of an event's frame on a browser's connection. */
 export const FRAME_BYTES = 245;
 const DIGITS = 7;
 const ZERO = 48;
 
 /**
- * The payload of one event. All of them are of one length.
+ * The payload of one event. All payloads have the same length.
  *
  * @param {number} sequence 1 for the first
  * @param {string} padding
@@ -19,7 +19,7 @@ export function payloadOf(sequence, padding) {
 }
 
 /**
- * How an event looks on the wire.
+ * An event as a frame.
  *
  * @type {Record<string, (channel: string, payload: object) => string>}
  */
@@ -29,11 +29,11 @@ const FRAMES = {
 };
 
 /**
- * The padding that makes a channel's frames as long as all of them shall be.
+ * The padding that gives a channel's frames the same length as all others.
  *
  * @param {string} channel
  * @param {number} [bytes]
- * @param {string} [dialect] what server and client speak
+ * @param {string} [dialect] the protocol of server and client
  */
 export function paddingFor(channel, bytes = FRAME_BYTES, dialect = 'pusher') {
   const least = FRAMES[dialect]?.(channel, payloadOf(1, '')).length ?? 0;
@@ -41,14 +41,14 @@ export function paddingFor(channel, bytes = FRAME_BYTES, dialect = 'pusher') {
   return 'x'.repeat(bytes - least);
 }
 
-/** The channel that relays to a member come from, in Pusher's protocol. @param {string} memberId */
+/** The channel of relays to a member, in Pusher's protocol. @param {string} memberId */
 export const userChannel = (memberId) => `#server-to-user-${memberId}`;
 
-/** One of many members. Their names are of one length, so their frames are too. @param {number} index */
+/** The id of one of many members. The ids have one length, so the frames have one too. @param {number} index */
 export const memberOf = (index) => `member-${String(index).padStart(5, '0')}`;
 
 /**
- * The sequence number in a frame. It is looked for rather than parsed: whoever reads a million frames is to be fast.
+ * The sequence number in a frame. It is searched and not parsed as JSON, because the load generator reads a million frames.
  *
  * @param {Buffer} frame
  */

@@ -1,7 +1,7 @@
-/** Nothing takes as long: who waits longer waits for a frame that was lost. */
+/** No scenario waits this long for a frame: after this time it was lost. */
 const PATIENCE_MS = 30_000;
 
-/** What goes wrong while frames are awaited. It is never forgotten: a run with a lost frame has no figures. */
+/** The failures while frames are awaited. The first one is kept, so that a run with a lost frame has no figures. */
 export class Failures {
   /** @type {Error | undefined} */
   #first;
@@ -15,17 +15,17 @@ export class Failures {
     for (const reject of this.#waiting) reject(error);
   };
 
-  /** Throws when something went wrong. */
+  /** Throws when there was a failure. */
   verify() {
     if (this.#first !== undefined) throw this.#first;
   }
 
   /**
-   * Waits for something, or for the first failure.
+   * Waits for some work, or for the first failure.
    *
    * @template T
    * @param {(resolve: (value: T) => void) => void} begin
-   * @param {() => string} [state] how far it has come, for whoever asks why it did not end
+   * @param {() => string} [state] the progress, for the message of a failure
    * @returns {Promise<T>}
    */
   async until(begin, state = () => '') {

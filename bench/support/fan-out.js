@@ -4,13 +4,13 @@ import { interleave, median, medians } from './statistics.js';
 const IN_FLIGHT = [1, 8];
 
 /**
- * Nodes, those who hear, and how many events are on their way at any moment.
+ * The nodes, the subscribers, and the number of events in flight at any moment.
  *
  * @typedef {{ size: number, cluster: import('./cluster.js').Cluster, inFlight: number,
  *   audience: import('./load.js').Remote<import('./audience.js').Audience> }} Setup
  *
- * One kind of event, on clusters of several sizes. `open` brings in who hears, `prepare` gets everybody ready for so many
- * events and returns what plays them, and a round has `total` of them, or `counted` where commands are counted.
+ * One kind of event, on clusters of several sizes. `open` connects the subscribers. `prepare` prepares them for a number of
+ * events, and returns a function that sends these. A round has `total` events, or `counted` where commands are counted.
  *
  * @typedef {{ name: string, rounds: number, total: number, counted: number,
  *   open: (setup: Pick<Setup, 'cluster' | 'audience'>) => Promise<unknown>,
@@ -19,7 +19,7 @@ const IN_FLIGHT = [1, 8];
  */
 
 /**
- * Plays events with no uninterested node, with one and with three, one in flight and eight.
+ * Sends events with no uninterested node, with one and with three; with one event in flight and with eight.
  *
  * @param {import('./run.js').Bench} bench
  * @param {FanOut} event
@@ -83,8 +83,8 @@ export async function fanOut({ isQuick, clusterOf, load }, event) {
 }
 
 /**
- * What one event costs, where the first node publishes it, the second has subscribers, and the others have none. CPU is in
- * microseconds; bytes are those between Redis and the nodes.
+ * The cost of one event that the first node publishes. The second node has subscribers, and the others have none. CPU is in
+ * microseconds; the bytes are those between Redis and the nodes.
  *
  * @typedef {ReturnType<typeof costOf>} Cost
  *
@@ -93,7 +93,7 @@ export async function fanOut({ isQuick, clusterOf, load }, event) {
  */
 function costOf({ nodes: [publisher, receiver, ...others], redis, milliseconds }, events) {
   if (publisher === undefined || receiver === undefined) throw new Error('It takes two nodes.');
-  // Not the mean: now and then one of them collects its garbage, which has nothing to do with the events.
+  // The median, because now and then one node collects garbage, which has nothing to do with the events.
   const typical = (/** @type {keyof import('./cluster.js').Usage} */ what) =>
     others.length === 0 ? 0 : median(others.map((usage) => usage[what]));
   return {
@@ -140,8 +140,8 @@ function rowOf(label, cost, commands, counted, isAnybodyUninterested) {
 }
 
 /**
- * What must not grow with the number of uninterested nodes. The ratios are those of each round, because its measurements
- * are close to each other in time.
+ * The figures that must not grow with the number of uninterested nodes. Each ratio is made of one round's measurements, because
+ * they are close to each other in time.
  *
  * @param {string} what
  * @param {readonly Cost[]} few the rounds without uninterested nodes

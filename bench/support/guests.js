@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PusherClient } from './pusher-client.js';
 
 /**
- * One who comes, joins, and goes.
+ * One client that connects, subscribes and leaves.
  *
  * @typedef {{ url: string, memberId: string, isSignedIn?: boolean, channels: string[] }} Invitation
  */
 
-/** Clients that come and go, and see each other do so. */
+/** Clients that connect and leave, and see each other do so. */
 export class Guests {
   /** @type {{ invitation: Invitation, client: PusherClient, seen: Set<string> }[]} */
   #guests = [];
@@ -20,7 +20,7 @@ export class Guests {
   }
 
   /**
-   * Everybody connects, and does nothing more.
+   * Connects every client, and does nothing more.
    *
    * @param {{ invitations: Invitation[] }} values
    */
@@ -41,8 +41,8 @@ export class Guests {
   }
 
   /**
-   * Everybody signs in and subscribes, each after the one before or all at once. Resolves when everybody has seen everybody:
-   * they all join one presence channel.
+   * Signs in and subscribes every client, one after the other or all at once. Resolves when each client has seen all others on
+   * the presence channel that they join.
    *
    * @param {{ isInTurn: boolean }} values
    * @returns {Promise<number>} the milliseconds it took
@@ -61,7 +61,7 @@ export class Guests {
   }
 
   /**
-   * Everybody goes, one after the other: deliberately, or as if the connection was lost.
+   * Lets every client leave, one after the other: deliberately, or as if its connection was lost.
    *
    * @param {{ isDeliberate: boolean, pauseMs?: number }} values
    */

@@ -1,20 +1,20 @@
 /**
- * What is expected of every client. `same`: every event, in order. `batches`: every event, in order within its batch,
+ * The events that every client must get. `same`: every event, in order. `batches`: every event, in order within its batch,
  * because batches overtake each other. `turns`: the first event goes to the first client, the next one to the next.
  *
- * @typedef {'same' | 'batches' | 'turns'} Relay
+ * @typedef {'same' | 'batches' | 'turns'} EventOrder
  */
 
-/** Who has heard what: every client each of its events once, and in order. */
+/** Checks that every client gets each of its events once, and in order. */
 export class Ledger {
-  /** How many clients have not heard of an event yet that others have heard. @type {Map<number, number>} */
+  /** The number of clients that an event has not reached yet, by sequence number. @type {Map<number, number>} */
   #missing = new Map();
-  /** How many events everybody has heard. */
+  /** The number of events that have reached every client. */
   complete = 0;
 
   /**
    * @param {readonly import('./client.js').Client[]} clients
-   * @param {{ order: Relay, batch: number, total: number }} expected
+   * @param {{ order: EventOrder, batch: number, total: number }} expected
    */
   constructor(clients, { order, batch, total }) {
     this.order = order;
@@ -27,7 +27,7 @@ export class Ledger {
     });
   }
 
-  /** Whether events are on their way that not everybody has heard of. */
+  /** Whether an event has reached some clients and not all. */
   get isOpen() {
     return this.#missing.size > 0;
   }
@@ -35,7 +35,7 @@ export class Ledger {
   /**
    * @param {import('./client.js').Client} client
    * @param {number} sequence
-   * @returns {'wrong' | 'open' | 'complete'} `wrong` when this event is not what the client hears next
+   * @returns {'wrong' | 'open' | 'complete'} `wrong` when the client had to get another event next
    */
   count(client, sequence) {
     if (client.heardOf !== undefined) {

@@ -9,7 +9,7 @@ const failures = new Failures();
 const groups = new Map();
 
 serve({
-  /** Makes a group that can be called then. */
+  /** Makes a group of clients, which can be called afterwards. */
   audience: ({ name }) => void groups.set(name, new Audience(failures)),
   guests: ({ name }) => void groups.set(name, new Guests(failures)),
   /** Calls a group's method. */

@@ -1,8 +1,7 @@
 import { endChild, startChild } from './children.js';
 
 /**
- * Methods of a class of the load generator's, as they are called from here: with one object of values, and a promise for
- * an answer.
+ * The methods of a class in the load generator's process, as they are called from here: each answers with a promise.
  *
  * @template T
  * @typedef {{ [M in keyof T]: T[M] extends (...values: infer V) => infer R ? (...values: V) => Promise<Awaited<R>> : never
@@ -23,13 +22,13 @@ export class Load {
     return new Load(caller);
   }
 
-  /** Clients that hear the same events. @returns {Promise<Remote<import('./audience.js').Audience>>} */
+  /** Clients that get the same events. @returns {Promise<Remote<import('./audience.js').Audience>>} */
   audience() {
     return this.#make('audience');
   }
 
   /**
-   * Clients that hear the same events for a while, and whom nothing remembers when they are gone.
+   * Clients that get the same events for a while, and leave no trace when they are closed.
    *
    * @returns {Promise<{ audience: Remote<import('./audience.js').Audience>, close: () => Promise<void> }>}
    */
@@ -66,7 +65,7 @@ export class Load {
     await this.caller.dispatch(kind, { name });
     const dispatch = (/** @type {string} */ method) => (/** @type {unknown} */ values) =>
       this.caller.dispatch('group', { name, method, values });
-    // It is awaited, and must not look like a promise then.
+    // `await` looks for a method `then`, so the proxy must not have one.
     return new Proxy({}, { get: (_, method) => (method === 'then' ? undefined : dispatch(String(method))) });
   }
 }

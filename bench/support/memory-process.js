@@ -21,7 +21,7 @@ const browser = await fake.connect(present);
 const padding = paddingFor(userChannel(present));
 
 serve({
-  /** Relays one event after the other, to a member who is there or to one who is not. */
+  /** Relays one event after the other, to a member who is connected or to one who is not. */
   relay: async ({ isAnybodyThere, total }) => {
     const memberId = isAnybodyThere ? present : absent;
     const before = browser.received.length;

@@ -13,7 +13,7 @@ export const nodeEnv = (buildUrl, more = {}) => ({
   SOCKET_APP_KEY: APP.key,
   SOCKET_APP_SECRET: APP.secret,
   SOCKET_HTTP_API: 'true',
-  // One load generator is many browsers that never fall silent.
+  // A day, so that no client of the load generator is pinged during a run.
   SOCKET_ACTIVITY_TIMEOUT_S: '86400',
   ...more,
 });

@@ -21,7 +21,7 @@ diagnostics.subscribe('net.client.socket', (message) => {
 });
 
 const { SocketModule, SocketService } = await import(BENCH_BUILD);
-// Nobody asks it to sign: the load generator does that for itself.
+// It needs no `identify`, because the load generator signs for itself.
 const host = SocketModule.forRoot({ env, identify: () => null });
 const app = await NestFactory.create(host, { logger: ['error'], abortOnError: false });
 await app.listen(0, '127.0.0.1');
@@ -45,7 +45,7 @@ await serveServer(
   publisher,
   { port },
   {
-    /** What the operating system and the connections to Redis have counted so far. */
+    /** The counts of the operating system and of the connections to Redis so far. */
     usage: () => {
       const { user, system } = process.cpuUsage();
       const usage = { cpuUs: user + system, redisRead: past.read, redisWritten: past.written };
@@ -55,7 +55,7 @@ await serveServer(
       }
       return usage;
     },
-    /** Relays to a member, so many at a time, each until Redis has taken it. */
+    /** Relays to a member, a fixed number at a time, each until Redis has accepted it. */
     relay: async ({ memberId, total, inFlight }) => {
       const relayInTurn = async () => {
         while (publisher.published < total)
@@ -69,7 +69,7 @@ await serveServer(
         checked(await service.relayToChannel(channel, EVENT, publisher.next()));
       }
     },
-    /** Throws when something of what was published did not get away. */
+    /** Throws when a published event was not sent. */
     verify: () => {
       if (failure !== '') throw new Error(failure);
     },

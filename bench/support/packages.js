@@ -16,7 +16,7 @@ async function read(path) {
 }
 
 /**
- * Installs the packages that only the bench needs, unless they are there.
+ * Installs the packages that only the bench needs, unless they are installed.
  *
  * @param {(text: string) => void} say
  */

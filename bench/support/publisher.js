@@ -1,4 +1,4 @@
-// What every server process has, Switchboard's nodes and their peers alike. Forked, and asked over IPC.
+// The part that every server process has: Switchboard's nodes and their peers. It is forked, and called over IPC.
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { APP, memberOf, paddingFor, payloadOf, userChannel } from './events.js';
@@ -13,7 +13,7 @@ import { serve } from './rpc.js';
  * }} Transport
  */
 
-/** What the load generator makes a server publish: numbered events, one after the other. */
+/** Publishes numbered events, one after the other, for the load generator. */
 export class Publisher {
   /** The sequence number of the last event. */
   #published = 0;
@@ -27,14 +27,14 @@ export class Publisher {
 
   /**
    * @param {Transport} transport
-   * @param {string} [dialect] what it speaks to its clients
+   * @param {string} [dialect] the protocol of its clients
    */
   constructor(transport, dialect = 'pusher') {
     this.#transport = transport;
     this.#dialect = dialect;
   }
 
-  /** How many events there have been. */
+  /** The number of events so far. */
   get published() {
     return this.#published;
   }
@@ -45,7 +45,7 @@ export class Publisher {
   }
 
   /**
-   * Begins to count events anew: to a channel, or to so many members in turn.
+   * Starts the count of events again: to a channel, or to a number of members in turn.
    *
    * @param {{ channel?: string, members?: number, bytes?: number, each?: number, inTurns?: boolean }} values `bytes` is
    *   the length of frames, and `each` the number of events that one byte asks for: all in one turn of the event loop, or
@@ -67,7 +67,7 @@ export class Publisher {
   }
 
   /**
-   * Waits to be asked for the next event with one byte: the cheapest way to tell that the last one has arrived.
+   * Listens for requests of one byte for the next event: the cheapest way to learn that the last one has arrived.
    *
    * @returns {Promise<number>} the port where that is possible
    */
@@ -91,9 +91,9 @@ export class Publisher {
   }
 }
 
-/** What a process needs when it has thrown away what it no longer needs. */
+/** The memory of a process after its garbage is collected. */
 async function memory() {
-  // More than once: what one collection finalizes, only the next one frees.
+  // Several times, because an object that one collection finalizes is freed by the next.
   for (let times = 0; times < 4; times++) {
     globalThis.gc?.();
     await delay(50);
@@ -103,11 +103,11 @@ async function memory() {
 }
 
 /**
- * Answers what whoever forked this process asks, and tells it where to find what.
+ * Answers the calls of the parent process, and sends it the ports of this one.
  *
  * @param {Publisher} publisher
  * @param {{ port: number, dialect?: string, [more: string]: unknown }} ready
- * @param {Record<string, (values: any) => unknown>} [handlers] what this server can do besides
+ * @param {Record<string, (values: any) => unknown>} [handlers] the additional calls of this server
  */
 export async function serveServer(publisher, { port, dialect = 'pusher', ...more }, handlers = {}) {
   serve({

@@ -1,10 +1,10 @@
-// In place of hosted Pusher's HTTP API: checks nothing, and answers after a while. Forked by speed-pusher-relay.js.
+// Replaces hosted Pusher's HTTP API: checks nothing, and answers after a delay. Forked by speed-pusher-relay.js.
 import { createServer } from 'node:http';
 import { serve } from './rpc.js';
 
-/** About as far as the next region. */
+/** About the delay to another region. */
 const ANSWER_MS = 10;
-/** As many connections as may come at once; Linux would have others try again after a second. */
+/** Allows this many connections at once; Linux would delay others by a second. */
 const BACKLOG = 4_096;
 
 /** @type {Buffer[][]} */
@@ -26,7 +26,7 @@ server.on('connection', () => connections++);
 await new Promise((resolve) => server.listen(0, '127.0.0.1', BACKLOG, () => resolve(undefined)));
 
 serve({
-  /** What was asked for since the last time: requests, new connections, and the channels of all events. */
+  /** The counts since the last call: requests, new connections, and the channels of all events. */
   asked: () => {
     const events = bodies.flatMap((body) => {
       const content = JSON.parse(Buffer.concat(body).toString());

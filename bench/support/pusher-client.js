@@ -5,14 +5,14 @@ const PROTOCOL = Buffer.from('pusher');
 /** Where an event's name begins in a frame: `{"event":"`. */
 const NAME_AT = 10;
 
-/** One that speaks Pusher's protocol. */
+/** A client with Pusher's protocol. */
 export class PusherClient extends Client {
   #protocol;
 
   /**
    * @param {import('./client.js').Target} target
    * @param {import('./client.js').Listeners} listeners
-   * @param {number} [index] which one it is of many
+   * @param {number} [index] its number among many clients
    */
   constructor({ url, app = APP }, { event, protocol, failed }, index = 0) {
     const end = NAME_AT + PROTOCOL.length;
@@ -27,7 +27,7 @@ export class PusherClient extends Client {
     this.#protocol = protocol;
   }
 
-  /** Resolves when the gateway has greeted. */
+  /** Resolves when the gateway has accepted the connection. */
   async greeted() {
     const { socket_id: id } = await this.reply('pusher:connection_established');
     this.socketId = id;
@@ -43,8 +43,8 @@ export class PusherClient extends Client {
 
   /**
    * @param {string} channel
-   * @param {string} [memberId] whom a presence channel shows
-   * @returns {Promise<any>} what the gateway says of the channel
+   * @param {string} [memberId] the member that a presence channel shows
+   * @returns {Promise<any>} the gateway's data about the channel
    */
   subscribe(channel, memberId) {
     const done = this.reply(`pusher_internal:subscription_succeeded ${channel}`);

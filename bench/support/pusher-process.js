@@ -36,7 +36,7 @@ const WAYS = {
 };
 
 serve({
-  /** Relays once to each of so many members: to all of them at once, or to one after the other. */
+  /** Relays once to each of a number of members: to all of them at once, or to one after the other. */
   relay: async ({ way, members, isAtOnce }) => {
     const relay = /** @type {(index: number) => Promise<void>} */ (WAYS[way]);
     const indexes = Array.from({ length: members }, (_, index) => index);

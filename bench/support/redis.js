@@ -13,7 +13,7 @@ export class RedisServer {
   #port = 0;
   /** @type {Awaited<ReturnType<typeof startRedisProcess>> | undefined} */
   #process;
-  /** The one that asks; no node uses it. @type {Redis | undefined} */
+  /** The bench's own connection; no node uses it. @type {Redis | undefined} */
   #client;
 
   static async start() {
@@ -32,7 +32,7 @@ export class RedisServer {
     return this.#client;
   }
 
-  /** The microseconds of CPU that it has used since it was started, by the operating system's account. */
+  /** The microseconds of CPU that it has used since its start, as the operating system counts them. */
   async cpuUs() {
     if (this.#client === undefined) return 0;
     const info = await this.client.info('cpu');
@@ -47,8 +47,7 @@ export class RedisServer {
   }
 
   /**
-   * Counts the commands that nodes send while something happens. Redis is slower meanwhile, so nothing else is measured
-   * then.
+   * Counts the commands that nodes send during some work. Redis is slower meanwhile, so nothing else is measured then.
    *
    * @param {() => Promise<unknown>} work
    */

@@ -6,8 +6,8 @@ import { interleave } from './statistics.js';
 const MEMBERS = 1_000;
 
 /**
- * A scenario in which one member after the other is relayed to, in the server's own process or through its HTTP API: each
- * when the one before has heard, or each in the next turn of the event loop.
+ * A scenario with relays to one member after the other, in the server's own process or through its HTTP API: each when the one
+ * before has arrived, or each in the next turn of the event loop.
  *
  * @param {{ name: string, title: string, unit: string, isApi?: boolean, inTurns?: boolean }} values
  * @returns {import('./run.js').Scenario}

@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** So much worse is a regression. */
+/** A figure that grows by more than this factor is a regression. */
 const TOLERANCE = 1.1;
 
 /**
- * And so much at least, whatever the tolerance says. A share of almost nothing that becomes twice as much is no regression
- * (0.002 that becomes 0.004), nor is it one when a busy machine moves a ratio of CPU times a little further than that.
+ * The least growth that counts as a regression, by kind of figure. A tiny share that doubles (0.002 that becomes 0.004) is no
+ * regression, and on a busy machine a ratio of CPU times moves a little too.
  */
 const FLOORS = { count: 0.05, bytes: 0.02, cpu: 0.15, share: 0.02, growth: 0.15, ratio: 0.01, latency: 0.25 };
 
@@ -25,7 +25,7 @@ export async function readResults(suite) {
 }
 
 /**
- * Which figures are worse than they were. Less is better with all of them.
+ * The figures that are worse than they were. Less is better for all of them.
  *
  * @param {Record<string, number>} committed
  * @param {readonly import('./run.js').Check[]} checks
@@ -34,7 +34,7 @@ export function worseThan(committed, checks) {
   return checks.filter(({ name, kind, value }) => {
     const known = committed[name];
     if (known === undefined) return false;
-    // What cannot shrink was smaller by luck.
+    // A growth below 1 was luck, so it is no standard.
     const before = kind === 'growth' ? Math.max(1, known) : known;
     return !(value <= before * TOLERANCE || value - before <= FLOORS[kind]);
   });

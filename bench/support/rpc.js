@@ -13,11 +13,11 @@ export function serve(handlers) {
       process.send?.({ id, error: error instanceof Error ? error.stack : String(error) });
     }
   });
-  // Whoever started this is gone, however that went.
+  // The parent process has ended.
   process.on('disconnect', () => process.exit(0));
 }
 
-/** A child, as the one who asks it. */
+/** Calls a child process. */
 export class Caller {
   #last = 0;
   /** @type {Map<number, PromiseWithResolvers>} */

@@ -8,7 +8,7 @@ import { Server } from './server.js';
  *
  * @typedef {{ label: string, values: Record<string, number | undefined> }} Row
  *
- * What `--check` compares: less is better. `count` is a number of commands, `bytes` of bytes or a ratio of them, `cpu` a
+ * A figure that `--check` compares: less is better. `count` is a number of commands, `bytes` of bytes or a ratio of them, `cpu` a
  * ratio of CPU times within one run, `share` one that is almost nothing, `growth` one that is 1 at best, `ratio` one of
  * ours to a peer's, `latency` one of times.
  *
@@ -18,12 +18,12 @@ import { Server } from './server.js';
  * @typedef {(bench: Bench) => Promise<Result>} Run
  * @typedef {{ suite: string, name: string, title: string, run: Run }} Scenario
  *
- * A server under load, and a load generator of its own: no process has enough file descriptors for everybody's clients.
+ * A server under load, and a load generator of its own, because one process has too few file descriptors for all clients.
  *
  * @typedef {{ name: string, server: Server, load: Load }} Pair
  */
 
-/** What scenarios are given: processes, which are started when first asked for and ended together. */
+/** The processes that scenarios use. They are started at their first use, and ended together. */
 export class Bench {
   /** @type {{ verify: () => Promise<void>, close: () => Promise<void> }[]} */
   #started = [];
@@ -46,7 +46,7 @@ export class Bench {
     this.contenders = contenders(buildUrl, peers);
   }
 
-  /** A cluster of so many nodes, which all scenarios share. They leave it as they found it. */
+  /** A cluster of this size, which all scenarios share. Each leaves it as it was. */
   clusterOf = (/** @type {number} */ size) => {
     const cluster = this.#clusters.get(size) ?? this.startCluster(size);
     this.#clusters.set(size, cluster);
@@ -57,8 +57,7 @@ export class Bench {
   startCluster = async (/** @type {number} */ size) => this.#keep(await Cluster.start(size, this.buildUrl));
 
   /**
-   * Everybody who is compared, and who can do what it takes, on servers that all scenarios share and leave as they found
-   * them.
+   * The compared servers that have the features of a scenario. All scenarios share them, and leave them as they were.
    *
    * @param {{ inProcess?: boolean, api?: boolean }} needs whether a server must publish when its own process is asked, or
    *   must have an HTTP API, or any of the two
@@ -86,25 +85,25 @@ export class Bench {
     return { name: contender.name, server, load: this.#keep(await Load.start()) };
   };
 
-  /** Throws when anything that was sent did not arrive. */
+  /** Throws when an event was lost. */
   async verify() {
     await this.load.verify();
     await Promise.all(this.#started.map((started) => started.verify()));
   }
 
-  /** Ends what was started for one scenario alone. @param {{ close: () => Promise<void> }[]} finished */
+  /** Ends the processes of one scenario. @param {{ close: () => Promise<void> }[]} finished */
   end = async (...finished) => {
     this.#started = this.#started.filter((started) => !finished.includes(started));
     await Promise.all(finished.map((each) => each.close()));
   };
 
-  /** Which Redis it was, if there was any. */
+  /** The version of the Redis, if there was one. */
   async redisVersion() {
     const [cluster] = await Promise.all(this.#clusters.values());
     return cluster?.redis.version();
   }
 
-  /** Ends everything that scenarios share, so that the next suite has the machine for itself. */
+  /** Ends all shared processes, so that the next suite has the machine for itself. */
   async endSuite() {
     this.#clusters.clear();
     this.#pairs.clear();

@@ -2,18 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { endChild, startChild } from './children.js';
 import { cpuUsOf, residentBytesOf } from './cpu.js';
 
-/** What a server does a moment before it is measured belongs to before, and what it does a moment later to what it did. */
+/** Waits before each reading, so that work of the moment before is not counted, and work that ends a moment late is. */
 const SETTLE_MS = 15;
 
 /**
- * How to start or to find a server. `file` is forked; without it, it is a process that runs already.
+ * A server to compare. Its `file` is forked; without one, it is a process that runs already.
  *
  * @typedef {{ name: string, file?: string, env?: Record<string, string>, hasApi: boolean,
  *   running?: { pid: number, host: string, port: number, app: import('./client.js').App } }} Contender
  */
 
 /**
- * What a process used while something happened.
+ * The resources that a process used during some work.
  *
  * @template T
  * @param {number} pid
@@ -30,7 +30,7 @@ export async function measure(pid, work) {
   return { cpuUs: (await cpuUsOf(pid)) - before, milliseconds, result };
 }
 
-/** A server process of its own, which is measured. */
+/** A server in a process of its own, which is measured. */
 export class Server {
   /**
    * @param {Contender} contender
@@ -63,7 +63,7 @@ export class Server {
   }
 
   /**
-   * What it used while something happened.
+   * The resources that it used during some work.
    *
    * @template T
    * @param {() => Promise<T>} work
@@ -73,9 +73,9 @@ export class Server {
   }
 
   /**
-   * The bytes it needs. Only who was forked can be told to throw away what it no longer needs.
+   * The bytes of its memory. Only a forked process can be asked to collect its garbage first.
    *
-   * @returns {Promise<{ rss: number, heapUsed: number, external: number }>} what is not known is no number
+   * @returns {Promise<{ rss: number, heapUsed: number, external: number }>} unknown figures are NaN
    */
   async memory() {
     return this.caller === undefined
@@ -83,7 +83,7 @@ export class Server {
       : await this.caller.dispatch('memory');
   }
 
-  /** Throws when it has lost something. */
+  /** Throws when it has lost an event. */
   async verify() {
     await this.caller?.dispatch('verify');
   }

@@ -1,7 +1,7 @@
 export const CHANNEL = 'private-bench';
 
 /**
- * A server and the clients that it has.
+ * A server and its clients.
  *
  * @typedef {{ name: string, server: import('./server.js').Server,
  *   audience: import('./load.js').Remote<import('./audience.js').Audience>, close: () => Promise<void> }} Setup
@@ -25,11 +25,12 @@ export async function audiences(pairs, { count, ...each }) {
 }
 
 /**
- * Where the load generator asks for events: the server's own process, or where that cannot be asked, its HTTP API.
+ * The place where the load generator requests events: the server's own process, or its HTTP API where the process has no port
+ * for that.
  *
  * @param {import('./server.js').Server} server
  * @param {Omit<import('./api-asker.js').ApiRequest, 'app' | 'host' | 'port'>} publishing
- * @param {boolean} [isApi] whether everybody is to be asked through the HTTP API
+ * @param {boolean} [isApi] whether every server is used through its HTTP API
  */
 export function askedAt({ controlPort, api }, publishing, isApi = false) {
   if (controlPort !== undefined && !isApi) return { controlPort };

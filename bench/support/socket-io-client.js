@@ -5,14 +5,14 @@ const ZERO = 48;
 const [OPEN, , PING, , MESSAGE] = [0, 1, 2, 3, 4].map((type) => type + ZERO);
 const [CONNECT, , EVENT, ACK] = [0, 1, 2, 3].map((type) => type + ZERO);
 
-/** One that speaks Socket.IO's protocol over a WebSocket, with the peer's own events for joining. */
+/** A client with Socket.IO's protocol over a WebSocket. It joins with the peer's own events. */
 export class SocketIoClient extends Client {
   #asked = 0;
 
   /**
    * @param {import('./client.js').Target} target
    * @param {import('./client.js').Listeners} listeners
-   * @param {number} [index] which one it is of many
+   * @param {number} [index] its number among many clients
    */
   constructor({ url, app = APP }, { event, failed }, index = 0) {
     const handle = (/** @type {Buffer} */ frame) => {
@@ -30,7 +30,7 @@ export class SocketIoClient extends Client {
     super(`${url}/socket.io/?EIO=4&transport=websocket`, app, handle, failed, index);
   }
 
-  /** Resolves when the server has greeted. */
+  /** Resolves when the server has accepted the connection. */
   async greeted() {
     const { sid } = await this.reply('connected');
     this.socketId = sid;

@@ -22,5 +22,5 @@ if (!isReady) throw new Error('The application has not started.');
 
 const { user, system } = process.cpuUsage(before.cpu);
 process.send?.({ milliseconds: performance.now() - before.time, cpuMs: (user + system) / 1_000 });
-// Until it is ended.
+// Runs until the parent ends it.
 process.on('disconnect', () => process.exit(0));

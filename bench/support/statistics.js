@@ -30,8 +30,8 @@ export function medians(rounds) {
 }
 
 /**
- * Measures every variant once a round, each round beginning with another one: what disturbs the machine for a while
- * disturbs all of them alike.
+ * Measures every variant once a round. Each round begins with another variant, so that a disturbance of the machine affects all
+ * of them alike.
  *
  * @template V, R
  * @param {number} rounds

@@ -1,5 +1,5 @@
 /**
- * Numbers with as many digits as say something.
+ * A number with its significant digits.
  *
  * @param {number | undefined} value
  */

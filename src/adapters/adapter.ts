@@ -25,14 +25,14 @@ export interface SocketAdapter<Sections extends Section = NoSection> {
   readonly packages?: readonly string[];
   readonly capabilities?: AdapterCapabilities;
   /**
-   * Finds what no single setting can be blamed for. A setting whose own value is refused has its default here, and lines
-   * that name its variable are left out.
+   * Finds problems between several settings, which the check of a single setting cannot find. A setting with an invalid
+   * value has its default here, and lines that name its variable are left out.
    *
    * @param isChosen whether `SOCKET_PROVIDER` names this adapter
    * @returns a line for each problem, beginning with a variable's name
    */
   problems?(config: SocketConfig & ConfigOf<Sections>, isChosen: boolean): readonly string[];
-  /** Makes its parts, and loads its packages. Called once for each application or client. */
+  /** Creates its parts, and loads its packages. Called once for each application or client. */
   create(context: AdapterContext<Sections>): AdapterParts | Promise<AdapterParts>;
   /**
    * The options of the browser's client, without a secret: where to connect. Only the client's part in the browser knows
@@ -41,41 +41,47 @@ export interface SocketAdapter<Sections extends Section = NoSection> {
   clientOptions(config: SocketConfig & ConfigOf<Sections>, origin: ClientOrigin): object;
 }
 
-/** The properties of a provider that others have to know of. All are absent by default. */
+/** The properties of a provider that other parts of the library need to know. All are absent by default. */
 export interface AdapterCapabilities {
-  /** It serves connections of its own, which the other nodes of a cluster have to know of. */
+  /** It serves connections of its own, so it needs the configured cluster to reach those on other nodes. */
   readonly isClustered?: true;
-  /** Browsers connect to this process's HTTP server, so without one nobody can hear its relays. */
+  /** Browsers connect to this process's HTTP server. Without a server it can reach nobody on this node. */
   readonly hasGateway?: true;
   /**
-   * Failed relays may be sent again. Then nothing of a failed relay has reached the recipients whom its error names as
-   * `retryableLost`, as far as can be known; and, while `delivery.retryDeadlineMs` is not 0, relays to a member or a channel
-   * that were made after it and before it failed fail likewise, so that they do not overtake it.
+   * Failed relays may be sent again. The adapter then promises two things. As far as it can know, no part of a failed relay
+   * has reached the recipients in its error's `retryableLost`. And, unless `delivery.retryDeadlineMs` is 0, a failed relay
+   * also fails the later relays to the same member or channel that were made before the failure was known, so that they do
+   * not overtake the retry.
    */
   readonly isRetried?: true;
   /** Browsers ask `/socket/auth` and `/socket/user-auth` for signatures, as `pusher-js` does. */
   readonly signsInAsPusher?: true;
-  /** It is a fake for tests: it throws by default, nothing of it is retried or queued, and it has no second provider. */
+  /**
+   * It encrypts the events of `private-encrypted-` channels. Without it a relay to such a channel is refused, so that nothing
+   * leaves in plain text.
+   */
+  readonly hasEncryptedChannels?: true;
+  /** It is a fake for tests: failures throw by default, relays are not retried or queued, and it has no second provider. */
   readonly isFake?: true;
   /** It needs the application's credentials (`SOCKET_APP_…`) outside production too. */
   readonly needsCredentials?: true;
 }
 
-/** The surroundings of an adapter. */
+/** The parts of the application that an adapter is created with. */
 export interface AdapterContext<Sections extends Section = NoSection> {
   readonly config: SocketConfig & ConfigOf<Sections>;
   readonly logger: SocketLogger;
   readonly clock: Clock;
-  /** Takes the channel events that the application hears. */
+  /** Emits channel events to the application's listeners. */
   readonly channelEvents: ChannelEventSource;
-  /** Makes a channel engine, in the configured cluster where the adapter `isClustered`. */
+  /** Creates a channel engine, in the configured cluster when the adapter `isClustered`. */
   createEngine(clock?: Clock): ChannelEngine;
 }
 
 /** The parts of an adapter. */
 export interface AdapterParts {
   readonly client: SocketClient;
-  /** Its own clock, which the relays then go by. @default the system's */
+  /** Its own clock, which delayed relays and retries then use too. @default the system's clock */
   readonly clock?: Clock;
   /** The engine that serves this process's connections. */
   readonly engine?: ChannelEngine;
@@ -83,10 +89,10 @@ export interface AdapterParts {
   readonly webhooks?: WebhookCounters;
 }
 
-/** The address under which a browser reached this backend, as seen by the request that asked. */
+/** The address under which a browser reached this backend, taken from the browser's request. */
 export interface ClientOrigin {
   readonly hostname: string;
-  /** Absent where the URL had none: then it is the scheme's own. */
+  /** The port; `undefined` when the URL has none, and so has the scheme's default port. */
   readonly port: number | undefined;
   readonly secure: boolean;
 }
@@ -94,19 +100,19 @@ export interface ClientOrigin {
 /** A part that listens on the host application's HTTP server. */
 export interface ServerAttachment {
   /**
-   * Starts to listen. Leaves every path but its own to the server's other listeners.
+   * Starts to listen. Requests with other paths are left to the server's other listeners.
    *
    * @param path the path of the module's endpoints; `/socket` unless the host says otherwise
-   * @throws SocketConfigurationError when it cannot, now or by rejecting
+   * @throws SocketConfigurationError when it cannot listen; it throws, or the promise rejects
    */
   attach(server: Server, path?: string): void | Promise<void>;
-  /** Stops to listen, unless closing the client does. */
+  /** Stops to listen. Absent when closing the client does that. */
   detach?(): void;
 }
 
 /** A part that posts webhooks. */
 export interface WebhookCounters {
-  /** One entry for each URL. `waiting` is now, the others since the process started. */
+  /** One entry for each URL. `waiting` is the present number; the others are counted since the process started. */
   readonly statistics: readonly {
     readonly waiting: number;
     readonly delivered: number;

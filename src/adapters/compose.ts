@@ -17,7 +17,7 @@ export const WEBHOOK_COUNTERS = Symbol.for('nestjs-switchboard.WebhookCounters')
 /**
  * Composes an adapter's parts in an inversify container of its own, as the built-in adapters do.
  *
- * @param module binds `SOCKET_CLIENT`, and `SERVER_ATTACHMENT` and `WEBHOOK_COUNTERS` where there are any. It may inject
+ * @param module binds `SOCKET_CLIENT`, and optionally `SERVER_ATTACHMENT` and `WEBHOOK_COUNTERS`. It may inject
  * `SOCKET_CONFIG`, `LOGGER`, `CLOCK`, `ChannelEventSource` and `ChannelEngine`
  */
 export async function compose(context: AdapterContext, module: ContainerModule): Promise<AdapterParts> {

@@ -8,7 +8,7 @@ import type { SocketAdapter } from './adapter.js';
  * SocketModule.forRoot({ adapters: [withSettings(acmeAdapter, { acme: { timeoutMs: 500 } })] })
  * ```
  *
- * @returns the adapter with these settings; the one that was handed in stays as it is
+ * @returns a copy of the adapter with these settings
  */
 export function withSettings<Sections extends Section>(
   adapter: SocketAdapter<Sections>,

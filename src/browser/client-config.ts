@@ -1,12 +1,12 @@
 import type { ClientConfig, PusherAuthOptions } from '../ports/client-config.js';
 
-/** The options of `new Pusher(key, options)`, as the backend answers them. */
+/** The options of `new Pusher(key, options)`, as the backend sends them. */
 export interface PusherOptions extends PusherAuthOptions {
   readonly cluster: string;
   readonly forceTLS: boolean;
 }
 
-/** @throws Error when the backend does not answer with a configuration for `pusher-js` */
+/** Asks the backend for the client's configuration. @throws Error when the answer is no configuration for `pusher-js` */
 export async function readConfig(
   url: string,
   headers: Record<string, string>,
@@ -20,7 +20,7 @@ export async function readConfig(
   if (config.provider === 'memory')
     throw new Error('The backend uses the provider "memory", which no browser can reach');
   if (!isForPusher(config))
-    throw new Error(`The backend uses the provider "${config.provider}", which has no part for pusher-js`);
+    throw new Error(`The backend uses the provider "${config.provider}", which pusher-js cannot connect to`);
   return config;
 }
 

@@ -2,19 +2,19 @@ import type { ClientConfig } from '../ports/client-config.js';
 import type { PusherOptions } from './client-config.js';
 import type { PusherLike } from './pusher-like.js';
 
-/** The part of `pusher-js` that takes a client elsewhere with all its channels and handlers, from 8.5 on. */
+/** The part of `pusher-js`, from 8.5 on, that moves a client to another provider with all its channels and handlers. */
 interface Movable extends PusherLike {
   options: object;
   readonly connection: PusherLike['connection'] & { usingTLS: boolean };
-  /** Reads {@link options} again, and connects by them. */
+  /** Reads {@link options} again, and connects with them. */
   switchCluster(options: { readonly appKey: string; readonly cluster: string }): void;
 }
 
 /**
- * Asks the backend again which provider is in force, every so often and whenever the connection has been lost for a while,
- * and has the client connect there. With one provider, and before `pusher-js` 8.5, nothing of this happens.
+ * Asks the backend again which provider is in force, about every `recheckMs` and when the connection has been lost for a while,
+ * and moves the client there. Does nothing with one provider, or with `pusher-js` before 8.5.
  *
- * @returns what says where the client connects to
+ * @returns a function that returns the configuration that the client is connected with
  */
 export function follow(
   pusher: PusherLike,
@@ -33,7 +33,7 @@ export function follow(
     timer = undefined;
   };
   const isOver = () => pusher.connection.state === 'disconnected';
-  // Half of it by chance, so that many pages do not ask as one.
+  // Between 75 % and 125 % of it, at random, so that many pages do not ask at the same moment.
   const wait = () => {
     stop();
     if (!isOver()) timer = setTimeout(() => void check(), recheckMs * (0.75 + Math.random() / 2));
@@ -41,7 +41,7 @@ export function follow(
   const check = async () => {
     if (isAsking) return;
     isAsking = true;
-    // A backend that cannot be asked now is asked later.
+    // After a failure the next check asks again.
     const next = await ask().catch(() => undefined);
     isAsking = false;
     if (next !== undefined && next.provider !== current.provider && !isOver()) {
@@ -63,7 +63,7 @@ function isMovable(pusher: PusherLike): pusher is Movable {
   return 'switchCluster' in pusher && typeof pusher.switchCluster === 'function';
 }
 
-/** A client's encryption is settled when it is made, and its address whenever it is led to another cluster. */
+/** `switchCluster` reads a client's options again, but not whether it uses TLS, so that is set here. */
 function move(
   pusher: Movable,
   appKey: string,

@@ -8,41 +8,43 @@ import { whenReady } from './when-ready.js';
 export type * from '../ports/socket-events.js';
 export type { EventName, PayloadOf, PusherClass, PusherLike };
 
-/** Headers that say who the member is, or a function that is asked before every request (a token that gets renewed). */
+/** Headers that identify the member, or a function that returns them before every request, for a token that is renewed. */
 export type HeadersSource = Record<string, string> | (() => Record<string, string>);
 
-/** Where the backend is and who is calling. */
+/** The options of {@link connect}. */
 export interface ConnectOptions {
-  /** The backend's address, like `https://api.example.com`. @default '' the page's own */
+  /** The backend's address, like `https://api.example.com`. @default '' (the page's own) */
   readonly url?: string;
-  /** Where `SocketModule` has its endpoints. @default '/socket' */
+  /** The path of the endpoints of `SocketModule`. @default '/socket' */
   readonly path?: string;
+  /** The headers of every request to the backend. @default {} */
   readonly headers?: HeadersSource;
 }
 
 /** A member's connection. */
 export interface SwitchboardSocket<P extends PusherLike> {
-  /** Which provider this connection is on: the one in force when the backend was asked last. */
+  /** The name of the provider of this connection: the one in force when the backend was asked last. */
   readonly provider: ClientConfig['provider'];
-  /** The `pusher-js` client underneath; everything it can do still works. */
+  /** The `pusher-js` client underneath. All its methods work as usual. */
   readonly pusher: P;
-  /** Hears what is relayed to this member. The returned function stops it. */
+  /** Calls the handler with every such event to this member, until the returned function is called. */
   onMember<E extends EventName>(event: E, handler: (payload: PayloadOf<E>) => void): () => void;
-  /** Hears what is broadcast to everybody. The returned function stops it. */
+  /** Calls the handler with every such event that is broadcast, until the returned function is called. */
   onBroadcast<E extends EventName>(event: E, handler: (payload: PayloadOf<E>) => void): () => void;
-  /** Subscribes to a channel, or hands back the subscription there is. */
+  /** Subscribes to a channel, or returns its present subscription. */
   channel(name: string): ReturnType<P['subscribe']>;
   /** Ends the connection for good. */
   disconnect(): void;
 }
 
 /**
- * Connects to whichever provider the backend says, signs in and subscribes to the broadcast channel. Where the backend has
- * two, the connection moves to the other one, with its channels and handlers, when that is in force.
+ * Connects to the provider that the backend names, signs in and subscribes to the broadcast channel. Where the backend has two
+ * providers, the connection moves to the other one, with its channels and handlers, when that one is in force.
  *
- * @param Pusher the `pusher-js` class, handed in so that this helper brings no second copy
- * @returns once signed in and subscribed; from then on `pusher-js` reconnects by itself
- * @throws Error in readable words when the backend cannot be asked, refuses the signin, or the provider is not reached
+ * @param Pusher the application's own `pusher-js` class, so that this helper brings no second copy
+ * @returns the connection, once it is signed in and subscribed; from then on `pusher-js` reconnects by itself
+ * @throws Error with a readable message when the backend cannot be reached or refuses the signin, or when the provider cannot
+ * be reached
  */
 export async function connect<P extends PusherLike>(
   Pusher: PusherClass<P>,
@@ -53,7 +55,7 @@ export async function connect<P extends PusherLike>(
   const config = await ask();
   const withHeaders = (auth: AuthEndpoint) => ({
     ...auth,
-    // The backend names a path on its own origin, which need not be the page's.
+    // The backend answers with a path on its own origin, which may differ from the page's.
     endpoint: URL.canParse(url) ? new URL(auth.endpoint, url).href : auth.endpoint,
     headersProvider,
   });
@@ -62,15 +64,15 @@ export async function connect<P extends PusherLike>(
     channelAuthorization: withHeaders(options.channelAuthorization),
     userAuthentication: withHeaders(options.userAuthentication),
   });
-  // The class was accepted whatever the type of its options; the backend made these for it.
+  // `PusherClass` accepts any type of options, hence `never`. The backend made these for `pusher-js`.
   const pusher = new Pusher(config.key, optionsOf(config) as never);
   pusher.signin();
   const broadcasts = pusher.subscribe(config.broadcastChannel);
   await whenReady(pusher, broadcasts, config.broadcastChannel);
-  const where = follow(pusher, config, ask, optionsOf);
+  const currentConfig = follow(pusher, config, ask, optionsOf);
   return {
     get provider() {
-      return where().provider;
+      return currentConfig().provider;
     },
     pusher,
     onMember: (event, handler) => listen(pusher.user, event, handler),

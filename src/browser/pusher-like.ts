@@ -1,12 +1,12 @@
-/** Something events can be bound to. */
+/** An object that handlers of events can be bound to. */
 export interface Emitter {
   bind(event: string, handler: (data: never) => void): unknown;
   unbind(event: string, handler: (data: never) => void): unknown;
 }
 
 /**
- * The part of `pusher-js` that the helper uses. Its own types are not imported: how its default export is typed depends
- * on the application's module resolution, and the helper shall compile under all of them.
+ * The part of `pusher-js` that the helper uses. The types of `pusher-js` are not imported, because the type of its default
+ * export depends on the application's module resolution, and the helper must compile under all of them.
  */
 export interface PusherLike {
   readonly connection: Emitter & { readonly state: string };

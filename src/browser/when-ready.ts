@@ -1,9 +1,13 @@
 import type { Emitter, PusherLike } from './pusher-like.js';
 
-/** A connection state in which waiting on makes no sense. */
+/** The connection states after which the connection does not get ready any more. */
 const HOPELESS = new Set(['disconnected', 'failed', 'unavailable']);
 
-/** Waits for the signin and the subscription; when either fails, disconnects and rejects in readable words. */
+/**
+ * Waits for the signin and the subscription. Disconnects when either fails.
+ *
+ * @throws Error with a readable message when the connection, the signin or the subscription fails
+ */
 export async function whenReady(pusher: PusherLike, channel: Emitter, channelName: string): Promise<void> {
   const undo: (() => void)[] = [];
   const on = (emitter: Emitter, event: string, handler: (data: never) => void) => {
@@ -14,8 +18,8 @@ export async function whenReady(pusher: PusherLike, channel: Emitter, channelNam
   };
   try {
     await new Promise<void>((resolve, reject) => {
-      const fail = (what: string, detail: unknown) => {
-        reject(new Error(`${what}: ${text(detail)}`, { cause: detail }));
+      const fail = (failure: string, detail: unknown) => {
+        reject(new Error(`${failure}: ${text(detail)}`, { cause: detail }));
       };
       let lastError: unknown = 'the server cannot be reached';
       let [signedIn, subscribed] = [false, false];
@@ -38,7 +42,7 @@ export async function whenReady(pusher: PusherLike, channel: Emitter, channelNam
       });
       on(pusher.connection, 'error', (error: unknown) => {
         lastError = error;
-        // Once connected, the only thing that is asked of the server here is to let the member in.
+        // Once connected, an error answers the signin or the subscription: nothing else was sent.
         if (pusher.connection.state === 'connected' && !isAboutOneEvent(error))
           fail('The server refused', error);
       });
@@ -54,13 +58,13 @@ export async function whenReady(pusher: PusherLike, channel: Emitter, channelNam
   }
 }
 
-/** Errors 4300 to 4399 are about one event: a watchlist that was cut, for one, belongs to a signin that succeeded. */
+/** Errors 4300 to 4399 are about one event. For example, a signin succeeds although its watchlist was too long. */
 function isAboutOneEvent(error: unknown): boolean {
   const { data } = Object(error) as { data?: { code?: unknown } };
   return typeof data?.code === 'number' && data.code >= 4300 && data.code < 4400;
 }
 
-/** Finds the words in the several shapes that `pusher-js` gives its errors. */
+/** Finds the message in the several forms that the errors of `pusher-js` have. */
 function text(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
   for (const field of ['message', 'error', 'data']) {

@@ -17,8 +17,8 @@ export interface SubscribeRequest {
 /**
  * Decides whether a session may join a channel. Protocol sections 3.5, 3.6 and 3.8.
  *
- * @returns the member it joins as, on presence channels
- * @throws ProtocolError when it may not; the connection goes on
+ * @returns the member that the session joins as, on presence channels
+ * @throws ProtocolError when it may not; the connection stays open
  */
 export function admitToChannel(
   app: AppCredentials,
@@ -40,19 +40,19 @@ export function admitToChannel(
   return type.access === 'presence' ? presenceMember(session, channelData) : undefined;
 }
 
-/** Who signs in, and whom the client wants to be told about. */
+/** An accepted signin: the user, and the users to watch for the client. */
 export interface Signin {
   readonly user: User;
-  /** At most as many as are allowed. */
+  /** The ids of the users to watch, at most `LIMITS.watchlist`. */
   readonly watchlist: readonly string[];
-  /** Whether the client asked for more. */
+  /** Whether the client asked for more than that. */
   readonly isWatchlistCut: boolean;
 }
 
 /**
- * Decides whether a signin holds.
+ * Checks a signin.
  *
- * @throws ProtocolError when it does not; the connection goes on
+ * @throws ProtocolError when it is refused; the connection stays open
  */
 export function admitUser(app: AppCredentials, session: Session, auth: string, userData: string): Signin {
   if (!isSignedBy(app, auth, userStringToSign(session.id, userData))) {
@@ -87,7 +87,7 @@ function presenceMember(session: Session, channelData: string | undefined): User
   checkPresenceSize(channelData);
   const data = parseJsonObject(channelData);
   const id = data?.['user_id'];
-  // Pusher's own examples have numbers; they are compared as texts. What has lost digits could be somebody else.
+  // Pusher's own examples have numbers for ids. A number beyond the safe integers has lost digits, and could be another id.
   const userId = Number.isSafeInteger(id) ? String(id) : id;
   if (
     data === undefined ||
@@ -103,12 +103,12 @@ function presenceMember(session: Session, channelData: string | undefined): User
   return { id: userId, info: data['user_info'] };
 }
 
-/** What a user who comes by signin would have sent as channel_data. */
+/** The channel_data of a user who has signed in and sends none. */
 function presenceData({ id, info }: User): string {
   try {
     return JSON.stringify({ user_id: id, user_info: info });
   } catch {
-    // JSON.parse reads any depth that a frame can have; JSON.stringify is recursive and gives up.
+    // JSON.stringify is recursive, and throws at a depth that JSON.parse has accepted.
     throw refused('Invalid user_data: "user_info" is nested too deeply');
   }
 }

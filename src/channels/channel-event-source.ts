@@ -3,22 +3,22 @@ import type { ChannelEvent, ChannelEventListener } from '../ports/channel-events
 import { LOGGER, type SocketLogger } from '../ports/logger.js';
 
 /**
- * Where the facts about channels come out, for whoever listens: the application, the webhooks.
+ * The source of channel events for their listeners: the application and the webhooks.
  *
- * They are told in order, and only after what the engine is doing is done: a listener may itself disconnect a member or
- * send a relay, and must find the engine as it will be.
+ * Listeners are called in the order of the events, in a microtask after the engine's current work: a listener may itself
+ * disconnect a member or send a relay, and must not find the engine in the middle of a change.
  */
 @injectable()
 export class ChannelEventSource {
   readonly #logger: SocketLogger;
   readonly #listeners = new Set<ChannelEventListener>();
-  #waiting: ChannelEvent[] = [];
+  #pending: ChannelEvent[] = [];
 
   constructor(@inject(LOGGER) logger: SocketLogger) {
     this.#logger = logger;
   }
 
-  /** Calls back with every event from now on, in order; the returned function stops it. */
+  /** Calls the listener with every event from now on, in order; the returned function removes it. */
   listen(listener: ChannelEventListener): () => void {
     this.#listeners.add(listener);
     return () => {
@@ -26,25 +26,25 @@ export class ChannelEventSource {
     };
   }
 
-  /** Tells every listener, as soon as the current turn's work is done. */
+  /** Calls every listener with the event, in a microtask. */
   emit(event: ChannelEvent): void {
     if (this.#listeners.size === 0) return;
-    if (this.#waiting.push(event) === 1) {
+    if (this.#pending.push(event) === 1) {
       queueMicrotask(() => {
         this.flush();
       });
     }
   }
 
-  /** Tells at once what waits to be told: before whoever listens is closed. */
+  /** Calls the listeners with the pending events at once: the listeners are closed next. */
   flush(): void {
-    const events = this.#waiting;
-    this.#waiting = [];
-    for (const event of events) for (const listener of this.#listeners) this.#tell(listener, event);
+    const events = this.#pending;
+    this.#pending = [];
+    for (const event of events) for (const listener of this.#listeners) this.#notify(listener, event);
   }
 
-  /** A listener that throws is logged and hinders nobody. */
-  #tell(listener: ChannelEventListener, event: ChannelEvent): void {
+  /** Logs what a listener throws, so that the other listeners are called all the same. */
+  #notify(listener: ChannelEventListener, event: ChannelEvent): void {
     try {
       listener(event);
     } catch (error) {

@@ -5,25 +5,25 @@ import type { Connection } from './connection.js';
 /** One channel with subscriptions on this node. */
 export class Channel {
   readonly type: ChannelType;
-  /** Whoever hears it. */
+  /** The connections that receive its events. */
   readonly subscribers = new Set<Connection>();
-  /** The subscriptions, of which the latest may not hear it yet. */
+  /** The number of subscriptions. One that was requested just now may not be among `subscribers` yet. */
   subscriptions = 0;
-  /** On presence channels, through how many connections of this node each user is present. */
+  /** On presence channels: the number of this node's connections through which each user is present. */
   readonly #presences = new Map<string, number>();
 
   constructor(readonly name: string) {
     this.type = channelType(name);
   }
 
-  /** Counts a subscription in. */
-  enter(userId: string | undefined): void {
+  /** Counts a new subscription, on presence channels with its user. */
+  addSubscription(userId: string | undefined): void {
     this.subscriptions++;
     if (userId !== undefined) this.#presences.set(userId, (this.#presences.get(userId) ?? 0) + 1);
   }
 
-  /** @returns whether the user is now present through no connection of this node */
-  exit(userId: string | undefined): boolean {
+  /** @returns whether the user is present through no other connection of this node */
+  removeSubscription(userId: string | undefined): boolean {
     this.subscriptions--;
     if (userId === undefined) return false;
     const left = (this.#presences.get(userId) ?? 0) - 1;
@@ -32,7 +32,7 @@ export class Channel {
     return left <= 0;
   }
 
-  /** Writes one frame to every subscriber but one. The hot path: nothing is built here per subscriber. */
+  /** Sends one frame to every subscriber but one. This is the hot path: nothing is allocated for each subscriber. */
   deliver(frame: Frame, exceptSocketId?: string): void {
     for (const subscriber of this.subscribers) {
       if (exceptSocketId === undefined || subscriber.id !== exceptSocketId) subscriber.send(frame);

@@ -4,7 +4,7 @@ import { type Frame, frame, subscriptionSucceeded } from '../protocol/frame.js';
 import { Channel } from './channel.js';
 import type { Session, Subscription } from './session.js';
 
-/** Every channel with subscriptions on this node, and the moves in and out. Whether a session may join is decided before. */
+/** All channels with subscriptions on this node. Sessions join and leave them here, after `admission.ts` has admitted them. */
 export class Channels {
   readonly #cluster: Cluster;
   readonly #channels = new Map<string, Channel>();
@@ -14,21 +14,21 @@ export class Channels {
     this.#cluster = cluster;
   }
 
-  /** How many subscriptions they have together. */
+  /** The number of subscriptions to all channels together. */
   get subscriptions(): number {
     return this.#subscriptions;
   }
 
   /**
-   * Subscribes a session, on presence channels as the given user, and answers it with `subscription_succeeded` once it
-   * hears the channel. Nothing of the channel's reaches it before.
+   * Subscribes a session, on presence channels as the given user. It is answered with `subscription_succeeded` before it
+   * receives any event of the channel.
    *
-   * @param refused called when the presence channel is full
+   * @param onFull called when the presence channel is full
    */
-  join(session: Session, name: string, user: User | undefined, refused: () => void): void {
-    this.#enter(session, name, user, (channel, isFull) => {
+  join(session: Session, name: string, user: User | undefined, onFull: () => void): void {
+    this.#subscribe(session, name, user, (channel, isFull) => {
       if (isFull) {
-        refused();
+        onFull();
         return;
       }
       const roster = channel.type.access === 'presence' ? rosterJson(this.#cluster.roster(name)) : undefined;
@@ -37,24 +37,34 @@ export class Channels {
     });
   }
 
-  /** Subscribes a session without telling it: to its user's own channel, which a signin implies. */
-  joinSilently(session: Session, name: string, joined: () => void): void {
+  /** Subscribes a session without an answer: to its user's own channel, which a signin implies. */
+  joinSilently(session: Session, name: string, onJoined: () => void): void {
     const known = session.subscriptions.get(name);
-    if (known === undefined) this.#enter(session, name, undefined, joined);
-    else joined();
+    if (known === undefined) this.#subscribe(session, name, undefined, onJoined);
+    else onJoined();
   }
 
-  /** Unsubscribes a session. A deliberate leave is told at once, another after the grace period. */
+  /** Unsubscribes a session. Its member leaves at once when that is deliberate, otherwise after the grace period. */
   leave(session: Session, { channel, user }: Subscription, isDeliberate: boolean): void {
     session.subscriptions.delete(channel.name);
     this.#subscriptions--;
     channel.subscribers.delete(session.connection);
-    const isGone = channel.exit(user?.id);
+    const isGone = channel.removeSubscription(user?.id);
     if (channel.subscriptions === 0) this.#channels.delete(channel.name);
     this.#cluster.leave(channel.name, channel.subscriptions, isGone ? user?.id : undefined, isDeliberate);
   }
 
-  /** Sends a message to this node's subscribers. The frame is built once, and only for somebody. */
+  /**
+   * Sends a message to all subscribers of a channel: to this node's before it returns, so they wait for no other node.
+   *
+   * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
+   */
+  publish(name: string, message: ChannelMessage): Promise<void> | undefined {
+    this.deliver(name, message);
+    return this.#cluster.publish(name, message);
+  }
+
+  /** Sends a message to this node's subscribers. The frame is built once, and only when there is a subscriber. */
   deliver(name: string, { event, data, exceptSocketId, userId }: ChannelMessage): void {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.subscribers.size === 0) return;
@@ -64,50 +74,50 @@ export class Channels {
 
   memberAdded(name: string, { id, info }: User): void {
     const data = () => JSON.stringify({ user_id: id, user_info: info });
-    this.#tell(name, () => frame('pusher_internal:member_added', { channel: name, data: data() }));
+    this.#announce(name, () => frame('pusher_internal:member_added', { channel: name, data: data() }));
   }
 
   memberRemoved(name: string, userId: string): void {
     const data = JSON.stringify({ user_id: userId });
-    this.#tell(name, () => frame('pusher_internal:member_removed', { channel: name, data }));
+    this.#announce(name, () => frame('pusher_internal:member_removed', { channel: name, data }));
   }
 
   counted(name: string, count: number): void {
     const data = JSON.stringify({ subscription_count: count });
-    this.#tell(name, () => frame('pusher_internal:subscription_count', { channel: name, data }));
+    this.#announce(name, () => frame('pusher_internal:subscription_count', { channel: name, data }));
   }
 
-  #tell(name: string, build: () => Frame): void {
+  #announce(name: string, build: () => Frame): void {
     const channel = this.#channels.get(name);
     if (channel !== undefined && channel.subscribers.size > 0) channel.deliver(build());
   }
 
-  #enter(
+  #subscribe(
     session: Session,
     name: string,
     user: User | undefined,
-    entered: (channel: Channel, isFull: boolean) => void,
+    onAnswered: (channel: Channel, isFull: boolean) => void,
   ): void {
     const channel = this.#channels.get(name) ?? new Channel(name);
     this.#channels.set(name, channel);
     const subscription: Subscription = { channel, user };
-    // The channel's own text, not the one that came in this frame.
+    // All sessions share the channel's own string, instead of keeping one from each frame.
     session.subscriptions.set(channel.name, subscription);
     this.#subscriptions++;
-    channel.enter(user?.id);
-    const answered = session.wait();
+    channel.addSubscription(user?.id);
+    const resume = session.defer();
     this.#cluster.join(name, channel.subscriptions, user, (refusal) => {
-      // It may have gone meanwhile.
+      // The session may be closed by now.
       if (session.subscriptions.get(name) === subscription) {
         if (refusal === undefined) channel.subscribers.add(session.connection);
         else this.leave(session, subscription, true);
-        entered(channel, refusal === 'full');
+        onAnswered(channel, refusal === 'full');
       }
-      answered();
+      resume();
     });
   }
 
-  /** Right after the subscription, so that nothing newer can have come before it. */
+  /** Sends the remembered event right after `subscription_succeeded`: before any newer event. */
   #sendCached(session: Session, name: string): void {
     const cached = this.#cluster.cached(name);
     if (cached !== undefined) {
@@ -121,7 +131,7 @@ export class Channels {
 /** The roster as `subscription_succeeded` carries it. */
 function rosterJson(roster: ReadonlyMap<string, User>): string {
   const ids = [...roster.keys()];
-  // fromEntries defines properties where assignment would call a setter: "__proto__" is an id like any other.
+  // Assignment would call the setter of "__proto__", which is a valid id; fromEntries defines a property.
   const hash = Object.fromEntries([...roster].map(([id, { info }]) => [id, info ?? null]));
   return JSON.stringify({ presence: { ids, hash, count: ids.length } });
 }

@@ -5,14 +5,14 @@ import type { ClientFrame } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import type { Session } from './session.js';
 
-/** A client event, as whoever listens in process is told of it. */
+/** A client event, as the listeners of channel events receive it. */
 export type ClientEvent = Extract<ChannelEvent, { name: 'client_event' }>;
 
 /**
- * Reads what a client sends to a channel's other subscribers. Protocol section 3.7: it is written anew, and the `user_id`
- * comes from the sender's own subscription, never from what it sent.
+ * Reads an event that a client sends to a channel's other subscribers. Protocol section 3.7: it is built anew, and its
+ * `user_id` comes from the sender's subscription, never from the sender's frame.
  *
- * @throws ProtocolError when the event is refused; the connection goes on
+ * @throws ProtocolError when the event is refused; the connection stays open
  */
 export function clientEvent(
   { gateway: { clientEvents: allowed, limits }, maxEventBytes }: SocketConfig,
@@ -56,13 +56,13 @@ function refused(reason: string, code: number | null = null): ProtocolError {
   return new ProtocolError(code, `Client event refused: ${reason}`);
 }
 
-/** The data's text: as it came, or as JSON. */
+/** The data as text: unchanged when it is text already, otherwise as JSON. */
 function asText(data: unknown): string | undefined {
   if (typeof data === 'string' || data === undefined) return data;
   try {
     return JSON.stringify(data);
   } catch {
-    // JSON.parse reads any depth that a frame can have; JSON.stringify is recursive and gives up.
+    // JSON.stringify is recursive, and throws at a depth that JSON.parse has accepted.
     throw refused('its data is nested too deeply');
   }
 }

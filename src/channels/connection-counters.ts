@@ -1,8 +1,8 @@
-/** Counts by reason. The reasons are few and known: never what a client wrote. */
-export class Tally {
+/** Counts by reason. There are few reasons, and clients cannot invent one. */
+export class ReasonCounter {
   readonly #counts: Map<string, number>;
 
-  /** @param known reasons that are there before they are counted: from 0 on, an increase is seen */
+  /** @param known reasons that start at 0 rather than absent, so that a monitor sees their first increase */
   constructor(...known: readonly string[]) {
     this.#counts = new Map(known.map((reason) => [reason, 0]));
   }
@@ -11,21 +11,21 @@ export class Tally {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
   }
 
-  /** How often each reason was counted. */
+  /** The count of each reason. */
   get counts(): ReadonlyMap<string, number> {
     return this.#counts;
   }
 }
 
-/** What has happened to the connections of this process since it started: plain numbers, whether anybody reads them or not. */
+/** Counts the events in the life of connections since the process started. Plain numbers: counting costs almost nothing. */
 export class ConnectionCounters {
   opened = 0;
-  /** Client events that were passed on. */
+  /** Client events that were sent to the channel's other subscribers. */
   clientEvents = 0;
-  /** Connections that were not let in, by HTTP status, or by the close code of a handshake that is wrong. */
-  readonly refused = new Tally('403', '503');
-  /** Connections that ended, by the close code that this side sent; or `client`, `lost`, `malformed`, `slow_reader`. */
-  readonly closed = new Tally('client', 'lost', 'malformed', 'slow_reader');
-  /** Messages of clients that were answered with `pusher:error`: `malformed`, or by the code; `none` where it has none. */
-  readonly messagesRefused = new Tally('malformed');
+  /** Refused connections, by HTTP status, or by the close code after a wrong handshake. */
+  readonly refused = new ReasonCounter('403', '503');
+  /** Ended connections, by the close code that this side sent; or `client`, `lost`, `malformed`, `slow_reader`. */
+  readonly closed = new ReasonCounter('client', 'lost', 'malformed', 'slow_reader');
+  /** Clients' messages that were answered with `pusher:error`: `malformed`, or the error's code, or `none` without a code. */
+  readonly messagesRefused = new ReasonCounter('malformed');
 }

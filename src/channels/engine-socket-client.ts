@@ -11,11 +11,11 @@ import { ChannelEngine } from './channel-engine.js';
 
 /**
  * The port over this process's own channel engine: the common part of the adapters `memory` and `ws`. An event is delivered
- * within the call, so the order of the calls needs no queue.
+ * before the call returns, so no queue is needed to keep the order of the calls.
  */
 @injectable()
 export class EngineSocketClient extends RelayClient {
-  /** Whether it still serves its connections, and takes no new ones. */
+  /** Whether it serves its connections, but accepts no new ones. */
   protected isDraining = false;
   #isClosed = false;
 
@@ -30,8 +30,8 @@ export class EngineSocketClient extends RelayClient {
     if (this.#isClosed) throw this.#unavailable(relay, CLOSED);
     this.accept(relay);
     const outcomes = this.#deliver(relay);
-    // On one node there is nothing to wait for.
-    if (outcomes.some((outcome) => outcome !== undefined)) await this.#reached(relay, outcomes);
+    // On a single node no outcome has to be awaited.
+    if (outcomes.some((outcome) => outcome !== undefined)) await this.#settle(relay, outcomes);
   }
 
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>> {
@@ -66,15 +66,15 @@ export class EngineSocketClient extends RelayClient {
 
   /** Called with every relay before it is delivered. A throw refuses the relay. */
   protected accept(_relay: Relay): void {
-    // Everything is accepted here.
+    // Accepts everything.
   }
 
   /** Called before every question. A throw refuses it. */
   protected acceptQuestion(): void {
-    // Everything is accepted here.
+    // Accepts everything.
   }
 
-  /** One outcome for each recipient, `undefined` where no other node has to be reached. */
+  /** @returns one outcome for each recipient; `undefined` where no other node has to be reached */
   #deliver({ kind, recipients, event, payload, exceptSocketId }: Relay): (Promise<void> | undefined)[] {
     if (event === undefined) return recipients.map((id) => this.engine.terminateEverywhere(id));
     const { encryptionMasterKey } = this.config;
@@ -86,8 +86,8 @@ export class EngineSocketClient extends RelayClient {
     });
   }
 
-  /** @throws SocketUnavailableError that names the recipients whose connections to other nodes were missed */
-  async #reached(relay: Relay, outcomes: readonly (Promise<void> | undefined)[]): Promise<void> {
+  /** @throws SocketUnavailableError that names the recipients for whom the other nodes could not be reached */
+  async #settle(relay: Relay, outcomes: readonly (Promise<void> | undefined)[]): Promise<void> {
     const results = await Promise.allSettled(outcomes.map(async (outcome) => outcome));
     const lost = relay.recipients.filter((_, index) => results[index]?.status === 'rejected');
     if (lost.length === 0) return;

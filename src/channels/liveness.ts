@@ -7,12 +7,12 @@ import type { Session } from './session.js';
 const SWEEP_MS = 1_000;
 
 /**
- * Finds connections whose other end is gone without a word. Protocol section 3.10: after `activityTimeoutS` of silence a
- * peer is pinged, after `pongTimeoutS` more its connection is ended with 4201.
+ * Ends connections whose clients have vanished. Protocol section 3.10: after `activityTimeoutS` of silence a client is
+ * pinged, and without a message for `pongTimeoutS` more its connection is ended with 4201.
  *
- * With `limits.unauthorizedS`, connections that have proved nothing in time are ended too, with 4009.
+ * With `limits.unauthorizedS`, connections that are not authorized in time are ended too, with 4009.
  *
- * One sweep over all sessions, not a timer for each: a timer would have to be moved with every message.
+ * One sweep checks all sessions: with a timer for each, every message would have to restart one.
  */
 export class Liveness {
   readonly #clock: Clock;
@@ -33,7 +33,7 @@ export class Liveness {
     this.#end = end;
   }
 
-  /** Sweeps once a second for as long as there are sessions. */
+  /** Starts to sweep once a second, for as long as there are sessions. */
   watch(): void {
     this.#sweep ??= this.#clock.after(SWEEP_MS, () => {
       this.#sweep = undefined;

@@ -3,80 +3,81 @@ import type { GatewayLimits } from '../ports/socket-config.js';
 import type { Inbound, Session } from './session.js';
 
 const SECOND_MS = 1_000;
-/** As many bits as 1,024 takes off. */
+/** A shift by so many bits divides by 1,024. */
 const KIB_BITS = 10;
 
 /**
- * Slows a connection down that says too much: what is over the limit is handled when the second is over, in its order, and
- * nothing more is read until then. An honest client that had much to say loses nothing by it. A close would lose all of it:
- * with 4301 `pusher-js` never comes back (protocol section 3.11), and with any other code a flood comes back at once.
+ * Slows down connections that send too many messages: the messages over the limit are handled in the next second, in their
+ * order, and nothing more is read until then. So an honest client loses no message. Closing the connection would lose all
+ * of them: after 4301 `pusher-js` never comes back (protocol section 3.11), and after any other code a flood comes back at
+ * once.
  *
- * A message costs one comparison of whole numbers. The clock is asked only when as many have come as may come in a second;
- * a second begins with the first one after that.
+ * Below the limit a message costs one comparison of integers. The clock is read only when the limit is reached; the next
+ * second begins with the first message after that.
  */
 export class MessageRate {
   readonly #clock: Clock;
-  /** Tells a client that it has to wait. */
-  readonly #tell: (session: Session, reason: string) => void;
+  readonly #onThrottled: (session: Session, reason: string) => void;
   readonly #maximum: number;
 
+  /** @param onThrottled tells the client that it is slowed down */
   constructor(
     clock: Clock,
     { messagesPerSecond }: Pick<GatewayLimits, 'messagesPerSecond'>,
-    tell: (session: Session, reason: string) => void,
+    onThrottled: (session: Session, reason: string) => void,
   ) {
     this.#clock = clock;
-    this.#tell = tell;
+    this.#onThrottled = onThrottled;
     this.#maximum = messagesPerSecond === 0 ? Number.MAX_SAFE_INTEGER : messagesPerSecond;
   }
 
   /**
    * Counts one message.
    *
-   * @param said a ping of the WebSocket's own, if it is nothing
-   * @returns whether it has to wait
+   * @param inbound the message; absent for a ping of the WebSocket itself
+   * @returns whether it exceeds the limit, so that the session must be throttled
    */
-  isOver(session: Session, inbound?: Inbound): boolean {
-    const count = countOf(inbound);
-    return (session.messages += count) > this.#maximum && this.#isTooSoon(session, count);
+  isExceeded(session: Session, inbound?: Inbound): boolean {
+    const cost = costOf(inbound);
+    return (session.messageCount += cost) > this.#maximum && this.#isWithinSecond(session, cost);
   }
 
   /**
-   * Lets a session wait.
+   * Pauses a session until its second is over.
    *
-   * @param said the message that was one too many, if it is not handled already
+   * @param inbound the message that exceeded the limit, if it is not handled already
    */
-  hold(session: Session, inbound?: Inbound): void {
-    const goOn = session.hold(inbound);
-    session.isHeld = true;
-    const began = session.secondBeganAt ?? session.openedAt;
-    this.#clock.after(began + SECOND_MS - this.#clock.now(), () => {
-      session.isHeld = false;
-      // One that counts for more than a second's has its turn too.
-      this.#begin(session, Math.min(0, this.#maximum - countOf(inbound)));
-      goOn();
+  throttle(session: Session, inbound?: Inbound): void {
+    const resume = session.pause(inbound);
+    session.isThrottled = true;
+    const start = session.secondStartedAt ?? session.openedAt;
+    this.#clock.after(start + SECOND_MS - this.#clock.now(), () => {
+      session.isThrottled = false;
+      // The deferred message is counted again. One that costs more than a whole second allows must pass all the same.
+      this.#startSecond(session, Math.min(0, this.#maximum - costOf(inbound)));
+      resume();
     });
-    this.#tell(
+    this.#onThrottled(
       session,
       `More than ${this.#maximum} messages in a second: the others have to wait for the next`,
     );
   }
 
-  #isTooSoon(session: Session, count: number): boolean {
-    // Who cannot be left unread is somebody's test. Of who is held nothing is read; what still comes was read before.
-    if (session.isHeld || session.connection.pause === undefined) return false;
-    if (this.#clock.now() - (session.secondBeganAt ?? session.openedAt) < SECOND_MS) return true;
-    this.#begin(session, count);
+  #isWithinSecond(session: Session, cost: number): boolean {
+    // Connections in tests cannot pause. A throttled session sends nothing new: its messages were read before.
+    if (session.isThrottled || session.connection.pause === undefined) return false;
+    if (this.#clock.now() - (session.secondStartedAt ?? session.openedAt) < SECOND_MS) return true;
+    this.#startSecond(session, cost);
     return false;
   }
 
-  #begin(session: Session, messages: number): void {
-    session.secondBeganAt = this.#clock.now();
-    session.messages = messages;
+  #startSecond(session: Session, messageCount: number): void {
+    session.secondStartedAt = this.#clock.now();
+    session.messageCount = messageCount;
   }
 }
 
-/** A long message counts once more for each KiB: reading it takes as long as that. */
-function countOf(inbound: Inbound | undefined): number {
+/** One message, and one more for each KiB of its text, because reading a long text takes that much longer. */
+function costOf(inbound: Inbound | undefined): number {
   return typeof inbound === 'string' ? 1 + (inbound.length >>> KIB_BITS) : 1;
 }

@@ -1,9 +1,9 @@
-/** Allows so many things in any second, not in any calendar second. */
+/** Allows a number of actions in any period of one second, not in a calendar second. */
 export class RateLimit {
   #times: number[] | undefined;
 
   /**
-   * Counts one thing, unless it is one too many.
+   * Counts one action, unless the limit is reached.
    *
    * @param perSecond 0 allows any number
    * @returns whether it was allowed
@@ -11,7 +11,7 @@ export class RateLimit {
   allows(perSecond: number, now: number): boolean {
     if (perSecond === 0) return true;
     if (this.#times === undefined) {
-      // As long as it has to be: an empty list would make room for more than one at once, and most never need it.
+      // Created with its first entry: a push to an empty array reserves room for many, and most limits need one entry.
       this.#times = [now];
       return true;
     }

@@ -4,50 +4,53 @@ import type { Channel } from './channel.js';
 import type { Connection } from './connection.js';
 import { RateLimit } from './rate-limit.js';
 
-/** What all sessions that watch nobody watch. */
-export const NOBODY: readonly string[] = [];
+/** The watchlist of every session that watches nobody. They share it, so an idle connection allocates none. */
+export const EMPTY_WATCHLIST: readonly string[] = [];
 
-/** What a session has to do with one channel. */
+/** One session's subscription to one channel. */
 export interface Subscription {
   readonly channel: Channel;
-  /** As whom it is present, on presence channels. */
+  /** The member that the session is present as, on presence channels. */
   readonly user: User | undefined;
 }
 
-/** What a client said, or what is wrong with it where it is no text. */
+/** One message from a client: its text, or the error to answer it with when it is not a text. */
 export type Inbound = string | ProtocolError;
 
-/** What the engine remembers of one connection for as long as it is open. */
+/** The engine's state of one connection, for as long as it is open. */
 export class Session {
-  /** What it has asked for and was not refused; it may not hear the latest yet. */
+  /** The subscriptions, by channel. One that was requested just now may not receive events yet. */
   readonly subscriptions = new Map<string, Subscription>();
   user: User | undefined;
-  /** When it last sent anything, in the clock's milliseconds. */
+  /** The time of the client's last message, in milliseconds of `Clock.now()`. */
   lastActivity: number;
-  /** When it was asked whether it is still there; `undefined` when no answer is due. */
+  /** The time of the unanswered ping, in milliseconds of `Clock.now()`; `undefined` when no pong is due. */
   pingedAt: number | undefined;
-  /** The users whose coming and going it is told. */
-  watchlist = NOBODY;
-  /** Whether it has proved something: signed in, or joined a channel that needs a signature. */
+  /** The ids of the users whose online status is sent to this session. */
+  watchlist = EMPTY_WATCHLIST;
+  /** Whether it has signed in, or has joined a channel that needs a signature. */
   isAuthorized = false;
-  closed = false;
-  /** How many messages have come since `secondBeganAt`, or since it was opened. */
-  messages = 0;
-  secondBeganAt: number | undefined;
-  /** Whether it said too much, and nothing more is read from it for a moment. */
-  isHeld = false;
+  isClosed = false;
+  /** Whether `ConnectionCounters.closed` has counted its end already. */
+  isEndCounted = false;
+  /** The messages since `secondStartedAt`, or since the connection was opened. */
+  messageCount = 0;
+  /** The start of the second in which messages are counted, in milliseconds of `Clock.now()`. */
+  secondStartedAt: number | undefined;
+  /** Whether it has sent too many messages, and is not read until the next second. */
+  isThrottled = false;
   readonly #handle: (session: Session, inbound: Inbound) => void;
-  /** How many answers it waits for. */
-  #unanswered = 0;
-  /** What it said meanwhile. Nothing is made of it before its turn: it has to take no more memory than it took on the wire. */
-  #later: Inbound[] | undefined;
-  // Most connections do neither, or did so once, long ago.
+  /** The number of {@link defer} calls that have not been resumed. */
+  #deferrals = 0;
+  /** The deferred messages, unparsed: so they take no more memory than they took on the wire. */
+  #deferred: Inbound[] | undefined;
+  // Created on demand: most connections send no client events, and subscribe rarely.
   #clientEventRate: RateLimit | undefined;
   #subscribeRate: RateLimit | undefined;
 
   constructor(
     readonly connection: Connection,
-    /** When it was opened, in the clock's milliseconds. */
+    /** The time it was opened, in milliseconds of `Clock.now()`. */
     readonly openedAt: number,
     handle: (session: Session, inbound: Inbound) => void,
   ) {
@@ -67,48 +70,48 @@ export class Session {
     return (this.#subscribeRate ??= new RateLimit());
   }
 
-  /** Hears something once everything that the client asked for before is answered: at once, unless other nodes are asked. */
-  inTurn(inbound: Inbound): void {
-    if (this.#unanswered === 0) this.#handle(this, inbound);
-    else this.#pause().push(inbound);
+  /** Handles a message at once, or after the messages before it when those are deferred. */
+  handleInOrder(inbound: Inbound): void {
+    if (this.#deferrals === 0) this.#handle(this, inbound);
+    else this.#stopReading().push(inbound);
   }
 
   /**
-   * Reads nothing more, and lets what has been read wait, until what is returned is called.
+   * Stops to read from the client, and defers the messages that were read already, until the returned function is called.
    *
-   * @param first what is heard then, before all that waits
+   * @param first a message to handle then, before the deferred ones
    */
-  hold(first?: Inbound): () => void {
-    const later = this.#pause();
-    if (first !== undefined) later.unshift(first);
-    return this.wait();
+  pause(first?: Inbound): () => void {
+    const deferred = this.#stopReading();
+    if (first !== undefined) deferred.unshift(first);
+    return this.defer();
   }
 
-  /** What the client does from now on has to wait, until what is returned is called. */
-  wait(): () => void {
-    this.#unanswered++;
+  /** Defers the client's messages from now on, until the returned function is called. */
+  defer(): () => void {
+    this.#deferrals++;
     return () => {
-      this.#unanswered--;
-      const later = this.#later;
-      if (later === undefined) return;
-      while (this.#unanswered === 0 && !this.closed) {
-        const inbound = later.shift();
+      this.#deferrals--;
+      const deferred = this.#deferred;
+      if (deferred === undefined) return;
+      while (this.#deferrals === 0 && !this.isClosed) {
+        const inbound = deferred.shift();
         if (inbound === undefined) break;
         this.#handle(this, inbound);
       }
-      // The last of them may have to wait for an answer of its own.
-      if (later.length > 0 || this.#unanswered > 0) return;
-      this.#later = undefined;
+      // The last message may have deferred the next ones again.
+      if (deferred.length > 0 || this.#deferrals > 0) return;
+      this.#deferred = undefined;
       this.connection.pause?.(false);
     };
   }
 
-  /** Nothing more is read from it, so little can pile up in what is returned. */
-  #pause(): Inbound[] {
-    if (this.#later === undefined) {
-      this.#later = [];
+  /** @returns the list of deferred messages, which stays short because nothing more is read */
+  #stopReading(): Inbound[] {
+    if (this.#deferred === undefined) {
+      this.#deferred = [];
       this.connection.pause?.(true);
     }
-    return this.#later;
+    return this.#deferred;
   }
 }

@@ -1,10 +1,10 @@
 import type { Session } from './session.js';
 
-/** Which sessions of this node each signed-in user has. */
+/** The sessions of each user who is signed in on this node. */
 export class Users {
   readonly #sessions = new Map<string, Set<Session>>();
 
-  /** How many users that is. */
+  /** The number of users. */
   get size(): number {
     return this.#sessions.size;
   }

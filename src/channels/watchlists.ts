@@ -1,8 +1,8 @@
 import type { Cluster } from '../ports/cluster.js';
-import { frame, type Frame } from '../protocol/frame.js';
-import { NOBODY, type Session } from './session.js';
+import { type Frame, frame } from '../protocol/frame.js';
+import { EMPTY_WATCHLIST, type Session } from './session.js';
 
-/** Who wants to know when whom comes online or goes offline. Protocol section 3.8. */
+/** The sessions that watch each user: they are told when the user comes online or goes offline. Protocol section 3.8. */
 export class Watchlists {
   readonly #cluster: Cluster;
   readonly #watchers = new Map<string, Set<Session>>();
@@ -11,12 +11,16 @@ export class Watchlists {
     this.#cluster = cluster;
   }
 
-  /** Starts to watch, in place of what the session watched before, and tells who is online and who is not. */
-  watch(session: Session, userIds: readonly string[], told: () => void): void {
+  /**
+   * Replaces the session's watchlist, and sends the session the status of every user on it.
+   *
+   * @param onSent called once the status is sent, at once for an empty list, and never when the session is closed by then
+   */
+  watch(session: Session, userIds: readonly string[], onSent: () => void): void {
     this.unwatch(session);
     session.watchlist = userIds;
     if (userIds.length === 0) {
-      told();
+      onSent();
       return;
     }
     for (const userId of userIds) {
@@ -24,34 +28,34 @@ export class Watchlists {
       if (watchers === undefined) this.#watchers.set(userId, new Set([session]));
       else watchers.add(session);
     }
-    const answered = session.wait();
+    const resume = session.defer();
     this.#cluster.watch(userIds, (online) => {
-      // It may have gone meanwhile.
+      // The session may be closed by now.
       if (session.watchlist === userIds) {
         const offline = userIds.filter((userId) => !online.has(userId));
         session.connection.send(watchlistEvents([...online], offline));
-        told();
+        onSent();
       }
-      answered();
+      resume();
     });
   }
 
   unwatch(session: Session): void {
-    const forgotten: string[] = [];
+    const unwatched: string[] = [];
     for (const userId of session.watchlist) {
       const watchers = this.#watchers.get(userId);
       watchers?.delete(session);
       if (watchers?.size === 0) {
         this.#watchers.delete(userId);
-        forgotten.push(userId);
+        unwatched.push(userId);
       }
     }
-    session.watchlist = NOBODY;
-    if (forgotten.length > 0) this.#cluster.unwatch(forgotten);
+    session.watchlist = EMPTY_WATCHLIST;
+    if (unwatched.length > 0) this.#cluster.unwatch(unwatched);
   }
 
-  /** Tells whoever watches the user. */
-  changed(userId: string, isOnline: boolean): void {
+  /** Sends the user's new status to every session that watches the user. */
+  statusChanged(userId: string, isOnline: boolean): void {
     const watchers = this.#watchers.get(userId);
     if (watchers === undefined) return;
     const events = isOnline ? watchlistEvents([userId], []) : watchlistEvents([], [userId]);

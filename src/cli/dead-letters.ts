@@ -6,7 +6,7 @@ import { loadQueue } from '../delivery/index.js';
 import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
 
-/** What the command writes to, line by line. */
+/** The output of the command, line by line. */
 export interface Output {
   out(line: string): void;
   err(line: string): void;
@@ -16,10 +16,10 @@ const USAGE = `Usage: switchboard dead-letters [list] [--json]
        switchboard dead-letters resend (<key> … | --all)
        switchboard dead-letters remove (<key> … | --all)
 
-Relays that failed for good, with SOCKET_DELIVERY=queue. list shows them, the oldest first, each with the
-key that the other two take, as well as a message id. The queue is where SOCKET_REDIS_URL and SOCKET_REDIS_PREFIX say.`;
+Dead letters are relays that failed for good, with SOCKET_DELIVERY=queue. "list" shows them, the oldest first, each with
+its key. "resend" and "remove" take keys, or message ids. SOCKET_REDIS_URL and SOCKET_REDIS_PREFIX name the queue.`;
 
-/** What is read of the environment. */
+/** The variables that the command reads. */
 const VARIABLES = [
   'SOCKET_REDIS_URL',
   'SOCKET_REDIS_PREFIX',
@@ -28,40 +28,41 @@ const VARIABLES = [
   'SOCKET_MAX_DEAD_LETTERS',
 ] as const;
 
-/** How much of a payload a line shows. */
-const SHOWN = 120;
+/** A line shows at most this many characters of a payload. */
+const SHOWN_CHARACTERS = 120;
 
 /**
- * The command `switchboard`.
+ * The command `switchboard`. It never rejects.
  *
- * @returns the exit code: 0 when done, 1 when something of it could not be, 2 when the words are off
+ * @param words the arguments of the command line
+ * @returns the exit code: 0 when all was done, 1 when something failed, 2 when the arguments are wrong
  */
 export async function main(words: readonly string[], env: Environment, output: Output): Promise<number> {
-  const asked = read(words);
-  if (asked === undefined) {
+  const command = read(words);
+  if (command === undefined) {
     output.err(USAGE);
     return 2;
   }
-  if (asked === 'help') {
+  if (command === 'help') {
     output.out(USAGE);
     return 0;
   }
   try {
-    return await withDeadLetters(env, output, (letters) => perform(asked, letters, output));
+    return await withDeadLetters(env, output, (letters) => perform(command, letters, output));
   } catch (error) {
     output.err(messageOf(error));
     return 1;
   }
 }
 
-interface Asked {
+interface Command {
   readonly action: 'list' | 'resend' | 'remove';
   readonly keys: readonly string[];
   readonly isAll: boolean;
   readonly isJson: boolean;
 }
 
-function read(words: readonly string[]): Asked | 'help' | undefined {
+function read(words: readonly string[]): Command | 'help' | undefined {
   let parsed;
   try {
     parsed = parseArgs({
@@ -79,7 +80,7 @@ function read(words: readonly string[]): Asked | 'help' | undefined {
   if (subject !== 'dead-letters') return undefined;
   if (action === 'list') return keys.length === 0 && !isAll ? { action, keys, isAll, isJson } : undefined;
   if (action !== 'resend' && action !== 'remove') return undefined;
-  // Neither nothing by mistake, nor everything.
+  // Either keys or --all is needed, so that a mistake neither does nothing nor touches every letter.
   return !isJson && isAll === (keys.length === 0) ? { action, keys, isAll, isJson } : undefined;
 }
 
@@ -88,7 +89,7 @@ async function withDeadLetters(
   output: Output,
   work: (letters: DeadLetters) => Promise<number>,
 ): Promise<number> {
-  // The provider, and all that it needs, is the worker's to know.
+  // Only the variables of the queue: this command may run where the provider's own are not set.
   const needed = VARIABLES.map((name) => [name, env[name]] as const);
   const { redis, delivery } = socketConfig({
     ...Object.fromEntries(needed),
@@ -96,7 +97,7 @@ async function withDeadLetters(
     SOCKET_DELIVERY: 'queue',
   });
   if (redis.address === undefined)
-    throw new SocketConfigurationError(['SOCKET_REDIS_URL: says where the queue is; like redis://host:6379']);
+    throw new SocketConfigurationError(['SOCKET_REDIS_URL: says where the queue is, like redis://host:6379']);
   const { RelayQueue } = await loadQueue();
   const queue = new RelayQueue(redis.address, redis.prefix, delivery, systemClock, (reason) => {
     output.err(`Redis: ${reason}`);
@@ -109,7 +110,7 @@ async function withDeadLetters(
 }
 
 async function perform(
-  { action, keys, isAll, isJson }: Asked,
+  { action, keys, isAll, isJson }: Command,
   letters: DeadLetters,
   output: Output,
 ): Promise<number> {
@@ -122,7 +123,7 @@ async function perform(
     if (!isJson) output.out(`${count} dead letter(s)`);
     return 0;
   }
-  // Before the first of them is touched: what dies again meanwhile is not sent again for ever.
+  // The keys are listed first: a letter that dies again meanwhile would otherwise be sent again for ever.
   const chosen = isAll ? await letters.keys() : await withMessageIds(keys, letters);
   let done = 0;
   let failed = 0;
@@ -142,7 +143,7 @@ async function perform(
   return failed === 0 ? 0 : 1;
 }
 
-/** A message id, as the log has it, stands for all letters of that message. */
+/** Replaces each message id, which the log has, by the keys of all letters of that message. */
 async function withMessageIds(words: readonly string[], letters: DeadLetters): Promise<readonly string[]> {
   if (words.every((word) => word.includes('@'))) return words;
   const all = await letters.keys();
@@ -153,11 +154,11 @@ async function withMessageIds(words: readonly string[], letters: DeadLetters): P
 }
 
 function describe({ key, lane, event, payload = '', reason, acceptedAt, diedAt }: DeadLetter): string {
-  const shown = payload.length > SHOWN ? `${payload.slice(0, SHOWN)}…` : payload;
+  const shown = payload.length > SHOWN_CHARACTERS ? `${payload.slice(0, SHOWN_CHARACTERS)}…` : payload;
   return [
     key,
     `  ${event ?? 'disconnect'} to ${lane}${shown === '' ? '' : `: ${shown}`}`,
-    `  accepted ${acceptedAt?.toISOString() ?? 'unknown'}, given up ${diedAt.toISOString()}`,
+    `  accepted ${acceptedAt?.toISOString() ?? 'unknown'}, failed ${diedAt.toISOString()}`,
     `  ${reason}`,
   ]
     .map((text) => text.replaceAll(/\p{Cc}/gu, '�'))

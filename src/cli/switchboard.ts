@@ -4,7 +4,7 @@ import { main } from './dead-letters.js';
 try {
   process.loadEnvFile();
 } catch {
-  // There need not be an .env file; the environment alone will do.
+  // The .env file is optional.
 }
 
 process.exitCode = await main(process.argv.slice(2), process.env, {

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
-/** A refusal of a request, which knows its wire form: a status, one line of text, and headers. */
+/** The refusal of an HTTP request, in its wire form: a status, one line of text, and headers. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -11,13 +11,13 @@ export class ApiError extends Error {
     this.name = 'ApiError';
   }
 
-  /** For requests whose body is not read to its end: there is no way to a next request on the same connection. */
+  /** For a request whose body is not read to its end: the connection cannot be used for a next request. */
   static endingConnection(status: number, message: string): ApiError {
     return new ApiError(status, message, { Connection: 'close' });
   }
 }
 
-/** The refusal of what a client can put right. */
+/** The refusal of a request that the client has to correct. */
 export function badRequest(message: string): ApiError {
   return new ApiError(400, message);
 }

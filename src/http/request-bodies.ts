@@ -2,23 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock, Timer } from '../ports/clock.js';
 import { ApiError } from './api-error.js';
 
-/** How long a body may take to arrive: the largest one that is allowed needs 64 kB/s. */
+/** The time that a body may take to arrive: at 64 kB/s the largest one that is allowed arrives in time. */
 export const BODY_TIMEOUT_MS = 10_000;
 
 /** A body that is not complete yet. */
-interface Arriving {
-  /** Until when it may take, in the clock's milliseconds. */
-  readonly until: number;
+interface PendingBody {
+  /** The time by which it must be complete, in milliseconds of `Clock.now()`. */
+  readonly deadline: number;
   readonly fail: (error: ApiError) => void;
 }
 
-/** Reads the bodies of requests: never more than is allowed, never for ever. */
+/** Reads the bodies of requests, with a limit on their size and on their time. */
 export class RequestBodies {
   readonly #clock: Clock;
-  /** In the order they began, which is the order they run out of time. */
-  readonly #arriving = new Set<Arriving>();
+  /** In the order of their start, which is the order of their deadlines. */
+  readonly #pending = new Set<PendingBody>();
   #sweep: Timer | undefined;
-  #givenUp = false;
+  #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,11 +27,11 @@ export class RequestBodies {
   /**
    * Reads a body to its end.
    *
-   * @throws ApiError 413 for more than `maximum` bytes, 408 when it takes too long, 503 when it is given up; nothing is
-   * read on then
+   * @throws ApiError 413 for more than `maximum` bytes, 408 when it takes too long, 503 after {@link close}. Then the rest of
+   * the body is not read
    */
   read(request: IncomingMessage, maximum: number): Promise<Buffer> {
-    if (this.#givenUp) return Promise.reject(goingAway());
+    if (this.#isClosed) return Promise.reject(goingAway());
     const tooLarge = () =>
       ApiError.endingConnection(413, `The request's body is too large: ${maximum} bytes are allowed`);
     if (Number(request.headers['content-length'] ?? 0) > maximum) return Promise.reject(tooLarge());
@@ -39,51 +39,51 @@ export class RequestBodies {
     return new Promise((resolve, reject) => {
       let chunks: Buffer[] = [];
       let bytes = 0;
-      const arriving: Arriving = {
-        until: this.#clock.now() + BODY_TIMEOUT_MS,
+      const pending: PendingBody = {
+        deadline: this.#clock.now() + BODY_TIMEOUT_MS,
         fail: (error) => {
-          if (!this.#arriving.delete(arriving)) return;
+          if (!this.#pending.delete(pending)) return;
           chunks = [];
           request.pause();
           reject(error);
         },
       };
-      this.#arriving.add(arriving);
-      this.#sweep ??= this.#clock.after(BODY_TIMEOUT_MS, this.#endLate);
-      // The listeners stay, because taking them off would cost more than the whole body; what comes late is nobody's.
+      this.#pending.add(pending);
+      this.#sweep ??= this.#clock.after(BODY_TIMEOUT_MS, this.#failLate);
+      // The listeners stay attached, because removing them would cost more than reading the body. Late data is ignored.
       request
         .on('data', (chunk: Buffer) => {
-          if (!this.#arriving.has(arriving)) return;
+          if (!this.#pending.has(pending)) return;
           bytes += chunk.length;
-          if (bytes > maximum) arriving.fail(tooLarge());
+          if (bytes > maximum) pending.fail(tooLarge());
           else chunks.push(chunk);
         })
         .on('end', () => {
-          if (!this.#arriving.delete(arriving)) return;
+          if (!this.#pending.delete(pending)) return;
           resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
         })
         .on('close', () => {
-          if (this.#arriving.has(arriving)) arriving.fail(connectionLost());
+          if (this.#pending.has(pending)) pending.fail(connectionLost());
         })
-        // A connection that breaks says so twice: the error is the one that would otherwise be thrown.
+        // A broken connection emits `error` as well as `close`. Without a listener the error would be thrown.
         .on('error', () => undefined);
     });
   }
 
-  /** Gives up every body that is still arriving, and every later one. */
-  giveUp(): void {
-    this.#givenUp = true;
+  /** Refuses every pending body, and every later one, with 503. */
+  close(): void {
+    this.#isClosed = true;
     this.#sweep?.cancel();
-    for (const { fail } of this.#arriving) fail(goingAway());
+    for (const { fail } of this.#pending) fail(goingAway());
   }
 
-  /** One timer for all of them: most bodies are complete at once, and a timer of its own would be a tenth of a request. */
-  readonly #endLate = (): void => {
+  /** One timer for all bodies: most are complete at once, and a timer for each would be a tenth of a request's cost. */
+  readonly #failLate = (): void => {
     this.#sweep = undefined;
     const now = this.#clock.now();
-    for (const { until, fail } of this.#arriving) {
-      if (until > now) {
-        this.#sweep = this.#clock.after(until - now, this.#endLate);
+    for (const { deadline, fail } of this.#pending) {
+      if (deadline > now) {
+        this.#sweep = this.#clock.after(deadline - now, this.#failLate);
         return;
       }
       const seconds = BODY_TIMEOUT_MS / 1_000;
@@ -93,12 +93,12 @@ export class RequestBodies {
 }
 
 /**
- * Whether the rest of a refused body is more than this. Node reads it away, to get to the connection's next request, and
- * that is only worth it for little: otherwise the connection is better closed.
+ * Whether the unread rest of a refused body may have more than `maximum` bytes. Node reads that rest to reach the
+ * connection's next request. For a large rest it is cheaper to close the connection.
  */
-export function hasMuchToRead({ complete, headers }: IncomingMessage, little: number): boolean {
+export function hasMuchToRead({ complete, headers }: IncomingMessage, maximum: number): boolean {
   if (complete) return false;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > little;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > maximum;
 }
 
 function connectionLost(): ApiError {

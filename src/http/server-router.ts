@@ -3,15 +3,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 
-/** How much of a request is a route's own: `best` when it also names the route's own application. */
+/** Whether a route claims a request: `best` when the request also names the route's own application. */
 export type Claim = 'best' | 'yes' | 'no';
 
-/** A part of a server's traffic that is answered in front of the application. */
+/** A part of a server's traffic that is answered before the application sees it. */
 export interface ServerRoute {
-  /** What it wants of a WebSocket upgrade. Absent, it wants none. */
+  /** Absent when the route claims no WebSocket upgrade. */
   claimsUpgrade?(request: IncomingMessage): Claim;
   takeUpgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** What it wants of a plain request. Absent, it wants none. */
+  /** Absent when the route claims no plain request. */
   claimsRequest?(request: IncomingMessage): Claim;
   takeRequest?(request: IncomingMessage, response: ServerResponse): void;
 }
@@ -24,9 +24,9 @@ const routers = new WeakMap<Server, ServerRouter>();
  * Shares an application's HTTP server with the routes of this package.
  *
  * Other libraries listen to `upgrade` too, and some destroy every socket they do not know (`@nestjs/platform-ws` at once,
- * engine.io after a second); an application answers every request it does not know with 404. Node calls all listeners, so
- * a gateway embedded in a host's server is only safe if those never see its traffic: the router looks at an event before
- * the server emits it, and whatever no route claims goes on as if the router were not there.
+ * engine.io after a second); the application answers every request it does not know with 404. Node calls all listeners, so
+ * those must never see the gateway's traffic. The router therefore checks each event before the server emits it. An event
+ * that no route claims is emitted as if the router were not there.
  */
 export class ServerRouter {
   readonly #server: Server;
@@ -34,7 +34,7 @@ export class ServerRouter {
   readonly #emit: Emit;
   readonly #intercept: Emit;
 
-  /** Adds a route to a server; the returned function takes it away again. */
+  /** Adds a route to a server; the returned function removes it. */
   static add(server: Server, route: ServerRoute): () => void {
     const router = routers.get(server) ?? new ServerRouter(server);
     routers.set(server, router);
@@ -46,7 +46,7 @@ export class ServerRouter {
 
   private constructor(server: Server) {
     this.#server = server;
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the server as `this`, and put back as it was
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the server as `this`, and restored unchanged
     const emit: Emit = (this.#emit = server.emit);
     this.#intercept = (event, ...args) => {
       if (event === 'request' || event === 'upgrade') {
@@ -82,9 +82,9 @@ export class ServerRouter {
   }
 
   /**
-   * Node emits `upgrade` only while somebody listens. Where nobody else does, nobody else will answer either: then a
-   * WebSocket is a gateway's to refuse in words that stop its client, and a request that merely offers an upgrade
-   * (`curl --http2` and Java's client offer h2c) is served as the plain request it would be without this listener.
+   * Answers an upgrade that no route has claimed, when nothing else listens to `upgrade` and could answer it. A WebSocket is
+   * passed to a gateway, whose refusal stops the client. A request that merely offers an upgrade (`curl --http2` and Java's
+   * client offer h2c) is served as a plain request: without this listener Node would have done the same.
    */
   readonly #answerUnclaimed = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
     if (this.#server.listenerCount('upgrade') > 1) return;
@@ -93,21 +93,21 @@ export class ServerRouter {
       route.takeUpgrade?.(request, socket, head);
       return;
     }
-    // Read once more from the beginning, this time without the offer.
+    // The server parses the request again, this time without the offer.
     socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), head]));
-    // A TLS server would begin a second handshake inside the first.
+    // On a TLS server, `connection` would start a second handshake inside the first.
     this.#server.emit(this.#server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
   };
 
   #uninstall(): void {
     routers.delete(this.#server);
     this.#server.off('upgrade', this.#answerUnclaimed);
-    // Whoever wrapped `emit` after us still calls ours, which passes everything on once it has no routes.
+    // A library that has wrapped `emit` since then still calls this one, which passes every event on without routes.
     if (this.#server.emit === this.#intercept) this.#server.emit = this.#emit;
   }
 }
 
-/** A request's head as it was sent, less what offers the upgrade. */
+/** A request's head as it was sent, without the headers that offer the upgrade. */
 function withoutUpgrade({ method = 'GET', url = '/', httpVersion, rawHeaders }: IncomingMessage): string {
   let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -1,31 +1,35 @@
-/** Who is calling, as the host application's `identify` says. */
+/** The caller of an auth endpoint, as the host application's `identify` returns it. */
 export interface Identity {
   /** The member's id. */
   readonly id: string;
-  /** What others on a presence channel may know about the member. */
+  /** The facts about the member that others on a presence channel see. @default undefined */
   readonly info?: Readonly<Record<string, unknown>>;
-  /** Whose coming online and going offline the member's browsers are told: 100 members at most. */
+  /**
+   * The ids of at most 100 other members. The member's browsers are told when one of them goes online or offline.
+   * @default undefined
+   */
   readonly watchlist?: readonly string[];
 }
 
-/** As whom a member appears on a presence channel. */
+/** A member as others on a presence channel see it. */
 export interface PresenceMember {
   readonly id: string;
+  /** The facts that others see. @default undefined */
   readonly info?: Readonly<Record<string, unknown>>;
 }
 
-/** An authorizer's answer: `false` refuses, `true` admits under the caller's own identity, a member admits as that one. */
+/** An authorizer's answer: `false` refuses the caller, `true` admits the caller, and a member admits the caller as that member. */
 export type Admission = boolean | PresenceMember;
 
 /**
- * Says who may join the channels of one pattern. Implemented by classes that carry `@AuthorizeChannel(pattern)` and are
+ * Decides which members may join the channels of one pattern. Implemented by classes that carry `@AuthorizeChannel(pattern)` and are
  * providers of any Nest module; `params` are the pattern's placeholders, taken from the channel's name.
  */
 export interface ChannelAuthorizer<Params extends Record<string, string> = Record<string, string>> {
   authorize(identity: Identity, params: Params): Admission | Promise<Admission>;
 }
 
-/** What an auth endpoint answers for a channel: exactly what `pusher-js` sends on to the gateway. */
+/** The answer of the auth endpoint for a channel. `pusher-js` sends exactly these fields on to the gateway. */
 export interface ChannelAuth {
   readonly auth: string;
   readonly channel_data?: string;
@@ -33,7 +37,7 @@ export interface ChannelAuth {
   readonly shared_secret?: string;
 }
 
-/** What an auth endpoint answers for a signin. */
+/** The answer of the auth endpoint for a signin. */
 export interface UserAuth {
   readonly auth: string;
   readonly user_data: string;

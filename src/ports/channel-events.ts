@@ -1,17 +1,17 @@
 /**
- * What happens on channels, by the names and fields of Pusher's webhooks (protocol section 3.15). The same facts are
- * events in process and webhooks to other servers.
+ * The events on channels, with the names and fields of Pusher's webhooks (protocol section 3.15). The same events reach
+ * listeners in this process, and other servers as webhooks.
  */
 export interface ChannelEvents {
-  /** Somebody subscribed to a channel that nobody was subscribed to. */
+  /** A channel without subscribers got its first one. */
   channel_occupied: { readonly channel: string };
-  /** The last subscriber of a channel left, and nobody came back within the grace period. */
+  /** The last subscriber left a channel, and none subscribed within the grace period. */
   channel_vacated: { readonly channel: string };
-  /** A user came to a presence channel with a first connection. */
+  /** A user's first connection subscribed to a presence channel. */
   member_added: { readonly channel: string; readonly user_id: string };
   /** A user's last connection left a presence channel, and the user did not come back within the grace period. */
   member_removed: { readonly channel: string; readonly user_id: string };
-  /** A client sent an event to the other subscribers. `data` is the JSON text as it was passed on. */
+  /** A client sent an event to the other subscribers. `data` is the JSON text that they got. */
   client_event: {
     readonly channel: string;
     readonly event: string;
@@ -20,10 +20,12 @@ export interface ChannelEvents {
     /** Only on presence channels. */
     readonly user_id?: string;
   };
-  /** Somebody subscribed to a cache channel that remembers nothing. Told once while the channel stays occupied and empty:
-   * remembering it for longer would let strangers fill the memory. */
+  /**
+   * A client subscribed to a cache channel that has no event. It happens once while the channel stays occupied and has none:
+   * a longer memory of it would let strangers fill this process's memory.
+   */
   cache_miss: { readonly channel: string };
-  /** How many subscriptions a channel has now. Presence channels have none of these. */
+  /** The number of subscriptions of a channel changed. Presence channels do not have this event. */
   subscription_count: { readonly channel: string; readonly subscription_count: number };
 }
 
@@ -41,10 +43,10 @@ export const CHANNEL_EVENT_NAMES = [
 /** The name of a channel event. */
 export type ChannelEventName = keyof ChannelEvents;
 
-/** Any channel event, as a webhook carries it: the fields with the `name` beside them. */
+/** Any channel event, in the form that a webhook has: the `name` beside the fields. */
 export type ChannelEvent = {
   [N in ChannelEventName]: { readonly name: N } & ChannelEvents[N];
 }[ChannelEventName];
 
-/** Hears every channel event. What it throws is its own problem and must not reach the engine. */
+/** Handles every channel event. The caller logs an error that it throws. */
 export type ChannelEventListener = (event: ChannelEvent) => void;

@@ -1,12 +1,12 @@
-/** The endpoint that `pusher-js` asks for a signature. */
+/** An endpoint of the backend that signs for `pusher-js`. */
 export interface AuthEndpoint {
   readonly endpoint: string;
   readonly transport: 'ajax';
 }
 
 /**
- * The answer of `GET /socket/config`: all that a browser's client needs to connect. `options` are the adapter's own, and
- * only the client's part in the browser knows their form.
+ * The answer of `GET /socket/config`, with everything that a browser's client needs to connect. The adapter makes `options`,
+ * and only the adapter's own client in the browser knows their form.
  */
 export interface ClientConfig<Options extends object = object> {
   /** The provider in force. */
@@ -15,11 +15,11 @@ export interface ClientConfig<Options extends object = object> {
   readonly key: string;
   readonly options: Options;
   readonly broadcastChannel: string;
-  /** Milliseconds until the browser asks again, since another provider may be in force then; absent with one provider. */
+  /** Milliseconds until the browser asks again, because another provider may be in force then; absent with one provider. */
   readonly recheckMs?: number;
 }
 
-/** The part of the options that providers with Pusher's signin have in common: `new Pusher(key, options)` takes them. */
+/** The options that all providers with Pusher's signin have in common: `new Pusher(key, options)` takes them. */
 export interface PusherAuthOptions {
   readonly channelAuthorization: AuthEndpoint;
   readonly userAuthentication: AuthEndpoint;

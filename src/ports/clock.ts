@@ -1,15 +1,16 @@
 /** A pending call of {@link Clock.after}. */
 export interface Timer {
+  /** Prevents the call; without effect once it was made. */
   cancel(): void;
 }
 
-/** Time, as the engine sees it: the system's in production, a hand-moved one in tests. */
+/** The only source of time and timers: the system's in production; in tests, one that the test moves by hand. */
 export interface Clock {
-  /** Milliseconds since some moment, never going back: for measuring, not for telling the time. */
+  /** Milliseconds since some moment; they never go back. Use them to measure durations. */
   now(): number;
-  /** The time: milliseconds since the epoch. It may be set back. */
+  /** The time of day: milliseconds since the epoch. It may be set back. */
   time(): number;
-  /** Calls once after so many milliseconds. A pending call never keeps the process alive. */
+  /** Calls once, after so many milliseconds. A pending call does not keep the process alive. */
   after(milliseconds: number, call: () => void): Timer;
 }
 

@@ -1,4 +1,4 @@
-/** The stable codes of {@link SocketError}; they never change meaning and are safe to branch on. */
+/** The codes of {@link SocketError}. They never change their meaning, so code can branch on them. */
 export type SocketErrorCode =
   | 'INVALID_MEMBER_ID'
   | 'INVALID_CHANNEL_NAME'
@@ -12,9 +12,10 @@ export type SocketErrorCode =
   | 'INVALID_CONFIGURATION'
   | 'MISSING_PACKAGE';
 
-/** What every error of this package is. `code` is stable, `retryable` says whether the same call can succeed later. */
+/** The base of every error of this package. */
 export abstract class SocketError extends Error {
   abstract readonly code: SocketErrorCode;
+  /** Whether the same call can succeed later. */
   abstract readonly retryable: boolean;
 
   constructor(message: string, options?: ErrorOptions) {
@@ -23,7 +24,7 @@ export abstract class SocketError extends Error {
   }
 }
 
-/** The caller's mistake: a bad name, id or payload. Thrown before anything is sent; a retry never helps. */
+/** A mistake of the caller: a bad name, id, payload or option. Thrown before anything is sent; a retry never helps. */
 export class SocketUsageError extends SocketError {
   readonly retryable = false;
 
@@ -36,25 +37,27 @@ export class SocketUsageError extends SocketError {
   }
 }
 
-/** What a delivery error tells besides its message. */
+/** The facts of a delivery error, besides its message. */
 export interface DeliveryFailure {
-  /** Which provider failed: `ws`, `pusher`, `memory`. */
+  /** The name of the provider that failed: `ws`, `pusher`, `memory` or one of the application's own. */
   readonly provider: string;
-  /** Exactly who or what was missed: member ids or channel names. */
+  /** Exactly the recipients who were missed: member ids or channel names. */
   readonly lost: readonly string[];
-  /** What went wrong underneath, with secrets removed. */
+  /** The error underneath, without secrets. */
   readonly cause?: unknown;
-  /** Those of `lost` whom a retry can reach; all of them, or nobody, unless it says otherwise. */
+  /** Those of `lost` that a retry can reach. @default all of them where the error is `retryable`, otherwise none */
   readonly retryableLost?: readonly string[];
-  /** For how many milliseconds the provider wants to be left alone. */
+  /** Milliseconds to wait before a retry, where the provider asked for that. */
   readonly retryAfterMs?: number | undefined;
 }
 
-/** The provider did not take a message. See the two subclasses for what a retry would do. */
+/** The provider did not accept a message. The two subclasses tell whether a retry can help. */
 export abstract class SocketDeliveryError extends SocketError {
+  /** The name of the provider that failed. */
   readonly provider: string;
+  /** Exactly the recipients who were missed: member ids or channel names. */
   readonly lost: readonly string[];
-  /** For how many milliseconds the provider wants to be left alone, where it has said so. */
+  /** Milliseconds to wait before a retry; absent unless the provider asked for that. */
   readonly retryAfterMs?: number;
   readonly #retryableLost: readonly string[] | undefined;
 
@@ -67,37 +70,37 @@ export abstract class SocketDeliveryError extends SocketError {
   }
 
   /**
-   * Those of `lost` whom the same call can reach later. All of them where it is `retryable`; otherwise nobody, or those who
-   * were missed for another reason than the refusal of others.
+   * Those of `lost` that the same call can reach later. All of them where the error is `retryable`. Otherwise none, or those
+   * who were missed although the provider refused only others.
    */
   get retryableLost(): readonly string[] {
     return this.#retryableLost ?? (this.retryable ? this.lost : []);
   }
 }
 
-/** Whether a retry of the call can reach somebody whom it missed. */
+/** Whether a retry of the call can reach at least one of the recipients who were missed. */
 export function canBeTriedAgain(error: unknown): error is SocketDeliveryError {
   return error instanceof SocketDeliveryError && error.retryableLost.length > 0;
 }
 
-/** What was thrown, in words: an error's own, whatever else as text. */
+/** The message of a thrown value: an error's own message, or any other value as text. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The provider could not be reached, timed out or is overloaded: the same call may succeed later. */
+/** The provider could not be reached, timed out or is overloaded. The same call may succeed later. */
 export class SocketUnavailableError extends SocketDeliveryError {
   readonly code = 'PROVIDER_UNAVAILABLE';
   readonly retryable = true;
 }
 
-/** The provider understood and refused (credentials, quota, size): the same call fails again. */
+/** The provider refused the call: credentials, quota or size. The same call fails again. */
 export class SocketRejectedError extends SocketDeliveryError {
   readonly code = 'PROVIDER_REJECTED';
   readonly retryable = false;
 }
 
-/** The configuration cannot work. `problems` has one line for each thing to mend, never a secret's value. */
+/** The configuration cannot work. `problems` has one line for each problem, and never a secret's value. */
 export class SocketConfigurationError extends SocketError {
   readonly code = 'INVALID_CONFIGURATION';
   readonly retryable = false;
@@ -109,7 +112,10 @@ export class SocketConfigurationError extends SocketError {
   }
 }
 
-/** The chosen provider, the cluster `redis` or an option needs an npm package that is not installed. The message has the command that installs it. */
+/**
+ * The chosen provider, the cluster `redis`, the delivery `queue` or an option needs an npm package that is not installed. The
+ * message has the command that installs it.
+ */
 export class MissingPackageError extends SocketError {
   readonly code = 'MISSING_PACKAGE';
   readonly retryable = false;

@@ -1,27 +1,27 @@
-/** The facts of a log line, beside its words. */
+/** The facts of a log line, beside its message. */
 export type LogFields = Readonly<Record<string, string | number>>;
 
-/** The log that adapters, the engine and the relays write to. Nest's `Logger` fits, and so does `console`. */
+/** The log that adapters, the engine and the relays write to. Nest's `Logger` is one, and so is `console`. */
 export interface SocketLogger {
   log(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** Absent where nobody reads such lines. */
+  /** Absent where lines of this level are not written. */
   debug?(message: string, fields?: LogFields): void;
-  /** Whether lines for `debug` are read. @default true */
+  /** Whether a line of the level `debug` for every relay is worth building. @default false */
   readonly isDebugEnabled?: boolean;
 }
 
 /** The inversify token of the logger. */
 export const LOGGER = Symbol.for('nestjs-switchboard.Logger');
 
-/** What ends a line, moves a terminal's cursor, or turns the direction of what follows. */
+/** The characters that end a line, move a terminal's cursor, or turn the direction of the text behind them. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * A text that stays on its line, wherever it is shown. Names and answers come from others: a line break in one of them
- * would let its author write lines of a log.
+ * Escapes the characters that would move a text off its line. Names and answers come from strangers: a line break in one of
+ * them would let its author forge a line of the log.
  */
 export function oneLine(text: string): string {
   return text.replace(
@@ -48,12 +48,12 @@ export function oneLineLogger(logger: SocketLogger): SocketLogger {
       },
     }),
     get isDebugEnabled() {
-      return logger.isDebugEnabled !== false;
+      return logger.isDebugEnabled === true;
     },
   };
 }
 
-/** A list, so that a logger that shows every argument shows none for absent fields. */
+/** Returns a list, because some loggers show every argument, and would show `undefined` for absent fields. */
 function oneLineFields(fields: LogFields | undefined): [LogFields?] {
   if (fields === undefined) return [];
   const entries = Object.entries(fields).map(([name, value]) => [

@@ -6,16 +6,16 @@ import {
 } from './errors.js';
 import type { Relay } from './relay.js';
 
-/** A message names so many recipients at most; of more it says how many. */
+/** A message names at most this many recipients; of more, it tells their number. */
 const NAMED_RECIPIENTS = 5;
 
-/** The part of a relay that a loss names. */
+/** The part of a relay that the message of a loss names. */
 type LostPart = Pick<Relay, 'kind' | 'recipients' | 'event'>;
 
-/** The details of a loss; without `lost` the relay is lost to all its recipients. */
+/** The details of a loss. @default `lost` is all recipients of the relay */
 export type LossDetails = Partial<Omit<DeliveryFailure, 'provider'>>;
 
-/** The error of a relay that did not reach its provider; the same relay can succeed later. */
+/** Makes the error of a relay that did not reach its provider. The same relay can succeed later. */
 export function unavailable(
   provider: string,
   relay: LostPart,
@@ -25,7 +25,7 @@ export function unavailable(
   return new SocketUnavailableError(...loss(provider, relay, reason, details));
 }
 
-/** The error of a relay that its provider refused; the same relay fails again. */
+/** Makes the error of a relay that its provider refused. The same relay fails again. */
 export function rejected(
   provider: string,
   relay: LostPart,
@@ -35,7 +35,7 @@ export function rejected(
   return new SocketRejectedError(...loss(provider, relay, reason, details));
 }
 
-/** {@link unavailable} or {@link rejected}, by whether a retry can help. */
+/** Makes the error of a lost relay: {@link unavailable} where a retry can help, otherwise {@link rejected}. */
 export function lossError(
   isRetryable: boolean,
   ...[provider, relay, reason, details]: Parameters<typeof unavailable>
@@ -43,7 +43,7 @@ export function lossError(
   return (isRetryable ? unavailable : rejected)(provider, relay, reason, details);
 }
 
-/** The error of a question that a provider could not answer. Nothing was sent, so nothing is lost. */
+/** Makes the error of a question about online members that a provider did not answer. Its `lost` is empty. */
 export function unanswered(
   provider: string,
   isRetryable: boolean,
@@ -72,12 +72,12 @@ function loss(
   reason: string,
   { lost = relay.recipients, ...details }: LossDetails,
 ): [message: string, failure: DeliveryFailure] {
-  const whom = describeLost(relay, lost);
-  const what =
+  const recipients = describeLost(relay, lost);
+  const action =
     relay.event === undefined
-      ? `disconnect ${whom} through "${provider}"`
-      : `deliver "${relay.event}" through "${provider}" to ${whom}`;
-  return [`Could not ${what}: ${reason}`, { ...details, provider, lost }];
+      ? `disconnect ${recipients} through "${provider}"`
+      : `deliver "${relay.event}" through "${provider}" to ${recipients}`;
+  return [`Could not ${action}: ${reason}`, { ...details, provider, lost }];
 }
 
 function describeLost({ kind, recipients }: LostPart, lost: readonly string[]): string {

@@ -1,8 +1,12 @@
 import { MissingPackageError } from './errors.js';
 
 /**
- * Turns the failure of an import into words, when it is one of these optional packages that is missing; any other failure
- * is handed back as it is.
+ * Turns the failure of an import into a `MissingPackageError` when one of these optional packages is not installed. Any other
+ * failure is returned unchanged.
+ *
+ * @param neededBy the name of the provider, cluster, delivery or option that needs them
+ * @param kind @default 'provider'
+ * @returns the error to throw
  */
 export function missingPackage(
   neededBy: string,

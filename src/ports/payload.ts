@@ -1,8 +1,8 @@
 import { SocketUsageError } from './errors.js';
 
 /**
- * A payload, read once. It holds the JSON text as it was when the caller handed it in, so neither a later change of the
- * caller's object nor a second serialization can alter what is sent.
+ * A payload, read once. It holds the JSON text of the moment of the call, so a later change of the caller's object does not
+ * change the event, and no relay is serialized twice.
  */
 export class Payload {
   private constructor(
@@ -11,9 +11,9 @@ export class Payload {
   ) {}
 
   /**
-   * Reads a value, or hands back a payload that was read already.
+   * Reads a value. A `Payload` is returned as it is.
    *
-   * @throws SocketUsageError `PAYLOAD_NOT_JSON` for what JSON cannot carry: cycles, BigInt, functions, symbols.
+   * @throws SocketUsageError `PAYLOAD_NOT_JSON` for a value without a JSON form: a cycle, a BigInt, a function or a symbol
    */
   static of(value: unknown): Payload {
     if (value instanceof Payload) return value;
@@ -36,12 +36,12 @@ export class Payload {
     return new Payload(json);
   }
 
-  /** A payload that was read before, by its JSON text. */
+  /** Makes a payload from its JSON text, which was read before. */
   static read(json: string | undefined): Payload {
     return new Payload(json);
   }
 
-  /** The size that limits are checked against: bytes of UTF-8. */
+  /** The size that is checked against limits: bytes of the JSON text as UTF-8. */
   get bytes(): number {
     return this.json === undefined ? 0 : Buffer.byteLength(this.json);
   }

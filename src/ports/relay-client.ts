@@ -1,24 +1,24 @@
 import { createDisconnect, createRelay, type Relay } from './relay.js';
-import type { ISocketClient, ProviderHealth, RelayOptions } from './socket-client.js';
+import type { ISocketClient, ProviderHealth, ImmediateRelayOptions } from './socket-client.js';
 
-/** The way of every relay to a provider. */
+/** Carries relays to a provider. */
 export interface RelaySender {
   /**
    * Carries one relay to its provider.
    *
-   * @throws SocketDeliveryError that names the recipients who were missed
+   * @throws SocketDeliveryError that names the recipients to whom the relay is lost
    */
   send(relay: Relay): Promise<void>;
 }
 
-/** A port that also takes relays as they are. */
+/** A port that also takes whole relays. */
 export type SocketClient = ISocketClient & RelaySender;
 
-/** The five calls of the port over one {@link RelaySender.send}, which is what an adapter writes. */
+/** The five calls of the port over one {@link RelaySender.send}. An adapter extends it and writes `send`. */
 export abstract class RelayClient implements SocketClient {
   readonly #broadcastChannel: string;
 
-  /** @param broadcastChannel the channel behind {@link broadcast} */
+  /** @param broadcastChannel the name of the channel that {@link broadcast} sends to */
   constructor(broadcastChannel: string) {
     this.#broadcastChannel = broadcastChannel;
   }
@@ -35,7 +35,7 @@ export abstract class RelayClient implements SocketClient {
     memberId: string,
     event: string,
     payload?: unknown,
-    options?: RelayOptions,
+    options?: ImmediateRelayOptions,
   ): Promise<void> {
     await this.send(createRelay('member', [memberId], event, payload, options));
   }
@@ -44,7 +44,7 @@ export abstract class RelayClient implements SocketClient {
     memberIds: readonly string[],
     event: string,
     payload?: unknown,
-    options?: RelayOptions,
+    options?: ImmediateRelayOptions,
   ): Promise<void> {
     await this.send(createRelay('members', memberIds, event, payload, options));
   }
@@ -53,12 +53,12 @@ export abstract class RelayClient implements SocketClient {
     channel: string,
     event: string,
     payload?: unknown,
-    options?: RelayOptions,
+    options?: ImmediateRelayOptions,
   ): Promise<void> {
     await this.send(createRelay('channel', [channel], event, payload, options));
   }
 
-  async broadcast(event: string, payload?: unknown, options?: RelayOptions): Promise<void> {
+  async broadcast(event: string, payload?: unknown, options?: ImmediateRelayOptions): Promise<void> {
     await this.send(createRelay('broadcast', [this.#broadcastChannel], event, payload, options));
   }
 

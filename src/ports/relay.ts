@@ -4,12 +4,12 @@ import { Payload } from './payload.js';
 /** The five calls of the port. */
 export type RelayKind = 'member' | 'members' | 'channel' | 'broadcast' | 'disconnect';
 
-/** One call of the port on its way: made once, and carried whole from the caller to the adapter. */
+/** One call of the port as a value: made once, and carried whole from the caller to the adapter. */
 export interface Relay {
   /** The message id: the same in the receipt, in the logs and in every attempt. */
   readonly id: string;
   readonly kind: RelayKind;
-  /** Member ids, or the name of the one channel. None of them twice. */
+  /** The member ids, or the name of the one channel. Each is listed once. */
   readonly recipients: readonly string[];
   /** The event's name; absent on a disconnect. */
   readonly event?: string | undefined;
@@ -21,13 +21,13 @@ export interface Relay {
   readonly delayMs?: number | undefined;
 }
 
-/** The optional part of a relay. */
+/** The optional fields of a relay. */
 export type RelayParts = Partial<Pick<Relay, 'id' | 'exceptSocketId' | 'delayMs'>>;
 
 const NO_PARTS: RelayParts = {};
 
 /**
- * Makes a relay, and reads its payload.
+ * Makes a relay, and reads its payload. Without an id it gets a new one.
  *
  * @throws SocketUsageError `PAYLOAD_NOT_JSON`
  */
@@ -69,7 +69,7 @@ export function recipientKey({ kind }: Pick<Relay, 'kind'>, recipient: string): 
   return `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${recipient}`;
 }
 
-/** A relay as a log or an error names it. */
+/** The name of a relay in a log or an error. */
 export function describeRelay({ event }: Pick<Relay, 'event'>): string {
   return event === undefined ? 'a disconnect' : `"${event}"`;
 }

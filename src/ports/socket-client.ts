@@ -1,114 +1,127 @@
 import type { ClusterStatistics } from './cluster.js';
 import type { Provider, SecondRole } from './socket-config.js';
 
-/** What one relay may say besides its payload. */
-export interface RelayOptions {
-  /** Leave out the connection with this Pusher socket id (`123.456`), on every node: usually the sender's own. */
+/** The options of a call of the port, which sends at once. */
+export interface ImmediateRelayOptions {
+  /**
+   * The Pusher socket id (`123.456`) of a connection that does not get the event, on whichever node it is: usually the
+   * sender's own. @default undefined, every connection gets it
+   */
   readonly exceptSocketId?: string;
 }
 
-/** What one call of `SocketService` may say besides its payload. */
-export interface SendOptions extends RelayOptions {
+/** The options of a call of `SocketService`. */
+export interface RelayOptions extends ImmediateRelayOptions {
   /**
-   * Milliseconds until it is sent, up to 2,147,483,647 (24 days). With `SOCKET_DELIVERY=queue` it waits in Redis; otherwise in this
-   * process's memory, and is lost with it. @default 0
+   * Milliseconds from the call until the relay is sent, up to 2,147,483,647 (24 days). With `SOCKET_DELIVERY=queue` the relay
+   * waits in Redis; otherwise it waits in this process's memory, and is lost when the process ends. @default 0
    */
   readonly delayMs?: number;
 }
 
-/** How a provider is doing. */
+/** The state of a provider. */
 export interface ProviderHealth {
   /**
-   * `degraded`: this process serves its own connections, and cannot reach the other nodes; or the second of two providers
-   * has taken over. `down`: it cannot relay, or it
-   * is going away and wants no more connections; `reason` says `draining` while it still relays to those there are.
+   * `up`: it relays. `degraded`: this process serves its own connections, but cannot reach the other nodes; or the second of
+   * two providers has taken over. `down`: it cannot relay, or it is shutting down and accepts no more connections; `reason` is
+   * `draining` while it still relays to the open ones.
    */
   readonly status: 'up' | 'degraded' | 'down';
-  /** Open connections that this process knows of; `null` where the provider does not tell. */
+  /** The number of open connections of this process; `null` where the provider cannot know it. */
   readonly connections: number | null;
-  /** This process among the nodes of its cluster; absent where there is one node only. */
+  /** The name of this process among the nodes of its cluster; absent where there is only one node. */
   readonly node?: string;
-  /** What did not arrive between the nodes since the process started. */
+  /** The counts of messages that were lost between the nodes since the process started. */
   readonly cluster?: ClusterStatistics;
-  /** Why it is not up, without secrets. */
+  /** The reason why it is not up, without secrets. */
   readonly reason?: string;
-  /** What waits to be tried again; absent where nothing is. Told by `SocketService`, which does it. */
+  /** The relays that wait for another attempt; absent where failed relays are not retried. `SocketService` adds it. */
   readonly delivery?: DeliveryHealth;
-  /** The second provider; absent where there is one only. The other fields are about the first. */
+  /** The second provider; absent where there is only one. The other fields are about the first. */
   readonly second?: SecondHealth;
 }
 
-/** How a second provider is doing, and what stands before the two. */
+/** The state of a second provider, and of its part in the pair. */
 export interface SecondHealth extends Omit<ProviderHealth, 'delivery' | 'second'> {
   readonly provider: Provider;
   readonly role: SecondRole;
-  /** Calls that it was to get as well, without anybody waiting for it, and did not take since the process started. */
+  /** Best-effort copies of calls, which no caller waits for, that it did not accept since the process started. */
   readonly missed: number;
-  /** As a `mirror`: calls that one of the two took, and the other did not. */
+  /** With the role `mirror`: calls that one of the two providers accepted, and the other did not. */
   readonly divergence?: number;
-  /** As a `failover`: whether the first is asked (`closed`) or this one is, and one relay at a time finds out (`open`). */
+  /** With the role `failover`: `closed` while the first provider is in force; `open` while this one is, and single relays probe the first. */
   readonly breaker?: DeliveryHealth['breaker'];
 }
 
-/** What waits for a provider that failed. */
+/** The relays that wait for a provider that failed. */
 export interface DeliveryHealth {
-  /** How many relays wait, one to one member or channel each; `null` while the queue cannot be asked. */
+  /** The number of waiting relays, one for each member or channel; `null` while the queue cannot be reached. */
   readonly waiting: number | null;
-  /** How many bytes their payloads have; `null` likewise. */
+  /** The bytes of their payloads; `null` while the queue cannot be reached. */
   readonly bytes: number | null;
-  /** `open`: the provider keeps failing, and is left alone but for one relay at a time that finds out, `half-open`. */
+  /** `closed`: the provider gets every relay. `open`: it keeps failing and gets none. `half-open`: one relay at a time probes it. */
   readonly breaker: 'closed' | 'open' | 'half-open';
-  /** What the queue holds besides; absent where there is none, or it cannot be reached. */
+  /** The other contents of the queue; absent without a queue, and while it cannot be reached. */
   readonly queue?: QueueHealth;
-  /** Why it cannot be said what waits, without secrets. */
+  /** The reason why the number of waiting relays is unknown, without secrets. */
   readonly problem?: string;
 }
 
-/** What a queue holds besides what waits now. */
+/** The contents of a queue besides the relays that wait for the provider. */
 export interface QueueHealth {
-  /** Relays that were asked for later, and wait for their time. */
+  /** Relays with a delay that wait for their time. */
   readonly later: number;
-  /** Relays that failed for good, and are kept to be looked at. */
+  /** Relays that failed for good, and are kept as dead letters. */
   readonly dead: number;
-  /** For how many milliseconds that has waited which has waited for longest. */
+  /** The milliseconds that the oldest waiting relay has waited. */
   readonly oldestMs: number;
 }
 
 /**
  * The port: all that the application needs from a realtime provider.
  *
- * What every adapter promises, and the contract suite (`describeSocketClient`) checks:
+ * Every adapter makes these promises, and the contract suite (`describeSocketClient`) checks them:
  * - *Resolved* means the provider has accepted the message for every connection the member has at that moment, on any
- *   node. Nobody listening is no error.
- * - Two relays from one process to one member arrive in the order they were called. The port tries nothing again;
- *   `SocketService` does where the adapter allows it, and then what was called behind a failure fails too.
+ *   node. A relay without a listener is no error.
+ * - Two relays from one process to one member arrive in the order they were called. The port retries nothing; `SocketService`
+ *   does where the adapter allows it, and then a relay fails too when an earlier one to the same recipient failed.
  * - The payload arrives deep-equal to `JSON.parse(JSON.stringify(payload))`. A call without payload arrives without one.
- * - The payload is read before the call returns: what is sent is what it was.
- * - `exceptSocketId` leaves exactly that connection out.
- * - `disconnectMember` ends every signed-in connection of the member and stops its client from coming back by itself.
+ * - The payload is read before the call returns: later changes of the caller's object are not sent.
+ * - `exceptSocketId` leaves out exactly that connection.
+ * - `disconnectMember` ends every signed-in connection of the member, and stops the member's client from reconnecting by itself.
  * - Failures reject with a `SocketDeliveryError`; bad payloads with a `SocketUsageError`.
  *
- * Names and ids are taken as valid: `SocketService`, which stands in front of every adapter, has checked them.
+ * The port does not check names and ids: `SocketService`, which stands in front of every adapter, has checked them.
  */
 export interface ISocketClient {
-  /** Sends an event to one member, wherever and however often that member is connected. */
-  relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void>;
-  /** Sends one event to several members. A partial failure names exactly who was missed. */
+  /** Sends an event to one member, on all the member's connections. */
+  relayToMember(
+    memberId: string,
+    event: string,
+    payload?: unknown,
+    options?: ImmediateRelayOptions,
+  ): Promise<void>;
+  /** Sends one event to several members. The error of a partial failure names exactly the members who were missed. */
   relayToMembers(
     memberIds: readonly string[],
     event: string,
     payload?: unknown,
-    options?: RelayOptions,
+    options?: ImmediateRelayOptions,
   ): Promise<void>;
-  /** Sends an event to everybody subscribed to a channel. */
-  relayToChannel(channel: string, event: string, payload?: unknown, options?: RelayOptions): Promise<void>;
-  /** Sends an event to everybody on the broadcast channel. */
-  broadcast(event: string, payload?: unknown, options?: RelayOptions): Promise<void>;
+  /** Sends an event to all subscribers of a channel. */
+  relayToChannel(
+    channel: string,
+    event: string,
+    payload?: unknown,
+    options?: ImmediateRelayOptions,
+  ): Promise<void>;
+  /** Sends an event to all subscribers of the broadcast channel. */
+  broadcast(event: string, payload?: unknown, options?: ImmediateRelayOptions): Promise<void>;
   /** Ends every signed-in connection of the member. */
   disconnectMember(memberId: string): Promise<void>;
-  /** Which of these members are signed in on at least one connection. */
+  /** Those of the given members who are signed in on at least one connection. */
   onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>>;
-  /** How the provider is doing, asked now; never rejects. */
+  /** The provider's state, asked now. Never rejects. */
   health(): Promise<ProviderHealth>;
   /** Releases every connection, timer and handle. Calls made afterwards reject with `SocketUnavailableError`. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The application's events and their payloads. Empty here; the application fills it in once, and the compiler then
- * checks every relay and every browser handler against it:
+ * The application's events and their payloads. It is empty here. The application declares its events once, and the compiler
+ * then checks every relay and every browser handler against them:
  *
  * ```ts
  * declare module 'nestjs-switchboard' {
@@ -8,5 +8,5 @@
  * }
  * ```
  */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- it exists to be augmented
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the application augments it
 export interface SocketEvents {}

@@ -1,6 +1,6 @@
-/** A user as the engine knows one: who a connection is signed in as, or present as. */
+/** The user that a connection is signed in as, or present as, on the engine's side. */
 export interface User {
   readonly id: string;
-  /** What presence channels show of the user: any JSON value, `undefined` where there is none. */
+  /** The facts that presence channels show about the user: any JSON value, `undefined` where there are none. */
   readonly info: unknown;
 }

@@ -1,6 +1,6 @@
 import { LIMITS } from '../ports/limits.js';
 
-/** What kind of channel a name means, and so what a subscription needs. Protocol section 3.5. */
+/** The kind of a channel, which decides what a subscription needs. Protocol section 3.5. */
 export interface ChannelType {
   /** `public` needs nothing, `private` and `presence` a signature, `user` a signin as that user. */
   readonly access: 'public' | 'private' | 'presence' | 'user';
@@ -8,10 +8,10 @@ export interface ChannelType {
   readonly cached: boolean;
 }
 
-/** The prefix of the channel that only one user's own connections hear. */
+/** The prefix of a user's own channel, which only that user's connections receive. */
 export const USER_CHANNEL_PREFIX = '#server-to-user-';
 
-/** In the order they have to be tried: a longer prefix before the one it begins with. */
+/** In the order of matching: a longer prefix before a shorter one that it begins with. */
 const TYPES: readonly (readonly [prefix: string, type: ChannelType])[] = [
   ['private-encrypted-cache-', { access: 'private', encrypted: true, cached: true }],
   ['private-encrypted-', { access: 'private', encrypted: true, cached: false }],
@@ -25,7 +25,7 @@ const TYPES: readonly (readonly [prefix: string, type: ChannelType])[] = [
 
 const PUBLIC: ChannelType = { access: 'public', encrypted: false, cached: false };
 
-/** Reads a channel's type off the beginning of its name, and only there: `foo-private-x` is public. */
+/** The type of a channel, by the beginning of its name only: `foo-private-x` is public. */
 export function channelType(name: string): ChannelType {
   for (const [prefix, type] of TYPES) if (name.startsWith(prefix)) return type;
   return PUBLIC;

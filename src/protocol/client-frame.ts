@@ -1,6 +1,6 @@
 import { ProtocolError } from './codes.js';
 
-/** A frame from a client after its outer shape was checked. What `data` holds is for the event's own handler to check. */
+/** A frame from a client with a valid outer shape. The handler of the event checks the content of `data`. */
 export interface ClientFrame {
   readonly event: string;
   readonly channel: string | undefined;
@@ -10,7 +10,7 @@ export interface ClientFrame {
 /**
  * Reads a client's frame.
  *
- * @throws ProtocolError with code `null` for what is not a JSON object with a text `event`.
+ * @throws ProtocolError with code `null` when the text is not a JSON object with a text `event`
  */
 export function parseClientFrame(text: string): ClientFrame {
   let value: unknown;
@@ -37,14 +37,14 @@ export function dataFields(frame: ClientFrame): Readonly<Record<string, unknown>
   return data;
 }
 
-/** A text field of an event's data; absent reads as the empty text. */
+/** A text field of an event's data; the empty text when it is absent. */
 export function textField(fields: Readonly<Record<string, unknown>>, name: string): string {
   const value = fields[name] ?? '';
   if (typeof value !== 'string') throw new ProtocolError(null, `"${name}" is not a text`);
   return value;
 }
 
-/** Parses JSON text that came from outside, to an object or to nothing. */
+/** Parses JSON text from outside; `undefined` when it is not an object. */
 export function parseJsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   const value = parseOrUndefined(text);
   return isRecord(value) ? value : undefined;

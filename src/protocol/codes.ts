@@ -1,4 +1,4 @@
-/** The error and close codes that this project sends, and what they make a client do. Protocol section 3.11. */
+/** The error and close codes that this project sends, with their effect on clients. Protocol section 3.11. */
 export const CODES = Object.freeze({
   /** No application with this key. Clients stop. */
   APP_NOT_FOUND: 4001,
@@ -12,11 +12,11 @@ export const CODES = Object.freeze({
   NO_PROTOCOL: 4008,
   /** Not authorized. As a close code: clients stop; as an error: the connection goes on. */
   UNAUTHORIZED: 4009,
-  /** The server goes away or wants the client elsewhere. Clients come back at once. */
+  /** The server is closing, or the client must use another one. Clients come back at once. */
   RECONNECT: 4200,
   /** No answer to a ping. Clients come back at once. */
   PONG_TIMEOUT: 4201,
-  /** The node has as many of these as it may have. As a close code, clients come back after a second. */
+  /** A limit of the node is reached. As a close code, clients come back after a second. */
   OVER_CAPACITY: 4100,
   /** Too many messages in a second. Only ever an error: as a close code it would stop clients. */
   RATE_EXCEEDED: 4301,
@@ -24,7 +24,7 @@ export const CODES = Object.freeze({
   WATCHLIST_TOO_LONG: 4302,
 });
 
-/** Something a client did that the protocol answers with `pusher:error`. It knows its wire form: a code and a message. */
+/** A client's mistake that is answered with `pusher:error`, in its wire form: a code and a message. */
 export class ProtocolError extends Error {
   constructor(
     /** One of {@link CODES}, or `null` where the protocol has none. */

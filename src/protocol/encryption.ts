@@ -3,7 +3,7 @@ import { SocketUsageError } from '../ports/errors.js';
 import { channelType } from './channel-name.js';
 import { secretbox } from './secretbox.js';
 
-/** The key of one encrypted channel, which only its subscribers and the backend know. Protocol section 3.9. */
+/** The key of one encrypted channel. Only its subscribers and the backend know it. Protocol section 3.9. */
 export function channelSecret(channel: string, masterKey: Buffer): Buffer {
   return createHash('sha256').update(channel).update(masterKey).digest();
 }
@@ -22,7 +22,7 @@ export function encrypt(channel: string, masterKey: Buffer, data: string): strin
   });
 }
 
-/** Reads what {@link encrypt} wrote, or nothing when the key is another one. */
+/** Decrypts the data of {@link encrypt}; `undefined` when it was encrypted with another key. */
 export function decrypt(
   secret: Buffer,
   encrypted: { readonly nonce: string; readonly ciphertext: string },
@@ -32,14 +32,18 @@ export function decrypt(
   return data === null ? undefined : Buffer.from(data).toString();
 }
 
-/** How many bytes the data of an event has once it is encrypted; the limits are for these. */
+/** The bytes of an event's data after encryption. The limits apply to these. */
 export function encryptedBytes(bytes: number): number {
   const base64 = (length: number) => 4 * Math.ceil(length / 3);
   const { nonceLength, overheadLength } = secretbox();
   return '{"nonce":"","ciphertext":""}'.length + base64(nonceLength) + base64(bytes + overheadLength);
 }
 
-/** An event's data as it goes out on a channel: encrypted where the channel is, and there is a key. */
+/**
+ * An event's data in the form that is sent to a channel: encrypted for an encrypted channel.
+ *
+ * @throws SocketUsageError when the channel is encrypted and there is no key
+ */
 export function dataFor(
   channel: string,
   masterKey: Buffer | undefined,

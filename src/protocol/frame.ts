@@ -1,14 +1,14 @@
 import type { ProtocolError } from './codes.js';
 import { textMessage } from './text-message.js';
 
-/** One message to clients, built once and shared by every connection it goes to. Protocol section 3.2. */
+/** One message to clients, built once and shared by all of its receivers. Protocol section 3.2. */
 export class Frame {
   #wire: Buffer | undefined;
 
   /** The frame's JSON text. */
   constructor(readonly text: string) {}
 
-  /** The frame as a WebSocket carries it, encoded when first asked for and never again. */
+  /** The frame as a WebSocket message, encoded on the first read only. */
   get wire(): Buffer {
     return (this.#wire ??= textMessage(this.text));
   }
@@ -36,7 +36,7 @@ export function connectionEstablished(socketId: string, activityTimeoutS: number
   });
 }
 
-/** The one writer of `pusher:error`. The data is an object, as Pusher documents it; `pusher-js` reads both forms. */
+/** Builds `pusher:error`. Its data is an object, as Pusher documents it; `pusher-js` also reads text. */
 export function errorFrame(error: ProtocolError): Frame {
   return new Frame(
     JSON.stringify({ event: 'pusher:error', data: { code: error.code, message: error.message } }),

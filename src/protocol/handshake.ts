@@ -1,6 +1,6 @@
 import { CODES, ProtocolError } from './codes.js';
 
-/** The protocol versions that are answered; 7 is current, 1 to 4 are dead. Protocol section 3.1. */
+/** The supported protocol versions. 7 is the current one; no client uses 1 to 4 any more. Protocol section 3.1. */
 const OLDEST_PROTOCOL = 5;
 const NEWEST_PROTOCOL = 7;
 const VERSION = /^\d+(\.\d+){0,3}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
@@ -9,7 +9,7 @@ const VERSION = /^\d+(\.\d+){0,3}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
  * Checks the URL a client connects with: `/app/<key>?protocol=7&client=js&version=8.6.0`. Unknown query keys are ignored.
  *
  * @param target path and query below the gateway's own prefix
- * @returns what is wrong, as the error to answer and close with; nothing when the client may stay
+ * @returns the error to answer and close with; `undefined` when the handshake is valid
  */
 export function handshakeProblem(target: string, appKey: string): ProtocolError | undefined {
   const [path, query] = splitOnce(target, '?');

@@ -3,21 +3,21 @@ import { hash, timingSafeEqual } from 'node:crypto';
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
 
-/** What a secret becomes at the beginning of the inner and of the outer hash. */
+/** The blocks that RFC 2104 derives from a secret, for the beginning of the inner and the outer hash. */
 interface Pads {
   readonly secret: string;
   readonly inner: Buffer;
   readonly outer: Buffer;
 }
 
-/** Those of the last secret: a process has one, or two. */
+/** The pads of the last secret, cached: a process has one secret, or two. */
 let known: Pads | undefined;
 
 /**
- * The HMAC-SHA256 of a text or of bytes, in hex: what every signature of the protocol is made with.
+ * The HMAC-SHA256 of a text or of bytes, in hex. Every signature of the protocol is one.
  *
- * Put together from two hashes, as RFC 2104 defines it. `createHmac` makes an object of OpenSSL's each time and looks its
- * algorithm up by name, which takes longer than the hashing: three times as long in all, for every request and subscription.
+ * It is computed from two hashes, as RFC 2104 defines it. `createHmac` would create an object of OpenSSL and look its
+ * algorithm up by name, for every request and subscription: that takes three times as long.
  */
 export function hmacHex(secret: string, text: string | Buffer): string {
   const { inner, outer } = (known = known?.secret === secret ? known : padsOf(secret));
@@ -37,7 +37,7 @@ function padsOf(secret: string): Pads {
   return { secret, inner: pad(0x36), outer: pad(0x5c) };
 }
 
-/** Compares what was received with what is expected, in a time that tells nothing of where they differ. */
+/** Compares a received digest with the expected one, in a time that does not depend on where they differ. */
 export function isEqualDigest(received: string, expected: string): boolean {
   const [one, other] = [Buffer.from(received), Buffer.from(expected)];
   return one.length === other.length && timingSafeEqual(one, other);

@@ -1,7 +1,7 @@
-/** A network: the bits that its addresses share, and how many they are. */
+/** A network: its address, and the number of bits that its addresses share. */
 type Network = readonly [address: string, bits: number];
 
-/** Everything of IPv4 that IANA's registry of special-purpose addresses calls not globally reachable. */
+/** The IPv4 networks that IANA's registry of special-purpose addresses calls not globally reachable. */
 const SPECIAL_IPV4: readonly Network[] = [
   ['0.0.0.0', 8], // this host
   ['10.0.0.0', 8], // private
@@ -19,7 +19,7 @@ const SPECIAL_IPV4: readonly Network[] = [
   ['224.0.0.0', 3], // multicast, reserved, broadcast
 ];
 
-/** Nothing else of IPv6 is routed publicly: loopback, IPv4-mapped, NAT64, ULA, link-local and multicast are outside. */
+/** The public part of IPv6. Loopback, IPv4-mapped, NAT64, ULA, link-local and multicast addresses are outside of it. */
 const GLOBAL_IPV6: Network = ['2000::', 3];
 const SPECIAL_IPV6: readonly Network[] = [
   ['2001::', 23], // protocol assignments, Teredo among them
@@ -28,7 +28,7 @@ const SPECIAL_IPV6: readonly Network[] = [
   ['3fff::', 20], // documentation
 ];
 
-/** How `URL` writes addresses, whatever way they were given: four decimal numbers, or brackets. */
+/** The form in which `URL` writes every address: four decimal numbers, or an IPv6 address in brackets. */
 const IPV4 = /^\d+(?:\.\d+){3}$/;
 const IPV6 = /^\[[0-9a-f:]+\]$/;
 
@@ -43,8 +43,8 @@ export function isPublicAddress(address: string): boolean {
 }
 
 /**
- * Whether the host of a URL is this machine or in its network, as far as can be told without looking it up: an address
- * that is not public, or `localhost`.
+ * Whether the host of a URL is this machine or in its network, as far as that is known without a lookup: an address that
+ * is not public, or `localhost`.
  *
  * @param hostname as `URL.hostname` has it
  */
@@ -53,7 +53,7 @@ export function isPrivateHost(hostname: string): boolean {
   return /(?:^|\.)localhost\.?$/.test(hostname);
 }
 
-/** The host as `URL` writes it; empty when it is none. */
+/** The host as `URL` writes it; empty when it is not a valid host. */
 function canonical(host: string): string {
   return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : '';
 }
@@ -67,7 +67,7 @@ function isIn([network, bits]: Network, address: string): boolean {
   return leadingBits(network) >>> others === leadingBits(address) >>> others;
 }
 
-/** The first 32 bits of an address: all of IPv4, and as much of IPv6 as any network here has. */
+/** The first 32 bits of an address: a whole IPv4 address. No IPv6 network above has a longer prefix. */
 function leadingBits(address: string): number {
   if (!address.includes(':'))
     return address.split('.').reduce((bits, octet) => bits * 256 + Number(octet), 0);

@@ -5,7 +5,7 @@ import { hmacHex, isEqualDigest } from './hmac.js';
 /** How many seconds a request's timestamp may differ from the server's clock, either way. Protocol section 3.14. */
 export const SIGNATURE_WINDOW_S = 600;
 
-/** The query parameters that sign a request and say nothing else. */
+/** The query parameters that belong to the signature. */
 export const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set([
   'auth_key',
   'auth_timestamp',
@@ -18,13 +18,13 @@ export const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set([
 export interface SignableRequest {
   /** In capital letters. */
   readonly method: string;
-  /** Without the query, as it is sent: what is percent-encoded stays so. */
+  /** The path as it is sent, percent-encoded and without the query. */
   readonly path: string;
   /** The query, decoded, with names in lower case. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** What a request's signature is made of: method, path, and the query with sorted lower-case keys and plain values. */
+/** The text that a request's signature covers: method, path, and the query with sorted lower-case keys and decoded values. */
 export function requestStringToSign({ method, path, parameters }: SignableRequest): string {
   let query = '';
   for (const name of [...parameters.keys()].sort()) {
@@ -44,13 +44,13 @@ export function bodyMd5(body: string | Buffer): string {
 }
 
 /**
- * Says why a request is not to be believed, or nothing. Compares in constant time, and needs no body: that is checked
- * with {@link bodyProblem}, once it is known that reading it is worth the while.
+ * The problem with a request's signature, or `undefined`. The comparison takes constant time, and needs no body: check the
+ * body with {@link bodyProblem} once the signature is valid.
  *
  * @param request with lower-case parameter names
  * @param now milliseconds since the epoch
- * @param signedPath the path that the signature may cover instead: clients that are told of a server's path prefix as
- * a part of its host sign without it
+ * @param signedPath a second path that the signature may cover: clients that are configured with the server's path prefix as
+ * a part of the host sign without the prefix
  */
 export function requestProblem(
   app: AppCredentials,
@@ -78,7 +78,7 @@ export function requestProblem(
   return `Invalid signature: it must be the hex HMAC-SHA256 by the app's secret of ${JSON.stringify(requestStringToSign(request))}`;
 }
 
-/** Says why a body is not the one that was signed, or nothing. `parameters` are those of the signed request. */
+/** The problem with a signed request's body, or `undefined`. `parameters` are those of the request. */
 export function bodyProblem(parameters: ReadonlyMap<string, string>, body: Buffer): string | undefined {
   const md5 = parameters.get('body_md5');
   if (md5 === undefined) {

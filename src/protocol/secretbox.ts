@@ -5,11 +5,11 @@ const require = createRequire(import.meta.url);
 let loaded: typeof nacl | undefined;
 
 /**
- * NaCl's secretbox, loaded with the first encrypted event: most applications have none. By `require`, because encrypting is
- * synchronous and `import()` is not.
+ * NaCl's secretbox, loaded with the first encrypted event, because most applications have none. It is loaded by `require`,
+ * because encrypting is synchronous and `import()` is not.
  */
 export function secretbox(): typeof nacl.secretbox {
-  // What `require` returns has no type; the package's own declarations say it is this.
+  // `require` returns an untyped value. This is its type in the package's declarations.
   loaded ??= require('tweetnacl') as typeof nacl;
   return loaded.secretbox;
 }

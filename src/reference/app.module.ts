@@ -9,14 +9,15 @@ import { SessionsModule } from './sessions/sessions.module.js';
 import { Sessions } from './sessions/sessions.js';
 import { PageModule } from './page/page.module.js';
 
-/** The reference backend: members, the live page, and realtime by whichever provider the environment names. */
+/** The reference backend: members, the live page, and realtime events by the provider that the environment names. */
 @Module({})
 export class AppModule {
+  /** @param env the variables of the configuration */
   static forRoot(env: Environment): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        // Without a secret of its own it runs in development, where every secret is public.
+        // Without SOCKET_APP_SECRET this is development: production requires one. A public secret will do there.
         SessionsModule.forRoot(env['SOCKET_APP_SECRET'] ?? 'development'),
         SocketModule.forRootAsync({
           imports: [MetricsModule],

@@ -1,9 +1,9 @@
 import { type Environment, SocketConfigurationError } from 'nestjs-switchboard';
 
 /**
- * The reference backend's port: `PORT`, or 3000. 0 takes a free one.
+ * The reference backend's port: the variable `PORT`. 0 takes a free port. @default 3000
  *
- * @throws SocketConfigurationError
+ * @throws SocketConfigurationError when `PORT` is no port
  */
 export function listeningPort({ PORT }: Environment): number {
   if (PORT === undefined || PORT.trim() === '') return 3_000;

@@ -2,10 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SocketLogger } from '../ports/logger.js';
 import type { Relay } from '../ports/relay.js';
 
-/** One transaction, as asynchronous code within it finds it. */
+/** The state of one `afterCommit` call, which all asynchronous code within the call shares. */
 interface Scope {
   readonly parent: Scope | undefined;
-  /** Relays of the outermost scope and of all scopes within it, in the order of the calls. */
+  /** The held relays of the outermost scope and of all scopes within it, in the order of the calls. */
   readonly held: HeldRelay[];
   state: 'open' | 'committed' | 'rolled back';
 }
@@ -16,26 +16,26 @@ interface HeldRelay {
 }
 
 /**
- * Holds relays back while their transaction is open, sends them in the order of the calls once it has committed, and forgets
- * them when it rolls back. A scope within an open one waits for the outermost.
+ * Holds relays while their transaction is open, sends them in the order of the calls once it has committed, and drops them
+ * when it rolls back. The relays of a transaction within an open one wait for the outermost.
  */
 export class AfterCommit {
   readonly #logger: SocketLogger;
   readonly #send: (relay: Relay) => Promise<unknown>;
   readonly #scopes = new AsyncLocalStorage<Scope>();
 
-  /** @param send sends a relay that was held back; its rejection is logged, since the caller is gone */
+  /** @param send sends a relay that was held; its rejection is logged, because the caller was answered before */
   constructor(logger: SocketLogger, send: (relay: Relay) => Promise<unknown>) {
     this.#logger = logger;
     this.#send = send;
   }
 
-  /** Runs a transaction, and resolves or rejects as `work` does. Its relays are then sent or forgotten. */
+  /** Runs a transaction, and resolves or rejects as `work` does. Its relays are then sent or dropped. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const parent = openAround(this.#scopes.getStore());
     const scope: Scope = { parent, held: parent?.held ?? [], state: 'open' };
     try {
-      // `await`, so that what `work` throws is a rollback too.
+      // `await`, so that an error thrown by `work` is a rollback too.
       const result = await this.#scopes.run(scope, async () => await work());
       scope.state = 'committed';
       return result;
@@ -50,8 +50,8 @@ export class AfterCommit {
   /**
    * Takes a relay if it is made in a transaction.
    *
-   * @returns `queued` when it waits for the commit, `dropped` when that was rolled back, and `undefined` when it can be sent
-   * now: it belongs to no transaction, or to one that has committed
+   * @returns `queued` when it waits for the commit, `dropped` when the transaction was rolled back, and `undefined` when it
+   * can be sent now, because it belongs to no transaction or to one that has committed
    */
   hold(relay: Relay): 'queued' | 'dropped' | undefined {
     const scope = this.#scopes.getStore();
@@ -71,7 +71,7 @@ export class AfterCommit {
     // A commit within an open transaction decides nothing yet.
     if (stateOf(scope) === 'open') return;
     const all = scope.held.splice(0).map((held) => ({ ...held, state: stateOf(held.scope) }));
-    // A scope that nobody awaited can outlive the one around it.
+    // An inner transaction that was not awaited can still be open when the outer one ends.
     scope.held.push(...all.filter(({ state }) => state === 'open'));
     const dropped = all.filter(({ state }) => state === 'rolled back');
     if (dropped.length > 0)
@@ -93,7 +93,7 @@ function openAround(scope: Scope | undefined): Scope | undefined {
   return at;
 }
 
-/** The scope's state together with those around it: a rollback takes all scopes within it along, an open one holds all. */
+/** The scope's state, with the scopes around it: a rollback includes all scopes within it, and an open scope holds them. */
 function stateOf(scope: Scope): Scope['state'] {
   let state: Scope['state'] = 'committed';
   for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {

@@ -1,16 +1,17 @@
-/** Counts relays and bytes that wait or are under way, against a bound of each. A bound of 0 allows any number. */
+/** Counts the relays and bytes in use against a maximum of each. A maximum of 0 allows any number. */
 export class Capacity {
   readonly #maximumRelays: number;
   readonly #maximumBytes: number;
   #relays = 0;
   #bytes = 0;
 
+  /** @param maximumRelays one for each member or channel that an event goes to */
   constructor(maximumRelays: number, maximumBytes: number) {
     this.#maximumRelays = maximumRelays;
     this.#maximumBytes = maximumBytes;
   }
 
-  /** Relays in use: one for each member or channel that an event goes to. */
+  /** Relays in use. */
   get relays(): number {
     return this.#relays;
   }
@@ -20,7 +21,7 @@ export class Capacity {
     return this.#bytes;
   }
 
-  /** @returns why there is no room, or nothing where it was acquired */
+  /** @returns the reason why there is no room; `undefined` where the room was acquired */
   acquire(relays: number, bytes: number): string | undefined {
     if (this.#maximumRelays > 0 && this.#relays + relays > this.#maximumRelays)
       return `${this.#relays} of ${this.#maximumRelays} relays are waiting already`;
@@ -31,6 +32,7 @@ export class Capacity {
     return undefined;
   }
 
+  /** Gives back room that was acquired. */
   release(relays: number, bytes: number): void {
     this.#relays -= relays;
     this.#bytes -= bytes;

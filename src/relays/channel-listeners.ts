@@ -6,11 +6,12 @@ import type {
 } from '../ports/channel-events.js';
 import type { SocketLogger } from '../ports/logger.js';
 
-/** Hears one kind of channel event. It may be async; nobody waits for it. */
+/** Handles the channel events of one name. It may be async; the next event does not wait for it. */
 export type ChannelListener<N extends ChannelEventName> = (event: ChannelEvents[N]) => unknown;
 
-/** Where channel events come from. The function that is returned stops it. */
+/** The source of channel events. */
 export interface ChannelEventFeed {
+  /** Calls the listener with every event, until the returned function is called. */
   listen(listener: ChannelEventListener): () => void;
 }
 
@@ -25,10 +26,10 @@ export class ChannelListeners {
     this.#logger = logger;
   }
 
-  /** Calls back from now on; the returned function stops it. */
+  /** Calls the listener with every event of this name, until the returned function is called. */
   add<N extends ChannelEventName>(name: N, listener: ChannelListener<N>): () => void {
     const stop = this.#source.listen((event) => {
-      if (isNamed(event, name)) this.#tell(name, async () => listener(event));
+      if (isNamed(event, name)) this.#call(name, async () => listener(event));
     });
     const release = () => {
       stop();
@@ -38,13 +39,13 @@ export class ChannelListeners {
     return release;
   }
 
-  /** Stops them all. */
+  /** Removes all listeners. */
   release(): void {
     for (const release of this.#releases) release();
   }
 
-  /** Calls at once. An async function turns what is thrown into a rejection, so there is one way to fail. */
-  #tell(name: ChannelEventName, call: () => Promise<unknown>): void {
+  /** Calls at once. The call is an async function, so an error that is thrown is a rejection too. */
+  #call(name: ChannelEventName, call: () => Promise<unknown>): void {
     call().catch((error: unknown) => {
       this.#logger.error(`A listener failed on the channel event ${name}: ${String(error)}`);
     });

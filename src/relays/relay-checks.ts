@@ -1,38 +1,40 @@
 import { inspect } from 'node:util';
 import { SocketUsageError } from '../ports/errors.js';
 import { createDisconnect, createRelay, type Relay, type RelayKind } from '../ports/relay.js';
-import type { SendOptions } from '../ports/socket-client.js';
+import type { RelayOptions } from '../ports/socket-client.js';
 import { channelNameProblem, channelType, memberIdProblem } from '../protocol/channel-name.js';
 import { encryptedBytes, encryptionProblem } from '../protocol/encryption.js';
 import { eventNameProblem } from '../protocol/event-name.js';
 import { isSocketId } from '../protocol/socket-id.js';
 
-/** The longest delay of a timer. */
+/** The longest delay that a timer of Node can have. */
 const MAXIMUM_DELAY_MS = 2 ** 31 - 1;
 
 /** The configuration that a relay is checked against. */
 export interface RelayRules {
-  /** Bytes of a payload as JSON; 0 allows any number. */
+  /** The largest payload, in bytes of its JSON; 0 allows any size. */
   readonly maximumBytes: number;
   /** Whether encrypted channels have a key. */
   readonly hasMasterKey: boolean;
+  /** Whether the provider encrypts their events. */
+  readonly hasEncryptedChannels: boolean;
 }
 
 /**
- * Makes a relay to members or to a channel, once it is checked. A caller's mistake is the same on every provider, so all of
- * them are found here, before any provider.
+ * Checks a call, and makes its relay to members or to a channel. All mistakes of a caller are found here, before any provider,
+ * so that they are the same on every provider.
  *
- * @throws SocketUsageError for a recipient, the event's name, the payload, the socket id to leave out or the delay
+ * @throws SocketUsageError for a bad recipient, event name, payload, `exceptSocketId` or `delayMs`
  */
 export function checkedRelay(
   kind: Exclude<RelayKind, 'disconnect'>,
   recipients: readonly string[],
   event: string,
   payload: unknown,
-  options: SendOptions | undefined,
+  options: RelayOptions | undefined,
   rules: RelayRules,
 ): Relay {
-  if (kind === 'channel') checkChannel(recipients[0], rules.hasMasterKey);
+  if (kind === 'channel') checkChannel(recipients[0], rules);
   else if (kind !== 'broadcast') recipients.forEach(checkMemberId);
   checkEventName(event);
   checkSocketId(options?.exceptSocketId);
@@ -43,7 +45,7 @@ export function checkedRelay(
 }
 
 /**
- * Makes the relay that ends a member's connections, once it is checked.
+ * Checks a call, and makes its relay that ends a member's connections.
  *
  * @throws SocketUsageError `INVALID_MEMBER_ID`
  */
@@ -59,16 +61,19 @@ export function checkMemberId(id: unknown): void {
     throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
 }
 
-/** An encrypted channel without a key counts as an invalid name too. */
-function checkChannel(name: unknown, hasMasterKey: boolean): void {
+/** The name of an encrypted channel is invalid too where the provider cannot encrypt, or there is no key. */
+function checkChannel(name: unknown, { hasMasterKey, hasEncryptedChannels }: RelayRules): void {
   const problem = channelNameProblem(name);
   if (problem !== undefined) {
     throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
   }
   const channel = String(name);
-  if (channelType(channel).encrypted && !hasMasterKey) {
-    throw new SocketUsageError('INVALID_CHANNEL_NAME', encryptionProblem(channel));
+  if (!channelType(channel).encrypted) return;
+  if (!hasEncryptedChannels) {
+    const reason = 'it is encrypted, and the provider has no encrypted channels';
+    throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${reason}`);
   }
+  if (!hasMasterKey) throw new SocketUsageError('INVALID_CHANNEL_NAME', encryptionProblem(channel));
 }
 
 function checkEventName(event: unknown): void {
@@ -85,16 +90,16 @@ function checkSocketId(socketId: unknown): void {
   );
 }
 
-function checkDelay(milliseconds: number | undefined): void {
-  if (milliseconds === undefined) return;
-  if (Number.isSafeInteger(milliseconds) && milliseconds >= 0 && milliseconds <= MAXIMUM_DELAY_MS) return;
+function checkDelay(delayMs: number | undefined): void {
+  if (delayMs === undefined) return;
+  if (Number.isSafeInteger(delayMs) && delayMs >= 0 && delayMs <= MAXIMUM_DELAY_MS) return;
   throw new SocketUsageError(
     'INVALID_DELAY',
-    `Invalid delayMs ${shown(milliseconds)}: it must be a whole number of milliseconds from 0 to ${MAXIMUM_DELAY_MS}`,
+    `Invalid delayMs ${shown(delayMs)}: it must be a whole number of milliseconds from 0 to ${MAXIMUM_DELAY_MS}`,
   );
 }
 
-/** On an encrypted channel the encrypted payload counts as well. */
+/** On an encrypted channel the encrypted payload, which is larger, is checked as well. */
 function checkSize({ kind, recipients, event, payload }: Relay, maximum: number): void {
   if (payload === undefined || maximum === 0) return;
   const bytes = payload.bytes;
@@ -112,7 +117,7 @@ function checkBytes(bytes: number, how: string, event: unknown, maximum: number)
   );
 }
 
-/** A value as an error message names it: bounded, and on one line. */
+/** A value as an error message shows it: cut to 80 characters, and on one line. */
 function shown(value: unknown): string {
   const text =
     typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });

@@ -5,47 +5,47 @@ import type { RelaySender } from '../ports/relay-client.js';
 import type { DeliveryHealth } from '../ports/socket-client.js';
 import type { Clock } from '../ports/clock.js';
 
-/** The way from {@link Relays} to the port: it carries checked relays to a provider, now, again, or later. */
+/** Carries checked relays to a provider, and retries or queues them. It stands between `Relays` and the port. */
 export interface RelayDelivery {
-  /** Whether it waits for a relay's `delayMs` itself. */
+  /** Whether it waits for a relay's `delayMs` itself. @default undefined, `Relays` waits in memory */
   readonly handlesDelays?: true;
-  /** How many relays wait in this process, or are tried again. */
+  /** How many relays of this process wait for another attempt, or are attempted now. */
   readonly queued: number;
-  /** How many attempts this process made after a first one. */
+  /** How many attempts this process made after the first one of each relay. */
   readonly retried: number;
   /**
-   * Takes a relay. Resolves with `sent` when the provider has accepted it for all its recipients, and with `queued` when it
-   * has not yet.
+   * Takes a relay. Resolves with `sent` when the provider has accepted it for all its recipients, and with `queued` when
+   * another attempt follows.
    *
-   * @throws SocketDeliveryError for recipients to whom it is lost already
+   * @throws SocketDeliveryError that names the recipients to whom the relay is lost already
    */
   send(relay: Relay): Promise<'sent' | 'queued'>;
-  /** How much waits, asked now; never rejects. */
+  /** How many relays and bytes wait, asked now. Never rejects. */
   health(): DeliveryHealth | Promise<DeliveryHealth>;
-  /** Ends the attempts under way, in a bounded time, while the provider is still there. */
+  /** Ends the current attempts within a bounded time. Call it while the provider is still open. */
   close(): Promise<void>;
-  /** Releases the rest, once the provider is closed. Until then it still takes relays. */
+  /** Releases its own connections. Call it once the provider is closed; until then it still takes relays. */
   release?(): Promise<void>;
 }
 
-/** How far a relay has come. */
+/** The attempts and the time that a relay has taken so far. */
 export interface Progress {
   readonly attempts: number;
   /** Milliseconds since the call. */
   readonly milliseconds: number;
 }
 
-/** Told the outcome of relays whose call was answered with `queued`. */
+/** Gets the outcome of relays whose call was answered with `queued`. */
 export interface DeliveryListener {
   /** The first attempt failed, and another one follows. */
   onRetrying(relay: Relay, error: Error, progress?: Progress): void;
   /** The relay was accepted for all its recipients. */
   onDelivered(relay: Relay, progress?: Progress): void;
-  /** The relay is lost to the recipients that the error names. `isFirst` unless others of its recipients were lost before. */
+  /** The relay is lost to the recipients that the error names. `isFirst` is false where it was lost to others before. */
   onLost(relay: Relay, error: SocketDeliveryError, isFirst: boolean, progress?: Progress): void;
 }
 
-/** The parts that a delivery is made of, besides its configuration. */
+/** The parts that a delivery needs besides its configuration. */
 export interface DeliveryParts {
   readonly client: RelaySender;
   readonly clock: Clock;

@@ -1,20 +1,20 @@
 import type { ChannelEventName } from '../ports/channel-events.js';
 import type { Clock } from '../ports/clock.js';
-import { SocketDeliveryError, type SocketUnavailableError } from '../ports/errors.js';
+import { SocketDeliveryError } from '../ports/errors.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
 import type { SocketClient } from '../ports/relay-client.js';
-import type { ProviderHealth, SendOptions } from '../ports/socket-client.js';
+import type { ProviderHealth, RelayOptions } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
 import { type ChannelEventFeed, type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
-import type { LostRelay, Receipt } from './receipt.js';
+import type { Receipt } from './receipt.js';
 import { checkedDisconnect, checkedRelay, checkMemberId, type RelayRules } from './relay-checks.js';
 import type { DeliveryListener, RelayDelivery } from './relay-delivery.js';
-import { RelayLog, type RelayMetrics } from './relay-log.js';
+import { RelayReporter, type ReportTargets } from './relay-reporter.js';
 
 /**
  * The arguments after the event's name: an event declared without payload (`undefined`) needs none, every other one its
@@ -22,95 +22,104 @@ import { RelayLog, type RelayMetrics } from './relay-log.js';
  */
 type Rest<E extends EventName> =
   undefined extends PayloadOf<E>
-    ? [payload?: PayloadOf<E>, options?: SendOptions]
-    : [payload: PayloadOf<E>, options?: SendOptions];
+    ? [payload?: PayloadOf<E>, options?: RelayOptions]
+    : [payload: PayloadOf<E>, options?: RelayOptions];
 
-/** The surroundings of {@link Relays}. */
-export interface RelaysParts {
+/** The started provider behind {@link Relays}. `SocketRuntime` is one. */
+export interface RelayRuntime {
   readonly config: SocketConfig;
+  /** The port that relays go to. */
   readonly client: SocketClient;
   readonly clock: Clock;
-  readonly logger: SocketLogger;
-  /** The provider in force now. */
-  readonly provider: () => Provider;
+  /** The name of the provider in force now; of two providers it can change. */
+  readonly provider: Provider;
   readonly channelEvents: ChannelEventFeed;
+  /** Whether the provider encrypts the events of encrypted channels. */
+  readonly hasEncryptedChannels: boolean;
   /** Makes the delivery that retries or queues; `undefined` where each relay is attempted once. */
-  readonly deliver: (listener: DeliveryListener) => RelayDelivery | undefined;
-  readonly metrics?: RelayMetrics | undefined;
-  /** Told about every lost relay whose call could not reject. A throw or a rejection is logged. */
-  readonly onRelayError?: ((lost: LostRelay) => unknown) | undefined;
+  deliver(listener: DeliveryListener): RelayDelivery | undefined;
+}
+
+/** The counts of {@link Relays.relays}. All but `queued` begin with the process. */
+export interface RelayCounts {
+  /** Calls that the provider accepted for all their recipients. */
+  readonly sent: number;
+  /** Calls that were lost to at least one of their recipients. */
+  readonly failed: number;
+  /** Relays that wait in this process now, for their delay or for another attempt. */
+  readonly queued: number;
+  /** Attempts after the first one of each relay. */
+  readonly retried: number;
 }
 
 /**
- * Relays events: checks every call once, on every provider alike, gives each relay its message id, and applies the failure
- * policy.
+ * Relays events. Every call goes the same way: it is checked and becomes a {@link Relay} with a message id; an open
+ * transaction holds it until the commit; a delay holds it until its time; the delivery, or else the port itself, carries it
+ * to the provider; the outcome is reported, and the call resolves with a {@link Receipt}.
  *
  * A caller's mistake always rejects with a `SocketUsageError` before anything is sent. A provider's failure resolves with
- * a receipt whose status is `failed`, and is logged, counted and told to `onRelayError`; with `SOCKET_FAILURE=throw` it
- * rejects with a `SocketDeliveryError` instead. Where failed attempts are repeated, and a repetition can help, the call
- * resolves with `queued` after the first attempt; only the final loss is logged, counted as failed and told.
+ * a receipt whose status is `failed`, and is logged, counted and passed to `onRelayError`; with `SOCKET_FAILURE=throw` it
+ * rejects with a `SocketDeliveryError` instead. Where failed attempts are repeated, and a retry can help, the call resolves
+ * with `queued` after the first attempt, and only the final loss is logged, counted as failed and passed to `onRelayError`.
  */
 export class Relays {
-  readonly #parts: RelaysParts;
+  readonly #runtime: RelayRuntime;
+  readonly #logger: SocketLogger;
   readonly #rules: RelayRules;
-  readonly #delivery: RelayDelivery | undefined;
-  readonly #delayed: DelayedRelays;
-  readonly #listeners: ChannelListeners;
-  readonly #log: RelayLog;
   readonly #afterCommit: AfterCommit;
-  #sent = 0;
-  #failed = 0;
+  readonly #delayed: DelayedRelays;
+  readonly #delivery: RelayDelivery | undefined;
+  readonly #reporter: RelayReporter;
+  readonly #listeners: ChannelListeners;
 
-  constructor(parts: RelaysParts) {
-    const { config, clock, logger, provider, metrics, channelEvents } = parts;
-    this.#parts = parts;
+  /** Makes the delivery in front of the provider, so there is one `Relays` for each runtime. */
+  constructor(runtime: RelayRuntime, targets: ReportTargets) {
+    const { config, clock, channelEvents } = runtime;
+    const { logger } = targets;
+    const sendUnattended = (relay: Relay) => this.#send(relay, { isUnattended: true });
+    this.#runtime = runtime;
+    this.#logger = logger;
     this.#rules = {
       maximumBytes: config.maxEventBytes,
       hasMasterKey: config.encryptionMasterKey !== undefined,
+      hasEncryptedChannels: runtime.hasEncryptedChannels,
     };
-    this.#log = new RelayLog(logger, provider, metrics);
-    this.#afterCommit = new AfterCommit(logger, (relay) => this.#send(relay, true));
-    this.#delayed = new DelayedRelays(clock, config.delivery, ({ delayMs: _, ...relay }) => {
-      void this.#send(relay, true);
-    });
-    this.#listeners = new ChannelListeners(channelEvents, logger);
-    this.#delivery = parts.deliver({
+    this.#reporter = new RelayReporter(targets, () => runtime.provider);
+    this.#afterCommit = new AfterCommit(logger, sendUnattended);
+    this.#delayed = new DelayedRelays(clock, config.delivery, (relay) => void sendUnattended(relay));
+    this.#delivery = runtime.deliver({
       onRetrying: (relay, error, progress) => {
-        this.#log.retrying(relay, error, progress);
+        this.#reporter.retrying(relay, error, progress);
       },
       onDelivered: (relay, progress) => {
-        this.#sent++;
-        this.#log.delivered(relay, progress);
+        this.#reporter.delivered(relay, progress);
       },
       onLost: (relay, error, isFirst, progress) => {
-        if (isFirst) this.#countFailed(relay);
-        this.#log.lost(relay, error, progress);
-        this.#tell(relay, error);
+        if (isFirst) this.#reporter.failed(relay);
+        this.#reporter.lost(relay, error, progress);
       },
     });
+    this.#listeners = new ChannelListeners(channelEvents, logger);
   }
 
-  /** The provider in force: of two, the one that browsers should be on now. */
+  /** The name of the provider in force: of two, the one that browsers should be on now. */
   get provider(): Provider {
-    return this.#parts.provider();
+    return this.#runtime.provider;
+  }
+
+  /** How many relays were sent, failed and were retried since the process started, and how many are queued now. */
+  get relays(): RelayCounts {
+    const { queued = 0, retried = 0 } = this.#delivery ?? {};
+    const { sentCount, failedCount } = this.#reporter;
+    return { sent: sentCount, failed: failedCount, queued: queued + this.#delayed.size, retried };
   }
 
   /**
-   * Counts since the process started: calls that the provider accepted (`sent`), calls that it did not accept, be it for one
-   * of many members (`failed`), and attempts after a first one (`retried`). `queued` is how many relays wait in this process
-   * now, for their time or for another attempt.
+   * Sends an event to one member, on all the member's connections.
+   *
+   * @throws SocketUsageError for a bad member id, event name, payload or option; nothing was sent then
+   * @throws SocketDeliveryError when it is lost and `SOCKET_FAILURE` is `throw`
    */
-  get relays(): {
-    readonly sent: number;
-    readonly failed: number;
-    readonly queued: number;
-    readonly retried: number;
-  } {
-    const { queued = 0, retried = 0 } = this.#delivery ?? {};
-    return { sent: this.#sent, failed: this.#failed, queued: queued + this.#delayed.size, retried };
-  }
-
-  /** Sends an event to one member, wherever and however often that member is connected. */
   relayToMember<E extends EventName>(
     memberId: string,
     event: E,
@@ -119,7 +128,11 @@ export class Relays {
     return this.#submit(() => checkedRelay('member', [memberId], event, payload, options, this.#rules));
   }
 
-  /** Sends one event to several members; an id that is listed twice is sent to once. An empty list is no error. */
+  /**
+   * Sends one event to several members. A member who is listed twice gets the event once. An empty list is no error.
+   *
+   * @throws SocketUsageError, SocketDeliveryError as {@link relayToMember} does; the latter names the members who were missed
+   */
   relayToMembers<E extends EventName>(
     memberIds: readonly string[],
     event: E,
@@ -128,7 +141,11 @@ export class Relays {
     return this.#submit(() => checkedRelay('members', memberIds, event, payload, options, this.#rules));
   }
 
-  /** Sends an event to everybody subscribed to a channel. */
+  /**
+   * Sends an event to all subscribers of a channel.
+   *
+   * @throws SocketUsageError, SocketDeliveryError as {@link relayToMember} does
+   */
   relayToChannel<E extends EventName>(
     channel: string,
     event: E,
@@ -137,39 +154,51 @@ export class Relays {
     return this.#submit(() => checkedRelay('channel', [channel], event, payload, options, this.#rules));
   }
 
-  /** Sends an event to everybody on the broadcast channel. */
+  /**
+   * Sends an event to all subscribers of the broadcast channel.
+   *
+   * @throws SocketUsageError, SocketDeliveryError as {@link relayToMember} does
+   */
   broadcast<E extends EventName>(event: E, ...[payload, options]: Rest<E>): Promise<Receipt> {
-    const { broadcastChannel } = this.#parts.config;
+    const { broadcastChannel } = this.#runtime.config;
     return this.#submit(() =>
       checkedRelay('broadcast', [broadcastChannel], event, payload, options, this.#rules),
     );
   }
 
-  /** Ends every signed-in connection of a member, whose client then stops trying. It may sign in again if `identify` lets it. */
+  /**
+   * Ends every signed-in connection of a member; the member's clients do not reconnect by themselves. The member may sign in
+   * again if `identify` allows it.
+   *
+   * @throws SocketUsageError, SocketDeliveryError as {@link relayToMember} does
+   */
   disconnectMember(memberId: string): Promise<Receipt> {
     return this.#submit(() => checkedDisconnect(memberId));
   }
 
   /**
-   * The members, of these, who are signed in somewhere right now; `undefined` when the provider could not say (logged, and
-   * with `SOCKET_FAILURE=throw` an error).
+   * Those of the given members who are signed in somewhere right now; `undefined` when the provider did not answer, which is
+   * logged.
+   *
+   * @throws SocketUsageError for a bad member id
+   * @throws SocketDeliveryError when the provider did not answer and `SOCKET_FAILURE` is `throw`
    */
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string> | undefined> {
     memberIds.forEach(checkMemberId);
     try {
-      return await this.#parts.client.onlineMembers(memberIds);
+      return await this.#runtime.client.onlineMembers(memberIds);
     } catch (error) {
       if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
-      this.#parts.logger.warn(`The provider could not say who is online: ${error.message}`);
+      this.#logger.warn(`The online members are unknown: ${error.message}`);
       return undefined;
     }
   }
 
   /**
-   * Calls back with what happens on channels, at once and in order, until the application is closed or the returned
-   * function is called. On `pusher` that takes a webhook to `/socket/webhook` in the app's settings there.
+   * Calls the listener with every channel event of this name, at once and in order, until the returned function is called or
+   * the application is closed. On `pusher` this needs a webhook to `/socket/webhook` in the app's settings there.
    *
-   * A listener that throws or rejects is logged and harms nobody.
+   * An error of a listener is logged, and does not reach other listeners.
    */
   onChannelEvent<N extends ChannelEventName>(name: N, listener: ChannelListener<N>): () => void {
     return this.#listeners.add(name, listener);
@@ -180,21 +209,21 @@ export class Relays {
    * its commit, and its result is returned.
    *
    * Every relay, broadcast and disconnect within it, awaited or not and in handlers of domain events too, is checked and its
-   * payload read at once, and resolves at once with a receipt that says `queued`. When `work` resolves, they leave in the
-   * order of the calls, and are not waited for; their failures are logged and told to `onRelayError`, also with
-   * `SOCKET_FAILURE=throw`. When it rejects, nothing leaves, and the rejection passes on.
+   * payload read at once, and resolves at once with a receipt whose status is `queued`. When `work` resolves, they are sent
+   * in the order of the calls. `afterCommit` does not wait for them; their failures are logged and passed to `onRelayError`,
+   * also with `SOCKET_FAILURE=throw`. When `work` rejects, nothing is sent, and the rejection passes on.
    *
-   * Within another `afterCommit` it is a savepoint: its relays wait for the outermost commit, and its own rollback drops its
-   * own only. A relay that is made after the end, by something that was begun within, leaves at once after a commit, and is
-   * logged and `dropped` after a rollback.
+   * Within another `afterCommit` it is a savepoint: its relays wait for the outermost commit, and its own rollback drops only
+   * its own relays. A relay can also be made after the end, by work that began within: it is sent at once after a commit, and
+   * is logged and `dropped` after a rollback.
    */
   afterCommit<T>(work: () => Promise<T>): Promise<T> {
     return this.#afterCommit.run(work);
   }
 
-  /** How the provider is doing, asked now, and how much waits for it. Never rejects. */
+  /** The provider's health, asked now, with the number of relays that wait for it. Never rejects. */
   async health(): Promise<ProviderHealth> {
-    const health = await this.#parts.client.health();
+    const health = await this.#runtime.client.health();
     if (this.#delivery === undefined) return health;
     const delivery = await this.#delivery.health();
     const { problem } = delivery;
@@ -204,90 +233,66 @@ export class Relays {
     return { ...health, delivery };
   }
 
-  /** Reports the relays that still wait for their time as lost, and stops every listener. The last step of a shutdown. */
+  /** Reports the relays that still wait for their delay as lost, and removes every listener. The last step of a shutdown. */
   protected release(): void {
     for (const relay of this.#delayed.close()) {
-      const error = this.#unsent(relay, 'the application ends before its time');
-      this.#countFailed(relay);
-      this.#log.lost(relay, error);
-      this.#tell(relay, error);
+      this.#reporter.failed(relay);
+      this.#reporter.lost(relay, unavailable(this.provider, relay, 'the application ends before its time'));
     }
     this.#listeners.release();
-    this.#parts.metrics?.release();
+    this.#reporter.release();
   }
 
-  /** These methods never throw: a caller's mistake is a rejection too. */
+  /** Makes a relay and sends or holds it. Never throws: a caller's mistake is a rejection too. */
   #submit(make: () => Relay): Promise<Receipt> {
     let relay: Relay;
     try {
       relay = make();
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it came
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the error is passed on unchanged
       return Promise.reject(error);
     }
-    const held = this.#afterCommit.hold(relay);
-    if (held === undefined) return this.#send(relay, false);
-    if (held === 'dropped') this.#log.dropped(relay);
-    return Promise.resolve({ id: relay.id, status: held });
+    const status = this.#afterCommit.hold(relay);
+    if (status === undefined) return this.#send(relay, { isUnattended: false });
+    if (status === 'dropped') this.#reporter.dropped(relay);
+    return Promise.resolve({ id: relay.id, status });
   }
 
-  /** @param isUnattended whether the caller was answered before, so that a failure can only be reported */
-  async #send(relay: Relay, isUnattended: boolean): Promise<Receipt> {
+  /** Sends a relay, and reports its outcome. `isUnattended`: its caller has a receipt already, so no failure can reject. */
+  async #send(relay: Relay, { isUnattended }: { readonly isUnattended: boolean }): Promise<Receipt> {
     const { id } = relay;
-    const sentAt = performance.now();
+    const { clock } = this.#runtime;
+    const startedAt = clock.now();
     try {
       if ((await this.#carry(relay)) === 'queued') {
-        this.#log.queued(relay);
+        this.#reporter.queued(relay);
         return { id, status: 'queued' };
       }
-      this.#sent++;
-      this.#log.sent(relay, performance.now() - sentAt);
+      this.#reporter.sent(relay, clock.now() - startedAt);
       return { id, status: 'sent' };
     } catch (error) {
       if (!(error instanceof SocketDeliveryError)) throw error;
-      this.#countFailed(relay);
+      this.#reporter.failed(relay);
       if (!isUnattended && !this.#isReporting) throw error;
-      this.#log.lost(relay, error, { attempts: 1, milliseconds: performance.now() - sentAt });
-      this.#tell(relay, error);
+      this.#reporter.lost(relay, error, { attempts: 1, milliseconds: clock.now() - startedAt });
       return { id, status: 'failed', error };
     }
   }
 
-  /** Resolves with `queued` where the relay is sent later, and with anything else where the provider has accepted it. */
+  /** Carries a relay one step on. Resolves with `queued` where it waits, and with anything else where the port has taken it. */
   #carry(relay: Relay): Promise<unknown> {
     const delivery = this.#delivery;
     if (relay.delayMs !== undefined && delivery?.handlesDelays !== true) return this.#delay(relay);
-    return delivery === undefined ? this.#parts.client.send(relay) : delivery.send(relay);
+    return delivery === undefined ? this.#runtime.client.send(relay) : delivery.send(relay);
   }
 
   #delay(relay: Relay): Promise<'queued'> {
     const refusal = this.#delayed.add(relay);
     if (refusal === undefined) return Promise.resolve('queued');
-    return Promise.reject(this.#unsent(relay, refusal));
-  }
-
-  #unsent(relay: Relay, reason: string): SocketUnavailableError {
-    return unavailable(this.provider, relay, reason);
+    return Promise.reject(unavailable(this.provider, relay, refusal));
   }
 
   get #isReporting(): boolean {
-    return this.#parts.config.failure === 'report';
-  }
-
-  #countFailed(relay: Relay): void {
-    this.#failed++;
-    this.#log.failed(relay);
-  }
-
-  #tell({ id, event }: Relay, error: SocketDeliveryError): void {
-    const failed = (reason: unknown) => {
-      this.#parts.logger.error(`onRelayError failed for relay ${id}: ${String(reason)}`, { id });
-    };
-    try {
-      // It may be async, although its type does not ask for it.
-      void Promise.resolve(this.#parts.onRelayError?.({ id, event, error })).catch(failed);
-    } catch (reason) {
-      failed(reason);
-    }
+    return this.#runtime.config.failure === 'report';
   }
 }

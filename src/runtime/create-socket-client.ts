@@ -5,33 +5,27 @@ import type { LostRelay } from '../relays/receipt.js';
 import { Relays } from '../relays/relays.js';
 import { SocketRuntime } from './socket-runtime.js';
 
-/** The optional surroundings of a client without Nest. */
+/** The options of {@link createSocketClient}. */
 export interface SocketClientOptions {
-  /** The adapters that the configuration was read with, besides the built-in ones. @default [] */
+  /** The adapters besides the built-in ones that the configuration was read with. @default [] */
   readonly adapters?: readonly SocketAdapter[];
-  /** Told about every lost relay whose call could not reject. A throw is logged. */
+  /**
+   * Called with every lost relay whose call could not reject: all of them while `failure` is `report`, and otherwise those
+   * that were answered with `queued`. An error that it throws is logged. @default undefined
+   */
   onRelayError?(lost: LostRelay): void;
 }
 
-/** Relays without Nest: for a worker, a script or a command-line tool. */
+/** {@link Relays} without Nest, for a worker, a script or a command-line tool. {@link createSocketClient} makes it. */
 export class StandaloneClient extends Relays {
   readonly #runtime: SocketRuntime;
 
   constructor(runtime: SocketRuntime, logger: SocketLogger, options: SocketClientOptions) {
-    super({
-      config: runtime.config,
-      client: runtime.client,
-      clock: runtime.clock,
-      logger,
-      provider: () => runtime.provider,
-      channelEvents: runtime.channelEvents,
-      deliver: (listener) => runtime.deliver(listener),
-      onRelayError: (lost) => options.onRelayError?.(lost),
-    });
+    super(runtime, { logger, onRelayError: (lost) => options.onRelayError?.(lost) });
     this.#runtime = runtime;
   }
 
-  /** Ends the attempts under way, and releases every connection, timer and handle. Later calls fail. */
+  /** Ends the current attempts, and releases every connection, timer and handle. Later calls fail. */
   async close(): Promise<void> {
     await this.#runtime.close();
     this.release();
@@ -39,11 +33,12 @@ export class StandaloneClient extends Relays {
 }
 
 /**
- * Relays without Nest: the same checks, receipts, policies and `afterCommit` as `SocketService`.
+ * Makes a client without Nest, with the same checks, receipts, failure policy and `afterCommit` as `SocketService`.
  *
- * @param config from `socketConfig`
- * @param logger `console` will do
- * @throws MissingPackageError when a package that the configuration asks for is not installed
+ * @param config the result of `socketConfig`
+ * @param logger `console`, or any other logger with its methods
+ * @throws MissingPackageError when a package that the configuration needs is not installed
+ * @throws SocketConfigurationError when no adapter has the configured name
  */
 export async function createSocketClient(
   config: SocketConfig,

@@ -7,7 +7,7 @@ import type { SocketLogger } from '../ports/logger.js';
 import { missingPackage } from '../ports/missing-package.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 
-/** A provider that was started: its adapter, with the parts that this made. */
+/** A started provider: its adapter, and the parts that the adapter made. */
 export interface StartedProvider extends AdapterParts {
   readonly name: string;
   readonly adapter: SocketAdapter;
@@ -16,7 +16,7 @@ export interface StartedProvider extends AdapterParts {
 }
 
 /**
- * Starts a provider, and loads nothing of the others.
+ * Starts a provider. No code of other providers is loaded.
  *
  * @throws MissingPackageError when a package that it needs is not installed
  */

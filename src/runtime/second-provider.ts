@@ -5,7 +5,7 @@ import type { SocketLogger } from '../ports/logger.js';
 import type { SecondConfig, SocketConfig } from '../ports/socket-config.js';
 import { startProvider, type StartedProvider } from './provider.js';
 
-/** The second of two providers, and the port over both. Loaded only where there are two. */
+/** The second of two providers, and the port over both. This file is loaded only where there are two. */
 export interface SecondProvider {
   readonly provider: StartedProvider;
   readonly pair: ProviderPair;
@@ -14,7 +14,7 @@ export interface SecondProvider {
 /**
  * Starts the second provider, and makes the port over both.
  *
- * @throws MissingPackageError
+ * @throws MissingPackageError when a package that it needs is not installed
  */
 export async function startSecondProvider(
   primary: StartedProvider,
@@ -23,7 +23,7 @@ export async function startSecondProvider(
   { role }: SecondConfig,
   logger: SocketLogger,
 ): Promise<SecondProvider> {
-  // A whole relay is retried where the primary is, and never for a mirror's sake.
+  // In a failover both providers retry, or neither does. A mirror's copies are never retried.
   const isRetried = primary.adapter.capabilities?.isRetried === true && role === 'failover';
   const retryDeadlineMs = isRetried ? config.delivery.retryDeadlineMs : 0;
   const ownConfig = {
@@ -46,7 +46,10 @@ export async function startSecondProvider(
   return { provider, pair };
 }
 
-/** The configuration of the delivery in front of the pair. Where the second one takes over, a failing first one is no reason to wait. */
+/**
+ * The configuration of the delivery in front of the pair. In a failover it has no circuit breaker: the secondary takes over
+ * from a failing primary, so relays need not wait.
+ */
 export function configAbovePair(config: SocketConfig): SocketConfig {
   if (config.second?.role === 'mirror') return config;
   return { ...config, delivery: { ...config.delivery, breakerFailures: 0 } };

@@ -13,7 +13,7 @@ import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays
 import { startProvider, type StartedProvider } from './provider.js';
 import type { SecondProvider } from './second-provider.js';
 
-/** The inside, composed for one configuration: the providers, the delivery in front of them, and the port over all. */
+/** Everything that one configuration needs, started: the providers, the port over them, and the delivery in front of it. */
 export class SocketRuntime {
   readonly config: SocketConfig;
   readonly #primary: StartedProvider;
@@ -37,10 +37,11 @@ export class SocketRuntime {
   }
 
   /**
-   * Starts the configured providers, and loads nothing of the others.
+   * Starts the configured providers. No code of other providers is loaded.
    *
-   * @param adapters those that the configuration was read with
-   * @throws MissingPackageError, SocketConfigurationError
+   * @param adapters the adapters besides the built-in ones that the configuration was read with @default []
+   * @throws MissingPackageError when a package that they need is not installed
+   * @throws SocketConfigurationError when no adapter has the configured name
    */
   static async start(
     config: SocketConfig,
@@ -59,19 +60,19 @@ export class SocketRuntime {
       second = await startSecondProvider(primary, adapter, config, config.second, log);
       configAbove = configAbovePair(config);
     }
-    // The fake stays one process and loud, whatever the environment says of the real one.
+    // The fake of tests neither retries nor queues, although the environment may ask the real provider for that.
     const makeDelivery = isFake
       ? undefined
       : await loadDelivery(configAbove, isRetried && config.delivery.retryDeadlineMs > 0);
     return new SocketRuntime(config, primary, second, makeDelivery, log);
   }
 
-  /** Every provider there is, the primary first. */
+  /** The started providers, the primary first. */
   get providers(): readonly StartedProvider[] {
     return this.#second === undefined ? [this.#primary] : [this.#primary, this.#second.provider];
   }
 
-  /** The port: the one provider's, or that over both. */
+  /** The port: that of the only provider, or that over both. */
   get client(): SocketClient {
     return this.#second?.pair ?? this.#primary.client;
   }
@@ -81,11 +82,12 @@ export class SocketRuntime {
     return this.#second?.pair.inForce ?? this.config.provider;
   }
 
-  /** Counts of relays that the second of two providers has missed; nothing where there is one provider. */
+  /** The counts of relays that the second of two providers missed; `undefined` where there is only one provider. */
   get secondCounts(): ProviderPair['counts'] | undefined {
     return this.#second?.pair.counts;
   }
 
+  /** The clock of the providers: the system's, or on `memory` the one that a test moves. */
   get clock(): Clock {
     return this.#primary.clock;
   }
@@ -103,22 +105,27 @@ export class SocketRuntime {
     };
   }
 
+  /** Whether every provider encrypts the events of encrypted channels. */
+  get hasEncryptedChannels(): boolean {
+    return this.providers.every(({ adapter }) => adapter.capabilities?.hasEncryptedChannels === true);
+  }
+
   /** Whether browsers connect to this process. */
   get hasGateway(): boolean {
     return this.providers.some(({ adapter }) => adapter.capabilities?.hasGateway === true);
   }
 
-  /** Whether browsers, on the provider in force, ask the backend for signatures as `pusher-js` does. */
+  /** Whether browsers of the provider in force ask the backend for signatures, as `pusher-js` does. */
   get signsInAsPusher(): boolean {
     return this.#inForce.adapter.capabilities?.signsInAsPusher === true;
   }
 
-  /** The delivery that {@link deliver} made. */
+  /** The delivery that {@link deliver} made; `undefined` where each relay is attempted once. */
   get delivery(): RelayDelivery | undefined {
     return this.#delivery;
   }
 
-  /** Makes the delivery in front of the port, once; nothing where each relay is attempted once. It ends with {@link close}. */
+  /** Makes the delivery in front of the port; `undefined` where each relay is attempted once. Call it once. {@link close} ends it. */
   deliver(listener: DeliveryListener): RelayDelivery | undefined {
     const { client, clock } = this;
     this.#delivery = this.#makeDelivery?.({ client, clock, listener, logger: this.#logger });
@@ -131,16 +138,16 @@ export class SocketRuntime {
   }
 
   /**
-   * Starts to listen, where a provider listens.
+   * Attaches the providers that need it to an HTTP server.
    *
    * @param path the path of the module's endpoints
-   * @throws SocketConfigurationError when a port of its own cannot be listened on
+   * @throws SocketConfigurationError when a provider cannot listen on a port of its own
    */
   async attach(server: Server, path: string): Promise<void> {
     for (const attachment of this.#attachments) await attachment.attach(server, path);
   }
 
-  /** Ends the attempts under way, sends the connections away, and releases everything. */
+  /** Ends the current attempts, then the connections, and releases every handle. */
   async close(): Promise<void> {
     for (const attachment of this.#attachments) attachment.detach?.();
     await this.#delivery?.close();

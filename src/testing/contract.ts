@@ -1,19 +1,20 @@
 import type { ISocketClient } from '../ports/socket-client.js';
 
-/** An event as a browser's handler got it. */
+/** An event as a browser's handler gets it. */
 export interface ContractEvent {
   readonly event: string;
   readonly payload: unknown;
 }
 
-/** A member's browser: signed in and on the broadcast channel. */
+/** A member's browser: signed in, and subscribed to the broadcast channel. */
 export interface ContractBrowser {
+  /** Its Pusher socket id, for `exceptSocketId`. */
   readonly socketId: string;
-  /** Resolves once the subscription holds. */
+  /** Resolves once the subscription has succeeded. */
   subscribe(channel: string): Promise<void>;
-  /** The next event that was not taken yet: relayed to the member, over a channel, or broadcast. Waits for it. */
+  /** Resolves with the next event: relayed to the member or to a channel, or broadcast. Each event is returned once. */
   next(): Promise<ContractEvent>;
-  /** Resolves once the provider has ended the connection and the client has given up. */
+  /** Resolves once the provider has ended the connection and the client does not reconnect any more. */
   disconnected(): Promise<void>;
 }
 
@@ -22,20 +23,21 @@ export interface ContractHarness {
   readonly client: ISocketClient;
   /** Opens a browser for a member. */
   connect(memberId: string): Promise<ContractBrowser>;
+  /** Stops the provider, and releases every handle. */
   stop(): Promise<void>;
 }
 
-/** Where a provider's nature forces a difference, it is declared here and tested as declared. */
+/** The differences that a provider's nature makes necessary. The suite tests each as it is declared. */
 export interface ContractDifferences {
-  /** What a browser gets for a call without payload. @default undefined */
+  /** The payload that a browser gets from a call without one. @default undefined */
   readonly absentPayloadArrivesAs?: unknown;
 }
 
 /**
- * The contract suite: every promise of {@link ISocketClient}, tested over one adapter. Call it at the top of a test file;
- * it needs the test runner's `describe`, `test`, `expect`, `beforeAll` and `afterAll` as globals.
+ * The contract suite: tests every promise of {@link ISocketClient} with one adapter. Call it at the top of a test file. It
+ * needs the test runner's `describe`, `test`, `expect`, `beforeAll` and `afterAll` as globals.
  *
- * @param start starts the provider and whatever it needs; called more than once
+ * @param start starts the provider and its surroundings; it is called more than once
  */
 export function describeSocketClient(
   name: string,
@@ -46,7 +48,7 @@ export function describeSocketClient(
     let harness: ContractHarness;
     let client: ISocketClient;
     let members = 0;
-    /** A member nobody else uses, so that tests run in any order. */
+    /** A new member for each test, so that tests run in any order. */
     const someone = () => `member-${String(++members)}`;
 
     beforeAll(async () => {
@@ -55,7 +57,7 @@ export function describeSocketClient(
     });
     afterAll(() => harness.stop());
 
-    test('a relay reaches every connection of the member and nobody else', async () => {
+    test('a relay reaches every connection of the member and no other member', async () => {
       const [alice, bob] = [someone(), someone()];
       const tabs = [await harness.connect(alice), await harness.connect(alice)];
       const other = await harness.connect(bob);
@@ -114,7 +116,7 @@ export function describeSocketClient(
       expect(await tab.next()).toEqual({ event: 'BARE', payload: absentPayloadArrivesAs });
     });
 
-    test('what is sent is what the payload was when the call was made', async () => {
+    test('the payload is sent as it was when the call was made', async () => {
       const alice = someone();
       const tab = await harness.connect(alice);
       const payload = { items: ['first'] };
@@ -175,7 +177,7 @@ export function describeSocketClient(
         expect(await tab.next()).toEqual({ event: 'ANNOUNCED_TO_ALL', payload: { message: 'hello' } });
     });
 
-    test('nobody listening is no error', async () => {
+    test('a relay without a listener is no error', async () => {
       await client.relayToMember(someone(), 'UNHEARD', {});
       await client.relayToMembers([], 'UNHEARD', {});
       await client.relayToChannel(`empty-${someone()}`, 'UNHEARD', {});
@@ -210,7 +212,7 @@ export function describeSocketClient(
       expect((await other.next()).event).toBe('STILL_HERE');
     });
 
-    test('a disconnected member may connect again, and then hears relays again', async () => {
+    test('a disconnected member may connect again, and then gets relays again', async () => {
       const alice = someone();
       const first = await harness.connect(alice);
       await client.disconnectMember(alice);
@@ -220,17 +222,17 @@ export function describeSocketClient(
       expect(await second.next()).toEqual({ event: 'WELCOME_BACK', payload: 1 });
     });
 
-    test('it tells which members are signed in', async () => {
+    test('it knows which members are signed in', async () => {
       const [alice, bob] = [someone(), someone()];
       await harness.connect(alice);
       expect(await client.onlineMembers([alice, bob])).toEqual(new Set([alice]));
     });
 
-    test('it says that it is up', async () => {
+    test('its health is up', async () => {
       expect(await client.health()).toMatchObject({ status: 'up' });
     });
 
-    test('once closed, it rejects what it is asked and says it is down', async () => {
+    test('once closed, it rejects every call and its health is down', async () => {
       const other = await start();
       await other.client.close();
       const rejection = { code: 'PROVIDER_UNAVAILABLE', retryable: true, lost: ['alice'] };

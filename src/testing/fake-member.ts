@@ -4,28 +4,28 @@ import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorizati
 import { channelType } from '../protocol/channel-name.js';
 import { decrypt } from '../protocol/encryption.js';
 
-/** An event as the member's browser code would get it. */
+/** An event as a handler in the member's browser gets it. */
 export interface ReceivedEvent {
   readonly event: string;
   /** Deep-equal to `JSON.parse(JSON.stringify(payload))`; `undefined` when there was none. */
   readonly payload: unknown;
-  /** The channel it came over. */
+  /** The channel that it was sent on. */
   readonly channel: string | undefined;
-  /** Who sent it: only on client events of presence channels. */
+  /** The id of the member who sent it; only client events of presence channels have one. */
   readonly userId: string | undefined;
 }
 
-/** A member's browser, in memory: signed in and subscribed to the broadcast channel. */
+/** A member's browser, in memory: signed in, and subscribed to the broadcast channel. `SocketFake.connect` makes it. */
 export class FakeMember {
   readonly #connection: MemoryConnection;
   readonly #authorization: ChannelAuthorization;
-  /** The keys of the encrypted channels it may read. */
+  /** The keys of the encrypted channels that it is subscribed to. */
   readonly #secrets = new Map<string, Buffer>();
-  /** What the browser's handlers would have been called with, oldest first. Protocol events are not in it. */
+  /** The events that reached the browser's handlers, the oldest first. Events of the protocol itself are not among them. */
   readonly received: ReceivedEvent[] = [];
 
   constructor(
-    /** The member it is signed in as. */
+    /** The member that this browser is signed in as. */
     readonly identity: Identity,
     connection: MemoryConnection,
     authorization: ChannelAuthorization,
@@ -37,6 +37,7 @@ export class FakeMember {
     });
   }
 
+  /** The member's id. */
   get id(): string {
     return this.identity.id;
   }
@@ -46,19 +47,23 @@ export class FakeMember {
     return this.#connection.id;
   }
 
+  /** Whether the connection is open. */
   get isConnected(): boolean {
     return this.#connection.isOpen;
   }
 
-  /** The code the server closed with (4009: told not to come back); `undefined` while connected or after `disconnect()`. */
+  /**
+   * The code that the server closed the connection with (4009: the client must not reconnect); `undefined` while it is open,
+   * and after `disconnect()`.
+   */
   get closeCode(): number | undefined {
     return this.#connection.closeCode;
   }
 
   /**
-   * Subscribes, by the way a browser goes: the application's own authorizer, the signature, the engine.
+   * Subscribes as a browser does: with the application's own authorizer, the signature and the engine.
    *
-   * @throws Error in a sentence when the authorizer or the engine refuses
+   * @throws Error when the authorizer or the engine refuses; the message is a sentence
    */
   async subscribe(channel: string): Promise<void> {
     const { access } = channelType(channel);
@@ -72,7 +77,7 @@ export class FakeMember {
     this.#send('pusher:subscribe', { channel, ...auth }, failure);
   }
 
-  /** Leaves a channel. */
+  /** Leaves a channel. @throws Error when the connection is closed */
   unsubscribe(channel: string): void {
     this.#send('pusher:unsubscribe', { channel }, `"${this.id}" could not leave "${channel}"`);
   }
@@ -80,13 +85,13 @@ export class FakeMember {
   /**
    * Sends a client event (`client-…`) to the channel's other subscribers.
    *
-   * @throws Error in a sentence when the engine refuses it
+   * @throws Error when the engine refuses it; the message is a sentence
    */
   trigger(channel: string, event: string, payload?: unknown): void {
     this.#send(event, payload, `"${this.id}" could not send "${event}" to "${channel}"`, channel);
   }
 
-  /** Who is present on a channel, as this member's browser knows it: the roster, with the joins and leaves since. */
+  /** The members who are present on a channel, as this browser knows it: the roster, and the joins and leaves since. */
   present(channel: string): PresenceMember[] {
     const present = new Map<string, PresenceMember>();
     for (const frame of this.#connection.frames) {
@@ -95,12 +100,12 @@ export class FakeMember {
     return [...present.values()];
   }
 
-  /** Drops the connection, as a closed tab does. Presence channels are told after the grace period. */
+  /** Closes the connection, as a closed tab does. The member leaves presence channels after the grace period. */
   disconnect(): void {
     this.#connection.leave();
   }
 
-  /** Signs in. Done by `SocketFake.connect`. */
+  /** Signs in. `SocketFake.connect` does this. */
   signIn(): void {
     const auth = this.#authorization.authorizeUser(this.identity, this.socketId);
     this.#send('pusher:signin', auth, `"${this.id}" could not sign in`);
@@ -128,15 +133,15 @@ export class FakeMember {
     const secret = this.#secrets.get(channel ?? '');
     if (secret === undefined) this.received.push({ event, payload: decode(data), channel, userId });
     else {
-      const text = readable(secret, data);
-      // pusher-js drops what it cannot decrypt, a client event in the clear for one.
+      const text = decrypted(secret, data);
+      // pusher-js drops an event that it cannot decrypt, for example a client event that is not encrypted.
       if (text !== undefined) this.received.push({ event, payload: decode(text), channel, userId });
     }
   }
 }
 
-/** What an encrypted event says. */
-function readable(secret: Buffer, data: unknown): string | undefined {
+/** Decrypts the data of an event; `undefined` when that is not possible. */
+function decrypted(secret: Buffer, data: unknown): string | undefined {
   const sealed = decode(data);
   return isSealed(sealed) ? decrypt(secret, sealed) : undefined;
 }
@@ -146,7 +151,7 @@ function isSealed(data: unknown): data is { nonce: string; ciphertext: string } 
   return typeof nonce === 'string' && typeof ciphertext === 'string';
 }
 
-/** Reads data as `pusher-js` does: JSON where it is JSON, else the text itself. */
+/** Reads data as `pusher-js` does: as JSON if it is JSON, otherwise as text. */
 function decode(data: unknown): unknown {
   if (typeof data !== 'string') return data;
   try {

@@ -8,11 +8,11 @@ interface Result {
 }
 
 /**
- * Matchers about what a fake member's browser has seen, for Jest, Vitest and anything else with `expect.extend`. Where
- * `expect` is a global, importing `nestjs-switchboard/testing` has added them.
+ * Matchers for the events and the connection of a fake member, for Jest, Vitest and other runners with `expect.extend`. Where
+ * `expect` is a global, the import of `nestjs-switchboard/testing` adds them.
  */
 export const socketMatchers = {
-  /** `expect(alice).toHaveReceived('MEMBER_DEACTIVATED', payloadOrPredicate?)` */
+  /** Passes if the event has arrived: `expect(alice).toHaveReceived('MEMBER_DEACTIVATED', payloadOrPredicate?)` */
   toHaveReceived(this: object, member: FakeMember, event: string, ...expected: [Expected?]): Result {
     const pass = member.received.some((received) => isExpected(received, event, expected, equalsOf(this)));
     const found = member.received.length === 0 ? 'received nothing.' : `received:${listing(member.received)}`;
@@ -24,7 +24,7 @@ export const socketMatchers = {
     };
   },
 
-  /** `expect(alice).toHaveReceivedNothing()` */
+  /** Passes if no event has arrived: `expect(alice).toHaveReceivedNothing()` */
   toHaveReceivedNothing(member: FakeMember): Result {
     const pass = member.received.length === 0;
     return {
@@ -36,7 +36,7 @@ export const socketMatchers = {
     };
   },
 
-  /** `expect(alice).toBeDisconnected()`: by the server, not by closing the tab. */
+  /** Passes if the server has ended the connection; a closed tab does not count: `expect(alice).toBeDisconnected()` */
   toBeDisconnected(member: FakeMember): Result {
     const pass = member.closeCode !== undefined;
     const state = pass
@@ -52,14 +52,14 @@ export const socketMatchers = {
   },
 };
 
-/** The test runner's own comparison, which knows `expect.objectContaining` and the like; else Node's. */
+/** The test runner's own comparison, which supports `expect.objectContaining` and others like it; without one, Node's. */
 function equalsOf(runner: object): Equals {
   return 'equals' in runner && typeof runner.equals === 'function'
     ? (runner.equals as Equals)
     : isDeepStrictEqual;
 }
 
-/** The matchers' types, as `expect` shows them. */
+/** The types of {@link socketMatchers} on the result of `expect`. */
 export interface SocketMatchers<R> {
   toHaveReceived(event: string, payloadOrPredicate?: unknown): R;
   toHaveReceivedNothing(): R;
@@ -67,9 +67,9 @@ export interface SocketMatchers<R> {
 }
 
 declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace -- how @types/jest is extended
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- @types/jest is extended by its namespace
   namespace jest {
-    // eslint-disable-next-line @typescript-eslint/no-empty-object-type, @typescript-eslint/no-unused-vars -- its own parameters
+    // eslint-disable-next-line @typescript-eslint/no-empty-object-type, @typescript-eslint/no-unused-vars -- the declaration must repeat the parameters
     interface Matchers<R, T> extends SocketMatchers<R> {}
   }
 }

@@ -2,18 +2,20 @@ import { isDeepStrictEqual } from 'node:util';
 import { Payload } from '../ports/payload.js';
 import type { AcceptedRelay } from '../adapters/memory/memory-socket-client.js';
 
-/** One thing the application asked the provider for, and the provider accepted. */
+/** One relay, broadcast or disconnect that the provider accepted, to one member or channel. */
 export interface Relayed {
   readonly kind: 'member' | 'channel' | 'broadcast' | 'disconnect';
   /** The member's id, or the channel's name. */
   readonly to: string;
   /** Absent on a disconnect. */
   readonly event?: string;
+  /** Absent when there was none. */
   readonly payload?: unknown;
+  /** The connection that was left out; absent when there was none. */
   readonly exceptSocketId?: string;
 }
 
-/** A payload to compare with, or a predicate to ask. */
+/** A payload to compare with, or a predicate of the payload. */
 export type Expected = unknown;
 
 /** Lists accepted relays one by one: a relay to three members is three. */
@@ -32,7 +34,7 @@ export function relayedBy(relays: readonly AcceptedRelay[]): Relayed[] {
 /** Compares two payloads. */
 export type Equals = (actual: unknown, expected: unknown) => boolean;
 
-/** Whether an event is the expected one. Without `expected` any payload will do. */
+/** Whether an event is the expected one. Without `expected`, every payload fits. */
 export function isExpected(
   actual: { readonly event?: string; readonly payload?: unknown },
   event: string,
@@ -46,7 +48,7 @@ export function isExpected(
   return equals(actual.payload, wanted) || equals(actual.payload, asCarried(wanted));
 }
 
-/** A payload as it arrives: dates have become texts, and what was `undefined` is gone. */
+/** The payload as it arrives: dates are texts then, and fields with `undefined` are absent. */
 function asCarried(payload: unknown): unknown {
   const { json } = Payload.of(payload);
   return json === undefined ? undefined : JSON.parse(json);
@@ -62,7 +64,7 @@ export function wording(event: string, expected: readonly [Expected?]): string {
   return `"${event}" with ${typeof expected[0] === 'function' ? 'a payload that fits' : shown(expected[0])}`;
 }
 
-/** Lists what did arrive, for the end of a sentence. */
+/** Lists the events that did arrive, for the end of a sentence. */
 export function listing(items: readonly { readonly event?: string; readonly payload?: unknown }[]): string {
   return items
     .map(

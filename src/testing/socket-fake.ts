@@ -8,8 +8,8 @@ import { FakeMember } from './fake-member.js';
 import { type Expected, isExpected, listing, type Relayed, relayedBy, wording } from './relayed.js';
 
 /**
- * The provider `memory` in a test's hands: members who connect, a clock to move, failures to order, and assertions that
- * fail in sentences. `app.get(SocketFake)`, once `SocketTestingModule` is imported.
+ * The provider `memory`, controlled by a test: members connect, the test moves the clock and orders failures, and a failed
+ * assertion's message is a sentence. Get it with `app.get(SocketFake)`, after an import of `SocketTestingModule`.
  */
 export class SocketFake {
   readonly #runtime: SocketRuntime;
@@ -25,7 +25,7 @@ export class SocketFake {
     this.#client = runtime.client;
   }
 
-  /** Opens a browser for a member: signed in and on the broadcast channel. Call it twice for two tabs. */
+  /** Opens a browser for a member: signed in, and subscribed to the broadcast channel. Call it twice for two tabs. */
   async connect(member: string | Identity): Promise<FakeMember> {
     const identity = typeof member === 'string' ? { id: member } : member;
     const browser = new FakeMember(identity, this.#client.connect(), this.#authorization);
@@ -34,34 +34,34 @@ export class SocketFake {
     return browser;
   }
 
-  /** Moves the engine's clock on: grace periods end, silent peers are pinged. */
+  /** Moves the clock forward: grace periods end, delayed relays are sent, silent connections are pinged. */
   advance(milliseconds: number): void {
     this.#client.clock.advance(milliseconds);
-    // What the clock has brought about is told before the test goes on.
+    // The listeners get the events of this time before the test goes on.
     for (const { channelEvents } of this.#runtime.providers) channelEvents.flush();
   }
 
-  /** Orders failures: the next call fails, is refused, times out, or everything fails until told. */
+  /** Orders failures: the next call fails, is refused or times out, or every call fails until the test ends that. */
   get faults(): Faults {
     return this.#client.faults;
   }
 
-  /** Everything the provider has accepted, oldest first. */
+  /** Everything that the provider has accepted since the last `forget()`, the oldest first. */
   get relayed(): readonly Relayed[] {
     return relayedBy(this.#client.accepted.slice(this.#forgotten));
   }
 
-  /** Forgets what was relayed so far. */
+  /** Empties {@link relayed}. */
   forget(): void {
     this.#forgotten = this.#client.accepted.length;
   }
 
-  /** Waits until work that was started but not awaited, like a domain event's handler, has had its turn. */
+  /** Waits one turn of the event loop, so that work which was not awaited, like a domain event's handler, can run. */
   async settled(): Promise<void> {
     await nextTurn();
   }
 
-  /** Runs something and returns what it made the application relay. */
+  /** Runs a function, and returns the relays that the application made during it. */
   async captured(run: () => unknown): Promise<readonly Relayed[]> {
     const before = this.relayed.length;
     await run();
@@ -69,28 +69,29 @@ export class SocketFake {
     return this.relayed.slice(before);
   }
 
-  /** @throws SocketAssertionError unless the event went to the member; with a payload or a predicate, unless that fits too */
+  /** @throws SocketAssertionError unless the event was relayed to the member, with the expected payload if there is one */
   assertRelayed(memberId: string, event: string, ...expected: [Expected?]): void {
     this.#assert('member', memberId, `to be relayed to member "${memberId}"`, event, expected);
   }
 
-  /** @throws SocketAssertionError unless the event went to the channel */
+  /** @throws SocketAssertionError unless the event was relayed to the channel, with the expected payload if there is one */
   assertRelayedToChannel(channel: string, event: string, ...expected: [Expected?]): void {
     this.#assert('channel', channel, `to be relayed to channel "${channel}"`, event, expected);
   }
 
-  /** @throws SocketAssertionError unless the event was broadcast */
+  /** @throws SocketAssertionError unless the event was broadcast, with the expected payload if there is one */
   assertBroadcast(event: string, ...expected: [Expected?]): void {
     this.#assert('broadcast', this.#runtime.config.broadcastChannel, 'to be broadcast', event, expected);
   }
 
-  /** @throws SocketAssertionError when anything was relayed, broadcast or disconnected: to this member, or at all */
+  /** @throws SocketAssertionError if there was a relay, a broadcast or a disconnect: of this member, or without an id of anybody */
   assertNothingRelayed(memberId?: string): void {
     const found = this.relayed.filter(({ kind, to }) => {
       return memberId === undefined || ((kind === 'member' || kind === 'disconnect') && to === memberId);
     });
-    const whom = memberId === undefined ? 'anybody' : `member "${memberId}"`;
-    if (found.length > 0) fail(`Expected nothing to be relayed to ${whom}, but this was:${listing(found)}`);
+    const recipient = memberId === undefined ? 'anybody' : `member "${memberId}"`;
+    if (found.length > 0)
+      fail(`Expected nothing to be relayed to ${recipient}, but this was:${listing(found)}`);
   }
 
   /** @throws SocketAssertionError unless the application disconnected the member */
@@ -104,18 +105,18 @@ export class SocketFake {
   #assert(
     kind: Relayed['kind'],
     to: string,
-    where: string,
+    expectation: string,
     event: string,
     expected: readonly [Expected?],
   ): void {
     const there = this.relayed.filter((relayed) => relayed.kind === kind && relayed.to === to);
     if (there.some((relayed) => isExpected(relayed, event, expected))) return;
     const found = there.length === 0 ? 'nothing was.' : `this was:${listing(there)}`;
-    fail(`Expected ${wording(event, expected)} ${where}, but ${found}`);
+    fail(`Expected ${wording(event, expected)} ${expectation}, but ${found}`);
   }
 }
 
-/** What a failed assertion of the fake throws. Its message is a sentence that lists what did arrive. */
+/** The error of a failed assertion of `SocketFake`. Its message is a sentence that lists the relays that there were. */
 export class SocketAssertionError extends Error {
   override readonly name = 'SocketAssertionError';
 }

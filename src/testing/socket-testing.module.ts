@@ -10,14 +10,14 @@ import { SocketModule } from '../modules/socket/socket.module.js';
 import { SocketFake } from './socket-fake.js';
 
 /**
- * Replaces the provider by the fake. Beside an application that imports `SocketModule` already, the class is enough:
+ * Replaces the provider by the fake. Beside an application that imports `SocketModule`, the class itself is enough:
  *
  * ```ts
  * const module = await Test.createTestingModule({ imports: [AppModule, SocketTestingModule] }).compile();
  * const fake = module.get(SocketFake);
  * ```
  *
- * Everything else (authorizers, broadcast channel, failure policy) stays the application's own.
+ * Everything else stays the application's own: its authorizers, its broadcast channel and its failure policy.
  */
 @Global()
 @Module({
@@ -33,7 +33,7 @@ import { SocketFake } from './socket-fake.js';
   exports: [PROVIDER_OVERRIDE, SocketFake],
 })
 export class SocketTestingModule {
-  /** For a single module under test, whose application is not there to import `SocketModule`. */
+  /** For a test of a single module, without the application that imports `SocketModule`. @param options @default {} */
   static forRoot(options: SocketModuleOptions & SocketModulePaths = {}): DynamicModule {
     return { module: SocketTestingModule, imports: [SocketModule.forRoot(options)] };
   }

@@ -119,7 +119,7 @@ describe('Clients of an engine that drains', () => {
 describe('A drain in a cluster', () => {
   function drain(caughtUp: () => Promise<void>) {
     const clock = new ManualClock();
-    const sessions = new Set<Session>([{ closed: false } as Session]);
+    const sessions = new Set<Session>([{ isClosed: false } as Session]);
     const left: Session[] = [];
     const running = new Drain(clock, { drainMs: 1_000 }, sessions, { caughtUp }, (session) => {
       left.push(session);

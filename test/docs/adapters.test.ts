@@ -31,6 +31,11 @@ test('the adapter works without Nest too', async () => {
   expect(config).toMatchObject({ provider: 'emitter', emitter: { maxListeners: 0, stage: 'side' } });
   const client = await createSocketClient(config, console, { adapters });
   expect(await client.broadcast('TEST_MAYBE')).toMatchObject({ status: 'sent' });
+  // It does not say that it encrypts, so nothing of an encrypted channel leaves in plain text.
+  await expect(client.relayToChannel('private-encrypted-room', 'TEST_MAYBE')).rejects.toMatchObject({
+    code: 'INVALID_CHANNEL_NAME',
+    message: expect.stringContaining('the provider has no encrypted channels') as string,
+  });
   await client.close();
 });
 

@@ -2,14 +2,14 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { MAX_WAITING } from '../../src/adapters/pusher/requests/waiting-posts.js';
+import { MAX_WAITING_RELAYS } from '../../src/adapters/pusher/requests/waiting-posts.js';
 import { onTeardown } from '../support/teardown.js';
 import { usePage } from './support/page.js';
 
 const page = usePage('docs/pusher.md');
 
 test('as many calls may wait as the page says', () => {
-  expect(page.text).toContain(`when ${MAX_WAITING.toLocaleString('en')} are waiting`);
+  expect(page.text).toContain(`when ${MAX_WAITING_RELAYS.toLocaleString('en')} are waiting`);
 });
 
 test('browsers are told what the page says they are', async () => {

@@ -2,7 +2,7 @@ import type { SocketDeliveryError } from '../../ports/errors.js';
 import { lossError, unanswered } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 
-/** A failure that a test has ordered. */
+/** A failure that a test has injected. */
 interface Fault {
   readonly reason: string;
   readonly isRetryable: boolean;
@@ -11,7 +11,7 @@ interface Fault {
 
 const DOWN: Fault = { reason: 'the provider is down (injected)', isRetryable: true };
 
-/** Failures on demand, as a test orders them. */
+/** Injects failures for tests. */
 export class Faults {
   readonly #next: Fault[] = [];
   #isDown = false;
@@ -45,14 +45,14 @@ export class Faults {
     return this.#isDown;
   }
 
-  /** @throws SocketDeliveryError when a failure was ordered for this relay */
+  /** @throws SocketDeliveryError when a failure was injected for this relay */
   check(relay: Relay): void {
     this.#throw(({ isRetryable, reason, cause }) =>
       lossError(isRetryable, 'memory', relay, reason, { cause }),
     );
   }
 
-  /** @throws SocketDeliveryError when a failure was ordered for this question */
+  /** @throws SocketDeliveryError when a failure was injected for this question */
   checkQuestion(): void {
     this.#throw(({ isRetryable, reason, cause }) => unanswered('memory', isRetryable, reason, { cause }));
   }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../ports/clock.js';
 
-/** A clock that stands still until it is moved by hand. */
+/** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {
   #now = Date.UTC(2026, 0, 1);
   readonly #pending = new Set<{ readonly at: number; readonly call: () => void }>();
@@ -19,7 +19,7 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#pending.delete(entry) };
   }
 
-  /** Moves the clock on and makes every call that falls due, in order of its time. */
+  /** Moves the clock, and makes every call that becomes due, in the order of their times. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;
     for (;;) {

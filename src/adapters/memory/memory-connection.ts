@@ -3,7 +3,7 @@ import type { Connection } from '../../channels/connection.js';
 import type { Session } from '../../channels/session.js';
 import type { Frame } from '../../protocol/frame.js';
 
-/** A frame as a client reads it: the data is still text, as on the wire. */
+/** A frame as a client receives it: `data` is text, as on the wire. */
 export interface ReceivedFrame {
   readonly event: string;
   readonly channel?: string;
@@ -11,11 +11,11 @@ export interface ReceivedFrame {
   readonly user_id?: string;
 }
 
-/** A client's end of a connection that never touches a network. */
+/** The client's end of a connection in memory. */
 export class MemoryConnection implements Connection {
   /** Every frame the server has sent, oldest first. */
   readonly frames: ReceivedFrame[] = [];
-  /** The code the server closed with; `undefined` while open, or when the client left by itself. */
+  /** The code that the server closed it with; `undefined` while it is open, or after {@link leave}. */
   closeCode: number | undefined;
   readonly #engine: ChannelEngine;
   readonly #session: Session;
@@ -30,26 +30,26 @@ export class MemoryConnection implements Connection {
   }
 
   get isOpen(): boolean {
-    return !this.#session.closed;
+    return !this.#session.isClosed;
   }
 
-  /** Calls back with every frame from now on. */
+  /** Calls the listener with every frame from now on. */
   listen(listener: (frame: ReceivedFrame) => void): void {
     this.#listener = listener;
   }
 
-  /** Sends a frame to the server, through the same text as on the wire. */
+  /** Sends a frame to the server, as the same text as on the wire. */
   write(event: string, data: unknown, channel?: string): void {
     this.#engine.receive(this.#session, JSON.stringify({ event, channel, data }));
   }
 
-  /** Drops the connection from the client's end. */
+  /** Ends the connection from the client's side. */
   leave(): void {
     this.#engine.lost(this.#session);
   }
 
   send(frame: Frame): void {
-    // Our own engine wrote it a moment ago, so its shape is known.
+    // The engine has just built this text, so its shape is known.
     const received = JSON.parse(frame.text) as ReceivedFrame;
     this.frames.push(received);
     this.#listener(received);

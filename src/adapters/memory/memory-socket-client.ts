@@ -9,16 +9,16 @@ import { Faults } from './faults.js';
 import { ManualClock } from './manual-clock.js';
 import { MemoryConnection } from './memory-connection.js';
 
-/** A relay in the fake's list. Without the id: Node puts that together from twenty pieces, and the list would keep them all. */
+/** An accepted relay, without its id: Node builds each id from twenty strings, which the list would all keep in memory. */
 export type AcceptedRelay = Omit<Relay, 'id' | 'delayMs'>;
 
 /**
- * The fake provider: the same port on the same channel engine as the gateway, with connections in memory, a clock moved
- * by hand, failures on demand and a list of every accepted relay.
+ * The fake provider: the same port on the same channel engine as the gateway, with connections in memory, a clock that the
+ * test moves, injected failures, and a list of all accepted relays.
  */
 @injectable()
 export class MemorySocketClient extends EngineSocketClient {
-  /** Every relay the provider accepted, oldest first. */
+  /** All relays that the provider accepted, oldest first. */
   readonly accepted: AcceptedRelay[] = [];
   readonly faults = new Faults();
   readonly clock: ManualClock;
@@ -32,7 +32,7 @@ export class MemorySocketClient extends EngineSocketClient {
     this.clock = clock;
   }
 
-  /** Opens a connection, as a browser would. It is greeted, and neither signed in nor subscribed to anything. */
+  /** Opens a connection, as a browser would. It is not signed in, and not subscribed to anything. */
   connect(): MemoryConnection {
     return new MemoryConnection(this.engine, newSocketId());
   }

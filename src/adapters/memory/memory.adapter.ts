@@ -1,9 +1,9 @@
 import type { SocketAdapter } from '../adapter.js';
 
-/** The fake, for tests: needs no port and no package. */
+/** The fake provider, for tests. It needs no network port and no package. */
 export const memoryAdapter: SocketAdapter = {
   name: 'memory',
-  capabilities: { isFake: true, signsInAsPusher: true },
+  capabilities: { isFake: true, signsInAsPusher: true, hasEncryptedChannels: true },
   create: async (context) => (await import('./memory.module.js')).createMemory(context),
   clientOptions: () => ({ cluster: 'memory', forceTLS: false, enabledTransports: ['ws', 'wss'] }),
 };

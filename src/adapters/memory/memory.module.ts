@@ -11,7 +11,7 @@ const memoryModule = new ContainerModule(({ bind }) => {
   bind(SOCKET_CLIENT).to(MemorySocketClient).inSingletonScope();
 });
 
-/** The fake's parts. Its engine lives on the test's time. */
+/** Creates the parts of the fake provider. Its engine runs on a clock that the test moves. */
 export function createMemory(context: AdapterContext): Promise<AdapterParts> {
   return compose({ ...context, clock: new ManualClock() }, memoryModule);
 }

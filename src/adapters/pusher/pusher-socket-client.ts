@@ -15,7 +15,7 @@ import { Dispatch, type Target } from './requests/dispatch.js';
 import { EventRequests } from './requests/event-requests.js';
 import { questionError, relayLossError } from './requests/loss-error.js';
 
-/** Questions that one call of {@link PusherSocketClient.onlineMembers} has under way at a time. */
+/** The requests that one call of {@link PusherSocketClient.onlineMembers} makes at a time. */
 const CONCURRENT_QUESTIONS = 8;
 
 const CLOSED = 'It is closed';
@@ -23,17 +23,16 @@ const CLOSED = 'It is closed';
 /**
  * The port over hosted Pusher, or any server with the same HTTP API, through the official SDK.
  *
- * Relays of one turn of the event loop leave together, in as few requests as the HTTP API's limits allow, unless the
- * configuration says that each relay gets requests of its own. Either way the outcome of a relay is the outcome of its own
- * events; relays to one member or one channel are sent in the order of the calls, a `disconnectMember` among them, and
- * relays to different ones side by side.
+ * With `pusher.batching`, relays of one turn of the event loop are sent together, in as few requests as the HTTP API's limits
+ * allow; without it, each relay gets requests of its own. In both cases the outcome of a relay depends on its own events
+ * only. Relays to one member or one channel, `disconnectMember` included, are sent in the order of the calls; relays to
+ * different ones are sent in parallel.
  *
- * Nothing is retried here. Where the caller retries, as the configuration says, a relay that fails in a way a retry can help
- * fails the later ones to the same member or channel that have not begun: none overtakes it. A relay that has not begun
- * within the configured timeout is not sent any more, so each call settles within twice that time, however many wait in
- * front of it.
+ * This client retries nothing. When the configuration lets the caller retry, a retryable failure also fails the later relays
+ * to the same member or channel that are not sent yet, so that none overtakes the retry. A relay that could not be sent
+ * within the configured timeout fails too, so each call settles within twice that time, whatever the length of the queue.
  *
- * The one difference to the port's promises: the HTTP API insists on `data`, so a call without payload arrives with the
+ * The one difference to the port's promises: the HTTP API requires `data`, so a relay without a payload arrives with the
  * payload `''` instead of none.
  */
 export class PusherSocketClient extends RelayClient {
@@ -46,17 +45,17 @@ export class PusherSocketClient extends RelayClient {
   constructor(api: PusherHttpApi, config: PusherAdapterConfig, logger: SocketLogger, clock: Clock) {
     super(config.broadcastChannel);
     const { batching, timeoutMs } = config.pusher;
-    const holdsBack = config.delivery.retryDeadlineMs > 0;
+    const isRetried = config.delivery.retryDeadlineMs > 0;
     this.#api = api;
     this.#config = config;
     this.#clock = clock;
-    const requests = new EventRequests(api, logger, batching, holdsBack);
-    this.#queues = new ChannelQueues(requests, clock, timeoutMs, batching, holdsBack);
+    const requests = new EventRequests(api, logger, batching, isRetried);
+    this.#queues = new ChannelQueues(requests, clock, timeoutMs, batching, isRetried);
   }
 
   /**
-   * After a partial failure the error's `lost` are exactly the recipients missed, and it is a `SocketUnavailableError` only
-   * if every failed request may succeed later.
+   * After a partial failure the error's `lost` are exactly the missed recipients. It is a `SocketUnavailableError` only when
+   * every failed request may succeed later.
    */
   async send(relay: Relay): Promise<void> {
     if (this.#isClosed) throw unavailable('pusher', relay, CLOSED);
@@ -67,11 +66,10 @@ export class PusherSocketClient extends RelayClient {
   }
 
   /**
-   * Asks once for each member, eight at a time. The HTTP API documents no query for signed-in users; this one counts on a
-   * user's own channel being like any other, occupied as long as somebody is subscribed, which `pusher-js` is from its
-   * signin on.
+   * Makes one request for each member, eight at a time. The HTTP API documents no query for signed-in users, so this asks
+   * whether the user's own channel is occupied: `pusher-js` subscribes to that channel when it signs in.
    *
-   * @throws SocketDeliveryError when one of the questions fails
+   * @throws SocketDeliveryError when one of the requests fails
    */
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>> {
     if (this.#isClosed) throw unanswered('pusher', true, CLOSED);
@@ -87,7 +85,7 @@ export class PusherSocketClient extends RelayClient {
     }
   }
 
-  /** Makes one signed request, so `up` means reachable and with the right credentials. Connections are not told. */
+  /** Makes one signed request: `up` means that the API is reachable and accepts the credentials. It reports no connections. */
   async health(): Promise<ProviderHealth> {
     if (this.#isClosed) return { status: 'down', connections: null, reason: 'closed' };
     try {
@@ -98,7 +96,7 @@ export class PusherSocketClient extends RelayClient {
     }
   }
 
-  /** Waits for the relays made before, for one request's timeout at most, then closes the connections. */
+  /** Waits for the earlier relays, at most for one request's timeout, then closes the connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await within(this.#clock, this.#config.pusher.timeoutMs, this.#queues.idle(), () => undefined);

@@ -7,11 +7,16 @@ export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {
   name: 'pusher',
   settings: pusherSettings,
   packages: ['pusher'],
-  capabilities: { isRetried: true, signsInAsPusher: true, needsCredentials: true },
+  capabilities: {
+    isRetried: true,
+    signsInAsPusher: true,
+    hasEncryptedChannels: true,
+    needsCredentials: true,
+  },
   problems: (config, isChosen) => (isChosen ? problems(config) : []),
   create: async (context) => (await import('./pusher.module.js')).createPusher(context),
 
-  /** A hosted cluster, or else the server's own WebSocket end: where its HTTP API is, unless the configuration says so. */
+  /** A hosted cluster, or a server of one's own: on the host and port of its HTTP API, unless configured otherwise. */
   clientOptions({ pusher }) {
     const cluster = pusher.cluster ?? DEFAULT_CLUSTER;
     const enabledTransports = ['ws', 'wss'];

@@ -7,8 +7,8 @@ import type { AdapterContext, AdapterParts } from '../adapter.js';
 import { compose, SERVER_ATTACHMENT } from '../compose.js';
 import { PusherHttpApi } from './http/pusher-http-api.js';
 import { loadPusherSdk } from './http/pusher-sdk.js';
-import { PusherSocketClient } from './pusher-socket-client.js';
 import type { PusherAdapterConfig } from './pusher.settings.js';
+import { PusherSocketClient } from './pusher-socket-client.js';
 import { WebhookReceiver } from './webhook/webhook-receiver.js';
 
 const pusherModule = new ContainerModule(async ({ bind }) => {
@@ -24,7 +24,7 @@ const pusherModule = new ContainerModule(async ({ bind }) => {
     .inSingletonScope();
 });
 
-/** The parts for hosted Pusher. Imports the `pusher` package. */
+/** Creates the parts of the adapter `pusher`. Imports the `pusher` package. */
 export function createPusher(context: AdapterContext): Promise<AdapterParts> {
   return compose(context, pusherModule);
 }

@@ -1,40 +1,40 @@
 import type { Frame } from '../../protocol/frame.js';
 
 /**
- * Frames that wait to be written to a socket. Sockets that wait for the same frames share one batch, and so the bytes that
- * are joined from it: what a broadcast costs each of them is one pointer.
+ * Frames that wait to be written to a socket. Sockets with the same pending frames share one batch, and so its joined
+ * bytes: a broadcast costs each socket one pointer.
  */
 export class Batch {
-  readonly #before: Batch | undefined;
+  readonly #previous: Batch | undefined;
   readonly #frame: Frame | undefined;
-  /** The batch that came of adding `#lastAdded`: whoever adds the same frame next goes on from there. */
+  /** The batch after `#lastAdded` was added. The next socket that adds the same frame shares it. */
   #next: Batch | undefined;
   #lastAdded: Frame | undefined;
   #bytes: Buffer | undefined;
 
   private constructor(
-    before: Batch | undefined,
+    previous: Batch | undefined,
     frame: Frame | undefined,
-    /** How many bytes it is on the wire. */
+    /** The bytes on the wire. */
     readonly length: number,
   ) {
-    this.#before = before;
+    this.#previous = previous;
     this.#frame = frame;
   }
 
-  /** A batch of nothing, to begin with. Batches that do not begin with the same one share nothing. */
+  /** An empty batch to start with. Batches share frames only when they start with the same empty batch. */
   static empty(): Batch {
     return new Batch(undefined, undefined, 0);
   }
 
-  /** This batch and one frame more. */
+  /** This batch with one more frame. */
   with(frame: Frame): Batch {
     if (this.#lastAdded === frame && this.#next !== undefined) return this.#next;
     this.#lastAdded = frame;
     return (this.#next = new Batch(this, frame, this.length + frame.wire.length));
   }
 
-  /** All frames in their order, joined when first asked for and never again. One alone is not copied. */
+  /** All frames in their order, joined on the first read only. A single frame is not copied. */
   get bytes(): Buffer {
     return (this.#bytes ??= this.#join());
   }
@@ -43,7 +43,9 @@ export class Batch {
     if (this.#frame !== undefined && this.length === this.#frame.wire.length) return this.#frame.wire;
     const bytes = Buffer.allocUnsafe(this.length);
     this.#copyTo(bytes);
-    for (let before = this.#before; before !== undefined; before = before.#before) before.#copyTo(bytes);
+    for (let previous = this.#previous; previous !== undefined; previous = previous.#previous) {
+      previous.#copyTo(bytes);
+    }
     return bytes;
   }
 

@@ -1,12 +1,12 @@
-/** An IPv4 address of which IPv6 has made one of its own. */
+/** An IPv4 address written as IPv6, as a dual-stack socket reports it. */
 const MAPPED_IPV4 = /^::ffff:(\d+(?:\.\d+){3})$/i;
-/** How many groups of an IPv6 address are those of its /64. */
+/** The groups of an IPv6 address that make up its /64. */
 const NETWORK_GROUPS = 4;
 const ALL_GROUPS = 8;
 
 /**
- * What an address counts as: of IPv6 its /64, for that is what one household is given, to have any address of. Of IPv4 the
- * address, also where it comes over IPv6.
+ * The network by which connections are counted: the /64 of an IPv6 address, because one household usually has all addresses
+ * of a /64; the IPv4 address itself, also when it is written as IPv6.
  *
  * @param address as `socket.remoteAddress` has it
  */
@@ -24,7 +24,7 @@ export function clientNetwork(address: string): string {
   return first.slice(0, NETWORK_GROUPS).join(':');
 }
 
-/** A part of an address, group by group, each without leading zeros. An IPv4 address at the end is two. */
+/** The groups of a part of an address, each without leading zeros. An IPv4 address at the end counts as two groups. */
 function groups(part: string): string[] {
   if (part === '') return [];
   return part

@@ -4,82 +4,84 @@ import type { Session } from '../../channels/session.js';
 import { ProtocolError } from '../../protocol/codes.js';
 import type { WsConnection } from './ws-connection.js';
 
-/** What a connection is closed with that was not closed at all: it broke. */
+/** The close code that `ws` reports for a connection that broke without a close frame. */
 const ABNORMAL = 1006;
 
-/** One for all of them: making an error takes longer than refusing with it. */
+/** Shared by all refusals: creating an error takes longer than sending it. */
 const BINARY = new ProtocolError(null, 'Binary messages are not supported');
 
 /**
- * A WebSocket that knows whose it is, so that the same three listeners do for all of them: listeners of their own would be
- * a tenth of what an idle connection takes.
+ * A WebSocket that knows its session, so that all of them share the same three listeners: closures for each would be a
+ * tenth of an idle connection's memory.
  */
 export class GatewaySocket extends WebSocket {
   #engine: ChannelEngine | undefined;
   #session: Session | undefined;
   #connection: WsConnection | undefined;
-  #isFaulty = false;
+  #isMalformed = false;
 
-  /** Hands on what the client says, and that it is gone. */
-  tell(engine: ChannelEngine, session: Session, connection: WsConnection): void {
+  /** Passes the client's messages, and the end of its connection, to the engine from now on. */
+  connect(engine: ChannelEngine, session: Session, connection: WsConnection): void {
     this.#engine = engine;
     this.#session = session;
     this.#connection = connection;
-    this.on('message', heard);
-    this.on('close', lost);
+    this.on('message', onMessage);
+    this.on('close', onClose);
   }
 
-  /** Sends a close frame, behind all that was sent before. `ws` itself calls it too, to answer the client's. */
+  /** Sends a close frame, after everything that was sent before. `ws` calls this too, to answer the client's close frame. */
   override close(code?: number, reason?: string | Buffer): void {
     this.#connection?.seal();
+    if (this.#session !== undefined && this.#connection?.isSlowReader === true) {
+      this.#engine?.countEnd(this.#session, 'slow_reader');
+    }
     super.close(code, reason);
   }
 
-  /** Answers a ping: `ws` itself calls it, and nobody else does. Who only pings keeps the process busy too. */
+  /** Answers a client's ping; only `ws` calls this. Pings count as messages, because a flood of them costs time too. */
   override pong(...pong: Parameters<WebSocket['pong']>): void {
     super.pong(...pong);
-    if (this.#session !== undefined) this.#engine?.pinged(this.#session);
+    if (this.#session !== undefined) this.#engine?.countPing(this.#session);
   }
 
-  /** A client's error is the client's: the connection closes, and that is all that anybody has to hear. */
+  /** Keeps a client's malformed frames from being thrown as errors: `ws` closes the connection, and that is enough. */
   ignoreErrors(): void {
-    this.on('error', failed);
+    this.on('error', onError);
   }
 
-  heard(data: RawData, isBinary: boolean): void {
+  handleMessage(data: RawData, isBinary: boolean): void {
     if (this.#session === undefined) return;
     if (isBinary) {
       this.#engine?.refuse(this.#session, BINARY);
     } else this.#engine?.receive(this.#session, asText(data));
   }
 
-  failed(): void {
-    this.#isFaulty = true;
+  handleError(): void {
+    this.#isMalformed = true;
   }
 
-  lost(code: number): void {
-    if (this.#session !== undefined) this.#engine?.lost(this.#session, this.#end(code));
+  handleClose(code: number): void {
+    if (this.#session !== undefined) this.#engine?.lost(this.#session, this.#endReason(code));
   }
 
-  /** Whose end it was, as it is counted. */
-  #end(code: number): string {
-    if (this.#connection?.isSlow === true) return 'slow_reader';
-    if (this.#isFaulty) return 'malformed';
+  /** The reason of the connection's end, as in `ConnectionCounters.closed`. */
+  #endReason(code: number): string {
+    if (this.#isMalformed) return 'malformed';
     return code === ABNORMAL ? 'lost' : 'client';
   }
 }
 
-function heard(this: WebSocket, data: RawData, isBinary: boolean): void {
-  if (this instanceof GatewaySocket) this.heard(data, isBinary);
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  if (this instanceof GatewaySocket) this.handleMessage(data, isBinary);
 }
 
-function lost(this: WebSocket, code: number): void {
-  if (this instanceof GatewaySocket) this.lost(code);
+function onClose(this: WebSocket, code: number): void {
+  if (this instanceof GatewaySocket) this.handleClose(code);
 }
 
-/** Told by `ws` of messages that are none, or too long. `close` follows. */
-function failed(this: WebSocket): void {
-  if (this instanceof GatewaySocket) this.failed();
+/** `ws` emits `error` for malformed or oversized messages; `close` follows. */
+function onError(this: WebSocket): void {
+  if (this instanceof GatewaySocket) this.handleError();
 }
 
 function asText(data: RawData): string {

@@ -1,64 +1,71 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../../ports/clock.js';
 import type { GatewayConfig } from '../../ports/socket-config.js';
 import { clientNetwork } from './client-network.js';
 
-/** How long a refused client may take to read why. */
+/** The time that a refused client has to read the answer before its socket is destroyed. */
 const ANSWER_WAIT_MS = 1_000;
 
 const UNAVAILABLE = '503 Service Unavailable';
 
-/** Why an upgrade is refused, before it becomes a WebSocket. */
+/** The HTTP answer to an upgrade that is refused. */
 interface Refusal {
   readonly status: string;
   readonly reason: string;
 }
 
 /**
- * Decides over upgrades before the 101, where a refusal costs least and makes clients slow down: `pusher-js` comes back
- * after 15, 30, 60 seconds.
+ * Admits or refuses upgrades before the 101 answer. There a refusal costs least, and slows clients down: `pusher-js` retries
+ * after 15, 30 and 60 seconds.
  */
 export class UpgradeGate {
   readonly #config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>;
-  readonly #refused: (status: string) => void;
+  readonly #clock: Clock;
+  readonly #onRefused: (status: string) => void;
   readonly #perAddress = new Map<string, number>();
   readonly #origins: readonly RegExp[];
-  #open = 0;
+  #openSockets = 0;
   #isClosed = false;
 
-  /** @param refused told the HTTP status of every upgrade that may not pass */
-  constructor(config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>, refused: (status: string) => void) {
+  /** @param onRefused called with the HTTP status of every refusal */
+  constructor(
+    config: Pick<GatewayConfig, 'allowedOrigins' | 'limits'>,
+    clock: Clock,
+    onRefused: (status: string) => void,
+  ) {
     this.#config = config;
-    this.#refused = refused;
+    this.#clock = clock;
+    this.#onRefused = onRefused;
     this.#origins = config.allowedOrigins.map(originPattern);
   }
 
   /**
-   * Lets an upgrade pass, and counts it until its socket closes; or answers it.
+   * Admits an upgrade, and counts it until its socket closes; or refuses it with an HTTP answer.
    *
-   * @returns whether it may pass
+   * @returns whether it was admitted
    */
-  enter(request: IncomingMessage, socket: Duplex): boolean {
+  admit(request: IncomingMessage, socket: Duplex): boolean {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
-      this.#refused(refusal.status.slice(0, 3));
-      answer(socket, refusal);
+      this.#onRefused(refusal.status.slice(0, 3));
+      answer(socket, this.#clock, refusal);
       return false;
     }
-    this.#open++;
-    socket.on('close', this.#left);
+    this.#openSockets++;
+    socket.on('close', this.#onSocketClosed);
     if (this.#config.limits.connectionsPerAddress !== 0) this.#countAddress(addressOf(request), socket);
     return true;
   }
 
-  /** Lets nobody pass any more. */
+  /** Refuses every upgrade from now on. */
   close(): void {
     this.#isClosed = true;
   }
 
-  /** One listener for all sockets: it has nothing to remember. */
-  readonly #left = (): void => {
-    this.#open--;
+  /** One listener for all sockets, because it needs no state for each. */
+  readonly #onSocketClosed = (): void => {
+    this.#openSockets--;
   };
 
   #countAddress(address: string, socket: Duplex): void {
@@ -73,7 +80,7 @@ export class UpgradeGate {
   #refusal(request: IncomingMessage): Refusal | undefined {
     const { connections, connectionsPerAddress } = this.#config.limits;
     if (this.#isClosed) return { status: UNAVAILABLE, reason: 'This node is going away' };
-    if (connections !== 0 && this.#open >= connections) {
+    if (connections !== 0 && this.#openSockets >= connections) {
       return { status: UNAVAILABLE, reason: 'This node has as many connections as it may have' };
     }
     if (
@@ -82,7 +89,7 @@ export class UpgradeGate {
     ) {
       return { status: UNAVAILABLE, reason: 'There are too many connections from this address' };
     }
-    // Browsers always send an origin. Whoever does not is no browser, and could send any.
+    // Browsers always send an origin. A client without one is no browser, and could send any origin.
     const { origin } = request.headers;
     if (
       origin === undefined ||
@@ -95,7 +102,7 @@ export class UpgradeGate {
   }
 }
 
-/** What its connections are counted by. */
+/** The network by which a client's connections are counted. */
 function addressOf(request: IncomingMessage): string {
   return clientNetwork(request.socket.remoteAddress ?? '');
 }
@@ -106,17 +113,17 @@ function originPattern(origin: string): RegExp {
   return new RegExp(`^${source}$`, 'i');
 }
 
-/** A proper answer and a polite end: a proxy in between would make a 5xx of a socket that is just destroyed. */
-function answer(socket: Duplex, { status, reason }: Refusal): void {
+/** Answers, and ends the socket. A proxy would turn a socket that is destroyed at once into a 5xx of its own. */
+function answer(socket: Duplex, clock: Clock, { status, reason }: Refusal): void {
   const destroy = () => {
     socket.destroy();
   };
   socket.on('error', destroy);
-  // The server lets clients keep their half open; one that never closes it must not hold the socket, nor the shutdown.
+  // HTTP servers allow half-open sockets: a client that never closes its half would keep the socket, and delay a shutdown.
   socket.once('finish', destroy);
-  const timer = setTimeout(destroy, ANSWER_WAIT_MS);
+  const timer = clock.after(ANSWER_WAIT_MS, destroy);
   socket.once('close', () => {
-    clearTimeout(timer);
+    timer.cancel();
   });
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length}\r\n\r\n${reason}`,

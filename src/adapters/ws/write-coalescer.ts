@@ -1,51 +1,49 @@
-// The host's tests may replace the global one by one that they move by hand.
+// Imported, because the tests of an application may replace the global function by a fake.
 import { setImmediate } from 'node:timers';
 import { Batch } from './batch.js';
 
-/** Whatever has something to write at the end of a turn. */
-interface Waiting {
+/** A connection with frames to write at the end of the turn. */
+interface Flushable {
   flush(): void;
 }
 
-/** How much is gathered for one socket before it is written without waiting for the end of the turn, in bytes. */
+/** The bytes gathered for one socket after which they are written without waiting for the end of the turn. */
 const GATHERED_BYTES = 65_536;
 
 /**
- * Gathers what one turn of the event loop sends, and writes it at the turn's end: one write for each socket, however many
- * frames it got, and one buffer for all sockets that got the same ones. When a turn sends one event that costs nothing;
- * when events come faster than the loop turns it saves most of the system calls.
+ * Gathers the frames of one turn of the event loop, and writes them at its end: one write for each socket, whatever the
+ * number of its frames, and one buffer for all sockets with the same frames. With one event in a turn this costs nothing;
+ * with many events in a turn it saves most of the system calls.
  */
 export class WriteCoalescer {
-  /** How many connections were closed because their clients read too slowly. */
-  slowReaders = 0;
-  /** How much is gathered for one socket at most: never so much that it alone would make its reader a slow one. */
+  /** The most bytes gathered for one socket: so few that they alone never make its client a slow reader. */
   readonly gatheredBytes: number;
   #empty = Batch.empty();
-  #waiting: Waiting[] = [];
+  #connections: Flushable[] = [];
 
   constructor(
-    /** How much may wait for one client to read it, in bytes; 0 allows any amount. */
+    /** The most bytes that may wait for one client to read them; 0 allows any number. */
     readonly bufferedBytes: number,
   ) {
     this.gatheredBytes = bufferedBytes === 0 ? GATHERED_BYTES : Math.min(GATHERED_BYTES, bufferedBytes / 2);
   }
 
-  /** What a connection's queue begins with in this turn. */
+  /** The empty batch that every connection's queue starts with in this turn. */
   get empty(): Batch {
     return this.#empty;
   }
 
-  /** Has a connection flushed at the end of this turn. */
-  add(connection: Waiting): void {
-    // Not a microtask: everything that the sockets, timers and promises of this turn bring about shall be in it.
-    if (this.#waiting.push(connection) === 1) setImmediate(this.#flush);
+  /** Flushes a connection at the end of this turn. */
+  add(connection: Flushable): void {
+    // A microtask would be too early: it would miss the frames of the turn's other sockets, timers and promises.
+    if (this.#connections.push(connection) === 1) setImmediate(this.#flush);
   }
 
   readonly #flush = (): void => {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const connection of waiting) connection.flush();
-    // Or the turn's last frames would be kept until the next one's.
+    const connections = this.#connections;
+    this.#connections = [];
+    for (const connection of connections) connection.flush();
+    // A new empty batch releases this turn's frames.
     this.#empty = Batch.empty();
   };
 }

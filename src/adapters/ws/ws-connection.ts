@@ -1,45 +1,49 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../channels/connection.js';
+import type { Clock } from '../../ports/clock.js';
 import { CODES } from '../../protocol/codes.js';
 import type { Frame } from '../../protocol/frame.js';
 import type { Batch } from './batch.js';
 import type { WriteCoalescer } from './write-coalescer.js';
 
-/** How long a client may take to answer a close before its socket is ended. */
+/** The time that a client has to answer a close frame before its socket is destroyed. */
 const CLOSE_WAIT_MS = 1_000;
 
 /**
  * A WebSocket, as the engine sees it.
  *
- * Frames are written to the stream beneath `ws`, which would encode each of them once more for every socket. That is right
- * as long as messages are neither compressed nor fragmented, and they never are here. `ws` reads, and it opens and closes:
- * nothing is written before its handshake, and nothing after its close frame.
+ * Frames are written to the stream beneath `ws`, because `ws` would encode each frame again for every socket. That is
+ * possible because messages are never compressed or fragmented here. Reading, opening and closing is left to `ws`: nothing
+ * is written before its handshake, and nothing after its close frame.
  */
 export class WsConnection implements Connection {
   readonly #socket: WebSocket;
-  /** What `ws` writes to. */
+  /** The stream that `ws` writes to. */
   readonly #stream: Duplex;
   readonly #coalescer: WriteCoalescer;
-  /** What was sent in this turn and is not written yet. */
+  readonly #clock: Clock;
+  /** The frames that were sent in this turn of the event loop and are not written yet. */
   #queue: Batch | undefined;
   #isSealed = false;
-  #isSlow = false;
+  #isSlowReader = false;
 
   constructor(
     socket: WebSocket,
     stream: Duplex,
     readonly id: string,
     coalescer: WriteCoalescer,
+    clock: Clock,
   ) {
     this.#socket = socket;
     this.#stream = stream;
     this.#coalescer = coalescer;
+    this.#clock = clock;
   }
 
   /** Whether it was closed because its client reads too slowly. */
-  get isSlow(): boolean {
-    return this.#isSlow;
+  get isSlowReader(): boolean {
+    return this.#isSlowReader;
   }
 
   send(frame: Frame): void {
@@ -56,44 +60,43 @@ export class WsConnection implements Connection {
     this.#queue = queue.with(frame);
   }
 
-  /** Writes what was sent until now, without waiting for the end of the turn. */
+  /** Writes the frames that were sent so far, without waiting for the end of the turn. */
   flush(): void {
     const queue = this.#queue;
     this.#queue = undefined;
     if (queue !== undefined) this.#write(queue);
   }
 
-  /** Writes what was sent until now, and nothing any more: a close frame is the last one. */
+  /** Writes the frames that were sent so far, and drops later ones: a close frame must be the last. */
   seal(): void {
     this.flush();
     this.#isSealed = true;
   }
 
   pause(isPaused: boolean): void {
-    // A close has to be read.
+    // A closing socket is read on: the client's close frame must arrive.
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     if (isPaused) this.#socket.pause();
     else this.#socket.resume();
   }
 
   close(code: number, reason: string): void {
-    // What it still says is not answered, but its close has to be read.
+    // A paused socket would never read the client's close frame.
     this.#socket.resume();
-    closeSocket(this.#socket, code, reason);
+    closeSocket(this.#socket, this.#clock, code, reason);
   }
 
-  /** @returns whether there may be more */
+  /** @returns whether more can be written after it */
   #write(queue: Batch): boolean {
-    // A client that has ended without a word is read to its end by `ws`, and written to no more.
+    // After an end without a close frame, `ws` still reads the rest, but nothing can be written.
     if (!this.#stream.writable) return false;
     const { bufferedBytes } = this.#coalescer;
     if (bufferedBytes !== 0 && this.#stream.writableLength + queue.length > bufferedBytes) {
-      // Nobody else waits for it, and memory stays bounded. The client comes back after a second.
+      // Memory stays bounded, and other clients are not delayed. After 4100 the client reconnects after a second.
       this.#queue = undefined;
       this.#isSealed = true;
-      this.#isSlow = true;
+      this.#isSlowReader = true;
       this.close(CODES.OVER_CAPACITY, 'The client reads too slowly');
-      this.#coalescer.slowReaders++;
       return false;
     }
     this.#stream.write(queue.bytes);
@@ -101,13 +104,13 @@ export class WsConnection implements Connection {
   }
 }
 
-/** Closes politely, and ends the socket when the client does not answer. */
-export function closeSocket(socket: WebSocket, code: number, reason: string): void {
+/** Sends a close frame, and destroys the socket when the client does not answer in time. */
+export function closeSocket(socket: WebSocket, clock: Clock, code: number, reason: string): void {
   socket.close(code, reason);
-  const timer = setTimeout(() => {
+  const timer = clock.after(CLOSE_WAIT_MS, () => {
     socket.terminate();
-  }, CLOSE_WAIT_MS);
+  });
   socket.once('close', () => {
-    clearTimeout(timer);
+    timer.cancel();
   });
 }

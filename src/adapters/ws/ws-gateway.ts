@@ -3,27 +3,29 @@ import type { Duplex } from 'node:stream';
 import { inject, injectable } from 'inversify';
 import { type Server as SocketServer, type WebSocket, WebSocketServer } from 'ws';
 import { ChannelEngine } from '../../channels/channel-engine.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
+import { CLOCK, type Clock } from '../../ports/clock.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { ProtocolError } from '../../protocol/codes.js';
 import { errorFrame } from '../../protocol/frame.js';
 import { handshakeProblem } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
-import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
 import { GatewaySocket } from './gateway-socket.js';
 import { HttpApi } from './http-api/http-api.js';
-import { WriteCoalescer } from './write-coalescer.js';
 import { UpgradeGate } from './upgrade-gate.js';
+import { WriteCoalescer } from './write-coalescer.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
 /**
  * The native gateway: WebSockets on the host application's own HTTP server, at `<path>/app/<key>`, speaking the Pusher
- * Channels protocol through the channel engine. One plain listener for each connection; nothing goes through rxjs.
+ * Channels protocol through the channel engine. Messages do not pass through Nest's WebSocket layer.
  */
 @injectable()
 export class WsGateway implements ServerAttachment, ServerRoute {
   readonly #engine: ChannelEngine;
   readonly #config: SocketConfig;
+  readonly #clock: Clock;
   readonly #httpApi: HttpApi;
   #sockets: SocketServer<typeof GatewaySocket> | undefined;
   #detach: () => void = () => undefined;
@@ -33,20 +35,17 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   constructor(
     @inject(ChannelEngine) engine: ChannelEngine,
     @inject(SOCKET_CONFIG) config: SocketConfig,
+    @inject(CLOCK) clock: Clock,
     @inject(HttpApi) httpApi: HttpApi,
   ) {
     this.#engine = engine;
     this.#config = config;
+    this.#clock = clock;
     this.#httpApi = httpApi;
-    this.#gate = new UpgradeGate(config.gateway, (status) => {
+    this.#gate = new UpgradeGate(config.gateway, clock, (status) => {
       engine.counters.refused.add(status);
     });
     this.#coalescer = new WriteCoalescer(config.gateway.limits.bufferedBytes);
-  }
-
-  /** How many connections were closed because their clients read too slowly. */
-  get slowReaders(): number {
-    return this.#coalescer.slowReaders;
   }
 
   /** @throws SocketConfigurationError when the HTTP API cannot listen; nothing is attached then */
@@ -63,12 +62,12 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     await this.#engine.start();
   }
 
-  /** Takes no more connections: they are answered with 503, at which a load balancer can ask another node. */
-  refuse(): void {
+  /** Answers new connections with 503, so that a load balancer can choose another node. */
+  stopAccepting(): void {
     this.#gate.close();
   }
 
-  /** Takes no more requests either, and resolves when the last socket is gone: the engine sends them away. */
+  /** Refuses HTTP requests too, and resolves when the last socket is closed. The engine ends the connections. */
   async close(): Promise<void> {
     await this.#httpApi.close();
     const sockets = this.#sockets;
@@ -93,16 +92,16 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   }
 
   takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (!this.#gate.enter(request, socket)) return;
-    // The answer to the upgrade and the first frame leave together.
+    if (!this.#gate.admit(request, socket)) return;
+    // The answer to the upgrade and the first frame leave in one packet.
     socket.cork();
     this.#sockets?.handleUpgrade(request, socket, head, (client) => {
-      this.#welcome(client, request, socket);
+      this.#accept(client, request, socket);
     });
     socket.uncork();
   }
 
-  /** Path and query below the gateway's own path; `undefined` when the request is somebody else's. */
+  /** Path and query below the gateway's own path; `undefined` when the request is not for the gateway. */
   #target({ url = '' }: IncomingMessage): string | undefined {
     const { path } = this.#config.gateway;
     if (!url.startsWith(`${path}/app`)) return undefined;
@@ -110,22 +109,22 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     return /^\/app(?:[/?]|$)/.test(target) ? target : undefined;
   }
 
-  #welcome(client: GatewaySocket, request: IncomingMessage, socket: Duplex): void {
+  #accept(client: GatewaySocket, request: IncomingMessage, socket: Duplex): void {
     client.ignoreErrors();
     const problem = handshakeProblem(this.#target(request) ?? '', this.#config.app.key);
     if (problem !== undefined) {
       this.#engine.counters.refused.add(String(problem.code));
-      refuse(client, problem);
+      refuse(client, this.#clock, problem);
       return;
     }
-    const connection = new WsConnection(client, socket, newSocketId(), this.#coalescer);
-    client.tell(this.#engine, this.#engine.open(connection), connection);
+    const connection = new WsConnection(client, socket, newSocketId(), this.#coalescer, this.#clock);
+    client.connect(this.#engine, this.#engine.open(connection), connection);
     connection.flush();
   }
 }
 
-/** The first frame of a refused connection tells why, and so does its close code: that is what stops a client. */
-function refuse(client: WebSocket, problem: ProtocolError): void {
+/** Sends the reason as the first frame and as the close code: the close code stops the client from reconnecting. */
+function refuse(client: WebSocket, clock: Clock, problem: ProtocolError): void {
   client.send(errorFrame(problem).text);
-  closeSocket(client, problem.code ?? 1002, problem.message);
+  closeSocket(client, clock, problem.code ?? 1002, problem.message);
 }

@@ -24,8 +24,8 @@ export class WsSocketClient extends EngineSocketClient {
   }
 
   /**
-   * Takes nobody new, sends the clients away, and relays to those who are left until nobody is. A second call waits for
-   * the same.
+   * Refuses new connections, and drains the open ones. Relays are delivered to the remaining connections meanwhile. A
+   * second call waits for the first.
    */
   override close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -34,14 +34,14 @@ export class WsSocketClient extends EngineSocketClient {
 
   async #close(): Promise<void> {
     this.isDraining = true;
-    this.#gateway.refuse();
+    this.#gateway.stopAccepting();
     await this.engine.drain();
     const gone = this.#gateway.close();
     await super.close();
     await gone;
-    // Late, so that what happens on the way out is posted too.
+    // After the engine, so that the channel events of the shutdown are posted too.
     await this.#webhooks.close();
-    // Last: until then whoever comes is told to go elsewhere.
+    // Last, because new connections are answered with 503 until then.
     this.#gateway.release();
   }
 }

@@ -7,10 +7,10 @@ export const wsAdapter: SocketAdapter<typeof wsSettings> = {
   name: 'ws',
   settings: wsSettings,
   packages: ['ws'],
-  capabilities: { isClustered: true, hasGateway: true, signsInAsPusher: true },
+  capabilities: { isClustered: true, hasGateway: true, signsInAsPusher: true, hasEncryptedChannels: true },
   problems: ({ httpApi, webhooks }) => [...httpApiProblems(httpApi), ...webhookProblems(webhooks)],
   create: async (context) => (await import('./ws.module.js')).createWs(context),
-  // The gateway listens where the browser has just asked, so that is where it connects.
+  // The gateway listens on the server that has answered this request of the browser.
   clientOptions: ({ gateway }, { hostname, port, secure }) => ({
     cluster: 'switchboard',
     forceTLS: secure,

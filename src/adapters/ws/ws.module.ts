@@ -18,7 +18,7 @@ const wsModule = new ContainerModule(({ bind }) => {
   bind(SOCKET_CLIENT).to(WsSocketClient).inSingletonScope();
 });
 
-/** The gateway's parts. */
+/** Creates the parts of the adapter `ws`. */
 export function createWs(context: AdapterContext): Promise<AdapterParts> {
   return compose(context, wsModule);
 }

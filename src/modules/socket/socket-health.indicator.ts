@@ -2,15 +2,15 @@ import { Injectable } from '@nestjs/common';
 import type { ProviderHealth } from '../../ports/socket-client.js';
 import { SocketService } from './socket.service.js';
 
-/** What a health indicator of `@nestjs/terminus` answers. */
+/** The result of a health indicator of `@nestjs/terminus`. */
 export type SocketHealthResult<Key extends string = 'socket'> = Record<
   Key,
   ProviderHealth & { readonly provider: string }
 >;
 
 /**
- * Health indicators for `@nestjs/terminus`, which need not be installed for them:
- * `health.check([() => socket.isReady()])`. `degraded` keeps the check at 200.
+ * Health indicators for `@nestjs/terminus`: `health.check([() => socket.isReady()])`. The status `degraded` keeps the check at
+ * 200. This class does not import `@nestjs/terminus`.
  */
 @Injectable()
 export class SocketHealthIndicator {
@@ -21,18 +21,24 @@ export class SocketHealthIndicator {
   }
 
   /**
-   * Whether this process should get new connections and requests: `down` when it is going away, or cannot relay. A provider
-   * elsewhere that does not answer makes it `degraded` only: all processes would say so at once, and all of them still serve
-   * everything else.
+   * Whether this process should get new connections and requests: `down` when it shuts down or cannot relay. A hosted provider
+   * that does not answer makes it only `degraded`: otherwise all processes would be down at once, although all of them can
+   * serve other requests.
+   *
+   * @param key @default 'socket'
    */
   async isReady<const Key extends string = 'socket'>(key?: Key): Promise<SocketHealthResult<Key>> {
     const health = await this.#socketService.health();
-    const isLeaving = health.reason === 'draining' || health.reason === 'closed';
-    const isElsewhere = health.connections === null && !isLeaving;
-    return this.#result(key, isElsewhere ? degradedAtWorst(health) : health);
+    const isShuttingDown = health.reason === 'draining' || health.reason === 'closed';
+    const isHosted = health.connections === null && !isShuttingDown;
+    return this.#result(key, isHosted ? degradedAtWorst(health) : health);
   }
 
-  /** Whether this process should be left running, which it always should: no restart brings a provider back. Never `down`. */
+  /**
+   * Whether this process should keep running. Never `down`, because no restart brings a provider back.
+   *
+   * @param key @default 'socket'
+   */
   async isAlive<const Key extends string = 'socket'>(key?: Key): Promise<SocketHealthResult<Key>> {
     return this.#result(key, degradedAtWorst(await this.#socketService.health()));
   }

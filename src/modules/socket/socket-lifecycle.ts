@@ -27,9 +27,9 @@ export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   /**
-   * Starts to listen, where a provider listens and the application has an HTTP server.
+   * Attaches the providers that need it to the application's HTTP server.
    *
-   * @throws SocketConfigurationError when a port of its own cannot be listened on, which fails the application's start
+   * @throws SocketConfigurationError when a provider cannot listen on a port of its own; the application's start then fails
    */
   async onApplicationBootstrap(): Promise<void> {
     const server = this.#httpAdapter?.getHttpServer() as Server | undefined;
@@ -43,18 +43,18 @@ export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicatio
     }
   }
 
-  /** Before Nest closes the HTTP server, which would wait for the sockets. */
+  /** Closes the providers before Nest closes the HTTP server, because the server would wait for their sockets. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#runtime.close();
   }
 
-  // A worker or a command-line tool has no HTTP adapter, whatever the type says.
+  /** Absent in a worker or a command-line tool, although Nest's type does not say so. */
   get #httpAdapter(): HttpAdapterHost['httpAdapter'] | undefined {
     return this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
   }
 }
 
-/** Joins the parts of a path, whatever slashes they have at their ends. */
+/** Joins the parts of a path. The parts may begin and end with slashes. */
 function absolutePath(...parts: readonly string[]): string {
   return parts
     .flatMap((part) => part.split('/'))

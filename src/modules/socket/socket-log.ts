@@ -1,7 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { type LogFields, oneLineLogger, type SocketLogger } from '../../ports/logger.js';
 
-/** Nest's logger, with each message and each field on one line. The fields are `params` where Nest writes JSON. */
+/**
+ * Makes a logger that writes to Nest's, with each message and each field on one line. The fields are `params` where Nest
+ * writes JSON. @param context the name in front of each line @default 'SocketModule'
+ */
 export function socketLog(context = 'SocketModule'): SocketLogger {
   const logger = new Logger(context);
   return oneLineLogger({

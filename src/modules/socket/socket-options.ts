@@ -5,13 +5,13 @@ import type { Identity } from '../../ports/authorization.js';
 import type { LostRelay } from '../../relays/receipt.js';
 import type { SocketAdapter } from '../../adapters/adapter.js';
 
-/** What every HTTP request has, on Express and on Fastify. */
+/** The part of an HTTP request that Express and Fastify have in common. */
 export interface HttpRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
 /**
- * A `Registry` of `prom-client`, as far as this package has to know it: who does not use it needs no `prom-client` to compile.
+ * The part of `prom-client`'s `Registry` that this package uses. An application without metrics compiles without `prom-client`.
  */
 export interface MetricsRegistry {
   registerMetric(metric: never): void;
@@ -19,53 +19,55 @@ export interface MetricsRegistry {
   removeSingleMetric(name: string): void;
 }
 
-/** What the host application tells `SocketModule`. Settings given here win over the environment. */
+/** The options of `SocketModule`. They win over the environment. */
 export interface SocketModuleOptions extends SocketSettings {
   /**
-   * Says who is calling an auth endpoint: the member, or `null` to refuse. Without it every private channel, presence
-   * channel and signin is refused. The request is Express's or Fastify's own.
+   * Identifies the caller of an auth endpoint: returns the member, or `null` to refuse the caller. The request is Express's or
+   * Fastify's own. @default undefined, every private channel, presence channel and signin is refused
    */
   identify?(request: HttpRequest): Identity | null | Promise<Identity | null>;
   /**
-   * Told about every relay that was lost and whose call could not reject: each while `failure` is `report`, and otherwise
-   * those that were answered with `queued`. What it throws is logged.
+   * Called with every lost relay whose call could not reject: all of them while `failure` is `report`, and otherwise those
+   * that were answered with `queued`. An error that it throws is logged. @default undefined
    */
   onRelayError?(lost: LostRelay): void;
   /**
-   * The application's own `Registry` of `prom-client`, which gets the metrics of this module until the application is closed.
-   * Modules that are given the same one share the metrics, which then are sums. Without it nothing is counted for it, and
-   * `prom-client` is not loaded.
+   * The application's own `Registry` of `prom-client`. It has the metrics of this module until the application is closed.
+   * Several modules can share one; the metrics are sums then. @default undefined, `prom-client` is not loaded
    */
   readonly metrics?: MetricsRegistry;
-  /** Adapters besides the built-in ones: their names become valid for `SOCKET_PROVIDER`. @default [] */
+  /** The adapters besides the built-in ones. `SOCKET_PROVIDER` may have their names. @default [] */
   readonly adapters?: readonly SocketAdapter[];
-  /** Where the variables are read. @default process.env */
+  /** The variables of the configuration. @default process.env */
   readonly env?: Environment;
 }
 
-/** What has to be known before the options are: the routes. */
+/** The paths of the endpoints. Nest needs them before a factory has made the other options. */
 export interface SocketModulePaths {
-  /** Where the endpoints are: `/<path>/config`, `/<path>/auth`, `/<path>/user-auth`. @default 'socket' */
+  /** The path of the endpoints: `/<path>/config`, `/<path>/auth`, `/<path>/user-auth`. @default 'socket' */
   readonly path?: string;
-  /** What stands before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
+  /** The path before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
   readonly gatewayPath?: string;
 }
 
-/** `forRootAsync`: the options come from a factory. */
+/** The options of `SocketModule.forRootAsync`, which a factory makes. */
 export interface SocketModuleAsyncOptions extends SocketModulePaths {
+  /** The modules that export the factory's dependencies. @default [] */
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  /** The tokens of the factory's dependencies, in the order of its parameters. @default [] */
   readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+  /** Makes the options. The application's start waits for it. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Nest injects what `inject` lists
   readonly useFactory: (...dependencies: any[]) => SocketModuleOptions | Promise<SocketModuleOptions>;
 }
 
-/** The Nest token of the `RelayMetrics`; nothing where the options have no registry. */
+/** The Nest token of the `RelayMetrics`; `undefined` where the options have no registry. */
 export const RELAY_METRICS = Symbol('RelayMetrics');
 
 /** The Nest token of the resolved {@link SocketModuleOptions}. */
 export const SOCKET_OPTIONS = Symbol('SocketModuleOptions');
 
 /**
- * The Nest token of a provider that overrules the configured one. `SocketTestingModule` exports it; nothing else should.
+ * The Nest token of the name of a provider that replaces the configured ones. Only `SocketTestingModule` should export it.
  */
 export const PROVIDER_OVERRIDE = Symbol('SocketProviderOverride');

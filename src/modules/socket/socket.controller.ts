@@ -22,15 +22,15 @@ import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './so
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
 
-/** What Express and Fastify both have, next to the raw request. */
+/** The fields of a request that Express and Fastify have in common. */
 interface FrameworkRequest extends HttpRequest {
-  /** With the port; respects the framework's own setting about proxies. */
+  /** The host with its port. It follows the framework's own setting about proxies. */
   readonly host?: string;
   readonly protocol: string;
   readonly originalUrl: string;
 }
 
-/** Makes the controller for one path; the path is not known before `forRoot` is called. */
+/** Makes the controller of the endpoints. It is made by a function because `forRoot` chooses its path. */
 export function createSocketController(path: string): Type<unknown> {
   @Controller(path)
   class SocketController {
@@ -53,7 +53,7 @@ export function createSocketController(path: string): Type<unknown> {
       this.#options = options;
     }
 
-    /** A worker or a command-line tool, which nobody calls, needs none. */
+    /** Warns that `identify` is missing, unless the application has no HTTP server that could need it. */
     onApplicationBootstrap(): void {
       if (this.#options.identify !== undefined || !this.#lifecycle.hasServer) return;
       this.#logger.warn(
@@ -66,14 +66,14 @@ export function createSocketController(path: string): Type<unknown> {
     config(@Req() request: FrameworkRequest): ClientConfig {
       const { app, broadcastChannel, second } = this.#runtime.config;
       const host = `http://${request.host ?? request.headers.host ?? ''}`;
-      if (!URL.canParse(host)) throw new BadRequestException('Host: it is not a host name');
+      if (!URL.canParse(host)) throw new BadRequestException('Host: must be a host name');
       const url = new URL(host);
       const origin = {
         hostname: url.hostname,
         port: url.port === '' ? undefined : Number(url.port),
         secure: request.protocol === 'https',
       };
-      // Beside this very route, so that a global prefix or a mount point is in it; on this host, whatever the target names.
+      // The path of this route, so that a global prefix or a mount point is in it; without a host that the request line names.
       const base = request.originalUrl
         .replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?]*/i, '')
         .replace(/\/config\/?(?:\?.*)?$/, '');
@@ -97,7 +97,7 @@ export function createSocketController(path: string): Type<unknown> {
       const problem = channelNameProblem(channel);
       if (problem !== undefined) throw new BadRequestException(`channel_name: ${problem}`);
       const member = await this.#identify(request);
-      const auth = await this.#signed(() =>
+      const auth = await this.#signOrRefuse(() =>
         this.#authorization.authorizeChannel(member, socketId, String(channel)),
       );
       if (auth === undefined)
@@ -110,11 +110,11 @@ export function createSocketController(path: string): Type<unknown> {
     async authorizeUser(@Req() request: HttpRequest, @Body() body: unknown): Promise<UserAuth> {
       const socketId = socketIdOf(body);
       const member = await this.#identify(request);
-      return this.#signed(() => this.#authorization.authorizeUser(member, socketId));
+      return this.#signOrRefuse(() => this.#authorization.authorizeUser(member, socketId));
     }
 
-    /** What the application says of a member may be unusable: the operator has to know, the caller is refused. */
-    async #signed<T>(sign: () => T | Promise<T>): Promise<T> {
+    /** Signs, or refuses the caller where the application's own answer about the member is invalid, and logs that. */
+    async #signOrRefuse<T>(sign: () => T | Promise<T>): Promise<T> {
       try {
         return await sign();
       } catch (error) {

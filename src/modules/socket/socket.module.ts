@@ -1,14 +1,10 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
-import { socketConfig } from '../../config/socket-config.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
-import { ChannelAuthorization } from './authorization/channel-authorization.js';
-import type { SocketConfig } from '../../ports/socket-config.js';
-import type { RelayMetrics } from '../../relays/relay-log.js';
-import { DEVELOPMENT_APP } from '../../settings/app.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
+import { ChannelAuthorization } from './authorization/channel-authorization.js';
+import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
-import { socketLog } from './socket-log.js';
 import {
   PROVIDER_OVERRIDE,
   RELAY_METRICS,
@@ -17,76 +13,36 @@ import {
   type SocketModuleOptions,
   type SocketModulePaths,
 } from './socket-options.js';
-import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { createSocketController } from './socket.controller.js';
 import { SocketService } from './socket.service.js';
+import { loadMetrics, startSocketRuntime } from './start-socket-runtime.js';
 
 /**
- * The bridge between Nest and the realtime provider that the configuration names. One import is all:
+ * Connects Nest with the realtime provider that the configuration names. One import is enough:
  *
  * ```ts
- * @Module({ imports: [SocketModule.forRoot({ identify: (request) => whoIs(request) })] })
+ * @Module({ imports: [SocketModule.forRoot({ identify: (request) => memberOf(request) })] })
  * ```
  *
  * It is global, serves `/socket/config`, `/socket/auth` and `/socket/user-auth`, on `pusher` also `/socket/webhook`, and
  * releases everything on `app.close()`.
+ *
+ * The application's start fails with a `SocketConfigurationError` for a configuration that cannot work, and with a
+ * `MissingPackageError` when an optional package is needed and not installed.
  */
 @Global()
 @Module({})
 export class SocketModule {
-  /** With options that are known now; without any, the environment decides. */
+  /** With options that are known now. @param options win over the environment. @default {} */
   static forRoot(options: SocketModuleOptions & SocketModulePaths = {}): DynamicModule {
     return assemble(options, [], { provide: SOCKET_OPTIONS, useValue: options });
   }
 
-  /** With options that a factory makes from what it injects. */
+  /** With options that a factory makes from its injected dependencies. */
   static forRootAsync(options: SocketModuleAsyncOptions): DynamicModule {
-    return assemble(options, options.imports ?? [], {
-      provide: SOCKET_OPTIONS,
-      inject: [...(options.inject ?? [])],
-      useFactory: options.useFactory,
-    });
+    const { imports = [], inject = [], useFactory } = options;
+    return assemble(options, imports, { provide: SOCKET_OPTIONS, inject: [...inject], useFactory });
   }
-}
-
-/** @throws SocketConfigurationError, MissingPackageError */
-async function startRuntime(
-  options: SocketModuleOptions,
-  gatewayPath: string,
-  override: string | undefined,
-): Promise<SocketRuntime> {
-  const logger = socketLog();
-  const config = readConfig(options, gatewayPath, override);
-  const runtime = await SocketRuntime.start(config, logger, options.adapters);
-  if (runtime.hasGateway && config.app.secret === DEVELOPMENT_APP.secret)
-    logger.warn('SOCKET_APP_SECRET is the development secret, which everybody knows');
-  return runtime;
-}
-
-/** A provider that overrules the configured one stands alone. */
-function readConfig(
-  options: SocketModuleOptions,
-  gatewayPath: string,
-  override: string | undefined,
-): SocketConfig {
-  const { env = process.env, adapters = [] } = options;
-  if (override === undefined) return socketConfig(env, options, { adapters, gatewayPath });
-  const { second: _, ...alone } = options;
-  return socketConfig(
-    { ...env, SOCKET_SECOND_ROLE: undefined },
-    { ...alone, provider: override },
-    { adapters, gatewayPath },
-  );
-}
-
-/** Loads nothing where the application has no registry. */
-async function loadMetrics(
-  { metrics }: SocketModuleOptions,
-  runtime: SocketRuntime,
-): Promise<RelayMetrics | undefined> {
-  if (metrics === undefined) return undefined;
-  const { startMetrics } = await import('./metrics/start-metrics.js');
-  return startMetrics(metrics, runtime);
 }
 
 function assemble(
@@ -104,7 +60,7 @@ function assemble(
         provide: SocketRuntime,
         inject: [SOCKET_OPTIONS, { token: PROVIDER_OVERRIDE, optional: true }],
         useFactory: (socketOptions: SocketModuleOptions, override?: string) =>
-          startRuntime(socketOptions, gatewayPath, override),
+          startSocketRuntime(socketOptions, gatewayPath, override),
       },
       {
         provide: SocketLifecycle,
@@ -112,11 +68,7 @@ function assemble(
         useFactory: (runtime: SocketRuntime, host: HttpAdapterHost, application: ApplicationConfig) =>
           new SocketLifecycle(runtime, host, application, path),
       },
-      {
-        provide: RELAY_METRICS,
-        inject: [SOCKET_OPTIONS, SocketRuntime],
-        useFactory: loadMetrics,
-      },
+      { provide: RELAY_METRICS, inject: [SOCKET_OPTIONS, SocketRuntime], useFactory: loadMetrics },
       { provide: SOCKET_CLIENT, inject: [SocketRuntime], useFactory: ({ client }: SocketRuntime) => client },
       ChannelAuthorization,
       SocketService,

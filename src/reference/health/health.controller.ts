@@ -1,13 +1,13 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { type ProviderHealth, SocketService } from 'nestjs-switchboard';
 
-/** What `GET /health` answers. */
+/** The answer of `GET /health`. */
 type Health = ProviderHealth & Pick<SocketService, 'provider' | 'relays'>;
 
 /**
- * Whether this backend can relay: 200, or 503 with the same body. A node of a cluster that is `degraded` answers 200 too:
- * it still serves whoever is connected to it, which is better than nobody. One that is going away answers 503 from the
- * beginning of it, so that a load balancer leads nobody there any more.
+ * Whether this backend can relay: 200, or 503 with the same body. A node of a cluster that is `degraded` answers 200 too,
+ * because it still serves its own connections. A node that shuts down answers 503 from the first moment, so that a load
+ * balancer sends it no new connections.
  */
 @Controller('health')
 export class HealthController {

@@ -3,6 +3,6 @@ import { TerminusModule } from '@nestjs/terminus';
 import { HealthController } from './health.controller.js';
 import { ProbesController } from './probes.controller.js';
 
-/** Whether this backend is well: for people, for a load balancer, and for whoever restarts it. */
+/** The health of this backend: for people, for a load balancer, and for an orchestrator that restarts it. */
 @Module({ imports: [TerminusModule], controllers: [HealthController, ProbesController] })
 export class HealthModule {}

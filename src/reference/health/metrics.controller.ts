@@ -1,7 +1,7 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { Registry } from 'prom-client';
 
-/** What Prometheus asks for. It is for the inside: keep strangers from it, as from `/health`. */
+/** The metrics for Prometheus. Do not make this path public, and neither `/health`. */
 @Controller('metrics')
 export class MetricsController {
   readonly #registry: Registry;

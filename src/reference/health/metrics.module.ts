@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { MetricsController } from './metrics.controller.js';
 
-/** The application's metrics: one registry, for whoever has something to count. */
+/** The application's metrics: one registry, which every module can inject. */
 @Module({
   controllers: [MetricsController],
   providers: [{ provide: Registry, useFactory: () => new Registry() }],

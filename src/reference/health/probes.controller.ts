@@ -2,7 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { HealthCheck, type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
 import { SocketHealthIndicator } from 'nestjs-switchboard';
 
-/** What machines ask: they look at the status only. */
+/** The probes of an orchestrator or a load balancer, which read only the HTTP status. */
 @Controller('health')
 export class ProbesController {
   readonly #health: HealthCheckService;
@@ -13,14 +13,14 @@ export class ProbesController {
     this.#socket = socket;
   }
 
-  /** Whether to lead clients here. */
+  /** Whether this process should get new connections. */
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
     return this.#health.check([() => this.#socket.isReady()]);
   }
 
-  /** Whether to leave it running. */
+  /** Whether this process should keep running. */
   @Get('live')
   @HealthCheck()
   live(): Promise<HealthCheckResult> {

@@ -2,7 +2,7 @@ import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
 import { SocketService } from 'nestjs-switchboard';
 import { MemberDeactivated } from './member-deactivated.js';
 
-/** Tells the member's browsers, then ends their connections. */
+/** Relays the event to the deactivated member, then ends the member's connections. */
 @EventsHandler(MemberDeactivated)
 export class AfterMemberDeactivated implements IEventHandler<MemberDeactivated> {
   readonly #socketService: SocketService;
@@ -15,7 +15,7 @@ export class AfterMemberDeactivated implements IEventHandler<MemberDeactivated> 
     try {
       await this.#socketService.relayToMember(memberId, 'MEMBER_DEACTIVATED', { memberId, occurredAt });
     } finally {
-      // Whether or not they could be told, they must not stay connected.
+      // They must not stay connected, even if the event did not reach them.
       await this.#socketService.disconnectMember(memberId);
     }
   }

@@ -10,7 +10,7 @@ const text = (maximum: number) =>
 
 /** `POST /session` */
 export const sessionBody = v.object({ memberId: text(128) });
-/** `POST /members`. The id becomes part of a channel's name, hence its characters. */
+/** `POST /members`. The id becomes part of a channel's name, so it has only characters that are allowed there. */
 export const newMemberBody = v.object({
   id: v.optional(
     v.pipe(

@@ -1,5 +1,5 @@
-// What browsers hear about members. Declaring it here types every relay and, through `nestjs-switchboard/browser`, every
-// handler in the browser.
+// The events about members. This declaration types every relay and, through `nestjs-switchboard/browser`, every handler in
+// the browser.
 declare module 'nestjs-switchboard' {
   interface SocketEvents {
     MEMBER_DEACTIVATED: { memberId: string; occurredAt: string };

@@ -9,7 +9,7 @@ const SEED: readonly Member[] = [
   { id: 'linus', name: 'Linus Torvalds', status: 'active' },
 ];
 
-/** Members that last as long as the process, a few of them from the start. */
+/** Keeps the members in memory, until the process ends. It starts with a few. */
 @Injectable()
 export class InMemoryMembersRepository extends MembersRepository {
   readonly #members = new Map(SEED.map((member) => [member.id, member]));

@@ -1,6 +1,6 @@
 import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
 
-/** The room of the live page. Every member may enter, under their own name. */
+/** The authorizer of the live page's room. Every member may join. */
 @AuthorizeChannel('presence-lobby')
 export class LobbyChannel implements ChannelAuthorizer {
   authorize(): boolean {

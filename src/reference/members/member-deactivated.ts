@@ -1,4 +1,4 @@
-/** Domain event: a member was deactivated, and that is saved. */
+/** Domain event: a member was deactivated, and the new status is saved. */
 export class MemberDeactivated {
   constructor(
     readonly memberId: string,

@@ -17,12 +17,12 @@ import { broadcastBody, messageBody, newMemberBody, sessionBody } from './bodies
 import type { Member } from './member.js';
 import { type ListedMember, MembersService } from './members.service.js';
 
-/** What a relay's sender is told. */
+/** The answer to the sender of a relay. */
 type Relayed = Pick<Receipt, 'id' | 'status'>;
 
 /**
- * The reference backend's routes. Only a message's sender has to be signed in: this is an example to copy from, and a real
- * backend guards every one of them.
+ * The reference backend's routes. Only the sender of a message has to be signed in, because this is a sample. A real backend
+ * guards every route.
  */
 @Controller()
 export class MembersController {

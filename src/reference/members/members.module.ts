@@ -8,7 +8,7 @@ import { MembersController } from './members.controller.js';
 import { MembersRepository } from './members.repository.js';
 import { MembersService } from './members.service.js';
 
-/** The reference business module. It knows `SocketService` and nothing of any transport. */
+/** A sample of a business module. It knows `SocketService`, and no transport. */
 @Module({
   imports: [CqrsModule.forRoot()],
   controllers: [MembersController],

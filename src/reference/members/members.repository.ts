@@ -1,6 +1,6 @@
 import type { Member } from './member.js';
 
-/** Where members are kept. The reference backend keeps them in memory; a real one would bind its database here. */
+/** The store of members. The reference backend keeps them in memory; a real one implements this class with its database. */
 export abstract class MembersRepository {
   abstract all(): Promise<readonly Member[]>;
   abstract find(id: string): Promise<Member | undefined>;

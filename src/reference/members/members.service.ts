@@ -7,10 +7,10 @@ import { MemberDeactivated } from './member-deactivated.js';
 import type { Member } from './member.js';
 import { MembersRepository } from './members.repository.js';
 
-/** A member as the list shows it; `online` is `null` when the provider could not say. */
+/** A member as the list shows it. `online` is `null` when the provider did not answer. */
 export type ListedMember = Member & { readonly online: boolean | null };
 
-/** What the application does with members. */
+/** The use cases about members. */
 @Injectable()
 export class MembersService {
   readonly #members: MembersRepository;
@@ -51,7 +51,7 @@ export class MembersService {
     return this.#sessions.open({ id, info: { name: member.name } });
   }
 
-  /** Saves first, then publishes: no browser hears of what did not happen. */
+  /** Saves first, then publishes, so that no browser gets an event about a change that failed. */
   async deactivate(id: string): Promise<Member> {
     const member = await this.get(id);
     if (member.status === 'deactivated') throw new ConflictException(`Member "${id}" is deactivated already`);

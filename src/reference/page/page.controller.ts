@@ -12,7 +12,7 @@ const CONTENT_TYPES = new Map([
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
-  // The socket may be on another host: hosted Pusher, or a gateway with a port of its own.
+  // The socket may connect to another host: hosted Pusher, or a gateway with a port of its own.
   "connect-src 'self' ws: wss: https:",
   "img-src 'self' data:",
   "style-src 'self'",
@@ -25,7 +25,7 @@ interface Asset {
 
 const PAGE = asset('./public/index.html');
 
-// Read once, here: no path from a request ever reaches the file system.
+// The files are read once, here, so no path from a request reaches the file system.
 const ASSETS = new Map<string, Asset>([
   ...browserHelper(),
   ['style.css', asset('./public/style.css')],
@@ -38,7 +38,7 @@ const ASSETS = new Map<string, Asset>([
   ['pusher.min.js', read(createRequire(import.meta.url).resolve('pusher-js/dist/web/pusher.min.js'))],
 ]);
 
-/** Serves the live page of the reference backend, and nothing else from the disk. */
+/** Serves the live page of the reference backend, and no other files. */
 @Controller()
 export class PageController {
   @Get()
@@ -60,7 +60,7 @@ export class PageController {
   }
 }
 
-// Made anew for every request: a stream can be read only once.
+/** Makes a new stream for every request, because a stream can be read only once. */
 function send({ type, content }: Asset): StreamableFile {
   return new StreamableFile(content, { type, length: content.length });
 }
@@ -69,8 +69,10 @@ function asset(path: string): Asset {
   return read(fileURLToPath(new URL(path, import.meta.url)));
 }
 
-// The helper is a few modules that import each other by name; its entry goes by the name of the library.
-// Run from `src` (tests), it is still TypeScript there, which no browser reads: then the built one serves.
+/**
+ * The built browser helper: modules that import each other by file name. Its entry is served as `switchboard.js`. A test runs
+ * this file from `src`, where the helper is TypeScript, so the files come from `dist` then.
+ */
 function browserHelper(): [string, Asset][] {
   const beside = new URL('../../browser/', import.meta.url);
   const folder = existsSync(new URL('index.js', beside))

@@ -1,11 +1,11 @@
 import { Global, type DynamicModule, Module } from '@nestjs/common';
 import { SESSION_SECRET, Sessions } from './sessions.js';
 
-/** Who is signed in. It is global, because everything asks. */
+/** The sessions of signed-in members. It is global, because several modules identify a caller. */
 @Global()
 @Module({})
 export class SessionsModule {
-  /** @param secret what every node shares and nobody else knows */
+  /** @param secret the secret that signs the tokens: the same on every node, and known only there */
   static forRoot(secret: string): DynamicModule {
     return {
       module: SessionsModule,

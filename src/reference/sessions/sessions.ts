@@ -12,18 +12,18 @@ const LIFETIME_MS = 24 * 60 * 60 * 1_000;
 const session = v.object({
   id: v.string(),
   info: v.optional(v.record(v.string(), v.unknown())),
-  /** When it was opened. */
+  /** The time it was opened, in milliseconds since the epoch. */
   at: v.number(),
 });
 
 /**
- * Who is signed in to the reference backend: signed bearer tokens, good for a day. Every node believes what another has
- * signed, so a load balancer may send each request to a different one.
+ * The sessions of the reference backend: signed bearer tokens, which are valid for a day. Every node accepts the tokens of the
+ * others, so a load balancer may send each request to a different one.
  */
 @Injectable()
 export class Sessions {
   readonly #secret: string;
-  /** When all sessions of a member were ended. Known to this process only: a real application has a database. */
+  /** The time when all sessions of a member were ended, by member id. Only this process knows it; a real one needs a database. */
   readonly #endedAt = new Map<string, number>();
 
   constructor(@Inject(SESSION_SECRET) secret: string) {
@@ -42,7 +42,7 @@ export class Sessions {
     this.#endedAt.set(memberId, Date.now());
   }
 
-  /** Who sends a request, by its `Authorization: Bearer <token>`; `null` when nobody known does. */
+  /** The member who sends a request, by its `Authorization: Bearer <token>`; `null` when the token is missing or invalid. */
   identify({ headers }: { readonly headers: IncomingHttpHeaders }): Identity | null {
     const [, claims = '', signature = ''] =
       /^Bearer ([\w-]+)\.([\w-]+)$/.exec(headers.authorization ?? '') ?? [];
@@ -54,7 +54,7 @@ export class Sessions {
     return isOver ? null : { id, ...(info !== undefined && { info }) };
   }
 
-  /** With a key of its own: what is signed here must never pass for a signature of the Pusher protocol. */
+  /** Signs with a key of its own, so that a token's signature is never valid in the Pusher protocol. */
   #sign(claims: string): Buffer {
     return createHmac('sha256', `sessions of the reference backend:${this.#secret}`).update(claims).digest();
   }

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SocketService, type SocketUsageError } from 'nestjs-switchboard';
 import { WebSocket } from 'ws';
 import type { SocketSettings } from '../../../src/config/settings.js';
-import { gatewayOf } from '../../support/runtime-parts.js';
+import { engineOf } from '../../support/runtime-parts.js';
 import { type SocketApp, startSocketApp } from '../../support/socket-app.js';
 import { onOneNode } from '../../support/topology.js';
 
@@ -183,8 +183,9 @@ describe('one connection', () => {
     while ((await host.engines.subscriptions('news')) < 2) await nextTurn();
     slow.pause();
 
-    const gateways = host.topology.runtimes.map(gatewayOf);
-    const slowReaders = () => gateways.reduce((sum, gateway) => sum + gateway.slowReaders, 0);
+    const engines = host.topology.runtimes.map(engineOf);
+    const slowReaders = () =>
+      engines.reduce((sum, { counters }) => sum + (counters.closed.counts.get('slow_reader') ?? 0), 0);
     let sent = 0;
     while (slowReaders() === 0 && sent < 5_000) {
       await host.client.relayToChannel('news', 'TICKED', 'x'.repeat(10_000));

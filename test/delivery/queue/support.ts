@@ -3,7 +3,7 @@ import { Test } from '@nestjs/testing';
 import {
   type LostRelay,
   type Receipt,
-  type SendOptions,
+  type RelayOptions,
   SocketModule,
   type SocketModuleOptions,
   SocketService,
@@ -56,7 +56,7 @@ export function note(
   service: SocketService,
   memberId: string,
   number: number,
-  options?: SendOptions,
+  options?: RelayOptions,
 ): Promise<Receipt> {
   return service.relayToMember(memberId, 'MEMBER_MESSAGED', { from: 'ada', text: String(number) }, options);
 }

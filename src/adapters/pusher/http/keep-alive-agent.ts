@@ -2,9 +2,9 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 
 /**
- * An agent that keeps connections open between requests, and gives up each one on which nothing has moved for `silenceMs`
- * milliseconds, also in the midst of an answer: the SDK stops watching once the answer's headers are there.
- * As many are opened as there are requests under way; who makes them sees to the limit.
+ * An agent that keeps connections open between requests, and destroys a connection after `silenceMs` milliseconds without
+ * data, also in the middle of an answer: the SDK's own timeout ends with the answer's headers. The agent does not limit the
+ * number of connections: `ConnectionSlots` does.
  */
 export function keepAliveAgent(scheme: 'http' | 'https', silenceMs: number): HttpAgent {
   const options = { keepAlive: true, timeout: silenceMs };

@@ -1,45 +1,47 @@
 import type { Agent } from 'node:http';
 import * as v from 'valibot';
 import { type Clock, within } from '../../../ports/clock.js';
+import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { keepAliveAgent } from './keep-alive-agent.js';
 import type { PusherConstructor, PusherSdk, SdkResponse } from './pusher-sdk.js';
 import { RequestFailure, toRequestFailure } from './request-failure.js';
 import { RetryAfter } from './retry-after.js';
-import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 
-/** One event as the HTTP API takes it. */
+/** One event in the form of the HTTP API. */
 export interface ApiEvent {
   readonly name: string;
-  /** Already JSON. */
+  /** The data's JSON text. */
   readonly data: string;
   readonly exceptSocketId: string | undefined;
 }
 
-/** An event of a batch, which has one channel each. */
+/** An event of a batch. Each event of a batch has one channel. */
 export interface BatchedEvent extends ApiEvent {
   readonly channel: string;
 }
 
 /**
- * How many requests are under way at a time, over the whole client. Measured with 1,000 relays at once to a server that is
- * 20 ms away: with fewer, they take several round trips after another, and no less CPU.
+ * The most concurrent requests of one client. Measured with 1,000 relays at once, to a server with a round trip of 20 ms: a
+ * lower number takes longer, and saves no CPU.
  */
 export const CONCURRENT_REQUESTS = 100;
 
-/** Nobody names a channel like this, so the answer to the probe is short. */
+/** No channel has such a name, so the answer to the probe is short. */
 const PROBE_PREFIX = 'private-switchboard-health-probe';
 
 const channelState = v.object({ occupied: v.boolean() });
-/** PHP servers write an empty map as an empty list. */
+/** A map, or an empty list: PHP servers serialize an empty map as a list. */
 const channelList = v.object({
   channels: v.union([v.record(v.string(), v.unknown()), v.array(v.unknown())]),
 });
 
 /**
- * The Pusher HTTP API through the official SDK, on connections of its own that stay open between requests. Every method
- * rejects with a {@link RequestFailure} only, and settles within the configured timeout of its beginning. It begins when
- * there is a connection free for it, at the latest when that time is over, or at `startBy` on the clock's `now()`; what could not begin by then is not sent any more.
+ * The Pusher HTTP API through the official SDK, on its own connections, which stay open between requests. Every method
+ * rejects with a {@link RequestFailure} only.
+ *
+ * A request is sent as soon as a connection is free, and then settles within the configured timeout. A request that could
+ * not be sent by `startBy`, in milliseconds of `Clock.now()`, fails instead; without `startBy` it may wait for the timeout.
  */
 export class PusherHttpApi {
   readonly #config: PusherAdapterConfig;
@@ -48,7 +50,7 @@ export class PusherHttpApi {
   readonly #slots: ConnectionSlots;
   readonly #clock: Clock;
   readonly #sdk: PusherSdk;
-  #closed = false;
+  #isClosed = false;
 
   constructor(Pusher: PusherConstructor, config: PusherAdapterConfig, clock: Clock) {
     const { cluster = DEFAULT_CLUSTER, host, port, scheme, timeoutMs } = config.pusher;
@@ -69,8 +71,8 @@ export class PusherHttpApi {
   }
 
   /**
-   * Sends an event to channels, users' own among them. The SDK's `trigger` would refuse those, and would encrypt what is
-   * encrypted already.
+   * Sends an event to channels, which may be users' own channels. The SDK's `trigger` is not used: it refuses users' own
+   * channels, and would encrypt data that is encrypted already.
    */
   async publish(channels: readonly string[], event: ApiEvent, startBy: number): Promise<void> {
     const body = { ...fields(event), channels };
@@ -89,21 +91,21 @@ export class PusherHttpApi {
     await this.#request(() => this.#sdk.post({ path, body: {} }), startBy);
   }
 
-  /** Whether anybody is subscribed to a channel. */
+  /** Whether a channel has subscribers. */
   async isOccupied(channel: string): Promise<boolean> {
     const text = await this.#request(() => this.#sdk.get({ path: `/channels/${pathSegment(channel)}` }));
     return parse(channelState, text).occupied;
   }
 
-  /** Resolves when the API is reachable and takes the credentials. */
+  /** Resolves when the API is reachable and accepts the credentials. */
   async probe(): Promise<void> {
     const params = { filter_by_prefix: PROBE_PREFIX };
     parse(channelList, await this.#request(() => this.#sdk.get({ path: '/channels', params })));
   }
 
-  /** Closes all connections. Requests under way fail, later ones are not made. */
+  /** Closes all connections. Pending requests fail, and later ones are not sent. */
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#agent.destroy();
     this.#retryAfter.close();
   }
@@ -111,12 +113,12 @@ export class PusherHttpApi {
   async #request(send: () => Promise<SdkResponse>, startBy?: number): Promise<string> {
     const { timeoutMs } = this.#config.pusher;
     try {
-      const release = await this.#slots.take(startBy ?? this.#clock.now() + timeoutMs);
+      const release = await this.#slots.acquire(startBy ?? this.#clock.now() + timeoutMs);
       if (release === undefined) throw new RequestFailure(NO_TIME_LEFT, { retryable: true });
-      const answered = this.#closed ? Promise.reject(closed()) : answer(send);
-      // Also what is not waited for any more keeps its connection until it ends.
+      const answered = this.#isClosed ? Promise.reject(closed()) : answer(send);
+      // A request that timed out keeps its connection until it ends.
       answered.then(release, release);
-      // The SDK's own timeout ends with the answer's headers; this one also covers an answer that never ends.
+      // The SDK's own timeout ends with the answer's headers. This one covers the whole answer.
       return await within(this.#clock, timeoutMs, answered, () => {
         throw RequestFailure.timeout(timeoutMs);
       });
@@ -135,14 +137,14 @@ function closed(): RequestFailure {
 
 async function answer(send: () => Promise<SdkResponse>): Promise<string> {
   const response = await send();
-  // A redirected POST arrives as a GET without a body, and its 200 would look as if the event had been taken.
+  // A redirected POST arrives as a GET without a body. Its 200 would look as if the server had accepted the event.
   if (response.redirected) {
     throw new RequestFailure(
       'the server redirects elsewhere; check PUSHER_HOST, PUSHER_PORT and PUSHER_SCHEME',
       { retryable: false },
     );
   }
-  // Read also where nobody wants it, because only then is the connection free for the next request.
+  // The body is always read, because only then is the connection free for the next request.
   return response.text();
 }
 
@@ -151,9 +153,9 @@ function fields({ name, data, exceptSocketId }: ApiEvent): Record<string, string
 }
 
 /**
- * A text as one segment of a path. The SDK signs and sends the very path it is given, and servers check the signature of
- * the path as sent, so encoding it here is safe. What a path may carry as it is (`, ; = @`) stays, as in the SDK's own
- * paths: not every compatible server decodes them.
+ * Encodes a text as one segment of a path. That is safe, because the SDK signs and sends the path unchanged, and servers
+ * check the signature of the path as sent. Characters that a path may contain (`, ; = @`) are not encoded, as in the SDK's
+ * own paths: not every compatible server decodes them.
  */
 function pathSegment(text: string): string {
   return encodeURIComponent(text).replace(/%(?:2C|3B|3D|40)/g, decodeURIComponent);

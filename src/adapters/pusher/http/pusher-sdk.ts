@@ -1,25 +1,25 @@
 import type Pusher from 'pusher';
 
-/** What the SDK answers: the part in use of `node-fetch`'s response. */
+/** The part of `node-fetch`'s response that is used here. The SDK returns such responses. */
 export interface SdkResponse {
-  /** Whether the server sent the request on to another address. */
+  /** Whether the server redirected the request to another address. */
   readonly redirected: boolean;
   text(): Promise<string>;
 }
 
 /**
- * The part of the official SDK in use. The SDK serializes the `body` it is given, although its own typings ask for text;
- * text would be serialized twice.
+ * The part of the official SDK that is used here. `body` is the value, not its JSON: the SDK serializes it, although its
+ * typings ask for text. Text would be serialized twice.
  */
 export interface PusherSdk {
   get(options: { path: string; params?: Record<string, string> }): Promise<SdkResponse>;
   post(options: { path: string; body: unknown }): Promise<SdkResponse>;
 }
 
-/** Makes an SDK instance. */
+/** The class of the SDK. */
 export type PusherConstructor = new (options: Pusher.Options) => PusherSdk;
 
-/** Loads the `pusher` package, which is an optional peer: nothing else in the library imports it. */
+/** Loads the `pusher` package, an optional peer dependency. This is its only import in the library. */
 export async function loadPusherSdk(): Promise<PusherConstructor> {
   return (await import('pusher')).default;
 }

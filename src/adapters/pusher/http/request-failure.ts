@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 
-/** The most of a foreign text that goes into a message, in characters. */
+/** The most characters of a server's text in a message. */
 const REASON_LENGTH = 200;
 
-/** What becomes of text that may hold a secret. */
+/** Replaces text that may contain a secret. */
 const HIDDEN = '[hidden]';
 
-/** What is known about a failed request besides its message. */
+/** The details of a failed request, besides its message. */
 interface FailureDetails {
   readonly retryable: boolean;
   readonly status?: number | undefined;
@@ -15,17 +15,17 @@ interface FailureDetails {
 }
 
 /**
- * Why one request to the Pusher HTTP API failed. The SDK's own errors carry the signed URL, in a property and in the
- * message of their cause; this one is made anew from what is safe to show, so it can be logged and be a `cause`.
+ * The failure of one request to the Pusher HTTP API. The SDK's own errors contain the signed URL, in a property and in the
+ * message of their cause. This error is built from the safe parts only, so it can be logged, and can be a `cause`.
  */
 export class RequestFailure extends Error {
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** The HTTP status, where the server answered. */
+  /** The HTTP status; `undefined` when the server did not answer. */
   readonly status: number | undefined;
-  /** The system's code (`ECONNREFUSED`, `ETIMEDOUT`, …), where it did not. */
+  /** The system's code (`ECONNREFUSED`, `ETIMEDOUT`, …); `undefined` when the server answered. */
   readonly code: string | undefined;
-  /** For how many milliseconds the server wants to be left alone, where it has said so. */
+  /** The pause that the server asked for with `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: FailureDetails) {
@@ -37,7 +37,7 @@ export class RequestFailure extends Error {
     this.retryAfterMs = details.retryAfterMs;
   }
 
-  /** No answer in time. */
+  /** The failure of a request that was not answered in time. */
   static timeout(milliseconds: number): RequestFailure {
     return new RequestFailure(`no answer within ${milliseconds} ms`, { retryable: true, code: 'ETIMEDOUT' });
   }
@@ -48,12 +48,12 @@ export function canRetry(failure: unknown): boolean {
   return failure instanceof RequestFailure && failure.retryable;
 }
 
-/** What is not sent, so that it does not overtake a call before it to the same channel, which will be made again. */
-export const HELD_BACK = new RequestFailure('a call before it to the same channel failed', {
+/** The failure of a post that is not sent, so that it does not overtake the retry of an earlier one to the same channel. */
+export const BEHIND_FAILURE = new RequestFailure('an earlier relay to the same channel failed', {
   retryable: true,
 });
 
-/** The SDK's `RequestError` for a status of 400 and above. */
+/** The SDK's `RequestError` for a status of 400 or above. */
 const refusal = v.object({ name: v.literal('PusherRequestError'), status: v.number(), body: v.string() });
 
 /** `node-fetch`'s errors: `type` is `aborted` for the SDK's timeout and `system` for connections that failed. */
@@ -63,13 +63,13 @@ const fetchFailure = v.object({
   code: v.optional(v.string()),
 });
 
-/** The SDK's `RequestError` where there was no answer. */
+/** The SDK's `RequestError` without an answer. */
 const unanswered = v.pipe(
   v.object({ name: v.literal('PusherRequestError'), error: fetchFailure }),
   v.transform(({ error }) => error),
 );
 
-/** Makes a failure of whatever the SDK threw. */
+/** Converts an error of the SDK to a failure. */
 export function toRequestFailure(
   error: unknown,
   context: {
@@ -91,7 +91,7 @@ export function toRequestFailure(
     });
   }
 
-  // An answer that breaks off is thrown without the SDK's wrapping.
+  // An answer that breaks off is thrown by `node-fetch` itself, without the SDK's wrapping.
   const parsed = v.safeParse(v.union([unanswered, fetchFailure]), error);
   const failed = parsed.success ? parsed.output : undefined;
   if (failed?.type === 'aborted') return RequestFailure.timeout(context.timeoutMs);
@@ -102,7 +102,7 @@ export function toRequestFailure(
   });
 }
 
-/** One short line of a foreign text, without secrets: hosted Pusher's 401 quotes the signed query and the signature. */
+/** One short line of the server's text, without secrets: hosted Pusher's 401 quotes the signed query and the signature. */
 function readable(text: string, secret: string): string {
   const line = text
     .replaceAll(secret, HIDDEN)

@@ -4,12 +4,12 @@ import type { Clock } from '../../../ports/clock.js';
 
 const RESPONSES = 'http.client.response.finish';
 
-/** The longest that is believed: a wrong number must not silence an application for a day. */
-const MOST_MS = 60_000;
+/** The longest pause that is accepted: a wrong number must not stop an application for a day. */
+const MAX_PAUSE_MS = 60_000;
 
 /**
- * For how long the server wants to be left alone, as the `Retry-After` of its last 429 or 503 says. The SDK's errors have no
- * headers, so they are looked at as they come in, on the agent's own connections only.
+ * The pause that the server has asked for, with the `Retry-After` of its last 429 or 503. The SDK's errors have no headers,
+ * so a diagnostics channel of Node reports the responses. Only those of the given agent are read.
  */
 export class RetryAfter {
   readonly #agent: Agent;
@@ -19,31 +19,31 @@ export class RetryAfter {
   constructor(agent: Agent, clock: Clock) {
     this.#agent = agent;
     this.#clock = clock;
-    subscribe(RESPONSES, this.#see);
+    subscribe(RESPONSES, this.#readResponse);
   }
 
-  /** Milliseconds from now; `undefined` where it has not said so, or they are over. */
+  /** The rest of the pause in milliseconds; `undefined` when there is none. */
   get milliseconds(): number | undefined {
     const left = this.#until - this.#clock.now();
     return left > 0 ? Math.ceil(left) : undefined;
   }
 
   close(): void {
-    unsubscribe(RESPONSES, this.#see);
+    unsubscribe(RESPONSES, this.#readResponse);
   }
 
-  readonly #see = (message: unknown): void => {
+  readonly #readResponse = (message: unknown): void => {
     const { request, response } = message as {
       request: ClientRequest & { agent?: unknown };
       response: IncomingMessage;
     };
     if (request.agent !== this.#agent || (response.statusCode !== 429 && response.statusCode !== 503)) return;
     const milliseconds = retryAfterMs(response.headers['retry-after'], this.#clock.time());
-    if (milliseconds !== undefined) this.#until = this.#clock.now() + Math.min(milliseconds, MOST_MS);
+    if (milliseconds !== undefined) this.#until = this.#clock.now() + Math.min(milliseconds, MAX_PAUSE_MS);
   };
 }
 
-/** Seconds, or a date. */
+/** Reads the header's value: a number of seconds, or a date. */
 function retryAfterMs(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - now;

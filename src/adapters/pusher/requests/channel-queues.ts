@@ -1,60 +1,66 @@
 import type { Clock } from '../../../ports/clock.js';
+import { BEHIND_FAILURE, canRetry, RequestFailure } from '../http/request-failure.js';
 import type { Dispatch, Post } from './dispatch.js';
-import { canRetry, HELD_BACK, RequestFailure } from '../http/request-failure.js';
 import { type PlannedRequest, type PlanOptions, planRequests } from './request-plan.js';
-import { MAX_WAITING, WaitingPosts } from './waiting-posts.js';
+import { MAX_WAITING_RELAYS, WaitingPosts } from './waiting-posts.js';
 
-/** What makes the requests. */
+/** Sends the requests. */
 export interface RequestSender {
-  /** How requests may be put together, as far as is known by now. */
+  /** The limits on combining posts. They become stricter when the server refuses combined posts. */
   readonly planOptions: PlanOptions;
-  /** Makes one request and settles all of its deliveries. Never rejects. */
+  /** Sends one request and settles all of its posts. Never rejects. */
   send(request: PlannedRequest): Promise<void>;
 }
 
 /**
- * Keeps what goes to one channel in the order of the calls, and lets different channels go side by side: HTTP requests
- * may overtake each other, events to one member must not. Nothing for a channel is begun before the request ahead is
- * answered, whatever came of it; what gathers behind it leaves together.
+ * Sends the posts to one channel in the order of the calls, and those to different channels in parallel: HTTP requests may
+ * overtake each other, events to one member must not. A channel's next request is sent when its previous one is answered,
+ * successfully or not. The posts that were queued meanwhile are sent together.
  *
- * Nothing is begun later than `timeoutMs` milliseconds after it was sent off, so nobody waits for a whole queue to time
- * out one by one.
+ * A post that could not be sent within `timeoutMs` milliseconds fails, so that a queue does not time out one by one.
  */
 export class ChannelQueues {
   readonly #sender: RequestSender;
   readonly #timeoutMs: number;
-  readonly #gathers: boolean;
-  readonly #holdsBack: unknown;
-  /** What has not begun, by channel. A channel with nothing under way either has no entry. */
+  readonly #isBatching: boolean;
+  readonly #isRetried: boolean;
+  /** The posts that are not sent yet, by channel. A channel with a pending request has an entry, which may be empty. */
   readonly #queues = new Map<string, Post[]>();
-  /** The channels with something that can begin, because nothing is under way for them. */
+  /** The channels whose next post can be sent, because they have no pending request. */
   readonly #ready = new Set<string>();
   readonly #clock: Clock;
   readonly #waiting: WaitingPosts;
+  /** The dispatches that were posted since the last flush. */
   #gathered: Dispatch[] = [];
   #isFlushPlanned = false;
   #whenIdle: (() => void)[] = [];
 
-  /** Channels to which nothing goes, because something has failed that will be tried again, and how often. */
-  readonly #held = new Map<string, number>();
+  /** The channels whose posts fail at once, because an earlier one will be retried; with the number of such failures. */
+  readonly #blocked = new Map<string, number>();
 
   /**
-   * @param gathers whether what is posted within one turn of the event loop leaves together, at its end
-   * @param holdsBack whether what fails in a way a retry can help is tried again by whoever called. Then what comes behind
-   * it fails as well, until whoever called knows
+   * @param isBatching whether the posts of one turn of the event loop are sent together, at its end
+   * @param isRetried whether the caller retries retryable failures. Then later posts to the same channel fail too, until the
+   * caller can know of the failure, so that they do not overtake the retry
    */
-  constructor(sender: RequestSender, clock: Clock, timeoutMs: number, gathers: boolean, holdsBack = false) {
+  constructor(
+    sender: RequestSender,
+    clock: Clock,
+    timeoutMs: number,
+    isBatching: boolean,
+    isRetried = false,
+  ) {
     this.#sender = sender;
     this.#timeoutMs = timeoutMs;
-    this.#gathers = gathers;
-    this.#holdsBack = holdsBack;
+    this.#isBatching = isBatching;
+    this.#isRetried = isRetried;
     this.#clock = clock;
     this.#waiting = new WaitingPosts(clock, (post) => {
-      this.#giveUp(post);
+      this.#expire(post);
     });
   }
 
-  /** Takes a call in. Every delivery of it will be settled. */
+  /** Queues the posts of a dispatch. Each of them will be settled. */
   post(dispatch: Dispatch): void {
     for (const post of dispatch.posts) this.#enqueue(post);
     this.#gathered.push(dispatch);
@@ -72,8 +78,8 @@ export class ChannelQueues {
   #enqueue(post: Post): void {
     const { dispatch, channel } = post;
     const queue = this.#queues.get(channel);
-    if (this.#held.has(channel)) {
-      dispatch.settle(post, HELD_BACK);
+    if (this.#blocked.has(channel)) {
+      dispatch.settle(post, BEHIND_FAILURE);
     } else if (queue === undefined) {
       this.#queues.set(channel, [post]);
       this.#ready.add(channel);
@@ -81,12 +87,12 @@ export class ChannelQueues {
       queue.push(post);
     } else {
       dispatch.settle(post, TOO_MANY);
-      this.#holdBack(post, queue.length);
+      this.#block(post, queue.length);
     }
   }
 
   #flushSoon(): void {
-    if (!this.#gathers) {
+    if (!this.#isBatching) {
       this.#flush();
     } else if (!this.#isFlushPlanned) {
       this.#isFlushPlanned = true;
@@ -98,60 +104,61 @@ export class ChannelQueues {
   }
 
   #flush(): void {
-    this.#waiting.giveUpLateOnes();
-    // From here on, and not from the call: where the loop was held up in between, that is not for the call to pay.
+    this.#waiting.expire();
+    // The timeout starts here, not with the call, so that a blocked event loop does not use it up.
     const startBy = this.#clock.now() + this.#timeoutMs;
     for (const dispatch of this.#gathered) dispatch.startBy = startBy;
     this.#gathered = [];
 
     const queues = Array.from(this.#ready, (channel) => this.#queues.get(channel) ?? []);
     this.#ready.clear();
-    for (const request of planRequests(queues, this.#sender.planOptions)) void this.#begin(request);
+    for (const request of planRequests(queues, this.#sender.planOptions)) void this.#send(request);
     this.#waiting.watch();
   }
 
-  async #begin(request: PlannedRequest): Promise<void> {
+  async #send(request: PlannedRequest): Promise<void> {
     for (const post of request) {
       this.#queues.get(post.channel)?.shift();
       this.#waiting.delete(post);
     }
     await this.#sender.send(request);
     for (const post of request) {
-      if (canRetry(post.dispatch.failureOf(post))) this.#holdBack(post, 0);
+      if (canRetry(post.dispatch.failureOf(post))) this.#block(post, 0);
     }
-    for (const channel of new Set(request.map((post) => post.channel))) this.#end(channel);
+    for (const channel of new Set(request.map((post) => post.channel))) this.#release(channel);
     if (this.#ready.size > 0) this.#flushSoon();
   }
 
-  #end(channel: string): void {
+  /** Lets the next post to a channel be sent. */
+  #release(channel: string): void {
     if (this.#queues.get(channel)?.length === 0) this.#forget(channel);
     else this.#ready.add(channel);
   }
 
-  #giveUp(post: Post): void {
+  #expire(post: Post): void {
     const { dispatch, channel } = post;
     const queue = this.#queues.get(channel);
     const place = queue?.indexOf(post) ?? 0;
     queue?.splice(place, 1);
-    this.#holdBack(post, place);
+    this.#block(post, place);
     if (queue?.length === 0 && this.#ready.delete(channel)) this.#forget(channel);
     dispatch.settle(post, tooLate(this.#timeoutMs));
   }
 
-  /** Gives up what is behind something that has failed, and what comes before whoever called can know of it. */
-  #holdBack({ dispatch, channel }: Post, place: number): void {
-    if (!this.#holdsBack) return;
-    this.#held.set(channel, (this.#held.get(channel) ?? 0) + 1);
+  /** Fails the posts behind a failed one, and those that are posted before the caller can know of the failure. */
+  #block({ dispatch, channel }: Post, place: number): void {
+    if (!this.#isRetried) return;
+    this.#blocked.set(channel, (this.#blocked.get(channel) ?? 0) + 1);
     void dispatch.losses.then(() => {
       setImmediate(() => {
-        const left = (this.#held.get(channel) ?? 0) - 1;
-        if (left > 0) this.#held.set(channel, left);
-        else this.#held.delete(channel);
+        const left = (this.#blocked.get(channel) ?? 0) - 1;
+        if (left > 0) this.#blocked.set(channel, left);
+        else this.#blocked.delete(channel);
       });
     });
     for (const behind of this.#queues.get(channel)?.splice(place) ?? []) {
       this.#waiting.delete(behind);
-      behind.dispatch.settle(behind, HELD_BACK);
+      behind.dispatch.settle(behind, BEHIND_FAILURE);
     }
   }
 
@@ -162,7 +169,7 @@ export class ChannelQueues {
   }
 }
 
-const TOO_MANY = new RequestFailure(`${MAX_WAITING} calls are waiting for their turn already`, {
+const TOO_MANY = new RequestFailure(`${MAX_WAITING_RELAYS} calls are waiting for their turn already`, {
   retryable: true,
 });
 

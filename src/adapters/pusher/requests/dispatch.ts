@@ -35,14 +35,14 @@ export class Dispatch {
   readonly losses: Promise<readonly Loss[]>;
   /** Equal for dispatches that send the same event to the same kind of channel. */
   readonly content: string;
-  /** No post begins later, on the clock's `now()`. Known when the posts that were gathered with these are sent. */
+  /** The time by which its posts must be sent, in milliseconds of `Clock.now()`. It is set when they are first due. */
   startBy = Infinity;
   #unsettled: number;
   #failures: Map<Post, unknown> | undefined;
   #end: () => void = () => undefined;
 
   /**
-   * @param targets each at most once
+   * @param targets the targets, without repetitions
    * @param event the event for them, or `undefined` to end the connections of members
    */
   constructor(targets: readonly Target[], event: ApiEvent | undefined) {
@@ -61,14 +61,14 @@ export class Dispatch {
     if (this.#unsettled === 0) this.#end();
   }
 
-  /** Settles one of its posts: taken, unless there is a failure. */
+  /** Settles one of its posts: the server accepted it, unless there is a failure. */
   settle(post: Post, failure?: unknown): void {
     if (failure !== undefined) (this.#failures ??= new Map()).set(post, failure);
     this.#unsettled--;
     if (this.#unsettled === 0) this.#end();
   }
 
-  /** The failure of one of its posts, as far as is known by now. */
+  /** The failure of one of its posts; `undefined` when it is accepted, or not settled yet. */
   failureOf(post: Post): unknown {
     return this.#failures?.get(post);
   }
@@ -87,9 +87,9 @@ export function isToMember({ channel, recipient }: Target): boolean {
   return channel !== recipient;
 }
 
-/** Neither a socket id nor JSON text has a NUL in it, so no two events are taken for the same. */
+/** A text that is equal for equal events only: a socket id and an event's name contain no NUL. */
 function contentOf({ name, data, exceptSocketId = '' }: ApiEvent, target?: Target): string {
-  // Members' own channels are kept apart, because a server may refuse several of those at once.
+  // Events to members and events to channels are not combined, because some servers refuse several members at once.
   const kind = target !== undefined && isToMember(target) ? 'member' : 'channel';
   return `${kind} ${exceptSocketId}\0${name}\0${data}`;
 }

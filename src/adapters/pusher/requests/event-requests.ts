@@ -1,46 +1,47 @@
+import { EVENTS_PER_BATCH } from '../../../ports/limits.js';
 import type { SocketLogger } from '../../../ports/logger.js';
-import { type EventPost, isToMember } from './dispatch.js';
-import type { RequestSender } from './channel-queues.js';
 import type { PusherHttpApi } from '../http/pusher-http-api.js';
-import { canRetry, HELD_BACK, RequestFailure } from '../http/request-failure.js';
-import { EVENTS_PER_BATCH, type PlannedRequest, type PlanOptions } from './request-plan.js';
+import { BEHIND_FAILURE, canRetry, RequestFailure } from '../http/request-failure.js';
+import type { RequestSender } from './channel-queues.js';
+import { type EventPost, isToMember } from './dispatch.js';
+import { type PlannedRequest, type PlanOptions } from './request-plan.js';
 
 type Events = readonly [EventPost, ...EventPost[]];
 
-/** Refusals that are not about what was sent: credentials, quota, time. */
-const NOT_ABOUT_THE_EVENTS: ReadonlySet<number> = new Set([401, 403, 408, 429]);
+/** The 4xx answers with a reason other than the events: credentials, quota, time. */
+const UNRELATED_STATUSES: ReadonlySet<number> = new Set([401, 403, 408, 429]);
 
-/** What an event has in a batch besides its texts, roughly: quotes, field names, a socket id. */
+/** The rough size of an event in a batch besides its texts: quotes, field names, a socket id. */
 const FRAMING_BYTES = 80;
 
 /**
- * Turns what was planned into requests of the form it needs: one event, one event to several channels, or a batch.
+ * Sends planned requests in one of three forms: one event, one event to several channels, or a batch.
  *
- * When a form with several in it is refused with a 4xx, each event is sent on its own, in order, so that only the guilty
- * ones are lost. When none of them is refused then, it was the form: the log says so, and this client does not use it any
- * more. Of a batch that was too large, only the size.
+ * When a combined form is refused with a 4xx, each of its posts is sent alone, in order, so that only the refused ones are
+ * lost. When none of them is refused alone, the server does not support the form: this is logged, and the form is not used
+ * any more. When a batch was too large, only smaller batches are used.
  */
 export class EventRequests implements RequestSender {
   readonly #api: PusherHttpApi;
   readonly #logger: SocketLogger;
   readonly #isBatching: boolean;
-  readonly #holdsBack: boolean;
-  #takesMembersTogether = true;
-  #takesBatches = true;
-  #batchBytes = Infinity;
+  readonly #isRetried: boolean;
+  #acceptsSeveralMembers = true;
+  #acceptsBatches = true;
+  #maxBatchBytes = Infinity;
 
-  /** @param holdsBack whether what is behind a failure that a retry can help fails as well, see `ChannelQueues` */
-  constructor(api: PusherHttpApi, logger: SocketLogger, isBatching: boolean, holdsBack: boolean) {
+  /** @param isRetried whether posts behind a retryable failure fail too, see `ChannelQueues` */
+  constructor(api: PusherHttpApi, logger: SocketLogger, isBatching: boolean, isRetried: boolean) {
     this.#api = api;
     this.#logger = logger;
     this.#isBatching = isBatching;
-    this.#holdsBack = holdsBack;
+    this.#isRetried = isRetried;
   }
 
   get planOptions(): PlanOptions {
     return {
-      eventsPerBatch: this.#isBatching && this.#takesBatches ? EVENTS_PER_BATCH : 1,
-      mergesCalls: this.#isBatching,
+      eventsPerBatch: this.#isBatching && this.#acceptsBatches ? EVENTS_PER_BATCH : 1,
+      mergesRelays: this.#isBatching,
     };
   }
 
@@ -51,48 +52,52 @@ export class EventRequests implements RequestSender {
       dispatch.settle(first, await failureOf(this.#api.terminate(recipient, dispatch.startBy)));
       return;
     }
-    const before: EventPost[] = [];
-    for (const piece of this.#inPieces([first, ...others])) {
-      const [head, ...tail] = piece.filter((post) => !this.#isHeldBack(post, before));
-      if (head !== undefined) await this.#sendPiece([head, ...tail]);
-      before.push(...piece);
+    const earlier: EventPost[] = [];
+    for (const part of this.#split([first, ...others])) {
+      const [head, ...tail] = part.filter((post) => !this.#failBehind(post, earlier));
+      if (head !== undefined) await this.#sendPart([head, ...tail]);
+      earlier.push(...part);
     }
   }
 
-  /** Settles one that would overtake another that failed. */
-  #isHeldBack(post: EventPost, before: readonly EventPost[]): boolean {
-    if (!this.#holdsBack) return false;
+  /**
+   * Fails a post that would overtake the retry of an earlier one.
+   *
+   * @returns whether it has failed
+   */
+  #failBehind(post: EventPost, earlier: readonly EventPost[]): boolean {
+    if (!this.#isRetried) return false;
     const { dispatch, channel } = post;
-    const isBehind = before.some(
-      (earlier) => earlier.channel === channel && canRetry(earlier.dispatch.failureOf(earlier)),
+    const isBehind = earlier.some(
+      (other) => other.channel === channel && canRetry(other.dispatch.failureOf(other)),
     );
-    if (isBehind) dispatch.settle(post, HELD_BACK);
+    if (isBehind) dispatch.settle(post, BEHIND_FAILURE);
     return isBehind;
   }
 
-  async #sendPiece(events: Events): Promise<void> {
+  async #sendPart(events: Events): Promise<void> {
     const [first] = events;
     const isAlone = events.length === 1;
     if (isAlone || isOneEvent(events)) {
-      if (!isAlone && isToMember(first) && !this.#takesMembersTogether) await this.#sendSingly(events);
+      if (!isAlone && isToMember(first) && !this.#acceptsSeveralMembers) await this.#sendEachAlone(events);
       else await this.#sendTogether(events);
-    } else if (this.#takesBatches) {
+    } else if (this.#acceptsBatches) {
       await this.#sendBatch(events);
     } else {
-      await this.#sendSingly(events);
+      await this.#sendEachAlone(events);
     }
   }
 
-  /** One event to all the channels. */
+  /** Sends one event to all the channels. */
   async #sendTogether(events: Events): Promise<void> {
     const [first] = events;
     const channels = events.map(({ channel }) => channel);
     const failure = await failureOf(this.#api.publish(channels, first.event, startBy(events)));
-    // The payload is there once, so for its size it makes no difference to how many channels it goes.
+    // A 413 is final: the request contains the payload once, so it is not smaller for a single channel.
     if (events.length === 1 || !isAboutTheEvents(failure) || failure.status === 413) {
       settleAll(events, failure);
-    } else if ((await this.#sendSingly(events)) && isToMember(first) && this.#takesMembersTogether) {
-      this.#takesMembersTogether = false;
+    } else if ((await this.#sendEachAlone(events)) && isToMember(first) && this.#acceptsSeveralMembers) {
+      this.#acceptsSeveralMembers = false;
       this.#warn('no event for several members at once', failure, 'each member gets a request of its own');
     }
   }
@@ -104,22 +109,26 @@ export class EventRequests implements RequestSender {
       settleAll(events, failure);
       return;
     }
-    if (!(await this.#sendSingly(events))) return;
+    if (!(await this.#sendEachAlone(events))) return;
     if (failure.status === 413) {
-      this.#batchBytes = Math.min(this.#batchBytes, Math.floor(bytesOf(events) / 2));
-      this.#warn(`no batch of ${bytesOf(events)} bytes`, failure, `batches have ${this.#batchBytes} at most`);
-    } else if (this.#takesBatches) {
-      this.#takesBatches = false;
+      this.#maxBatchBytes = Math.min(this.#maxBatchBytes, Math.floor(bytesOf(events) / 2));
+      this.#warn(
+        `no batch of ${bytesOf(events)} bytes`,
+        failure,
+        `batches have ${this.#maxBatchBytes} at most`,
+      );
+    } else if (this.#acceptsBatches) {
+      this.#acceptsBatches = false;
       this.#warn('no batches of events', failure, 'each event gets a request of its own');
     }
   }
 
   /**
-   * Sends each on its own, those to one channel one after another.
+   * Sends each post alone, those to one channel one after another.
    *
-   * @returns whether it was not about the events: some were taken, and none refused
+   * @returns whether some were accepted and none refused, so that the combined form must have been the problem
    */
-  async #sendSingly(events: Events): Promise<boolean> {
+  async #sendEachAlone(events: Events): Promise<boolean> {
     const byChannel = new Map<string, EventPost[]>();
     for (const post of events) {
       const { channel } = post;
@@ -132,8 +141,8 @@ export class EventRequests implements RequestSender {
       Array.from(byChannel.values(), async (inOrder) => {
         for (const [place, post] of inOrder.entries()) {
           const { dispatch, channel, event } = post;
-          if (this.#isHeldBack(post, inOrder.slice(0, place))) {
-            failures.push(HELD_BACK);
+          if (this.#failBehind(post, inOrder.slice(0, place))) {
+            failures.push(BEHIND_FAILURE);
             continue;
           }
           const failure = await failureOf(this.#api.publish([channel], event, dispatch.startBy));
@@ -145,22 +154,22 @@ export class EventRequests implements RequestSender {
     return failures.length < events.length && !failures.some(isAboutTheEvents);
   }
 
-  /** In order, as large as the server is known to take them. */
-  #inPieces(events: Events): readonly Events[] {
-    if (this.#batchBytes === Infinity || isOneEvent(events)) return [events];
-    const pieces: [EventPost, ...EventPost[]][] = [];
+  /** Splits a batch, in order, into parts of the size that the server accepts. */
+  #split(events: Events): readonly Events[] {
+    if (this.#maxBatchBytes === Infinity || isOneEvent(events)) return [events];
+    const parts: [EventPost, ...EventPost[]][] = [];
     let bytes = Infinity;
     for (const post of events) {
       bytes += bytesOf([post]);
-      const piece = pieces.at(-1);
-      if (piece === undefined || bytes > this.#batchBytes) {
+      const part = parts.at(-1);
+      if (part === undefined || bytes > this.#maxBatchBytes) {
         bytes = bytesOf([post]);
-        pieces.push([post]);
+        parts.push([post]);
       } else {
-        piece.push(post);
+        part.push(post);
       }
     }
-    return pieces;
+    return parts;
   }
 
   #warn(what: string, { message }: RequestFailure, instead: string): void {
@@ -168,7 +177,7 @@ export class EventRequests implements RequestSender {
   }
 }
 
-/** Whether all are of one event, each to another channel. */
+/** Whether all posts are of one event, each to a different channel. */
 function isOneEvent(events: Events): boolean {
   const [{ dispatch: first }] = events;
   return (
@@ -193,7 +202,7 @@ function settleAll(events: Events, failure: unknown): void {
   for (const post of events) post.dispatch.settle(post, failure);
 }
 
-/** What a request fails with, or nothing. */
+/** The failure of a request; `undefined` when it succeeds. */
 async function failureOf(request: Promise<void>): Promise<unknown> {
   try {
     await request;
@@ -203,8 +212,9 @@ async function failureOf(request: Promise<void>): Promise<unknown> {
   }
 }
 
+/** Whether the server refused the events themselves, or their combination. */
 function isAboutTheEvents(failure: unknown): failure is RequestFailure {
   if (!(failure instanceof RequestFailure)) return false;
   const { status = 0 } = failure;
-  return status >= 400 && status < 500 && !NOT_ABOUT_THE_EVENTS.has(status);
+  return status >= 400 && status < 500 && !UNRELATED_STATUSES.has(status);
 }

@@ -5,34 +5,34 @@ import { canRetry, RequestFailure } from '../http/request-failure.js';
 import type { Loss } from './dispatch.js';
 
 /**
- * The port's error for a relay whose requests failed. It is retryable only if every failure is: as long as one of them is a
- * refusal, the same relay fails again.
+ * The port's error for a relay whose requests failed. It is retryable only when every failure is: after one refusal, the
+ * whole relay would be refused again.
  *
- * @param losses at least one
+ * @param losses at least one loss
  */
 export function relayLossError(relay: Relay, losses: readonly Loss[]): SocketDeliveryError {
   const failures = losses.map(({ failure }) => failure);
   const retryableLost = losses.filter(({ failure }) => canRetry(failure)).map(({ recipient }) => recipient);
   const isRetryable = retryableLost.length === losses.length;
-  return lossError(isRetryable, 'pusher', relay, reasonOf(failures), {
+  return lossError(isRetryable, 'pusher', relay, summaryOf(failures), {
     lost: losses.map(({ recipient }) => recipient),
     ...(!isRetryable && { retryableLost }),
     ...detailsOf(failures),
   });
 }
 
-/** The port's error for a question whose request failed. */
+/** The port's error for an `onlineMembers` whose request failed. */
 export function questionError(failure: unknown): SocketDeliveryError {
   return unanswered('pusher', canRetry(failure), messageOf(failure), detailsOf([failure]));
 }
 
 /** The first of the distinct reasons, and the number of the others. */
-function reasonOf(failures: readonly unknown[]): string {
+function summaryOf(failures: readonly unknown[]): string {
   const [reason = '', ...others] = new Set(failures.map(messageOf));
   return others.length === 0 ? reason : `${reason}, and ${others.length} other reason(s)`;
 }
 
-/** Failures that say the same become one (part of the) cause. */
+/** Failures with the same message become one cause, or one part of it. */
 function detailsOf(failures: readonly unknown[]): LossDetails {
   const distinct = [...new Map(failures.map((failure) => [messageOf(failure), failure])).values()];
   const cause = distinct.length === 1 ? distinct[0] : new AggregateError(distinct, 'Several requests failed');

@@ -1,45 +1,42 @@
 import { LIMITS } from '../../../ports/limits.js';
-import type { Dispatch, Post, EventPost, Termination } from './dispatch.js';
+import type { Dispatch, EventPost, Post, Termination } from './dispatch.js';
 
-/** How many events the HTTP API takes in one batch. Protocol section 3.12. */
-export const EVENTS_PER_BATCH = 10;
-
-/** One request to be made: the end of a member's connections, or events in the order they are to be published. */
+/** One request to send: the end of a member's connections, or events in the order in which they are published. */
 export type PlannedRequest = readonly [Termination] | readonly [EventPost, ...EventPost[]];
 
-/** How requests may be put together. */
+/** The limits on combining posts in one request. */
 export interface PlanOptions {
-  /** The most different events in one request: {@link EVENTS_PER_BATCH}, or 1 where batches are not wanted. */
+  /** The most different events in one request: as many as a batch may have, or 1 without batches. */
   readonly eventsPerBatch: number;
-  /** Whether the same event from several calls may become one event to several channels. */
-  readonly mergesCalls: boolean;
+  /** Whether the same event of several relays may become one event to several channels. */
+  readonly mergesRelays: boolean;
 }
 
-/** The channels that are to get the same event. */
+/** The posts of the same event. */
 interface Group {
-  /** How many of the queues have it near their front. */
+  /** The number of queues that have the event near their front. */
   queues: number;
-  /** The queue counted last, so that none is counted twice. */
-  counted: readonly Post[] | undefined;
-  /** Those that can be sent now, because nothing is in front of them. */
+  /** The queue that was counted last, so that none is counted twice. */
+  lastCounted: readonly Post[] | undefined;
+  /** The posts at the front of their queues: they can be sent now. */
   readonly fronts: EventPost[];
 }
 
 /**
- * Puts what is queued for channels into as few requests as the limits allow.
+ * Combines the queued posts into as few requests as the limits allow.
  *
- * An event for ten channels or more becomes requests to a hundred channels each. Everything else is put into batches of
- * ten, since a channel takes a tenth of one there; what is left over of a large group goes with them when it is less
- * than that. The requests do not depend on each other: a channel is in one of them at most.
+ * An event for ten channels or more becomes requests for up to a hundred channels each. All other events are combined in
+ * batches of ten. When fewer than ten channels of a large group remain for its last request, they go into batches too. The
+ * requests do not depend on each other: each channel is in one of them at most.
  *
- * @param queues what is queued for each channel, the first in front; none is empty
- * @returns requests that take from each queue its front, and as much of what follows as belongs into the same batch
+ * @param queues the posts for each channel, the first one in front; none is empty
+ * @returns requests that take the front of each queue, and the following posts that fit into the same batch
  */
 export function planRequests(
   queues: readonly (readonly Post[])[],
-  { eventsPerBatch, mergesCalls }: PlanOptions,
+  { eventsPerBatch, mergesRelays }: PlanOptions,
 ): PlannedRequest[] {
-  const groups = new Groups(mergesCalls);
+  const groups = new Groups(mergesRelays);
   for (const queue of queues) groups.count(queue, eventsPerBatch);
 
   const requests: PlannedRequest[] = [];
@@ -70,7 +67,7 @@ export function planRequests(
   return requests;
 }
 
-/** What follows the front of a queue and may be in one batch with it. */
+/** The posts after the front of a queue that may be in one batch with it. */
 function restOfRun(queue: readonly Post[], eventsPerBatch: number, groups: Groups): EventPost[] {
   const run: EventPost[] = [];
   for (let index = 1; index < Math.min(queue.length, eventsPerBatch); index++) {
@@ -81,32 +78,32 @@ function restOfRun(queue: readonly Post[], eventsPerBatch: number, groups: Group
   return run;
 }
 
-/** Finds out which deliveries are of the same event. */
+/** Groups the posts of the same event. */
 class Groups {
-  readonly #mergesCalls: boolean;
+  readonly #mergesRelays: boolean;
   readonly #groups = new Map<Dispatch | string, Group>();
 
-  constructor(mergesCalls: boolean) {
-    this.#mergesCalls = mergesCalls;
+  constructor(mergesRelays: boolean) {
+    this.#mergesRelays = mergesRelays;
   }
 
-  /** Counts the events at the front of a queue, as far as a batch could reach. */
+  /** Counts the first events of a queue, as many as one batch can have. */
   count(queue: readonly Post[], depth: number): void {
     for (let index = 0; index < Math.min(queue.length, depth); index++) {
       const post = queue[index];
       if (post?.event === undefined) return;
       const group = this.of(post);
-      if (group.counted === queue) continue;
-      group.counted = queue;
+      if (group.lastCounted === queue) continue;
+      group.lastCounted = queue;
       group.queues++;
     }
   }
 
   of({ dispatch }: EventPost): Group {
-    const key = this.#mergesCalls ? dispatch.content : dispatch;
+    const key = this.#mergesRelays ? dispatch.content : dispatch;
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const group: Group = { queues: 0, counted: undefined, fronts: [] };
+    const group: Group = { queues: 0, lastCounted: undefined, fronts: [] };
     this.#groups.set(key, group);
     return group;
   }
@@ -116,11 +113,11 @@ class Groups {
   }
 }
 
-/** Batches that are being filled. What belongs to one channel is not torn apart. */
+/** Batches that are being filled. The posts of one channel stay in one batch. */
 class Batches {
   readonly all: [EventPost, ...EventPost[]][] = [];
   readonly #size: number;
-  /** The batches with room, by how much of it. */
+  /** The batches that are not full, by the number of posts that fit in. */
   readonly #withRoom: [EventPost, ...EventPost[]][][];
 
   constructor(size: number) {
@@ -128,7 +125,7 @@ class Batches {
     this.#withRoom = Array.from({ length: size }, () => []);
   }
 
-  /** Puts a run of deliveries into the fullest batch that has room for all of it. */
+  /** Adds posts to the fullest batch that has room for all of them. */
   add(first: EventPost, others: readonly EventPost[]): void {
     const length = others.length + 1;
     for (let room = length; room < this.#size; room++) {

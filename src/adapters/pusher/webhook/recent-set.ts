@@ -1,4 +1,4 @@
-/** Remembers so many values, the latest. */
+/** A set of the latest values, with a limit on their number. */
 export class RecentSet {
   readonly #capacity: number;
   readonly #values = new Set<string>();
@@ -7,7 +7,7 @@ export class RecentSet {
     this.#capacity = capacity;
   }
 
-  /** @returns whether the value was not remembered */
+  /** @returns whether the value is new */
   add(value: string): boolean {
     if (this.#values.has(value)) return false;
     this.#values.add(value);

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { ChannelEvent } from '../../../ports/channel-events.js';
 
-/** What hosted Pusher posts. Its events are read one by one, so that one which is new does not cost the others. */
+/** The body that hosted Pusher posts. Its events are parsed one by one, so that an unknown event does not lose the others. */
 const webhook = v.object({ time_ms: v.number(), events: v.array(v.unknown()) });
 
 const channel = v.string();
@@ -22,16 +22,16 @@ const channelEvent = v.variant('name', [
   v.object({ name: v.literal('subscription_count'), channel, subscription_count: v.number() }),
 ]);
 
-/** A webhook as it was read. */
+/** A parsed webhook. */
 export interface WebhookBody {
-  /** When the provider made it, in milliseconds since the epoch. */
+  /** The time at which the provider created it, in milliseconds since the epoch. */
   readonly timeMs: number;
   readonly events: readonly ChannelEvent[];
-  /** The names of the events that were not understood. */
+  /** The names of the events that could not be parsed. */
   readonly unknown: readonly string[];
 }
 
-/** Reads a webhook's body; `undefined` when it is none. */
+/** Parses a webhook's body; `undefined` when it is not one. */
 export function parseWebhookBody(body: Buffer): WebhookBody | undefined {
   const parsed = v.safeParse(webhook, json(body));
   if (!parsed.success) return undefined;

@@ -1,6 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { inject, injectable } from 'inversify';
 import { ChannelEventSource } from '../../../channels/channel-event-source.js';
+import { ApiError } from '../../../http/api-error.js';
+import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../../ports/socket-config.js';
@@ -10,35 +13,34 @@ import {
   WEBHOOK_SIGNATURE_HEADER,
 } from '../../../protocol/webhook.js';
 import type { ServerAttachment } from '../../adapter.js';
-import { ApiError } from '../../../http/api-error.js';
-import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
-import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
 import { RecentSet } from './recent-set.js';
 import { parseWebhookBody } from './webhook-body.js';
 
 const MAX_BODY_BYTES = 256 * 1024;
-/** As far from now as hosted Pusher itself lets a signed request be; it retries a webhook for five minutes. */
+/** The tolerance that hosted Pusher itself has for signed requests. Pusher retries a webhook for five minutes. */
 const TOLERANCE_MS = 10 * 60_000;
-/** The signatures and the strange event names that are remembered. */
-const REMEMBERED_WEBHOOKS = 10_000;
+/** The signatures to remember, so that a webhook that is posted twice is handled once. */
+const REMEMBERED_SIGNATURES = 10_000;
+/** The unknown event names to remember, so that each is logged once. */
 const REMEMBERED_NAMES = 100;
 
 /**
- * Takes in hosted Pusher's webhooks at `POST <path>/webhook` and hands what they tell to whoever listens to channel
- * events. The signature is over the body's very bytes, which a framework's body parser does not keep; so the request is
- * answered in front of the application, whose `main.ts` needs no `rawBody` for it. Hence the path is always
- * `/<global prefix>/<path>/webhook`: the global prefix's `exclude` and the application's versioning have no part in it.
+ * Receives hosted Pusher's webhooks at `POST <path>/webhook`, and emits their events as channel events. The signature covers
+ * the raw bytes of the body, which a framework's body parser does not keep. So the request is answered before the
+ * application sees it, and the application's `main.ts` needs no `rawBody`. Therefore the path is always
+ * `/<global prefix>/<path>/webhook`: the global prefix's `exclude` and the application's versioning do not apply.
  *
- * The body counts as JSON whatever its content type says: what is signed is nobody else's.
+ * The body is read as JSON whatever its content type is: the signature proves that it is a webhook.
  */
 @injectable()
 export class WebhookReceiver implements ServerAttachment, ServerRoute {
   readonly #config: SocketConfig;
   readonly #source: ChannelEventSource;
   readonly #logger: SocketLogger;
+  readonly #clock: Clock;
   readonly #bodies: RequestBodies;
-  readonly #seen = new RecentSet(REMEMBERED_WEBHOOKS);
-  readonly #strangers = new RecentSet(REMEMBERED_NAMES);
+  readonly #signatures = new RecentSet(REMEMBERED_SIGNATURES);
+  readonly #unknownNames = new RecentSet(REMEMBERED_NAMES);
   #path = '';
   #detach: () => void = () => undefined;
 
@@ -51,6 +53,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     this.#config = config;
     this.#source = source;
     this.#logger = logger;
+    this.#clock = clock;
     this.#bodies = new RequestBodies(clock);
   }
 
@@ -59,10 +62,10 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     this.#detach = ServerRouter.add(server, this);
   }
 
-  /** Stops to listen, and answers what is still arriving with 503. */
+  /** Stops to listen, and answers requests whose bodies are incomplete with 503. */
   detach(): void {
     this.#detach();
-    this.#bodies.giveUp();
+    this.#bodies.close();
   }
 
   claimsRequest({ method, url = '', headers }: IncomingMessage): Claim {
@@ -82,7 +85,7 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     );
   }
 
-  /** @throws ApiError for what is not taken; of a stranger's body nothing is read */
+  /** @throws ApiError when the request is refused; without a valid key its body is not read */
   async #receive(request: IncomingMessage): Promise<void> {
     const { app } = this.#config;
     const { [KEY]: key, [SIGNATURE]: signature } = request.headers;
@@ -94,21 +97,21 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     if (!isWebhookSignedBy(app, signature, body)) throw new ApiError(401, 'The signature is wrong');
     const webhook = parseWebhookBody(body);
     if (webhook === undefined) throw new ApiError(400, 'The body is not a webhook');
-    if (Math.abs(Date.now() - webhook.timeMs) > TOLERANCE_MS) {
+    if (Math.abs(this.#clock.time() - webhook.timeMs) > TOLERANCE_MS) {
       throw new ApiError(401, 'The webhook is more than ten minutes away from now');
     }
-    // A webhook is posted again when its answer was lost, with the same bytes.
-    if (this.#seen.add(signature)) {
+    // After a lost answer Pusher posts the same bytes again.
+    if (this.#signatures.add(signature)) {
       for (const event of webhook.events) this.#source.emit(event);
       webhook.unknown.forEach((name) => {
-        this.#ignore(name);
+        this.#logUnknown(name);
       });
     }
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     if (!(error instanceof ApiError)) {
-      this.#logger.error(`Unexpected error while taking a webhook in: ${String(error)}`);
+      this.#logger.error(`Unexpected error while handling a webhook: ${String(error)}`);
     }
     const { status, message, headers } =
       error instanceof ApiError ? error : new ApiError(500, 'The webhook could not be taken in');
@@ -120,8 +123,8 @@ export class WebhookReceiver implements ServerAttachment, ServerRoute {
     response.end(JSON.stringify({ statusCode: status, message }));
   }
 
-  #ignore(name: string): void {
-    if (!this.#strangers.add(name)) return;
+  #logUnknown(name: string): void {
+    if (!this.#unknownNames.add(name)) return;
     this.#logger.warn(`A webhook's event is not understood and ignored: ${JSON.stringify(name)}`);
   }
 }

@@ -1,7 +1,7 @@
 import type { ChannelEngine } from '../../../channels/channel-engine.js';
 import type { RequestTarget } from './request-target.js';
 
-/** A request that was believed, and what it is answered from. */
+/** A request with a valid signature, and the engine that answers it. */
 export interface ApiRequest extends Pick<RequestTarget, 'resource' | 'parameters'> {
   readonly engine: ChannelEngine;
   /** The engine's time, in milliseconds. */

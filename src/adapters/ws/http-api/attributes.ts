@@ -1,17 +1,18 @@
+import { badRequest } from '../../../http/api-error.js';
 import type { ChannelInfo } from '../../../ports/cluster.js';
 import { channelType } from '../../../protocol/channel-name.js';
-import { badRequest } from '../../../http/api-error.js';
 
-/** What `info` may ask for. Protocol section 3.13. */
+/** An attribute that `info` may ask for. Protocol section 3.13. */
 export type Attribute = 'user_count' | 'subscription_count' | 'cache';
 
-/** A channel's attributes, as the answers carry them. */
+/** A channel's attributes, in the form of the API's answers. */
 export interface Attributes {
-  /** Distinct users; presence channels only. */
+  /** The number of distinct users; presence channels only. */
   readonly user_count?: number;
-  /** Subscriptions; every channel but a presence channel. */
+  /** The number of subscriptions; all channels but presence channels. */
   readonly subscription_count?: number;
-  /** What a cache channel remembers, and for how many seconds yet. */
+  /** The last event of a cache channel, and the seconds until it is forgotten. */
+  // eslint-disable-next-line no-restricted-syntax -- `ttl` is the wire's name; it is in seconds
   readonly cache?: { readonly data: string; readonly ttl: number } | null;
 }
 
@@ -21,18 +22,18 @@ export interface Attributes {
  * @throws ApiError 400 for an attribute that cannot be asked for here
  */
 export function parseInfo(info: string, known: readonly Attribute[]): ReadonlySet<Attribute> {
-  const wanted = new Set<Attribute>();
+  const requested = new Set<Attribute>();
   for (const name of info.split(',').filter(Boolean)) {
     const attribute = known.find((candidate) => candidate === name);
     if (attribute === undefined) {
       throw badRequest(`"info": ${JSON.stringify(name)} is not available here: ask for ${known.join(', ')}`);
     }
-    wanted.add(attribute);
+    requested.add(attribute);
   }
-  return wanted;
+  return requested;
 }
 
-/** Why channels of this type do not have an attribute, or nothing. The first text is hosted Pusher's own. */
+/** Why channels of this type do not have an attribute, or `undefined`. The first text is hosted Pusher's own. */
 export function attributeProblem(channel: string, attribute: Attribute): string | undefined {
   const { access, cached } = channelType(channel);
   switch (attribute) {
@@ -48,13 +49,17 @@ export function attributeProblem(channel: string, attribute: Attribute): string 
 }
 
 /**
- * Those of the wanted attributes that channels of this type have; the others are left out.
+ * A channel's requested attributes. Those that channels of its type do not have are left out.
  *
  * @param now the engine's time, in milliseconds
  */
-export function attributesOf(channel: ChannelInfo, wanted: ReadonlySet<Attribute>, now: number): Attributes {
+export function attributesOf(
+  channel: ChannelInfo,
+  requested: ReadonlySet<Attribute>,
+  now: number,
+): Attributes {
   const has = (attribute: Attribute) =>
-    wanted.has(attribute) && attributeProblem(channel.name, attribute) === undefined;
+    requested.has(attribute) && attributeProblem(channel.name, attribute) === undefined;
   return {
     ...(has('user_count') && { user_count: channel.userIds.length }),
     ...(has('subscription_count') && { subscription_count: channel.subscriptionCount }),

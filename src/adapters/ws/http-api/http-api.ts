@@ -1,6 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../../channels/channel-engine.js';
+import { ApiError } from '../../../http/api-error.js';
+import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
+import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
 import { ClusterUnreachableError } from '../../../ports/cluster.js';
 import { LIMITS } from '../../../ports/limits.js';
@@ -8,9 +11,6 @@ import { LOGGER, type SocketLogger } from '../../../ports/logger.js';
 import { SOCKET_CONFIG } from '../../../ports/socket-config.js';
 import { bodyProblem, requestProblem } from '../../../protocol/request-signature.js';
 import type { ServerAttachment } from '../../adapter.js';
-import { ApiError } from '../../../http/api-error.js';
-import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
-import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
 import type { WsAdapterConfig } from '../ws.settings.js';
 import { OwnServer } from './own-server.js';
 import { EVENT_BODY_BYTES } from './publishing.js';
@@ -20,9 +20,9 @@ import { checkParameters, findRoute } from './routes.js';
 const JSON_ANSWER = { 'Content-Type': 'application/json' };
 
 /**
- * The Pusher HTTP API, so that any Pusher server SDK can publish through the gateway: `<path>/apps/<app id>/…` on the
- * application's own server, or on a port of its own, where the gateway's path may be left out. Protocol sections 3.13
- * and 3.14. It is off unless it is asked for.
+ * The Pusher HTTP API, with which any Pusher server SDK can publish through the gateway: `<path>/apps/<app id>/…` on the
+ * application's server, or on a separate port, where the gateway's path may be left out. Protocol sections 3.13 and 3.14.
+ * It is off by default.
  */
 @injectable()
 export class HttpApi implements ServerAttachment, ServerRoute {
@@ -31,7 +31,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   readonly #clock: Clock;
   readonly #logger: SocketLogger;
   readonly #bodies: RequestBodies;
-  /** What may stand before `/apps/`. */
+  /** The paths that may stand before `/apps/`. */
   readonly #prefixes: readonly string[];
   #detach: () => void = () => undefined;
   #ownServer: OwnServer | undefined;
@@ -52,25 +52,25 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   }
 
   /**
-   * Starts to listen where the configuration says: on the application's server, on a port of its own, or not at all.
+   * Starts to listen where the configuration says: on the application's server, on a separate port, or not at all.
    *
-   * @throws SocketConfigurationError when the port of its own cannot be listened on
+   * @throws SocketConfigurationError when it cannot listen on the separate port
    */
   async attach(server: Server): Promise<void> {
     const { enabled, port } = this.#config.httpApi;
     if (!enabled) return;
     if (port === undefined) this.#detach = ServerRouter.add(server, this);
     else {
-      this.#ownServer = await OwnServer.listen(port, this.#logger, (request, response) => {
+      this.#ownServer = await OwnServer.listen(port, this.#logger, this.#clock, (request, response) => {
         this.takeRequest(request, response);
       });
     }
   }
 
-  /** Stops to listen, answers what is still arriving with 503, and resolves when nothing is left. */
+  /** Stops to listen, answers requests whose bodies are incomplete with 503, and resolves when no request is left. */
   async close(): Promise<void> {
     this.#detach();
-    this.#bodies.giveUp();
+    this.#bodies.close();
     await this.#ownServer?.close();
   }
 
@@ -78,7 +78,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     const prefix = this.#prefixOf(url);
     if (prefix === undefined) return 'no';
     if (url.startsWith(`${prefix}/apps/${this.#config.app.id}/`)) return 'best';
-    // Another app's id is worth an answer when the request is signed as Pusher's are; else it may be a page of the host's.
+    // With another app's id, only a request that is signed as Pusher signs is claimed: others may be for the application.
     return /[?&]auth_signature=/i.test(url) ? 'yes' : 'no';
   }
 
@@ -101,14 +101,14 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     const { app } = this.#config;
     if (target.appId !== app.id) throw new ApiError(404, `No app has the id ${JSON.stringify(target.appId)}`);
     const route = findRoute(target, method);
-    // The signature covers the body's MD5, so strangers are refused before anything of their body is read.
+    // The signature covers the body's MD5, so an unsigned request is refused before its body is read.
     const { path, resource, parameters } = target;
     const signed = { method, path, parameters };
-    believe(requestProblem(app, signed, this.#clock.time(), path.slice(prefix.length)));
+    requireAuthentic(requestProblem(app, signed, this.#clock.time(), path.slice(prefix.length)));
     checkParameters(route, parameters);
     const { maxEventBytes: eventBytes } = this.#config;
     const body = await this.#bodies.read(request, route.bodyBytes * bodyFactor(eventBytes));
-    believe(bodyProblem(parameters, body));
+    requireAuthentic(bodyProblem(parameters, body));
     return route.answer({
       engine: this.#engine,
       now: this.#clock.now(),
@@ -119,7 +119,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     });
   }
 
-  /** Says it as hosted Pusher does, in one line of plain text. Protocol section 3.13. */
+  /** Answers in the form of hosted Pusher, with one line of plain text. Protocol section 3.13. */
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const refusal = this.#refusal(error);
     response.statusCode = refusal.status;
@@ -132,7 +132,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   #refusal(error: unknown): ApiError {
     if (error instanceof ApiError) return error;
     if (error instanceof ClusterUnreachableError) {
-      // Half an answer would be a wrong one. What was published has reached this node's own subscribers.
+      // An answer about this node alone would be wrong. An event has reached this node's subscribers all the same.
       return new ApiError(503, 'The other nodes of the cluster cannot be reached; try again');
     }
     this.#logger.error(`Unexpected error while answering a request to the Pusher HTTP API: ${String(error)}`);
@@ -144,11 +144,12 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   }
 }
 
-function believe(problem: string | undefined): void {
+/** @throws ApiError 401 when there is a problem with the signature */
+function requireAuthentic(problem: string | undefined): void {
   if (problem !== undefined) throw new ApiError(401, problem);
 }
 
-/** How much larger bodies may be than by default. They stay bounded also where one event's data is not: to a megabyte of it. */
+/** The factor on the default size of bodies. Without a limit on an event's data it allows about a megabyte of data. */
 function bodyFactor(eventBytes: number): number {
   return eventBytes === 0 ? 100 : Math.max(1, Math.ceil(eventBytes / LIMITS.payloadBytes));
 }

@@ -1,25 +1,33 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { type Clock, within } from '../../../ports/clock.js';
 import { SocketConfigurationError } from '../../../ports/errors.js';
 import type { SocketLogger } from '../../../ports/logger.js';
 
-/** How long answers under way have before their connections are ended. */
+/** How long {@link OwnServer.close} waits for requests in progress before it ends their connections. */
 const CLOSE_WAIT_MS = 1_000;
 
-/** An HTTP server for the API alone, on all interfaces, so that a firewall can tell it from the public one. */
+/** An HTTP server for the API alone, on all interfaces, on a port of its own that a firewall can close to the public. */
 export class OwnServer {
   readonly #server: Server;
+  readonly #clock: Clock;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, clock: Clock) {
     this.#server = server;
+    this.#clock = clock;
   }
 
   /**
-   * Resolves once it listens.
+   * Resolves once the server listens.
    *
-   * @throws SocketConfigurationError when it cannot, because the port is taken or not this process's to open
+   * @throws SocketConfigurationError when the port is taken, or when this process may not open it
    */
-  static async listen(port: number, logger: SocketLogger, listener: RequestListener): Promise<OwnServer> {
+  static async listen(
+    port: number,
+    logger: SocketLogger,
+    clock: Clock,
+    listener: RequestListener,
+  ): Promise<OwnServer> {
     const server = createServer(listener);
     try {
       await once(server.listen(port), 'listening');
@@ -28,21 +36,20 @@ export class OwnServer {
         `SOCKET_HTTP_API_PORT: the Pusher HTTP API cannot listen on port ${port}: ${String(error)}`,
       ]);
     }
-    // What fails later is told, and must not end the process.
+    // Node ends the process on an `error` event without a listener.
     server.on('error', ({ message }) => {
       logger.error(`The Pusher HTTP API on port ${port} (SOCKET_HTTP_API_PORT): ${message}`);
     });
-    return new OwnServer(server);
+    return new OwnServer(server, clock);
   }
 
   /** Resolves when no connection is left. */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise<unknown>((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
-    const timer = setTimeout(() => {
+    await within(this.#clock, CLOSE_WAIT_MS, closed, () => {
       this.#server.closeAllConnections();
-    }, CLOSE_WAIT_MS);
-    await closed;
-    clearTimeout(timer);
+      return closed;
+    });
   }
 }

@@ -1,3 +1,4 @@
+import { ApiError, badRequest } from '../../../http/api-error.js';
 import { LIMITS } from '../../../ports/limits.js';
 import {
   channelNameProblem,
@@ -7,18 +8,17 @@ import {
 } from '../../../protocol/channel-name.js';
 import { CLIENT_EVENT_PREFIX, eventNameProblem } from '../../../protocol/event-name.js';
 import { isSocketId } from '../../../protocol/socket-id.js';
-import { ApiError, badRequest } from '../../../http/api-error.js';
 import { type Attribute, parseInfo } from './attributes.js';
 
 /** An event that was checked and can be published. */
 export interface PublishedEvent {
   readonly name: string;
-  /** As it was sent: usually JSON, encrypted already where the channel is. */
+  /** The data as it was sent: usually JSON, and already encrypted for an encrypted channel. */
   readonly data: string;
-  /** Each once. */
+  /** The channels' names, without repetitions. */
   readonly channels: readonly string[];
   readonly exceptSocketId: string | undefined;
-  /** The attributes to answer with; `undefined` where none were asked for. */
+  /** The attributes to answer with; `undefined` when the request has no `info`. */
   readonly info: ReadonlySet<Attribute> | undefined;
 }
 
@@ -51,7 +51,7 @@ export function readEvent(fields: Fields, eventBytes: number): PublishedEvent {
 /**
  * Reads an event that goes to one `channel`.
  *
- * @param where stands before the names of fields in errors: `batch[3].`
+ * @param where the prefix of field names in errors, such as `batch[3].`
  * @throws ApiError 400, or 413 for too much data
  */
 export function readBatchedEvent(fields: Fields, where: string, eventBytes: number): PublishedEvent {
@@ -59,7 +59,7 @@ export function readBatchedEvent(fields: Fields, where: string, eventBytes: numb
   return readFields(fields, where, [readChannel(fields['channel'], `${where}channel`)], eventBytes);
 }
 
-/** Says what is wrong with the name of a channel that a backend speaks of, or nothing. Users' own channels are such. */
+/** The problem with a channel's name in a backend's request, or `undefined`. Users' own channels are allowed there. */
 export function backendChannelProblem(name: unknown): string | undefined {
   return typeof name === 'string' && name.startsWith(USER_CHANNEL_PREFIX)
     ? memberIdProblem(name.slice(USER_CHANNEL_PREFIX.length))
@@ -104,7 +104,7 @@ function readFields(
   };
 }
 
-/** A backend may speak as clients do: it holds the secret, and Pusher documents no refusal. */
+/** The problem with an event's name. A backend may send client events: it has the secret, and Pusher documents no refusal. */
 function nameProblem(name: unknown): string | undefined {
   const isClientEvent =
     typeof name === 'string' && name.startsWith(CLIENT_EVENT_PREFIX) && name.length <= LIMITS.eventNameLength;
@@ -117,7 +117,7 @@ function readChannel(name: unknown, where: string): string {
   throw badRequest(`"${where}": ${problem ?? ''}`);
 }
 
-/** Clients in languages without `undefined` write `null`. */
+/** SDKs in languages without `undefined` send `null`. */
 function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }

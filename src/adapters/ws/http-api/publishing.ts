@@ -1,67 +1,64 @@
 import { isUtf8 } from 'node:buffer';
-import { LIMITS } from '../../../ports/limits.js';
-import { isRecord, parseJsonObject } from '../../../protocol/client-frame.js';
 import { badRequest } from '../../../http/api-error.js';
-import { type Attributes, attributesOf } from './attributes.js';
+import { EVENTS_PER_BATCH, LIMITS } from '../../../ports/limits.js';
+import { isRecord, parseJsonObject } from '../../../protocol/client-frame.js';
 import type { ApiRequest } from './api-request.js';
+import { type Attributes, attributesOf } from './attributes.js';
 import { type PublishedEvent, readBatchedEvent, readEvent } from './published-event.js';
 
-/** How many events one batch may have. Protocol section 3.12. */
-const EVENTS_PER_BATCH = 10;
-
-/** A character of JSON text may be written as six: `\u0000`. */
+/** The longest form of one character in JSON text: `\u0000`. */
 const ESCAPED = 6;
-/** What else an event has: field names, a socket id, `info`, and white space from whoever likes to indent. */
+/** The rest of an event: field names, a socket id, `info`, and white space for indentation. */
 const FRAMING_BYTES = 1_024;
 const CHANNEL_BYTES = LIMITS.channelNameLength + 16;
 const EVENT_BYTES = ESCAPED * (LIMITS.payloadBytes + LIMITS.eventNameLength) + FRAMING_BYTES;
 
-/** The most that the body of one event can have, when it keeps every limit as it is by default. */
+/** The most bytes that the body of one event can have within the default limits. */
 export const EVENT_BODY_BYTES = EVENT_BYTES + LIMITS.channelsPerEvent * CHANNEL_BYTES;
-/** The most that the body of a batch can have. */
+/** The most bytes that the body of a batch can have within the default limits. */
 export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES);
 
 /** `POST /events`: one event to one or more channels. */
 export async function postEvent(
-  call: ApiRequest,
+  request: ApiRequest,
 ): Promise<{ readonly channels?: Readonly<Record<string, Attributes>> }> {
-  const event = readEvent(readJson(call.body), call.eventBytes);
-  const sendings = publish(call, event);
-  if (sendings.length > 0) await Promise.all(sendings);
+  const event = readEvent(readJson(request.body), request.eventBytes);
+  const deliveries = publish(request, event);
+  if (deliveries.length > 0) await Promise.all(deliveries);
   const { channels, info } = event;
   if (info === undefined) return {};
-  const answers = channels.map(async (name) => [name, await attributes(call, name, info)] as const);
-  // fromEntries defines properties where assignment would call a setter: "__proto__" is a channel like any other.
+  const answers = channels.map(async (name) => [name, await attributes(request, name, info)] as const);
+  // Assignment would call the setter of "__proto__", which is a valid channel; fromEntries defines a property.
   return { channels: Object.fromEntries(await Promise.all(answers)) };
 }
 
 /** `POST /batch_events`: up to ten events, all of them checked before the first is sent. */
-export async function postBatch(call: ApiRequest): Promise<{ readonly batch?: readonly Attributes[] }> {
-  const { batch } = readJson(call.body);
+export async function postBatch(request: ApiRequest): Promise<{ readonly batch?: readonly Attributes[] }> {
+  const { batch } = readJson(request.body);
   if (!Array.isArray(batch)) throw badRequest('"batch": it is not a list of events');
   if (batch.length > EVENTS_PER_BATCH) {
     throw badRequest(`"batch": it has ${batch.length} events, ${EVENTS_PER_BATCH} are allowed`);
   }
   const events = batch.map((fields: unknown, index) => {
     if (!isRecord(fields)) throw badRequest(`"batch[${index}]": it is not an event`);
-    return readBatchedEvent(fields, `batch[${index}].`, call.eventBytes);
+    return readBatchedEvent(fields, `batch[${index}].`, request.eventBytes);
   });
-  await Promise.all(events.flatMap((event) => publish(call, event)));
+  await Promise.all(events.flatMap((event) => publish(request, event)));
   if (events.every(({ info }) => info === undefined)) return {};
   const answers = events.map(async ({ channels: [name = ''], info }) =>
-    info === undefined ? {} : attributes(call, name, info),
+    info === undefined ? {} : attributes(request, name, info),
   );
   return { batch: await Promise.all(answers) };
 }
 
-/** Sends it to everybody at once; what is returned is only about the other nodes. */
+/** Publishes an event on each of its channels. The returned promises are about the other nodes only. */
 function publish(
   { engine }: ApiRequest,
   { name, data, channels, exceptSocketId }: PublishedEvent,
 ): Promise<void>[] {
   return channels
     .map((channel) => engine.publish(channel, name, data, exceptSocketId))
-    .filter((sending) => sending !== undefined);
+    .filter((delivery) => delivery !== undefined);
 }
 
 async function attributes(

@@ -1,10 +1,10 @@
-import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
 import { badRequest } from '../../../http/api-error.js';
-import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
+import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
 import type { ApiRequest } from './api-request.js';
+import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
 import { backendChannelProblem } from './published-event.js';
 
-/** `GET /channels`: the occupied channels. Users' own channels are never among them. */
+/** `GET /channels`: the occupied channels, without users' own channels. */
 export async function getChannels({ engine, parameters, now }: ApiRequest): Promise<{
   readonly channels: Readonly<Record<string, Attributes>>;
 }> {
@@ -38,7 +38,7 @@ export async function getChannel({
   return { occupied: channel.isOccupied, ...attributesOf(channel, info, now) };
 }
 
-/** `GET /channels/:name/users`: who is on a presence channel. */
+/** `GET /channels/:name/users`: the members of a presence channel. */
 export async function getUsers({ engine, resource: [, name = ''] }: ApiRequest): Promise<{
   readonly users: readonly { readonly id: string }[];
 }> {

@@ -1,8 +1,8 @@
 import { badRequest } from '../../../http/api-error.js';
 
-/** Where a request goes: `<prefix>/apps/<app id>/<resource>?<parameters>`. */
+/** The parts of a request's URL: `<prefix>/apps/<app id>/<resource>?<parameters>`. */
 export interface RequestTarget {
-  /** The path as sent, for its signature covers it so. */
+  /** The path as it was sent, because the signature covers it in that form. */
   readonly path: string;
   readonly appId: string;
   /** The decoded segments behind the app's id. */
@@ -29,14 +29,14 @@ function parametersOf(query: string): ReadonlyMap<string, string> {
     if (pair === '') continue;
     const at = pair.indexOf('=');
     const name = decodeForm(at === -1 ? pair : pair.slice(0, at)).toLowerCase();
-    // Which of two values was meant, and signed, would be a guess.
+    // The signature covers one value only, and it is unknown which of the two.
     if (parameters.has(name)) throw badRequest(`The query parameter ${JSON.stringify(name)} is given twice`);
     parameters.set(name, at === -1 ? '' : decodeForm(pair.slice(at + 1)));
   }
   return parameters;
 }
 
-/** Queries are written by form encoders, in which a plus is a space. */
+/** Form encoders, which SDKs use for queries, write a space as a plus. */
 function decodeForm(text: string): string {
   return decode(text.includes('+') ? text.replaceAll('+', ' ') : text);
 }

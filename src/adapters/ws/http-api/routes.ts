@@ -1,24 +1,27 @@
-import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
 import { ApiError, badRequest } from '../../../http/api-error.js';
+import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
 import type { ApiRequest } from './api-request.js';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, postBatch, postEvent } from './publishing.js';
 import { getChannel, getChannels, getUsers, terminateConnections } from './queries.js';
 import type { RequestTarget } from './request-target.js';
 
-/** One thing that the API does. */
+/** One endpoint of the API. */
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** The segments behind the app's id; `*` is any. */
+  /** The path's segments after the app's id; `*` matches any segment. */
   readonly resource: readonly string[];
-  /** The query parameters it takes, besides those of the signature. */
+  /** The query parameters that it accepts, besides those of the signature. */
   readonly parameters: readonly string[];
   /** The most bytes its body can have. */
   readonly bodyBytes: number;
-  /** @returns what the answer's JSON says; throws an ApiError for what is refused */
-  answer(call: ApiRequest): object | Promise<object>;
+  /**
+   * @returns the answer's JSON
+   * @throws ApiError when the request is refused
+   */
+  answer(request: ApiRequest): object | Promise<object>;
 }
 
-/** For requests that say it all in their URL; SDKs send `{}` all the same. */
+/** For requests without a body; SDKs send `{}` all the same. */
 const NO_BODY_BYTES = 1_024;
 
 const ROUTES: readonly Route[] = [
@@ -31,7 +34,7 @@ const ROUTES: readonly Route[] = [
 ];
 
 /**
- * Finds what a request asks for.
+ * Finds the route of a request.
  *
  * @throws ApiError 404, or 405 with the method that is allowed
  */
@@ -49,7 +52,7 @@ export function findRoute({ resource }: RequestTarget, method: string | undefine
   throw new ApiError(405, `The method must be ${route.method}`, { Allow: route.method });
 }
 
-/** @throws ApiError 400 for query parameters that would be ignored: a misspelt one is better told */
+/** @throws ApiError 400 for unknown query parameters: a misspelt one must not be ignored in silence */
 export function checkParameters({ parameters, method }: Route, given: RequestTarget['parameters']): void {
   const extraneous = [...given.keys()].filter(
     (name) => !SIGNATURE_PARAMETERS.has(name) && !parameters.includes(name),

@@ -2,7 +2,7 @@ import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { isPublicAddress } from '../../../protocol/public-address.js';
 
-/** The part of `dns.lookup` in use. */
+/** The part of `dns.lookup` that is used here. */
 export type Resolve = (
   hostname: string,
   options: LookupOptions & { all: true },
@@ -10,9 +10,9 @@ export type Resolve = (
 ) => void;
 
 /**
- * Resolves names to their public addresses only. Handed to `request` as `lookup`, what it answers is what is connected to,
- * so a name that points elsewhere the second time gains nothing. An address in place of the name is never looked up:
- * that needs `isPrivateHost`.
+ * Resolves names to their public addresses only. As the `lookup` of a request it decides the address that is connected to,
+ * so a name that resolves differently the second time is no way around it. Node does not look up a host that is an address
+ * already: check those with `isPrivateHost`.
  */
 export function publicLookup(resolve: Resolve = lookup): LookupFunction {
   return (hostname, options, callback) => {
@@ -30,7 +30,7 @@ export function publicLookup(resolve: Resolve = lookup): LookupFunction {
   };
 }
 
-/** Says that a host is refused. */
+/** The message for a host that is refused. */
 export function notPublic(host: string): string {
   return `${host} is not a public address (SOCKET_WEBHOOK_PRIVATE_TARGETS allows others)`;
 }

@@ -6,26 +6,26 @@ export interface WebhookLimits {
   readonly batchEvents: number;
   /** Bytes of the events in one request; a single larger event still goes, alone. */
   readonly batchBytes: number;
-  /** Events that may wait; beyond it the oldest are dropped. */
+  /** Events that may wait; above this the oldest are dropped. */
   readonly queuedEvents: number;
-  /** Bytes that may wait; beyond it the oldest are dropped. */
+  /** Bytes that may wait; above this the oldest are dropped. */
   readonly queuedBytes: number;
-  /** Until a request must have been answered. */
+  /** The time in which a request must be answered. */
   readonly requestMs: number;
-  /** How long a batch is tried again before it is given up. */
+  /** The time for which a batch is retried before it is lost. */
   readonly retryMs: number;
-  /** The wait before the first retry. It doubles from one retry to the next, with jitter … */
+  /** The wait before the first retry. It doubles with every retry, with jitter, up to `longestRetryMs`. */
   readonly firstRetryMs: number;
-  /** … up to this. */
+  /** The longest wait between two retries. */
   readonly longestRetryMs: number;
-  /** How long closing may take for one last attempt at what waits. */
+  /** The time that closing may take for one last attempt at the queued events. */
   readonly closeMs: number;
 }
 
 /** The inversify token of the {@link WebhookLimits}. */
 export const WEBHOOK_LIMITS = Symbol.for('nestjs-switchboard.WebhookLimits');
 
-/** What is in force unless a test binds something else. */
+/** The limits in production; tests bind others. */
 export const DEFAULT_WEBHOOK_LIMITS: WebhookLimits = {
   gatherMs: 50,
   batchEvents: 100,

@@ -1,11 +1,12 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Clock } from '../../../ports/clock.js';
 import type { AppCredentials } from '../../../ports/socket-config.js';
 import { isPrivateHost } from '../../../protocol/public-address.js';
 import { WEBHOOK_KEY_HEADER, WEBHOOK_SIGNATURE_HEADER, webhookSignature } from '../../../protocol/webhook.js';
 import { notPublic, publicLookup } from './public-addresses.js';
 
-/** What posting needs to know besides the URL. */
+/** The settings of posting, besides the URL. */
 export interface WebhookPosting {
   readonly app: AppCredentials;
   readonly privateTargets: boolean;
@@ -13,17 +14,19 @@ export interface WebhookPosting {
   readonly requestMs: number;
 }
 
-/** Makes one request after another to one URL, over a connection that is kept. Redirects are not followed. */
+/** Posts to one URL, over a connection that stays open between requests. Redirects are not followed. */
 export class WebhookPoster {
   readonly #url: URL;
   readonly #posting: WebhookPosting;
+  readonly #clock: Clock;
   readonly #agent: HttpAgent;
   #isClosed = false;
 
-  constructor(url: URL, posting: WebhookPosting) {
+  constructor(url: URL, posting: WebhookPosting, clock: Clock) {
     this.#url = url;
     this.#posting = posting;
-    // Certificates are checked whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    this.#clock = clock;
+    // Certificates are checked even when NODE_TLS_REJECT_UNAUTHORIZED is 0.
     this.#agent =
       url.protocol === 'https:'
         ? new HttpsAgent({ keepAlive: true, rejectUnauthorized: true })
@@ -33,11 +36,11 @@ export class WebhookPoster {
   /**
    * Posts a signed body once.
    *
-   * @returns what went wrong, without the URL or a secret in it; `undefined` when the answer is 2xx
+   * @returns the problem, without the URL or a secret in it; `undefined` when the answer is 2xx
    */
   async post(text: string): Promise<string | undefined> {
     if (this.#isClosed) return 'the gateway is closing';
-    // An address is never looked up.
+    // Node does not look up an address, so `publicLookup` does not see it.
     const { hostname } = this.#url;
     if (!this.#posting.privateTargets && isPrivateHost(hostname)) {
       return notPublic(hostname.replace(/^\[|\]$/g, ''));
@@ -45,7 +48,7 @@ export class WebhookPoster {
     return this.#send(Buffer.from(text));
   }
 
-  /** Ends every connection, and with it the request that is on its way. */
+  /** Ends every connection, and with it the request in progress. */
   close(): void {
     this.#isClosed = true;
     this.#agent.destroy();
@@ -67,19 +70,19 @@ export class WebhookPoster {
         },
         ...(!privateTargets && { lookup: publicLookup() }),
       });
-      const timer = setTimeout(() => {
+      const timer = this.#clock.after(requestMs, () => {
         request.destroy(new Error(`no answer within ${requestMs} ms`));
-      }, requestMs);
+      });
       request.on('response', (response) => {
         status = response.statusCode ?? 0;
-        // The status is the answer; what follows it is read to keep the connection, and may break off.
+        // Only the status matters. The body is read to reuse the connection, and may break off.
         response.on('error', () => undefined).resume();
       });
       request.on('error', (error) => {
-        failure = reasonOf(error);
+        failure = codeOrMessage(error);
       });
       request.on('close', () => {
-        clearTimeout(timer);
+        timer.cancel();
         if (status === undefined) resolve(failure);
         else resolve(status >= 200 && status < 300 ? undefined : `answered with ${status}`);
       });
@@ -88,7 +91,7 @@ export class WebhookPoster {
   }
 }
 
-/** Node's code where there is one: its messages may say more than a log should. */
-function reasonOf(error: Error): string {
+/** The error's code, or its message without one: Node's messages may contain what a log must not. */
+function codeOrMessage(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

@@ -2,16 +2,16 @@ import type { ChannelEvent, ChannelEventName } from '../../../ports/channel-even
 import { channelType } from '../../../protocol/channel-name.js';
 import type { WebhookLimits } from './webhook-limits.js';
 
-/** An event as it waits, written once for all URLs. */
+/** A queued event, serialized once for all URLs. */
 export interface QueuedEvent {
   readonly name: ChannelEventName;
-  /** The events that it competes with for room. */
+  /** The kind of events that it competes with for room. */
   readonly kind: string;
   readonly json: string;
   readonly bytes: number;
 }
 
-/** Coming and going are of one kind: the last word on a channel must not be dropped before the first. */
+/** Opposite events share one kind: a later `channel_vacated` must not be dropped before an earlier `channel_occupied`. */
 const KINDS: Readonly<Record<ChannelEventName, string>> = {
   channel_occupied: 'occupancy',
   channel_vacated: 'occupancy',
@@ -22,29 +22,29 @@ const KINDS: Readonly<Record<ChannelEventName, string>> = {
   subscription_count: 'counts',
 };
 
-/** Writes an event as webhooks carry it. */
+/** Serializes an event for webhooks. */
 export function queuedEvent(event: ChannelEvent): QueuedEvent {
   const json = JSON.stringify(event);
-  // Strangers bring about events of public channels, and of no others.
+  // Anybody can cause events of public channels. For the others a client needs a signature.
   const kind = `${channelType(event.channel).access} ${KINDS[event.name]}`;
   return { name: event.name, kind, json, bytes: Buffer.byteLength(json) };
 }
 
-/** The events of one kind that wait, oldest first, each with its place among those of all kinds. */
-class Line {
-  readonly events: { readonly place: number; readonly event: QueuedEvent }[] = [];
+/** The queued events of one kind, oldest first, each with its number among the events of all kinds. */
+class KindQueue {
+  readonly events: { readonly number: number; readonly event: QueuedEvent }[] = [];
   bytes = 0;
 }
 
 /**
- * What waits to be sent to one URL, in order. When it is full the oldest events go: the latest on a channel say how
- * things are now, so a receiver that comes back ends up right. They are the oldest of that kind of which the most wait, so
- * that whoever can bring about events of one kind, in any number, crowds out no other.
+ * The events that wait to be sent to one URL, in order. A full queue drops its oldest events: the latest events of a channel
+ * describe its present state, so a receiver that recovers ends up with the right state. It drops from the kind with the most
+ * queued events, so that a client who causes many events of one kind cannot crowd out the other kinds.
  */
 export class WebhookQueue {
   readonly #limits: WebhookLimits;
-  readonly #lines = new Map<string, Line>();
-  #places = 0;
+  readonly #kinds = new Map<string, KindQueue>();
+  #nextNumber = 0;
   #size = 0;
   #bytes = 0;
 
@@ -56,12 +56,12 @@ export class WebhookQueue {
     return this.#size;
   }
 
-  /** @returns the events that had to go for it */
+  /** @returns the events that were dropped to make room */
   add(event: QueuedEvent): readonly QueuedEvent[] {
-    const line = this.#lines.get(event.kind) ?? new Line();
-    this.#lines.set(event.kind, line);
-    line.events.push({ place: this.#places++, event });
-    line.bytes += event.bytes;
+    const queue = this.#kinds.get(event.kind) ?? new KindQueue();
+    this.#kinds.set(event.kind, queue);
+    queue.events.push({ number: this.#nextNumber++, event });
+    queue.bytes += event.bytes;
     this.#size++;
     this.#bytes += event.bytes;
     const dropped: QueuedEvent[] = [];
@@ -79,11 +79,11 @@ export class WebhookQueue {
     const batch: QueuedEvent[] = [];
     let bytes = 0;
     while (batch.length < batchEvents) {
-      const line = this.#oldest();
-      bytes += line?.events[0]?.event.bytes ?? 0;
-      // One that is longer than a request may be goes alone.
+      const queue = this.#oldest();
+      bytes += queue?.events[0]?.event.bytes ?? 0;
+      // An event that alone exceeds the limit is sent alone.
       if (bytes > batchBytes && batch.length > 0) break;
-      const event = this.#take(line);
+      const event = this.#take(queue);
       if (event === undefined) break;
       batch.push(event);
     }
@@ -98,31 +98,31 @@ export class WebhookQueue {
     return all;
   }
 
-  /** Takes the first event of a line. shift costs nothing on a long array, where splice moves all of it. */
-  #take(line: Line | undefined): QueuedEvent | undefined {
-    const event = line?.events.shift()?.event;
-    if (line === undefined || event === undefined) return undefined;
-    line.bytes -= event.bytes;
+  /** Takes the first event of a kind. `shift` is cheap on a long array, where `splice` moves all of it. */
+  #take(queue: KindQueue | undefined): QueuedEvent | undefined {
+    const event = queue?.events.shift()?.event;
+    if (queue === undefined || event === undefined) return undefined;
+    queue.bytes -= event.bytes;
     this.#size--;
     this.#bytes -= event.bytes;
     return event;
   }
 
-  /** The line with the event that has waited for the longest. There are no more than some ten. */
-  #oldest(): Line | undefined {
-    return this.#best(({ events }) => -(events[0]?.place ?? Number.POSITIVE_INFINITY));
+  /** The kind with the oldest event. A search is cheap, because there are only a few kinds. */
+  #oldest(): KindQueue | undefined {
+    return this.#best(({ events }) => -(events[0]?.number ?? Number.POSITIVE_INFINITY));
   }
 
-  /** The line that has the most of what there is too much of. */
-  #longest(): Line | undefined {
+  /** The kind that takes the most room: in events when there are too many events, otherwise in bytes. */
+  #longest(): KindQueue | undefined {
     const isTooMany = this.#size > this.#limits.queuedEvents;
     return this.#best(({ events, bytes }) => (isTooMany ? events.length : bytes));
   }
 
-  #best(rate: (line: Line) => number): Line | undefined {
-    let best: Line | undefined;
-    for (const line of this.#lines.values()) {
-      if (best === undefined || rate(line) > rate(best)) best = line;
+  #best(rate: (queue: KindQueue) => number): KindQueue | undefined {
+    let best: KindQueue | undefined;
+    for (const queue of this.#kinds.values()) {
+      if (best === undefined || rate(queue) > rate(best)) best = queue;
     }
     return best;
   }

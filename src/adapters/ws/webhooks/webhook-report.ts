@@ -2,17 +2,17 @@ import type { ChannelEventName } from '../../../ports/channel-events.js';
 import type { SocketLogger } from '../../../ports/logger.js';
 import type { QueuedEvent } from './webhook-queue.js';
 
-/** How many events of each name. */
-type Tally = Map<ChannelEventName, number>;
+/** The number of events of each name. */
+type EventCounts = Map<ChannelEventName, number>;
 
-/** Counts what became of one URL's events, and tells the operator once about each change and each loss. */
+/** Counts the outcomes of one URL's events, and logs each change of its state and each loss once. */
 export class WebhookReport {
   readonly #logger: SocketLogger;
   #delivered = 0;
   #lost = 0;
   #isFailing = false;
-  /** What a full queue has dropped since that was last told. */
-  readonly #dropped: Tally = new Map();
+  /** The events that a full queue has dropped since the last log line about them. */
+  readonly #dropped: EventCounts = new Map();
 
   constructor(
     /** The URL without the parts of it that may be secret. */
@@ -30,51 +30,51 @@ export class WebhookReport {
     return this.#lost;
   }
 
-  /** An attempt failed, and there will be another. */
-  failing(problem: string): void {
+  /** An attempt failed, and will be repeated. */
+  onRetrying(problem: string): void {
     if (this.#isFailing) return;
     this.#isFailing = true;
     this.#logger.warn(`Webhook ${this.name} fails and is tried again: ${problem}`);
   }
 
-  /** A full queue let go of its oldest events. There may be many in a moment, so they are told together, later. */
-  dropped(events: readonly QueuedEvent[]): void {
+  /** A full queue dropped its oldest events. There may be many at once, so they are logged together, later. */
+  onDropped(events: readonly QueuedEvent[]): void {
     if (events.length === 0) return;
     if (this.#dropped.size === 0) {
       this.#logger.warn(`Webhook ${this.name} does not keep up: its oldest events are dropped`);
     }
     this.#lost += events.length;
-    count(events, this.#dropped);
+    addCounts(events, this.#dropped);
   }
 
-  /** A batch was taken. */
-  arrived(events: readonly QueuedEvent[]): void {
+  /** The receiver accepted a batch. */
+  onDelivered(events: readonly QueuedEvent[]): void {
     this.#delivered += events.length;
     if (this.#isFailing) this.#logger.log(`Webhook ${this.name} works again`);
     this.#isFailing = false;
-    this.#tellDropped();
+    this.#logDropped();
   }
 
-  /** Events were given up. */
-  givenUp(events: readonly QueuedEvent[], problem: string): void {
+  /** Events are lost: they will not be tried again. */
+  onLost(events: readonly QueuedEvent[], problem: string): void {
     this.#lost += events.length;
-    this.#tellLost(count(events, new Map()), problem);
-    this.#tellDropped();
+    this.#logLost(addCounts(events, new Map()), problem);
+    this.#logDropped();
   }
 
-  #tellDropped(): void {
+  #logDropped(): void {
     if (this.#dropped.size === 0) return;
-    this.#tellLost(this.#dropped, 'too many were waiting');
+    this.#logLost(this.#dropped, 'too many were waiting');
     this.#dropped.clear();
   }
 
-  #tellLost(lost: Tally, problem: string): void {
+  #logLost(lost: EventCounts, problem: string): void {
     const events = [...lost].map(([name, times]) => `${times} ${name}`).join(', ');
     this.#logger.error(`Webhook ${this.name} has lost ${events}: ${problem}`);
   }
 }
 
-function count(events: readonly QueuedEvent[], tally: Tally): Tally {
-  for (const { name } of events) tally.set(name, (tally.get(name) ?? 0) + 1);
-  return tally;
+function addCounts(events: readonly QueuedEvent[], counts: EventCounts): EventCounts {
+  for (const { name } of events) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
 }

@@ -6,8 +6,8 @@ import { type QueuedEvent, WebhookQueue } from './webhook-queue.js';
 import type { WebhookReport } from './webhook-report.js';
 
 /**
- * One URL and what waits for it. A batch is not sent before the one in front of it has arrived or is given up, so the
- * events of a channel arrive in their order; at least once, for an answer may be lost where the request was not.
+ * One URL and its queued events. A batch is sent only after the batch before it was delivered or lost, so the events of a
+ * channel arrive in their order. They arrive at least once: after a lost answer a batch is sent again.
  */
 export class WebhookTarget {
   readonly #poster: WebhookPoster;
@@ -30,14 +30,14 @@ export class WebhookTarget {
     this.#queue = new WebhookQueue(limits);
   }
 
-  /** How many events wait, without those on their way. */
+  /** The number of queued events, without those in the request in progress. */
   get waiting(): number {
     return this.#queue.size;
   }
 
-  /** Takes an event in and returns at once. */
+  /** Queues an event, and returns at once. */
   add(event: QueuedEvent): void {
-    this.report.dropped(this.#queue.add(event));
+    this.report.onDropped(this.#queue.add(event));
     this.#gathering ??= this.#clock.after(this.#limits.gatherMs, () => {
       this.#gathering = undefined;
       void this.#send();
@@ -45,8 +45,8 @@ export class WebhookTarget {
   }
 
   /**
-   * Makes one last attempt at what waits, in order, until one fails or `closeMs` is over. What is left then is lost, and
-   * told.
+   * Makes one last attempt at the queued events, in order, until one fails or `closeMs` is over. The remaining events are
+   * lost, and logged.
    */
   async close(): Promise<void> {
     this.#gathering?.cancel();
@@ -68,14 +68,14 @@ export class WebhookTarget {
     while (this.#queue.size > 0) {
       const batch = this.#queue.takeBatch();
       const problem = await this.#deliver(batch);
-      if (problem === undefined) this.report.arrived(batch);
-      else if (!this.#closing.signal.aborted) this.report.givenUp(batch, problem);
-      else this.report.givenUp([...batch, ...this.#queue.takeAll()], problem);
+      if (problem === undefined) this.report.onDelivered(batch);
+      else if (!this.#closing.signal.aborted) this.report.onLost(batch, problem);
+      else this.report.onLost([...batch, ...this.#queue.takeAll()], problem);
     }
     this.#sending = undefined;
   }
 
-  /** Tries a batch until it arrives or its time is over, and resolves with what was wrong then. */
+  /** Tries a batch until it is delivered or its time is over. @returns the last problem; `undefined` when it is delivered */
   async #deliver(batch: readonly QueuedEvent[]): Promise<string | undefined> {
     const events = batch.map(({ json }) => json).join(',');
     const body = `{"time_ms":${this.#clock.time()},"events":[${events}]}`;
@@ -93,11 +93,11 @@ export class WebhookTarget {
       unref: true,
       signal: this.#closing.signal,
       onFailedAttempt: ({ error }) => {
-        this.report.failing(error.message);
+        this.report.onRetrying(error.message);
       },
     });
     await retrying.catch(() => undefined);
-    // Closing cuts the waiting short.
+    // Closing aborts the wait for the next retry: this is the last attempt.
     if (problem !== undefined && this.#closing.signal.aborted) await attempt().catch(() => undefined);
     return problem;
   }

@@ -11,19 +11,19 @@ import { queuedEvent } from './webhook-queue.js';
 import { WebhookReport } from './webhook-report.js';
 import { WebhookTarget } from './webhook-target.js';
 
-/** What became of one URL's events since the process started. */
+/** The outcomes of one URL's events since the process started. */
 export interface WebhookStatistics {
-  /** Without credentials and query. */
+  /** The URL without credentials and query. */
   readonly url: string;
-  /** Not counting those on their way. */
+  /** The queued events, without those in the request in progress. */
   readonly waiting: number;
   readonly delivered: number;
   readonly lost: number;
 }
 
 /**
- * Posts what happens on channels to the configured URLs, signed as Pusher signs its webhooks (protocol section 3.15). It
- * listens as soon as it is made, if there are any. The engine only ever waits for an event to be written down.
+ * Posts channel events to the configured URLs, signed as Pusher signs its webhooks (protocol section 3.15). It listens as
+ * soon as it is created, if there are URLs. It only queues an event in the engine's turn, so requests never delay the engine.
  */
 @injectable()
 export class Webhooks {
@@ -42,7 +42,7 @@ export class Webhooks {
     this.#targets = [...new Set(urls)].map((text) => {
       const url = new URL(text);
       const report = new WebhookReport(url.origin + url.pathname, logger);
-      return new WebhookTarget(new WebhookPoster(url, posting), report, clock, limits);
+      return new WebhookTarget(new WebhookPoster(url, posting, clock), report, clock, limits);
     });
     this.#stopListening =
       this.#targets.length === 0
@@ -52,14 +52,14 @@ export class Webhooks {
           });
   }
 
-  /** How each URL is doing. */
+  /** The statistics of each URL. */
   get statistics(): readonly WebhookStatistics[] {
     return this.#targets.map(({ waiting, report: { name, delivered, lost } }) => {
       return { url: name, waiting, delivered, lost };
     });
   }
 
-  /** Takes no more events, makes one last attempt at those that wait, and releases every connection. */
+  /** Stops to listen, makes one last attempt at the queued events, and closes every connection. */
   async close(): Promise<void> {
     this.#stopListening();
     await Promise.all(this.#targets.map((target) => target.close()));

@@ -2,12 +2,12 @@ import { applyDecorators, Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ChannelPattern } from './channel-pattern.js';
 
-/** Marks the authorizers, so that they are found in whichever module provides them. */
+/** Marks a class as an authorizer, so that `ChannelAuthorization` finds it in any module. */
 export const ChannelAuthorizerMark = DiscoveryService.createDecorator<ChannelPattern>();
 
 /**
- * Makes a class the authorizer of the channels that a pattern covers, see {@link ChannelPattern}. The class is an
- * ordinary provider: list it in a module's `providers` and inject what it needs.
+ * Makes a class the authorizer of the channels that a {@link ChannelPattern} covers. The class is an ordinary provider: list
+ * it in a module's `providers`, and inject its dependencies.
  *
  * ```ts
  * @AuthorizeChannel('private-orders.{orderId}')

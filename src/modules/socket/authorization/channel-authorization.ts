@@ -24,7 +24,7 @@ interface Registration {
   readonly authorizer: ChannelAuthorizer;
 }
 
-/** Who may join what, and the signatures that prove it to the gateway or to hosted Pusher. */
+/** Decides which members may join a channel, and signs that for the gateway or for hosted Pusher. */
 @Injectable()
 export class ChannelAuthorization implements OnModuleInit {
   readonly #logger = socketLog();
@@ -37,15 +37,16 @@ export class ChannelAuthorization implements OnModuleInit {
     this.#discovery = discovery;
   }
 
-  /** Finds every authorizer of the application, so that what is wrong with one is an error at the start. */
+  /** Finds every authorizer of the application, so that a faulty one is an error at the start. @throws SocketConfigurationError */
   onModuleInit(): void {
     this.#registrations = findAuthorizers(this.#discovery.getProviders());
   }
 
   /**
-   * Signs a subscription, when the channel's authorizer admits the member.
+   * Signs a subscription, if the channel's authorizer admits the member.
    *
-   * @returns nothing when it is refused
+   * @returns `undefined` when the member is refused
+   * @throws SocketUsageError when the authorizer answers with an invalid member
    */
   async authorizeChannel(
     member: Identity,
@@ -75,12 +76,12 @@ export class ChannelAuthorization implements OnModuleInit {
   /**
    * Signs a signin.
    *
-   * @throws SocketUsageError when `identify` gave an id that no member may have
+   * @throws SocketUsageError when `identify` returned an invalid member id
    */
   authorizeUser(member: Identity, socketId: string): UserAuth {
     const problem = memberIdProblem(member.id);
     if (problem !== undefined)
-      throw new SocketUsageError('INVALID_MEMBER_ID', `identify() gave a bad member id: ${problem}`);
+      throw new SocketUsageError('INVALID_MEMBER_ID', `identify() returned a bad member id: ${problem}`);
     const userData = JSON.stringify({ id: member.id, user_info: member.info, watchlist: member.watchlist });
     return {
       auth: sign(this.#runtime.config.app, userStringToSign(socketId, userData)),
@@ -89,20 +90,20 @@ export class ChannelAuthorization implements OnModuleInit {
   }
 
   async #admit(member: Identity, channel: string): Promise<Admission> {
-    // A module under test may never have been started.
+    // A test can use the module without starting the application.
     this.#registrations ??= findAuthorizers(this.#discovery.getProviders());
     for (const { pattern, authorizer } of this.#registrations) {
       const params = pattern.match(channel);
       if (params !== undefined) return admission(await authorizer.authorize(member, params));
     }
-    // A private broadcast channel is for everybody the application knows.
+    // A private broadcast channel admits every member that `identify` knows.
     if (channel === this.#runtime.config.broadcastChannel) return true;
     this.#logger.warn(`Refused channel "${channel}": no @AuthorizeChannel(...) covers it`);
     return false;
   }
 }
 
-/** @throws SocketConfigurationError for an authorizer that cannot work, and for two of one shape */
+/** @throws SocketConfigurationError for an authorizer that cannot work, and for two that cover the same channels */
 function findAuthorizers(providers: readonly InstanceWrapper[]): readonly Registration[] {
   const registrations = providers.flatMap((provider) => {
     const pattern = patternOf(provider);
@@ -120,7 +121,7 @@ function findAuthorizers(providers: readonly InstanceWrapper[]): readonly Regist
   return registrations.sort((a, b) => ChannelPattern.bySpecificity(a.pattern, b.pattern));
 }
 
-/** Looks at the token first: a test may have put something else behind it. */
+/** Looks at the token first, because a test may have replaced the class behind it. */
 function patternOf({ token, metatype, instance }: InstanceWrapper): ChannelPattern | undefined {
   const constructor: unknown = (instance as object | null | undefined)?.constructor;
   return [token, metatype, constructor]
@@ -148,7 +149,7 @@ function isAuthorizer(value: unknown): value is ChannelAuthorizer {
   );
 }
 
-/** Only `true` and a member admit: whatever else an authorizer may answer by mistake does not. */
+/** Only `true` and a member admit the caller. Any other answer, given by mistake, refuses. */
 function admission(answer: unknown): Admission {
   if (answer === true) return true;
   return isMember(answer) ? answer : false;

@@ -4,9 +4,9 @@ const PATTERN = /^(?:[A-Za-z0-9_\-=@,.;]|\{[A-Za-z_]\w*\})+$/;
 const PLACEHOLDER = /\{(\w+)\}/g;
 
 /**
- * The channels that one authorizer covers: a name with `{placeholders}`, each standing for one or more characters other
- * than a dot and than the character that follows the placeholder. `private-orders.{orderId}` covers `private-orders.7` and neither `private-orders.7.items` nor
- * `xprivate-orders.7`.
+ * The channels that one authorizer covers: a channel name with `{placeholders}`. A placeholder stands for one or more
+ * characters, but not for a dot and not for the character that follows the placeholder. `private-orders.{orderId}` covers
+ * `private-orders.7`, and neither `private-orders.7.items` nor `xprivate-orders.7`.
  */
 export class ChannelPattern {
   readonly #expression: RegExp;
@@ -19,11 +19,13 @@ export class ChannelPattern {
       );
     }
     if (text.includes('}{')) {
-      throw new TypeError(`Invalid channel pattern "${text}": two placeholders need something between them`);
+      throw new TypeError(
+        `Invalid channel pattern "${text}": two placeholders need a character between them`,
+      );
     }
     const names = [...text.matchAll(PLACEHOLDER)].map(([, name]) => name);
     if (new Set(names).size < names.length) {
-      throw new TypeError(`Invalid channel pattern "${text}": a placeholder stands in it twice`);
+      throw new TypeError(`Invalid channel pattern "${text}": it has two placeholders of the same name`);
     }
     const { access } = channelType(text);
     if (access !== 'private' && access !== 'presence') {
@@ -38,18 +40,18 @@ export class ChannelPattern {
     this.#expression = new RegExp(`^${source}$`);
   }
 
-  /** The placeholders' values when the channel is covered, nothing when it is not. */
+  /** @returns the placeholders' values when the pattern covers the channel, otherwise `undefined` */
   match(channel: string): Record<string, string> | undefined {
     const match = this.#expression.exec(channel);
     return match === null ? undefined : { ...match.groups };
   }
 
-  /** The pattern without its placeholders' names: two patterns of one shape cover the same channels. */
+  /** The pattern without its placeholders' names. Two patterns with the same shape cover the same channels. */
   get shape(): string {
     return this.text.replace(PLACEHOLDER, '{}');
   }
 
-  /** Sorts the more specific pattern first: the one with more fixed characters. */
+  /** Compares for a sort: the more specific pattern, with more fixed characters, comes first. */
   static bySpecificity(a: ChannelPattern, b: ChannelPattern): number {
     return b.shape.replaceAll('{}', '').length - a.shape.replaceAll('{}', '').length;
   }
@@ -59,7 +61,7 @@ function escaped(text: string): string {
   return text.replace(/\./g, '\\.');
 }
 
-/** A placeholder ends where what follows it begins, so that there is one way to read a name, found without going back. */
+/** A placeholder ends at the character that follows it, so a name can be read in one way only, without backtracking. */
 function untilNext(following = ''): string {
   const [end = ''] = following;
   return end === '-' ? '[^.\\-]+' : `[^.${end}]+`;

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { SocketConfigurationError } from '../../../ports/errors.js';
 import type { RelayKind } from '../../../ports/relay.js';
 import type { RelayOutcome } from '../../../relays/receipt.js';
-import type { RelayMetrics } from '../../../relays/relay-log.js';
+import type { RelayMetrics } from '../../../relays/relay-reporter.js';
 import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import {
@@ -24,8 +24,8 @@ const OUTCOMES: readonly RelayOutcome[] = ['sent', 'queued', 'failed', 'dropped'
 const perRegistry = new WeakMap<MetricsRegistry, Collectors>();
 
 /**
- * The metrics of this package in one registry. Modules that are given the same one share them: what they count is added
- * up. The last that is released takes them out.
+ * The metrics of this package in one registry. Modules with the same registry share them, and their values are added up. The
+ * metrics leave the registry when the last module is released.
  */
 export class Collectors {
   readonly #registry: MetricsRegistry;
@@ -35,9 +35,9 @@ export class Collectors {
   readonly #durations: Readonly<Record<'sent' | 'queued', Histogram>>;
 
   /**
-   * The one that a registry has, or gets now.
+   * The collectors of a registry. A registry without any gets them now.
    *
-   * @throws SocketConfigurationError when the registry has other metrics by these names
+   * @throws SocketConfigurationError when the registry has other metrics with these names
    */
   static in(registry: MetricsRegistry): Collectors {
     const collectors = perRegistry.get(registry) ?? new Collectors(registry);
@@ -53,7 +53,7 @@ export class Collectors {
     if (taken !== undefined) {
       throw new SocketConfigurationError([`metrics: the registry has another metric "${taken}" already`]);
     }
-    // It is one, and our own types only do not say so.
+    // The object is a `Registry`; our own type of it leaves out the rest.
     const registers = [registry as unknown as Registry];
     for (const metric of READ_METRICS) this.#register(metric, registers);
     const { name, help } = RELAYS;
@@ -69,7 +69,7 @@ export class Collectors {
     this.#durations = { sent: histogram(RELAY_DURATION), queued: histogram(QUEUED_DURATION) };
   }
 
-  /** Counts one more module in, until it is released. */
+  /** Includes one more module, until the returned metrics are released. */
   add(runtime: SocketRuntime): RelayMetrics {
     const sources = MetricSource.of(runtime);
     for (const source of sources) this.#add(source);
@@ -89,12 +89,12 @@ export class Collectors {
   #add(source: MetricSource): void {
     const { provider } = source;
     this.#sources.add(source);
-    // From 0 on, so that the first of each is an increase.
+    // Each series begins at 0, so that `increase()` sees the first relay too.
     for (const kind of KINDS)
       for (const outcome of OUTCOMES) this.#relays.inc({ provider, kind, outcome }, 0);
   }
 
-  /** @returns whether they were there */
+  /** @returns whether at least one of them was included */
   #remove(sources: readonly MetricSource[]): boolean {
     return sources.filter((source) => this.#sources.delete(source)).length > 0;
   }
@@ -123,7 +123,7 @@ export class Collectors {
     }
   }
 
-  /** What all modules say, one sample for the same labels. */
+  /** Combines the samples of all modules, into one sample for the same labels. */
   async #read(metric: ReadMetric): Promise<Iterable<{ labels: Labels; value: number }>> {
     const samples = await Promise.all(
       [...this.#sources].map(async (source): Promise<Sample[]> => {

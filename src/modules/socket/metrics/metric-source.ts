@@ -4,9 +4,9 @@ import type { DeliveryHealth } from '../../../ports/socket-client.js';
 import type { StartedProvider } from '../../../runtime/provider.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
-/** Where a scrape reads what one provider of a `SocketModule` counts anyway. */
+/** The values of one provider of a `SocketModule` that a scrape reads. */
 export class MetricSource {
-  #asked: Promise<DeliveryHealth | undefined> | undefined;
+  #deliveryHealth: Promise<DeliveryHealth | undefined> | undefined;
 
   readonly #provider: StartedProvider;
   readonly #runtime: SocketRuntime;
@@ -16,7 +16,7 @@ export class MetricSource {
     this.#runtime = runtime;
   }
 
-  /** One for each provider. */
+  /** Makes one for each provider. */
   static of(runtime: SocketRuntime): MetricSource[] {
     return runtime.providers.map((provider) => new MetricSource(provider, runtime));
   }
@@ -26,23 +26,23 @@ export class MetricSource {
     return this.#provider.name;
   }
 
-  /** Whether browsers are led to it; nothing where there is no other. */
+  /** Whether browsers connect to this provider now; `undefined` where there is no other one. */
   get isInForce(): boolean | undefined {
     const { providers, provider } = this.#runtime;
     return providers.length === 1 ? undefined : provider === this.provider;
   }
 
-  /** What it has missed; nothing where it is the first, or the only one. */
+  /** The counts of relays that it missed as the second provider; `undefined` where it is the first. */
   get second(): SocketRuntime['secondCounts'] {
     return this.#runtime.config.provider === this.provider ? undefined : this.#runtime.secondCounts;
   }
 
-  /** What this process's own connections do; nothing where a provider has them. */
+  /** The engine behind this process's own connections; `undefined` where a hosted provider has the connections. */
   get engine(): ChannelEngine | undefined {
     return this.#provider.engine;
   }
 
-  /** The sums over all URLs; nothing where no webhooks are posted. */
+  /** The sums over all URLs; `undefined` where there are no webhooks. */
   get webhooks(): { waiting: number; delivered: number; lost: number } | undefined {
     const { statistics = [] } = this.#provider.webhooks ?? {};
     if (statistics.length === 0) return undefined;
@@ -55,24 +55,24 @@ export class MetricSource {
     return sums;
   }
 
-  /** How many attempts followed a first one; nothing where nothing is tried again. */
+  /** How many attempts followed the first one of each relay; `undefined` where failed relays are not retried. */
   get retried(): number | undefined {
     return this.#delivery?.retried;
   }
 
-  /** What waits to be tried again, asked once for all the metrics of a scrape: it may be in Redis. */
+  /** The health of the delivery. All metrics of a scrape share one question, because the answer may be in Redis. */
   delivery(): Promise<DeliveryHealth | undefined> {
-    this.#asked ??= this.#ask().finally(() => {
-      this.#asked = undefined;
+    this.#deliveryHealth ??= this.#ask().finally(() => {
+      this.#deliveryHealth = undefined;
     });
-    return this.#asked;
+    return this.#deliveryHealth;
   }
 
   async #ask(): Promise<DeliveryHealth | undefined> {
     return this.#delivery?.health();
   }
 
-  /** It stands before all providers, and is told with the first. */
+  /** The delivery stands in front of all providers; its metrics carry the name of the first. */
   get #delivery(): RelayDelivery | undefined {
     return this.#runtime.config.provider === this.provider ? this.#runtime.delivery : undefined;
   }

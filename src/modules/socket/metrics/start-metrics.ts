@@ -1,13 +1,13 @@
 import { missingPackage } from '../../../ports/missing-package.js';
-import type { RelayMetrics } from '../../../relays/relay-log.js';
+import type { RelayMetrics } from '../../../relays/relay-reporter.js';
 import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
 /**
- * Loads `prom-client`, and puts a module's metrics into a registry.
+ * Loads `prom-client`, and registers a module's metrics.
  *
  * @throws MissingPackageError when it is not installed
- * @throws SocketConfigurationError when the registry has other metrics by these names
+ * @throws SocketConfigurationError when the registry has other metrics with these names
  */
 export async function startMetrics(registry: MetricsRegistry, runtime: SocketRuntime): Promise<RelayMetrics> {
   try {

@@ -1,4 +1,4 @@
-/** A refusal by the backend, in its own words. */
+/** An error that the backend answered with, and its message. */
 export class ApiError extends Error {
   constructor(status, message) {
     super(message);
@@ -8,7 +8,7 @@ export class ApiError extends Error {
 }
 
 /**
- * Calls the backend and returns what it answers, or throws an {@link ApiError} that can be shown as it is.
+ * Calls the backend and returns its answer, or throws an {@link ApiError} with a message for the user.
  *
  * @param {string} method
  * @param {string} path
@@ -18,7 +18,7 @@ export async function call(method, path, { body, token, socketId } = {}) {
   const headers = {};
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (token) headers['Authorization'] = `Bearer ${token}`;
-  // Whoever sends is left out of the delivery: this tab already knows.
+  // The backend leaves out this tab's connection, because this tab already shows the message.
   if (socketId) headers['X-Socket-ID'] = socketId;
 
   const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) }).catch(() => {
@@ -29,7 +29,7 @@ export async function call(method, path, { body, token, socketId } = {}) {
   return answer;
 }
 
-// Nest says one thing as a string and several as a list; a proxy in between may say nothing at all.
+// Nest answers with one message as a string or several as a list; a proxy may answer without any.
 function reason(response, answer) {
   const message = [answer?.message ?? []].flat().join('. ');
   return message || `The backend answered ${response.status} ${response.statusText}.`;

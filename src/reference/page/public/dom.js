@@ -1,7 +1,7 @@
 /** The page's element with this id. */
 export const $ = (id) => document.getElementById(id);
 
-/** A new element with a class and content; text is always text, never markup. */
+/** Makes an element with a class and content. Text in it is never read as markup. */
 export function element(tag, className, ...content) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -9,7 +9,7 @@ export function element(tag, className, ...content) {
   return node;
 }
 
-/** A row for one person: initials, name, an optional second line and optional tags. */
+/** Makes a row for one person: initials, name, an optional second line and optional tags. */
 export function personRow(tag, { name, detail, tags = [] }) {
   const initials = name
     .split(/\s+/)
@@ -30,7 +30,7 @@ export function personRow(tag, { name, detail, tags = [] }) {
   return row;
 }
 
-/** Shows the outcome of a form: `good` news, or `bad`, or neither. */
+/** Shows the result of a form: `good` news, `bad` news, or neither. */
 export function feedback(form, { good = '', bad = '' } = {}) {
   form.querySelector('.feedback .bad').textContent = bad;
   const praise = form.querySelector('.feedback .good');

@@ -1,7 +1,7 @@
 import { $, personRow } from './dom.js';
 
 /**
- * Shows who is in the room: you first, then the others by name.
+ * Shows the members in the room: this tab's own first, then the others by name.
  *
  * @param {{ members: { count: number, each: Function, myID: string } }} room a joined presence channel
  */
@@ -20,7 +20,7 @@ export function showLobby({ members }) {
   );
 }
 
-/** Shows that the room cannot be seen from here, and why. */
+/** Empties the list of the room, and shows the reason. */
 export function hideLobby(why) {
   $('lobby-count').textContent = '';
   $('lobby-note').textContent = why;

@@ -1,6 +1,6 @@
 import { $, clock, element } from './dom.js';
 
-// A tab left open for a week must not eat the machine.
+// The log keeps at most this many events, so that the memory of a tab that stays open does not grow.
 const KEPT = 200;
 
 /**

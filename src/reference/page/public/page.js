@@ -15,7 +15,7 @@ const STATES = {
   failed: 'Failed',
 };
 
-/** Who is signed in, in this tab: `{ member, token, socket, refusal, deactivatedAt }`. */
+/** The session of this tab: `{ member, token, socket, refusal, deactivatedAt }`; `undefined` while signed out. */
 let session;
 let members = [];
 let provider;
@@ -52,7 +52,7 @@ function enter(member, token) {
 
 function leave(why) {
   const { socket } = session;
-  // First: what the closing socket still says is no longer this tab's business.
+  // Cleared first, so that the handlers ignore the last events of the socket.
   session = undefined;
   sessionStorage.removeItem(STORED);
   socket?.disconnect();
@@ -128,7 +128,7 @@ function listen(mine) {
 
 function onStateChange({ current }) {
   showState(current);
-  // pusher-js gives up for good only when the server has said so; every other loss it repairs by itself.
+  // pusher-js stays disconnected only after a refusal by the server; it repairs every other loss by itself.
   if (current !== 'disconnected' || !session.refusal) return;
   const { deactivatedAt, refusal } = session;
   leave(
@@ -142,7 +142,7 @@ function onConnectionError(error) {
   const { code, message } = error.data ?? error.error?.data ?? {};
   if (!message) return;
   if (code === 4009) session.refusal = message;
-  // Codes up to 4299 are about the connection; the rest answers what was sent on it, which here is room talk.
+  // Codes up to 4299 are about the connection. Higher ones answer a client event, which here is a message in the room.
   if (code >= 1000 && code < 4300) showTrouble(`${message} (${code})`);
   else feedback($('say'), { bad: `Refused by the server: ${message}${code ? ` (${code})` : ''}` });
 }
@@ -153,7 +153,7 @@ function onAuthError(error) {
     showTrouble(`The backend could not authorize this tab${error.status ? ` (HTTP ${error.status})` : ''}.`);
 }
 
-// While connecting there are only the words of `pusher-js`, which quote the status.
+// While connecting, the status is only in the message of `pusher-js`.
 const isRefusal = ({ status, message }) =>
   status === 401 || status === 403 || /received status: 40[13]/.test(message);
 
@@ -163,7 +163,7 @@ function showState(state) {
   $('state').dataset.state = state;
   $('state').textContent = STATES[state] ?? state;
   $('link').textContent = opening ? 'Connecting…' : isOff(state) ? 'Connect' : 'Disconnect';
-  // Not `disabled`: that would take the focus away from whoever just pressed it.
+  // Not `disabled`, because the button would lose the focus when it is pressed.
   $('link').ariaDisabled = String(opening);
   $('socket').textContent = connected ? `socket ${session.socket.pusher.connection.socket_id}` : 'no socket';
   if (!connected) hideLobby(isOff(state) ? 'Connect to see who is here.' : 'Waiting for the connection…');
@@ -177,10 +177,10 @@ function showState(state) {
   if (state === 'unavailable') showTrouble('The connection is lost. This tab keeps trying to get it back.');
 }
 
-/** Shows which of several nodes answers this tab. One that is alone has no name, and other providers have no nodes. */
+/** Shows the name of the node that answers this tab. A single node has no name, and only the provider `ws` has nodes. */
 async function showNode() {
   if (provider !== 'ws') return;
-  // Whoever cannot be asked now is told about elsewhere; what was shown stays.
+  // After a failure the old name stays; the failure itself is shown elsewhere.
   const { node } = await call('GET', '/health').catch(() => ({ node: $('node').textContent }));
   $('node').textContent = node ?? '';
   $('node-line').hidden = !node;
@@ -239,7 +239,7 @@ async function loadMembers() {
   const turn = ++loads;
   try {
     const loaded = await call('GET', '/members');
-    // A slower, older answer must not replace a newer one.
+    // An older answer that comes late must not replace a newer one.
     if (turn !== loads) return;
     members = loaded;
     if ($('choices-error').textContent === loadProblem) $('choices-error').textContent = '';
@@ -277,7 +277,7 @@ function confirmed(name) {
   });
 }
 
-// What can be done
+// Actions
 
 const signedIn = () => session;
 
@@ -294,7 +294,7 @@ onSubmit($('say'), signedIn, ({ text }) => {
     throw new Error('Connect first: room talk needs a connection.');
   if (!text.trim()) throw new Error('Write something to say first.');
   session.socket.channel(ROOM).trigger('client-said', { text });
-  // The server does not echo client events to whoever sent them.
+  // The server does not send a client event back to its sender.
   record({
     event: 'client-said',
     kind: 'sent by you',

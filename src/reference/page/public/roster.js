@@ -1,6 +1,6 @@
 import { $, element, personRow } from './dom.js';
 
-/** Shows everybody who can sign in, as buttons; `choose` gets the member picked. */
+/** Shows the members as buttons to sign in with. `choose` gets the chosen member. */
 export function showChoices(members, choose) {
   $('choices').ariaBusy = 'false';
   $('choices').replaceChildren(
@@ -20,7 +20,7 @@ function tagsOf({ status, online }) {
   return online ? [{ text: 'online', tone: 'good' }] : [];
 }
 
-/** Offers the active members in both selects, yourself last, and keeps what was selected. */
+/** Offers the active members in both selects, this tab's own last, and keeps the selection. */
 export function showRecipients(members, myId) {
   const active = members.filter(({ status }) => status === 'active');
   const others = active.filter(({ id }) => id !== myId);
@@ -33,7 +33,7 @@ export function showRecipients(members, myId) {
 }
 
 function offer(select, people) {
-  // An open list would close under the user's hand if it were filled again with the same.
+  // Filling it again would close a list that the user has open, so the same options are left alone.
   const before = [...select.options].map(({ value, text }) => value + text).join();
   if (before === people.map(({ id, name }) => id + name).join()) return;
   const selected = select.value;

@@ -9,7 +9,7 @@ describe('ConnectionSlots', () => {
     const slots = new ConnectionSlots(1, systemClock);
     const seen: string[] = [];
     const use = async (name: string) => {
-      const release = await slots.take(later());
+      const release = await slots.acquire(later());
       seen.push(name);
       release?.();
     };
@@ -20,14 +20,14 @@ describe('ConnectionSlots', () => {
 
   test('are not given to requests that have left the queue', async () => {
     const slots = new ConnectionSlots(1, systemClock);
-    const release = await slots.take(later());
-    expect(await slots.take(performance.now() + 5)).toBeUndefined();
+    const release = await slots.acquire(later());
+    expect(await slots.acquire(performance.now() + 5)).toBeUndefined();
     release?.();
 
-    expect(await slots.take(later())).toBeDefined();
+    expect(await slots.acquire(later())).toBeDefined();
   });
 
   test('are not given to requests that come too late, although there are some', async () => {
-    expect(await new ConnectionSlots(1, systemClock).take(performance.now())).toBeUndefined();
+    expect(await new ConnectionSlots(1, systemClock).acquire(performance.now())).toBeUndefined();
   });
 });

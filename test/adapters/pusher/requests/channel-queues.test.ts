@@ -1,11 +1,11 @@
-import { HELD_BACK, RequestFailure } from '../../../../src/adapters/pusher/http/request-failure.js';
+import { BEHIND_FAILURE, RequestFailure } from '../../../../src/adapters/pusher/http/request-failure.js';
 import {
   ChannelQueues,
   type RequestSender,
 } from '../../../../src/adapters/pusher/requests/channel-queues.js';
 import { Dispatch } from '../../../../src/adapters/pusher/requests/dispatch.js';
 import type { PlannedRequest } from '../../../../src/adapters/pusher/requests/request-plan.js';
-import { MAX_WAITING } from '../../../../src/adapters/pusher/requests/waiting-posts.js';
+import { MAX_WAITING_RELAYS } from '../../../../src/adapters/pusher/requests/waiting-posts.js';
 import { systemClock } from '../../../../src/ports/clock.js';
 
 const FAILURE = new RequestFailure('HTTP 503', { retryable: true, status: 503 });
@@ -15,7 +15,7 @@ const LONG_MS = 60_000;
 
 /** Requests that are answered when the test says so. */
 class HeldRequests implements RequestSender {
-  readonly planOptions = { eventsPerBatch: 10, mergesCalls: true };
+  readonly planOptions = { eventsPerBatch: 10, mergesRelays: true };
   readonly open: { readonly request: PlannedRequest; readonly answer: (failure: unknown) => void }[] = [];
 
   send(request: PlannedRequest): Promise<void> {
@@ -34,9 +34,9 @@ class HeldRequests implements RequestSender {
   }
 }
 
-function start({ timeoutMs = LONG_MS, gathers = true, holdsBack = false } = {}) {
+function start({ timeoutMs = LONG_MS, isBatching = true, isRetried = false } = {}) {
   const requests = new HeldRequests();
-  const queues = new ChannelQueues(requests, systemClock, timeoutMs, gathers, holdsBack);
+  const queues = new ChannelQueues(requests, systemClock, timeoutMs, isBatching, isRetried);
   const relay = (name: string, ...channels: string[]) => {
     const event = { name, data: '', exceptSocketId: undefined };
     const dispatch = new Dispatch(
@@ -72,8 +72,8 @@ describe('ChannelQueues', () => {
   });
 
   test('sends at once, each call on its own, where it does not gather', () => {
-    const { requests, relay, underWay } = start({ gathers: false });
-    Object.assign(requests, { planOptions: { eventsPerBatch: 1, mergesCalls: false } });
+    const { requests, relay, underWay } = start({ isBatching: false });
+    Object.assign(requests, { planOptions: { eventsPerBatch: 1, mergesRelays: false } });
 
     void relay('A', 'a', 'b');
     void relay('A', 'c');
@@ -119,7 +119,7 @@ describe('ChannelQueues', () => {
   });
 
   test('does not begin what is too late already when its turn comes', async () => {
-    const { requests, relay, underWay } = start({ timeoutMs: 20, gathers: false });
+    const { requests, relay, underWay } = start({ timeoutMs: 20, isBatching: false });
     void relay('FIRST', 'a');
     const second = relay('SECOND', 'a');
     const since = performance.now();
@@ -136,11 +136,16 @@ describe('ChannelQueues', () => {
     const { requests, relay } = start();
     const taken = [relay('FIRST', 'a')];
     await turn();
-    for (let count = 0; count < MAX_WAITING; count++) taken.push(relay('NEXT', 'a'));
+    for (let count = 0; count < MAX_WAITING_RELAYS; count++) taken.push(relay('NEXT', 'a'));
 
     const partly = relay('TOO_MANY', 'a', 'b');
     expect(await relay('TOO_MANY', 'a')).toMatchObject([
-      { failure: { message: `${MAX_WAITING} calls are waiting for their turn already`, retryable: true } },
+      {
+        failure: {
+          message: `${MAX_WAITING_RELAYS} calls are waiting for their turn already`,
+          retryable: true,
+        },
+      },
     ]);
     while (requests.open.length > 0) {
       requests.answer();
@@ -152,7 +157,7 @@ describe('ChannelQueues', () => {
 
   test('counts a call to many channels as one', async () => {
     const { requests, relay } = start();
-    const many = Array.from({ length: MAX_WAITING }, (_, index) => `c${index}`);
+    const many = Array.from({ length: MAX_WAITING_RELAYS }, (_, index) => `c${index}`);
     const calls = [relay('FIRST', ...many), relay('SECOND', ...many), relay('THIRD', ...many)];
     await turn();
     while (requests.open.length > 0) {
@@ -182,25 +187,25 @@ describe('ChannelQueues', () => {
   });
 
   test('gives up what is behind something that will be tried again, until whoever called knows of it', async () => {
-    const { requests, relay, underWay } = start({ holdsBack: true });
+    const { requests, relay, underWay } = start({ isRetried: true });
     const first = relay('FIRST', 'a');
     await turn();
     const behind = relay('BEHIND', 'a', 'b');
     requests.answer(FAILURE);
     expect(await first).toEqual([{ recipient: 'a', failure: FAILURE }]);
     const early = relay('EARLY', 'a');
-    expect(await early).toEqual([{ recipient: 'a', failure: HELD_BACK }]);
+    expect(await early).toEqual([{ recipient: 'a', failure: BEHIND_FAILURE }]);
     await turn();
     expect(underWay()).toEqual([['BEHIND@b']]);
     void relay('LATER', 'a');
     await turn();
     expect(underWay()).toEqual([['BEHIND@b'], ['LATER@a']]);
     requests.answer();
-    expect(await behind).toEqual([{ recipient: 'a', failure: HELD_BACK }]);
+    expect(await behind).toEqual([{ recipient: 'a', failure: BEHIND_FAILURE }]);
   });
 
   test('goes on behind a refusal, which nobody will try again', async () => {
-    const { requests, relay, underWay } = start({ holdsBack: true });
+    const { requests, relay, underWay } = start({ isRetried: true });
     const first = relay('FIRST', 'a');
     await turn();
     const behind = relay('BEHIND', 'a');

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { Dispatch, type Post } from '../../../../src/adapters/pusher/requests/dispatch.js';
 import { type PlannedRequest, planRequests } from '../../../../src/adapters/pusher/requests/request-plan.js';
 
-const BATCHED = { eventsPerBatch: 10, mergesCalls: true };
-const CALL_BY_CALL = { eventsPerBatch: 1, mergesCalls: false };
+const BATCHED = { eventsPerBatch: 10, mergesRelays: true };
+const CALL_BY_CALL = { eventsPerBatch: 1, mergesRelays: false };
 
 type Posted = readonly [event: string | undefined, channels: readonly string[]];
 
@@ -102,7 +102,7 @@ describe('the plan of what leaves together', () => {
     fc.assert(
       fc.property(
         fc.array(posted, { maxLength: 25 }),
-        fc.constantFrom(BATCHED, CALL_BY_CALL, { eventsPerBatch: 1, mergesCalls: true }),
+        fc.constantFrom(BATCHED, CALL_BY_CALL, { eventsPerBatch: 1, mergesRelays: true }),
         (calls, options) => {
           const queues = queuesAfter(calls);
           const requests = planRequests(queues, options);

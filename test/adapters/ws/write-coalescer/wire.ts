@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { Host, type HostOptions } from '../../../support/host.js';
-import { gatewayOf } from '../../../support/runtime-parts.js';
+import { engineOf } from '../../../support/runtime-parts.js';
 import { userAuth } from '../../../support/signing.js';
 import { onTeardown } from '../../../support/teardown.js';
 
@@ -244,7 +244,10 @@ export const publish = (host: Host, channel: string, data: unknown, exceptSocket
   host.runtime.client.relayToChannel(channel, 'told', data, exceptSocketId ? { exceptSocketId } : {});
 
 export const slowReaders = (host: Host) =>
-  host.topology.runtimes.reduce((sum, runtime) => sum + gatewayOf(runtime).slowReaders, 0);
+  host.topology.runtimes.reduce(
+    (sum, runtime) => sum + (engineOf(runtime).counters.closed.counts.get('slow_reader') ?? 0),
+    0,
+  );
 
 /** Waits until the server has let go of its ends. */
 export async function gone(sockets: readonly Socket[]): Promise<void> {

@@ -1,0 +1,185 @@
+import type { Clock } from '../ports/clock.js';
+import type { Cluster } from '../ports/cluster.js';
+import { LIMITS } from '../ports/limits.js';
+import type { SocketConfig } from '../ports/socket-config.js';
+import { channelType, userChannel } from '../protocol/channel-name.js';
+import { type ClientFrame, dataFields, textField } from '../protocol/client-frame.js';
+import { CODES, ProtocolError } from '../protocol/codes.js';
+import { CLIENT_EVENT_PREFIX } from '../protocol/event-name.js';
+import { frame, PONG, subscriptionSucceeded } from '../protocol/frame.js';
+import { admitToChannel, admitUser } from './admission.js';
+import type { ChannelEventSource } from './channel-event-source.js';
+import type { Channels } from './channels.js';
+import { clientEvent } from './client-events.js';
+import type { ConnectionCounters } from './connection-counters.js';
+import type { Session, Subscription } from './session.js';
+import type { Users } from './users.js';
+import type { Watchlists } from './watchlists.js';
+
+/** The parts of the engine that a client's frames act on. */
+export interface FrameHandlerParts {
+  readonly config: SocketConfig;
+  readonly clock: Clock;
+  readonly events: ChannelEventSource;
+  readonly cluster: Cluster;
+  readonly channels: Channels;
+  readonly users: Users;
+  readonly watchlists: Watchlists;
+  readonly counters: ConnectionCounters;
+  /** Answers a frame with `pusher:error` after {@link FrameHandler.handle} has returned. */
+  readonly refuse: (session: Session, error: ProtocolError) => void;
+}
+
+/** Does what a client's frame asks for: subscribe, unsubscribe, sign in, pass a client event on. */
+export class FrameHandler {
+  readonly #config: SocketConfig;
+  readonly #clock: Clock;
+  readonly #events: ChannelEventSource;
+  readonly #cluster: Cluster;
+  readonly #channels: Channels;
+  readonly #users: Users;
+  readonly #watchlists: Watchlists;
+  readonly #counters: ConnectionCounters;
+  readonly #refuse: (session: Session, error: ProtocolError) => void;
+
+  constructor(parts: FrameHandlerParts) {
+    this.#config = parts.config;
+    this.#clock = parts.clock;
+    this.#events = parts.events;
+    this.#cluster = parts.cluster;
+    this.#channels = parts.channels;
+    this.#users = parts.users;
+    this.#watchlists = parts.watchlists;
+    this.#counters = parts.counters;
+    this.#refuse = parts.refuse;
+  }
+
+  /** @throws ProtocolError when the frame is refused; the connection stays open */
+  handle(session: Session, received: ClientFrame): void {
+    switch (received.event) {
+      case 'pusher:ping':
+        session.connection.send(PONG);
+        return;
+      case 'pusher:pong':
+        return;
+      case 'pusher:subscribe':
+        this.#subscribe(session, received);
+        return;
+      case 'pusher:unsubscribe': {
+        const subscription = session.subscriptions.get(textField(dataFields(received), 'channel'));
+        if (subscription !== undefined) this.#unsubscribe(session, subscription);
+        return;
+      }
+      case 'pusher:signin':
+        this.#signIn(session, received);
+        return;
+    }
+    if (!received.event.startsWith(CLIENT_EVENT_PREFIX)) {
+      throw new ProtocolError(
+        null,
+        'Unknown event: clients may send "pusher:…" protocol events and "client-…" events',
+      );
+    }
+    this.#forwardClientEvent(session, received);
+  }
+
+  #forwardClientEvent(session: Session, received: ClientFrame): void {
+    const event = clientEvent(this.#config, session, received, this.#clock.now());
+    const { channel, event: name, data, user_id: userId } = event;
+    const sender = userId === undefined ? {} : { userId };
+    const published = this.#channels.publish(channel, {
+      event: name,
+      data,
+      exceptSocketId: session.id,
+      isClientEvent: true,
+      ...sender,
+    });
+    published?.catch(() => {
+      // The protocol has no answer to a client event that other nodes missed. The cluster has counted the loss.
+    });
+    this.#counters.clientEvents++;
+    this.#events.emit(event);
+  }
+
+  #subscribe(session: Session, received: ClientFrame): void {
+    const fields = dataFields(received);
+    const name = textField(fields, 'channel');
+    const channelData = textField(fields, 'channel_data');
+    const request = { channel: name, auth: textField(fields, 'auth'), channelData: channelData || undefined };
+    const existing = session.subscriptions.get(name);
+    if (existing?.channel.type.access === 'user') {
+      // The signin has subscribed the session already. pusher-js subscribes all the same, and waits for the answer.
+      existing.channel.subscribers.add(session.connection);
+      session.connection.send(subscriptionSucceeded(name));
+      return;
+    }
+    if (existing !== undefined) throw new ProtocolError(null, `Existing subscription to channel ${name}`);
+    this.#limitSubscriptions(session);
+    const user = admitToChannel(this.#config.app, session, request);
+    this.#limitChannels(name);
+    this.#channels.join(session, name, user, () => {
+      const { presenceMembers } = this.#config.gateway.limits;
+      const reason = `The presence channel is full: ${presenceMembers} members are allowed`;
+      this.#refuse(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
+    });
+    if (channelType(name).access !== 'public') session.isAuthorized = true;
+  }
+
+  #unsubscribe(session: Session, subscription: Subscription): void {
+    const { channel } = subscription;
+    // The subscription to the user's own channel stays: it is what makes the user online while the session is signed in.
+    if (channel.type.access === 'user') channel.subscribers.delete(session.connection);
+    else this.#channels.leave(session, subscription, true);
+  }
+
+  #limitSubscriptions(session: Session): void {
+    const { channelsPerConnection, subscribesPerSecond } = this.#config.gateway.limits;
+    if (channelsPerConnection !== 0 && session.subscriptions.size >= channelsPerConnection) {
+      throw new ProtocolError(
+        CODES.OVER_CAPACITY,
+        `Subscription refused: more than ${channelsPerConnection} channels`,
+      );
+    }
+    if (!session.subscribeRate.allows(subscribesPerSecond, this.#clock.now())) {
+      throw new ProtocolError(
+        CODES.RATE_EXCEEDED,
+        `Subscription refused: more than ${subscribesPerSecond} in a second`,
+      );
+    }
+  }
+
+  /**
+   * Limits the number of public channels only. The application signs for every other channel, and clients who invent the
+   * names of public channels must not crowd those out.
+   */
+  #limitChannels(name: string): void {
+    const { channels } = this.#config.gateway.limits;
+    if (channels === 0 || this.#cluster.size < channels || this.#cluster.knows(name)) return;
+    if (channelType(name).access !== 'public' || name === this.#config.broadcastChannel) return;
+    throw new ProtocolError(
+      CODES.OVER_CAPACITY,
+      `Subscription refused: there are ${channels} channels already`,
+    );
+  }
+
+  #signIn(session: Session, received: ClientFrame): void {
+    const fields = dataFields(received);
+    const userData = textField(fields, 'user_data');
+    const auth = textField(fields, 'auth');
+    const { user, watchlist, isWatchlistCut } = admitUser(this.#config.app, session, auth, userData);
+    session.user = user;
+    session.isAuthorized = true;
+    this.#users.add(session, user.id);
+    // The signin itself subscribes: a relay that comes before the client's own subscription must not be missed.
+    this.#channels.joinSilently(session, userChannel(user.id), () => {
+      session.connection.send(
+        frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }),
+      );
+      this.#watchlists.watch(session, watchlist, () => {
+        if (!isWatchlistCut) return;
+        const message = `The watchlist is too long: its first ${LIMITS.watchlist} users are watched`;
+        this.#refuse(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message));
+      });
+    });
+  }
+}
