@@ -1,6 +1,6 @@
+import type { ConfigOf } from '../settings/setting.js';
 import type { SocketAdapter } from './adapter.js';
 import { memoryAdapter } from './memory/memory.adapter.js';
-import type { ConfigOf } from '../settings/setting.js';
 import { pusherAdapter } from './pusher/pusher.adapter.js';
 import type { pusherSettings } from './pusher/pusher.settings.js';
 import { wsAdapter } from './ws/ws.adapter.js';

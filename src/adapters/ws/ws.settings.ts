@@ -8,7 +8,7 @@ const urls = listWhere(
   'must be http or https URLs, separated by commas',
 );
 
-/** What the gateway serves and posts besides its WebSockets. */
+/** The gateway's services besides its WebSockets. */
 export const wsSettings = {
   /** The Pusher HTTP API, as the gateway serves it. */
   httpApi: {
