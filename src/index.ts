@@ -43,7 +43,7 @@ export type {
 export type { ClientConfig } from './ports/client-config.js';
 export type { Clock, Timer } from './ports/clock.js';
 export type { LogFields, SocketLogger } from './ports/logger.js';
-export { type LossDetails, rejected, unavailable } from './ports/losses.js';
+export { type LossDetails, rejected, unanswered, unavailable } from './ports/losses.js';
 export type { Payload } from './ports/payload.js';
 export type { Relay, RelayKind } from './ports/relay.js';
 export { RelayClient, type RelaySender, type SocketClient } from './ports/relay-client.js';

@@ -1,18 +1,47 @@
-import { readPage, usePage } from './support/page.js';
+import { Test } from '@nestjs/testing';
+import type { Type } from '@nestjs/common';
+import { createSocketClient, type SocketAdapter, socketConfig, SocketService } from 'nestjs-switchboard';
+import { usePage } from './support/page.js';
 
 const page = usePage('docs/adapters.md');
 
-await page.run('src/adapters/emitter/emitter-socket-client.ts');
-await page.run('src/adapters/emitter/emitter.adapter.ts');
+await page.run('emitter-client.ts');
+const { emitterAdapter } = await page.run<{ emitterAdapter: SocketAdapter }>('emitter.adapter.ts');
 // The whole contract suite, over the page's adapter.
-await page.run('test/contract/emitter.test.ts');
+await page.run('emitter.contract.test.ts');
 
-test('the lines that the page changes are there to be changed', () => {
-  const sources = ['src/ports/socket-config.ts', 'src/adapters/index.ts'].map(readPage).join('\n');
-  const context = [...page.text.matchAll(/```diff\n([\s\S]*?)```/g)]
-    .flatMap(([, diff = '']) => diff.split('\n'))
-    .filter((line) => /^[- ]/.test(line))
-    .map((line) => line.slice(1));
-  expect(context).not.toHaveLength(0);
-  for (const line of context) expect(sources).toContain(line);
+test('the module of the page relays through the adapter, by environment alone', async () => {
+  process.env['SOCKET_PROVIDER'] = 'emitter';
+  try {
+    const { AppModule } = await page.run<{ AppModule: Type }>('app.module.ts');
+    const app = await Test.createTestingModule({ imports: [AppModule] }).compile();
+    await app.init();
+    const service = app.get(SocketService);
+    expect(service.provider).toBe('emitter');
+    expect(await service.relayToMember('ada', 'TEST_MAYBE')).toMatchObject({ status: 'sent' });
+    await app.close();
+  } finally {
+    delete process.env['SOCKET_PROVIDER'];
+  }
+});
+
+test('the adapter works without Nest too', async () => {
+  const adapters = [emitterAdapter];
+  const config = socketConfig({ SOCKET_PROVIDER: 'emitter', EMITTER_STAGE: 'side' }, {}, { adapters });
+  expect(config).toMatchObject({ provider: 'emitter', emitter: { maxListeners: 0, stage: 'side' } });
+  const client = await createSocketClient(config, console, { adapters });
+  expect(await client.broadcast('TEST_MAYBE')).toMatchObject({ status: 'sent' });
+  await client.close();
+});
+
+test('the settings of the adapter are checked with all others', () => {
+  const env = { SOCKET_PROVIDER: 'emitter', EMITTER_STAGE: 'roof', EMITTER_MAX_LISTENERS: 'many' };
+  expect(() => socketConfig(env, {}, { adapters: [emitterAdapter] })).toThrow(
+    expect.objectContaining({
+      problems: [
+        'EMITTER_MAX_LISTENERS: must be a whole number from 0 to 2147483647; it is "many"',
+        'EMITTER_STAGE: must be one of: main, side; it is "roof"',
+      ],
+    }),
+  );
 });

@@ -38,7 +38,7 @@ export class HostProcess {
 
   /** Starts one of the host's compiled programs with exactly this environment. It is gone when the test is over. */
   static start(
-    { instruments }: Workshop,
+    { instruments }: Pick<Workshop, 'instruments'>,
     folder: string,
     environment: Readonly<Record<string, string>>,
     { program = 'main', watchedBy = [] }: { program?: string; watchedBy?: readonly Instrument[] } = {},

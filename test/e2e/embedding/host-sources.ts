@@ -176,7 +176,7 @@ const tsconfig = JSON.stringify({
 export const HOST_FILES: Readonly<Record<string, string>> = {
   'tsconfig.json': tsconfig,
   'src/main.ts': main,
-  'src/reference/app.module.ts': appModule,
+  'src/app.module.ts': appModule,
   'src/without-package.ts': withoutPackage,
   'src/events.ts': events,
   'src/orders.controller.ts': ordersController,

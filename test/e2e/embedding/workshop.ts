@@ -79,7 +79,8 @@ export async function verifyDependencies(folder: string): Promise<void> {
   await run('npm', ['ls', '--all'], folder);
 }
 
-async function pack(folder: string): Promise<{ tarball: string; packed: readonly string[] }> {
+/** Packs the package into a folder. */
+export async function pack(folder: string): Promise<{ tarball: string; packed: readonly string[] }> {
   // The build has been made by now, and another one in the middle of other tests would pull dist away from under them.
   const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
   const { stdout } = await run('npm', args, PROJECT);
@@ -100,20 +101,25 @@ async function install(folder: string, tarball: string, packages: readonly strin
     dependencies: { 'nestjs-switchboard': `file:../${tarball}`, ...Object.fromEntries(versions) },
     devDependencies: { '@types/node': await versionHere('@types/node') },
   };
-  await writeFiles(folder, { 'package.json': JSON.stringify(host, null, 2) });
+  await npmInstall(folder, host);
+}
+
+/** Writes a `package.json` and installs by it. Rejects when npm complains about peers. */
+export async function npmInstall(folder: string, manifest: object): Promise<void> {
+  await writeFiles(folder, { 'package.json': JSON.stringify(manifest, null, 2) });
   const args = ['install', '--include=dev', '--prefer-offline', '--no-audit', '--no-fund'];
   const { stderr } = await run('npm', args, folder);
   if (/ERESOLVE|peer/i.test(stderr)) throw new Error(`npm complains about peer dependencies:\n${stderr}`);
 }
 
 /** The version this project itself is tested with. It is in npm's cache, so the installation is quick. */
-async function versionHere(name: string): Promise<string> {
+export async function versionHere(name: string): Promise<string> {
   const text = await readFile(join(PROJECT, 'node_modules', name, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Compiles with the compiler of this project, and the host's own settings. */
-async function compile(folder: string): Promise<string> {
+export async function compile(folder: string): Promise<string> {
   try {
     const compiler = join(PROJECT, 'node_modules/typescript/bin/tsc');
     const { stdout } = await run(process.execPath, [compiler, '-p', '.'], folder);
@@ -123,7 +129,8 @@ async function compile(folder: string): Promise<string> {
   }
 }
 
-async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+/** Writes files below a folder. */
+export async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), text);
