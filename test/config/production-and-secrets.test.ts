@@ -1,6 +1,6 @@
-import { redisAddress } from '../../src/settings/redis-address.js';
 import { inspect } from 'node:util';
 import { type Environment, socketConfig, type SocketSettings } from 'nestjs-switchboard';
+import { redisAddress } from '../../src/settings/redis-address.js';
 import { problemsOf } from '../support/config-problems.js';
 import { VARIABLES } from '../support/settings.js';
 

@@ -1,6 +1,6 @@
-import { redisAddress } from '../../src/settings/redis-address.js';
 import { socketConfig } from '../../src/config/socket-config.js';
 import type { RedisAddress } from '../../src/ports/socket-config.js';
+import { redisAddress } from '../../src/settings/redis-address.js';
 
 const PLAIN: RedisAddress = {
   hosts: [{ host: 'localhost', port: 6_379 }],

@@ -1,5 +1,5 @@
-import { redisAddress } from '../../src/settings/redis-address.js';
 import type { BuiltInConfig, SocketConfig } from 'nestjs-switchboard';
+import { redisAddress } from '../../src/settings/redis-address.js';
 
 /** One variable of the README's table: what it is without a value, and which values it takes. */
 export interface VariableRow {

@@ -1,9 +1,9 @@
 import { parseEnv } from 'node:util';
 import { documentedVariables, envExample, settingsTable, withTable } from '../../scripts/settings.mjs';
-import { listeningPort } from '../../src/reference/port.js';
 import { socketConfig } from '../../src/config/socket-config.js';
 import { LIMITS } from '../../src/ports/limits.js';
 import { encryptedBytes } from '../../src/protocol/encryption.js';
+import { listeningPort } from '../../src/reference/port.js';
 import { SETTINGS, VARIABLES } from '../support/settings.js';
 import { readPage } from './support/page.js';
 import { tableIn } from './support/table.js';
