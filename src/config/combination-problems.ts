@@ -5,7 +5,7 @@ import { DEVELOPMENT_APP } from '../settings/app.js';
 /** As long as hosted Pusher's own. */
 const SECRET_LENGTH = 20;
 
-/** What the combinations of settings are judged by. */
+/** A configuration, and the facts that decide which combinations of its settings are wrong. */
 export interface Combination {
   readonly config: SocketConfig;
   /** The variables that have a value, be it in the environment or in code. */

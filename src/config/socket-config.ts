@@ -7,14 +7,14 @@ import { DELIVERY_DEFAULTS, QUEUE_DEFAULTS } from '../settings/delivery.js';
 import type { ConfigOf } from '../settings/setting.js';
 import { combinationProblems } from './combination-problems.js';
 import { allSections, knownAdapters, providersAmong } from './known-adapters.js';
-import { SettingsReader } from './settings-reader.js';
 import type { Environment, SocketSettings } from './settings.js';
+import { SettingsReader } from './settings-reader.js';
 
-/** What the configuration depends on besides its settings. */
+/** The facts that a configuration depends on besides its settings. */
 export interface SocketConfigOptions {
   /** Adapters besides the built-in ones: their names become valid for `SOCKET_PROVIDER`. @default [] */
   readonly adapters?: readonly SocketAdapter[];
-  /** What stands before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
+  /** The path before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
   readonly gatewayPath?: string;
 }
 

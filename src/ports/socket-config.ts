@@ -17,16 +17,16 @@ export interface SecondConfig extends Required<ConfigOf<Second>> {
   readonly provider: Provider;
 }
 
-/** What a second provider does: it gets everything too (`mirror`), or takes over while the first one fails (`failover`). */
+/** The task of a second provider: it gets everything too (`mirror`), or takes over while the first one fails (`failover`). */
 export type SecondRole = SecondConfig['role'];
 
 /** The application's credentials, the same for `ws` and `pusher`. */
 export type AppCredentials = ConfigOf<typeof appSettings.app>;
 
-/** What a relay's failure does: `report` resolves with a failed receipt, `throw` rejects. */
+/** The effect of a relay's failure: `report` resolves with a failed receipt, `throw` rejects. */
 export type FailurePolicy = SocketConfig['failure'];
 
-/** What is tried again, for how long, and how much of it may wait. */
+/** The retries of failed relays: for how long, and how many may wait. */
 export type DeliveryConfig = Required<ConfigOf<typeof deliverySettings.delivery>>;
 
 /** How relays are delivered: tried at once, and again from memory (`direct`), or by way of a queue in Redis (`queue`). */
@@ -34,11 +34,11 @@ export type DeliveryMode = DeliveryConfig['mode'];
 
 /** The channel engine's settings, and those of the native gateway in front of it. */
 export interface GatewayConfig extends ConfigOf<typeof gatewaySettings.gateway> {
-  /** What stands before `/app/<key>` in the gateway's URL (`wsPath` in `pusher-js`): empty, or `/ws` and the like. */
+  /** The path before `/app/<key>` in the gateway's URL (`wsPath` in `pusher-js`): empty, or `/ws` and the like. */
   readonly path: string;
 }
 
-/** What a stranger can push on, each with an off-switch: 0 allows any number. */
+/** The limits against strangers. 0 switches each off. */
 export type GatewayLimits = GatewayConfig['limits'];
 
 /** The Redis that the nodes of a cluster share. */

@@ -15,7 +15,7 @@ export const QUEUE_DEFAULTS = { queueConcurrency: 64, deadLetters: 10_000 } as c
 
 /** How relays get to the provider. */
 export const deliverySettings = {
-  /** What is tried again, for how long, and how much of it may wait. */
+  /** The retries of failed relays: for how long, and how many may wait. */
   delivery: {
     /**
      * How relays are delivered. `direct`: tried at once, and again from memory while a retry can help. `queue`: by way of a queue

@@ -86,7 +86,7 @@ export const gatewaySettings = {
      * @default []
      */
     allowedOrigins: setting('SOCKET_ALLOWED_ORIGINS', origins, { default: [] }),
-    /** What a stranger can push on. 0 switches a limit off. */
+    /** The limits against strangers. 0 switches each off. */
     limits: {
       /**
        * Open connections of this process; beyond it, HTTP 503 before the upgrade. 0 switches this and each of the following

@@ -15,7 +15,7 @@ export interface KnownProviders {
   readonly pairable: readonly string[];
 }
 
-/** What a second provider does: it gets everything too (`mirror`), or takes over while the first one fails (`failover`). */
+/** The tasks of a second provider: it gets everything too (`mirror`), or takes over while the first one fails (`failover`). */
 export const SECOND_ROLES = ['failover', 'mirror'] as const;
 
 /** The provider, or two of them, and what the second of two is for. */

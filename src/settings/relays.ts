@@ -4,7 +4,7 @@ import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { limit, oneOf } from './kinds.js';
 import { type Kind, setting } from './setting.js';
 
-/** What a relay's failure does: `report` resolves with a failed receipt, `throw` rejects. */
+/** The effect of a relay's failure: `report` resolves with a failed receipt, `throw` rejects. */
 export const FAILURE_POLICIES = ['report', 'throw'] as const;
 
 const broadcastChannel: Kind<string> = {
@@ -22,7 +22,7 @@ const broadcastChannel: Kind<string> = {
   ),
 };
 
-/** What holds for every relay, on every provider. */
+/** The settings of every relay, on every provider. */
 export const relaySettings = {
   /**
    * The channel behind `broadcast`, public or private. A `private-` name keeps strangers out.
@@ -39,7 +39,7 @@ export const relaySettings = {
    */
   maxEventBytes: setting('SOCKET_MAX_EVENT_BYTES', limit, { default: LIMITS.payloadBytes, unit: 'bytes' }),
   /**
-   * What a provider's failure does: `report` resolves with a failed receipt, `throw` rejects.
+   * The effect of a provider's failure: `report` resolves with a failed receipt, `throw` rejects.
    *
    * @default report, on `memory` throw
    */

@@ -11,7 +11,7 @@ export interface Kind<Value, Given = Value> {
 /** The units of settings. Their names end with it: `timeoutMs`, `PUSHER_TIMEOUT_MS`. */
 export type Unit = 'ms' | 's' | 'bytes';
 
-/** What else there is to say of a setting. */
+/** The optional properties of a setting. */
 export interface SettingOptions {
   /** The unit of a number that counts something measured. @default none */
   readonly unit?: Unit;
@@ -71,7 +71,7 @@ export type ConfigOf<S> = Flat<
   }
 >;
 
-/** What code may give for a section. */
+/** The settings in code of a section. */
 export type SettingsOf<S> = {
   readonly [K in keyof S]?: S[K] extends Setting<unknown, infer Given> ? Given : SettingsOf<S[K]>;
 };
