@@ -136,7 +136,7 @@ function commentOf(node) {
   return { meaning, see: tag('see'), default: byDefault };
 }
 
-/** What the comment says of the default beyond the value itself. */
+/** The comment's words about the default, besides the value itself. */
 function remark(path, value, comment) {
   const text = Array.isArray(value) && value.length === 0 ? '[]' : asText(value);
   if (comment === text || (value === undefined && comment === 'none')) return '';

@@ -6,7 +6,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 // Editors read the declarations that are published, and so does this; `npm test` builds them.
 
-/** What an editor shows of every option, by its path: the text and the default. */
+/** The text and the default that an editor shows of every option, by its path. */
 function commentsIn(file: string, name: string): ReadonlyMap<string, { text: string; byDefault: string }> {
   const { config } = ts.readConfigFile(`${ROOT}tsconfig.json`, (path) => ts.sys.readFile(path)) as {
     config: unknown;

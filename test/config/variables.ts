@@ -9,9 +9,9 @@ export interface VariableRow {
   readonly byDefault: unknown;
   readonly good: readonly (readonly [text: string, value: unknown])[];
   readonly bad: readonly string[];
-  /** What else has to be given for it to mean anything. */
+  /** The variables without which it has no meaning. */
   readonly alongside?: Readonly<Record<string, string>>;
-  /** What the message about a bad value says is allowed. */
+  /** The allowed values, as the message about a bad value says. */
   readonly allowed: RegExp;
 }
 

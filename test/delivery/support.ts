@@ -13,7 +13,7 @@ import type { RelaySender } from '../../src/ports/relay-client.js';
 import type { DeliveryConfig } from '../../src/ports/socket-config.js';
 import type { DeliveryListener } from '../../src/relays/relay-delivery.js';
 
-/** What a provider does with a call: takes it, or fails. */
+/** How a provider treats a call: it takes it, or fails. */
 export type Fate = (to: readonly string[]) => SocketDeliveryError | undefined;
 
 export const down: Fate = (to) => unavailable(to);
@@ -34,7 +34,7 @@ export class Provider implements RelaySender {
   /** Every call, like `A ada,alan`. */
   readonly calls: string[] = [];
   fate: Fate = () => undefined;
-  /** What calls wait for. */
+  /** The promise that calls wait for. */
   gate: Promise<unknown> | undefined;
 
   send = (relay: Relay) => this.#take(relay.event ?? '-', relay.recipients);

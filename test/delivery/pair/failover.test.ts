@@ -217,7 +217,7 @@ describe('the order for a member, across a switch', () => {
     // The primary fails it along with what is in front of it; to others it went already.
     const missed = { lost: ['ada'], retryableLost: ['ada'] };
     const after = expect(client.relayToMembers(['ada', 'alan'], 'AFTER')).rejects.toMatchObject(missed);
-    // What is for a channel of that name is something else.
+    // A relay to a channel of that name is something else.
     await client.relayToChannel('ada', 'CHANNEL');
     await after;
     expect(primary.calls).toEqual(['AFTER ada']);

@@ -16,7 +16,7 @@ const FAULTS = ['kill', 'term', 'pause', 'cut', 'calm'] as const;
 type Outcome = (typeof OUTCOMES)[number];
 type Fault = (typeof FAULTS)[number];
 
-/** What the provider took, member by member, in its order. */
+/** The relays that the provider took, member by member, in its order. */
 class Provider {
   readonly taken = new Map<string, number[]>();
   isWell = false;

@@ -38,7 +38,7 @@ describe('a relay that was answered with queued', () => {
     await eventually(60_000, async () => {
       expect(await handsIn.service.health()).toMatchObject({ delivery: { waiting: 0 } });
     });
-    // What the dead one had under way comes once more, from its beginning.
+    // The relay that the dead worker had under way comes once more, and those behind it.
     const again = numbersTo(api, 'ada').slice(seen);
     expect(again).toEqual(upTo(400).slice(again[0]));
     expect([...new Set(numbersTo(api, 'ada'))]).toEqual(upTo(400));

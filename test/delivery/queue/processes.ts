@@ -7,7 +7,7 @@ import type { RedisServer } from '../../support/redis.js';
 
 const SCRIPT = fileURLToPath(new URL('queue-process.js', import.meta.url));
 
-/** What a process of its own does. */
+/** The task of a process of its own. */
 export interface ProcessTask {
   /** With 0 it only hands in. */
   readonly concurrency: number;

@@ -105,7 +105,7 @@ describe('the queue', () => {
     await eventually(45_000, async () => {
       expect(await apps[0]?.service.health()).toMatchObject({ delivery: { waiting: 0 } });
     });
-    // What was answered with a 500 comes twice, and what came behind it not before.
+    // A relay that was answered with a 500 comes twice, and the relays behind it not before.
     for (const member of members) expect([...new Set(numbersTo(api, member))]).toEqual(upTo(25));
     expect(apps.reduce((sum, { service }) => sum + service.relays.sent, 0)).toBe(500);
     expect(apps.every(({ service }) => service.relays.failed === 0)).toBe(true);

@@ -18,7 +18,7 @@ export interface QueueApp {
   readonly close: () => Promise<void>;
 }
 
-/** What a test may ask for besides the queue. */
+/** The settings that a test may give besides the queue. */
 export interface QueueAppOptions extends Omit<SocketModuleOptions, 'pusher' | 'redis'> {
   readonly timeoutMs?: number;
   readonly prefix?: string;

@@ -13,7 +13,7 @@ const NOTHING = () => undefined;
 
 /** A server that takes each request or fails it, as it is told, a turn or more later. */
 class Server {
-  /** What members were told, in order. */
+  /** The relays that members were told, in order. */
   readonly told = new Map<string, string[]>();
 
   constructor(private readonly next: () => { fails?: 503 | 400; turns: number }) {}
