@@ -1,4 +1,4 @@
-export * from './ports/socket-events.js';
+export type * from './ports/socket-events.js';
 export type { EventName, PayloadOf } from './ports/event-map.js';
 export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
 export type { Admission, ChannelAuthorizer, Identity, PresenceMember } from './ports/authorization.js';

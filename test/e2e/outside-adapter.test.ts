@@ -170,7 +170,8 @@ function start(environment: Readonly<Record<string, string>>): HostProcess {
 }
 
 async function versions(names: readonly string[]): Promise<Record<string, string>> {
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await versionHere(name)])));
+  const all = await Promise.all(names.map(async (name) => [name, await versionHere(name)] as const));
+  return Object.fromEntries(all);
 }
 
 /** The strict settings of the application that embeds the package, for the compiler of this project. */
