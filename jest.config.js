@@ -34,28 +34,30 @@ const ON_ONE_NODE = {
 
 /**
  * The suites that keep a small machine busy for seconds, so that a suite beside them would miss its time limits: clusters of
- * processes and broken networks. scripts/test.mjs runs them last, one at a time. Without that script they run like any other.
+ * processes, broken networks and killed workers. `npm run test:slow` runs them, one file at a time; `npm test` leaves them out.
  */
-const APART = '/test/(cluster|chaos)/';
-const part = {
-  together: { testPathIgnorePatterns: ['/node_modules/', APART] },
-  apart: { testPathIgnorePatterns: ['/node_modules/', `^(?!.*${APART})`] },
-}[process.env.SWITCHBOARD_TEST_PART ?? ''] ?? { testPathIgnorePatterns: ['/node_modules/'] };
+const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages)';
+
+/** The paths to leave out, by the part that scripts/test.mjs runs. Without a part every test runs. */
+const LEFT_OUT = { fast: [SLOW], slow: [`^(?!.*${SLOW})`] };
+const leftOut = ['/node_modules/', ...(LEFT_OUT[process.env.SWITCHBOARD_TEST_PART] ?? [])];
 
 /** @type {import('jest').Config} */
 export default {
   // Events come within milliseconds; the long limit is for a machine that is busy with other work.
   testTimeout: 30_000,
   projects: [
-    { ...common, ...part, displayName: 'one node', testMatch: ['<rootDir>/test/**/*.test.ts'] },
+    {
+      ...common,
+      displayName: 'one node',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: leftOut,
+    },
     {
       ...common,
       displayName: { name: 'two nodes', color: 'magenta' },
       testMatch: END_TO_END.map((glob) => `<rootDir>/test/${glob}`),
-      testPathIgnorePatterns: [
-        ...part.testPathIgnorePatterns,
-        ...Object.keys(ON_ONE_NODE).map((path) => `/test/${path}$`),
-      ],
+      testPathIgnorePatterns: [...leftOut, ...Object.keys(ON_ONE_NODE).map((path) => `/test/${path}$`)],
       // test/support/topology.ts starts so many, on a Redis, with a balancer in front of them.
       globals: { SWITCHBOARD_TEST_NODES: 2 },
     },

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { installedSize } from '../scripts/installed-size.mjs';
 import { readPage } from './docs/support/page.js';
 
-// What an installation brings and weighs grows only where somebody writes it into docs/performance.md.
+// The packages and the size of an installation grow only where somebody writes it into docs/performance.md.
 
 const PAGE = 'docs/performance.md';
 const HOW_TO_RENEW = `For the table of "Runtime dependencies" in ${PAGE}: node scripts/installed-size.mjs`;

@@ -1,5 +1,5 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect, type ConnectOptions, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Host } from '../support/hosts.js';
@@ -74,7 +74,7 @@ export function watchSockets({ topology }: Host): () => Promise<void> {
   const closes: Promise<unknown>[] = [];
   topology.onConnection((socket) => closes.push(once(socket, 'close')));
   return async () => {
-    // What `fetch` keeps for later is not what is asked about here.
+    // Connections that `fetch` keeps for later do not count here.
     for (const server of topology.servers) server.closeIdleConnections();
     await Promise.all(closes);
   };

@@ -1,6 +1,6 @@
-import type { ClientConfig } from '../../src/ports/client-config.js';
 import type { PusherOptions } from '../../src/browser/client-config.js';
 import { follow } from '../../src/browser/follow.js';
+import type { ClientConfig } from '../../src/ports/client-config.js';
 import { onTeardown } from '../support/teardown.js';
 
 type Handler = (data: never) => void;

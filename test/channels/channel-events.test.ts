@@ -4,7 +4,7 @@ import { EngineSession } from '../support/engine-session.js';
 
 const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
 
-describe('what happens on channels (3.15)', () => {
+describe('the events of channels (3.15)', () => {
   test('is told after the engine is done, so that a listener may disconnect whom it hears of', async () => {
     const session = new EngineSession();
     session.events.listen((event) => {

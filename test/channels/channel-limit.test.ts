@@ -40,7 +40,7 @@ test('a place becomes free when a channel is forgotten', () => {
   expect(client.hears()).toEqual([succeeded('c')]);
 });
 
-test('what strangers have made up keeps no member from a channel that needs a signature, from its own or from the broadcast', () => {
+test('channels that strangers have made up keep no member from a channel that needs a signature, from its own or from the broadcast', () => {
   const session = strict(1);
   session.joins('made-up');
   const member = session.connects();

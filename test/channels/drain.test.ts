@@ -89,7 +89,7 @@ describe('Clients of an engine that drains', () => {
     expect(session.errors).toEqual([]);
   });
 
-  test('who have all left by themselves are not waited for', async () => {
+  test('that have all left by themselves are not waited for', async () => {
     const { engine, clock, clients } = crowd(100, 60_000);
     const drained = engine.drain();
     for (const client of clients) client.isLost();

@@ -9,7 +9,7 @@ const VARIANTS = [
   ['presence-cache-orders', { user_id: 'ann' }],
 ] as const;
 
-/** What somebody who subscribes now is told of the cache: everything after `subscription_succeeded`. */
+/** The cache as a new subscriber is told of it: everything after `subscription_succeeded`. */
 function newcomer(session: EngineSession, channel: string, channelData?: unknown) {
   const client = session.connects();
   client.subscribes(channel, channelData);

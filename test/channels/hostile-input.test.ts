@@ -1,7 +1,7 @@
 import { anError, APP, EngineSession } from '../support/engine-session.js';
 import { titled } from '../support/titled.js';
 
-/** What nobody who means well sends. */
+/** Messages that no well-meaning client sends. */
 const BROKEN = [
   '',
   ' ',

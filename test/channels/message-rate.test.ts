@@ -26,7 +26,7 @@ class Talker extends EngineClient {
     for (let n = 0; n < count; n++) this.subscribes(`c${++this.#saying}`);
   }
 
-  /** What it was answered: the channels it has joined, the codes of errors, `pong`. */
+  /** The answers that it got: the channels it has joined, the codes of errors, `pong`. */
   answers(): unknown[] {
     return this.hears().map(({ event, channel, data }) => {
       return event === 'pusher:error' ? (data as { code: unknown }).code : (channel ?? event);
@@ -163,7 +163,7 @@ test('a long message counts once more for each KiB, and is handled alone when it
   expect(client.answers()).toEqual(['pusher:pong']);
 });
 
-describe('What has been read when a connection has to wait', () => {
+describe('The messages that were read when a connection has to wait', () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   /** So many messages of no byte are in what Node reads of a socket at once. */
@@ -225,7 +225,7 @@ test.each<[string, (client: Talker, session: EngineSession) => void]>([
     },
   ],
   ['ended', (_, session) => void session.engine.terminateEverywhere('ann')],
-])('what waits is forgotten when the connection is %s', (_, ends) => {
+])('the waiting messages are forgotten when the connection is %s', (_, ends) => {
   const session = strict(2);
   const client = talks(session);
   client.signsIn({ id: 'ann' });
@@ -252,7 +252,7 @@ test('by default it is 1,000', () => {
   expect(client.hears()).toEqual([...Array.from({ length: 1_000 }, () => PONG), anError(4301)]);
 });
 
-test('who cannot be left unread is not held, as in the fake', () => {
+test('a connection that cannot pause is not held, as in the fake', () => {
   const client = strict().connects();
   for (let n = 0; n < 10; n++) client.says('pusher:ping');
   expect(client.hears()).toEqual(Array.from({ length: 10 }, () => PONG));

@@ -247,7 +247,7 @@ describe('Terminating a user (3.8)', () => {
     expect(await session.isOnline('ann')).toBe(true);
   });
 
-  test('who is not there does nothing', () => {
+  test('does nothing when the user is not there', () => {
     const session = new EngineSession();
     const bob = session.signsIn('bob');
     session.engine.terminate('ann');

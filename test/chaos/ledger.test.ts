@@ -8,7 +8,7 @@ const relays = (count: number, failed: readonly number[] = []): Relay[] =>
     ms: n,
   }));
 
-/** What was heard, a list for each connection. */
+/** The relays that were heard, a list for each connection. */
 const heard = (...visits: readonly (readonly number[])[]): Map<string, Hearing[]> =>
   new Map([['ada', visits.flatMap((numbers, visit) => numbers.map((n) => ({ n, visit: String(visit) })))]]);
 

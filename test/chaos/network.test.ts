@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { eventually } from '../support/cluster/waiting.js';
-import { Browsers, BROWSERS, NOTES, ROOM } from './support/browsers.js';
+import { BROWSERS, Browsers, NOTES, ROOM } from './support/browsers.js';
 import { show, since } from './support/figures.js';
 
 jest.setTimeout(120_000);

@@ -55,7 +55,7 @@ class TwoNodes {
     return nodes;
   }
 
-  /** Who came and went, as the webhooks of the whole cluster have it. */
+  /** The arrivals and departures, as the webhooks of the whole cluster report them. */
   get told(): readonly string[] {
     return this.cluster.webhooks.moves(ROOM);
   }
@@ -76,7 +76,7 @@ class TwoNodes {
     await Promise.all([this.fromFirst.stop(), this.fromSecond.stop()]);
     const { fromFirst, fromSecond } = this;
     await eventually(SETTLED_MS, async () => {
-      // What failed is told by health() for some seconds more.
+      // A failure is told by health() for some seconds more.
       for (const node of [this.first, this.second])
         expect(await node.call('health')).toMatchObject({ status: 'up' });
       await expectRosterOnNodes([this.first, this.second], ROOM, ['ada', 'bob']);
@@ -85,7 +85,7 @@ class TwoNodes {
       const local = fromFirst.figuresOf('ada');
       expect(local.delivered + local.failedAndHeard).toBe(local.relays);
       expect(fromSecond.figuresOf('bob')).toMatchObject({ failed: 0, lost: 0, cutOff: 0 });
-      // What could not leave was told.
+      // Relays that could not leave were reported.
       expect(fromFirst.figuresOf('bob')).toMatchObject({ lost: 0, cutOff: 0 });
       for (const { figures } of [fromFirst, fromSecond])
         expect(figures).toMatchObject({ duplicated: 0, outOfOrder: 0 });

@@ -21,7 +21,7 @@ const NOISE_MS = 50;
 const MEGABYTE = 1024 * 1024;
 const BUFFERED_BYTES = MEGABYTE;
 const SLOW_AT_ONCE = 20;
-/** What a gateway needs to do all that, besides what waits for slow readers. */
+/** The bytes that a gateway needs for all that, besides those that wait for slow readers. */
 const HEAP_NOISE = 16 * MEGABYTE;
 
 async function start(): Promise<ClusterNode> {
@@ -59,7 +59,7 @@ async function tick(node: ClusterNode, crowd: Crowd): Promise<void> {
 test('one reader that stops reading is closed with 4100, and a thousand others notice nothing', async () => {
   const node = await start();
   const crowd = await Crowd.on(node, 'news', FAST);
-  // Who reads the feed as fast as it comes, so that there is as much to do in every run.
+  // This one reads the feed as fast as it comes, so that there is as much to do in every run.
   await join((await dial(node)).socket, 'feed');
   const without = [];
   const beside = [];
@@ -89,7 +89,7 @@ test('one reader that stops reading is closed with 4100, and a thousand others n
   show('one slow reader', { fast: FAST, without: usual, beside: slowed, closedWith });
 });
 
-test('what waits for slow readers is bounded, and is gone with them', async () => {
+test('the bytes that wait for slow readers are bounded, and are gone with them', async () => {
   const node = await start();
   await node.call('flood', 'feed', 200, 1_000);
   const before = await node.call('heapBytes');

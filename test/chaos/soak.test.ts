@@ -7,7 +7,7 @@ import { visits } from './support/visitor.js';
 
 /** How long it goes on, at least; what is under way then comes to its end. */
 const SOAK_MS = 1_000 * Number(process.env['SWITCHBOARD_SOAK_S'] ?? 50);
-/** What a site of a thousand members has in half an hour, if each stays for ten minutes and hears a relay a minute. */
+/** The traffic of a site of a thousand members in half an hour, if each stays for ten minutes and hears a relay a minute. */
 const CONNECTIONS = 3_000;
 const RELAYS = 30_000;
 /** Rounds in which everything is used for the first time: code is compiled, pools and tables get their size. */

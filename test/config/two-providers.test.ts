@@ -11,7 +11,7 @@ describe('two providers', () => {
     ['pusher,ws', 'pusher', 'ws'],
     ['ws,pusher', 'ws', 'pusher'],
     [' ws , pusher ', 'ws', 'pusher'],
-  ])('may be %j, the first of them first', (SOCKET_PROVIDER, provider, second) => {
+  ])('may be %j, the primary one first', (SOCKET_PROVIDER, provider, second) => {
     expect(socketConfig({ ...GIVEN, SOCKET_PROVIDER })).toMatchObject({
       provider,
       second: { provider: second, role: 'failover', recheckS: 30 },
@@ -35,7 +35,7 @@ describe('two providers', () => {
     expect(found).toEqual([expect.stringContaining('the development secret is public knowledge')]);
   });
 
-  test('need a breaker where the second takes over, and none where it mirrors', () => {
+  test('need a breaker where the secondary takes over, and none where it mirrors', () => {
     const given = { ...GIVEN, SOCKET_PROVIDER: 'pusher,ws', SOCKET_BREAKER_FAILURES: '0' };
     expect(named(problems(given))).toEqual(['SOCKET_BREAKER_FAILURES']);
     expect(problems({ ...given, SOCKET_SECOND_ROLE: 'mirror' })).toEqual([]);
@@ -47,7 +47,7 @@ test.each([
   [{}, 'ws'],
   [{ SOCKET_PROVIDER: 'memory' }, 'memory'],
   [{ ...GIVEN, SOCKET_PROVIDER: 'pusher' }, 'pusher'],
-])('one provider has no second that could have a role: %j', (given, provider) => {
+])('one provider has no secondary that could have a role: %j', (given, provider) => {
   expect(problems({ ...given, SOCKET_SECOND_ROLE: 'mirror' })).toEqual([
     `SOCKET_SECOND_ROLE: has no effect with one provider; SOCKET_PROVIDER is "${provider}"`,
   ]);

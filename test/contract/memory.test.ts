@@ -1,5 +1,5 @@
-import { describeSocketClient, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { Test } from '@nestjs/testing';
+import { describeSocketClient, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
 
 describeSocketClient('memory', async () => {

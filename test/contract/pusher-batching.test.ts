@@ -4,7 +4,7 @@ import { type SocketApp, startSocketApp } from '../support/socket-app.js';
 const app = { id: 'app-1', key: 'key-1', secret: 'secret-1' };
 
 // As in the contract suite: the real SDK, a Pusher played by our own gateway, and the real pusher-js.
-describe('what leaves together through the pusher adapter', () => {
+describe('a batch of relays through the pusher adapter', () => {
   let pusher: SocketApp;
   let backend: SocketApp;
   const browsers: PusherBrowser[] = [];

@@ -1,17 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
 import { RetryingDelivery } from '../../src/delivery/retry/retrying-delivery.js';
-import { Payload } from '../../src/ports/payload.js';
-import type { Relay } from '../../src/ports/relay.js';
-import type { DeliveryListener } from '../../src/relays/relay-delivery.js';
 import {
   type DeliveryFailure,
   type SocketDeliveryError,
   SocketRejectedError,
   SocketUnavailableError,
 } from '../../src/ports/errors.js';
+import { Payload } from '../../src/ports/payload.js';
+import type { Relay } from '../../src/ports/relay.js';
 import type { RelaySender } from '../../src/ports/relay-client.js';
 import type { DeliveryConfig } from '../../src/ports/socket-config.js';
+import type { DeliveryListener } from '../../src/relays/relay-delivery.js';
 
 /** What a provider does with a call: takes it, or fails. */
 export type Fate = (to: readonly string[]) => SocketDeliveryError | undefined;

@@ -1,5 +1,5 @@
-import { Test } from '@nestjs/testing';
 import type { Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { createSocketClient, type SocketAdapter, socketConfig, SocketService } from 'nestjs-switchboard';
 import { usePage } from './support/page.js';
 

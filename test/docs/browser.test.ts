@@ -1,7 +1,7 @@
 import 'reflect-metadata';
+import { AuthorizeChannel } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Channel } from 'pusher-js';
-import { AuthorizeChannel } from 'nestjs-switchboard';
 import { EventQueue } from '../support/event-queue.js';
 import { Pusher, subscribed } from '../support/pusher-browser.js';
 import { type SocketApp, startSocketApp } from '../support/socket-app.js';
@@ -15,7 +15,7 @@ class RoomChannel {
 }
 
 const page = usePage('docs/browser.md');
-/** What the page's fixture finds: the backend, a token that is never twice the same, and where to show things. */
+/** The page's fixture: the backend, a token that is never twice the same, and a place to show events. */
 const state = {
   backend: '',
   tokens: 0,
@@ -51,7 +51,7 @@ afterAll(async () => {
   Reflect.deleteProperty(globalThis, 'page');
 });
 
-/** What the page shows next. */
+/** The next text that the page shows. */
 async function shown(): Promise<string> {
   return (await screen.next()).text;
 }

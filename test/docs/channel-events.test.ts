@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import type { Server } from 'node:http';
-import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { type ChannelEvents, SocketService } from 'nestjs-switchboard';
 import { connect } from 'nestjs-switchboard/browser';
-import { BODY_TIMEOUT_MS } from '../../src/http/request-bodies.js';
 import { DEFAULT_WEBHOOK_LIMITS } from '../../src/adapters/ws/webhooks/webhook-limits.js';
-import { DEVELOPMENT_APP } from '../../src/settings/app.js';
+import { BODY_TIMEOUT_MS } from '../../src/http/request-bodies.js';
 import { CHANNEL_EVENT_NAMES } from '../../src/ports/channel-events.js';
+import { DEVELOPMENT_APP } from '../../src/settings/app.js';
 import { EventQueue } from '../support/event-queue.js';
 import { portOf } from '../support/host.js';
 import { startHost } from '../support/hosts.js';

@@ -60,7 +60,7 @@ test('a worker on pusher relays through the gateway', async () => {
   expect(await heard.next()).toMatchObject({ data: { from: 'alan', text: 'hi' } });
   expect(await service.onlineMembers(['ada', 'alan'])).toEqual(new Set(['ada']));
   expect(await service.health()).toMatchObject({ status: 'up' });
-  // What comes this way is not a relay of the gateway's own process.
+  // A request that comes this way is not a relay of the gateway's own process.
   expect(backend.app.get(SocketService).relays).toMatchObject({ sent: 0, failed: 0 });
   const gone = new Promise((resolve) => socket.pusher.connection.bind('disconnected', resolve));
   expect((await service.disconnectMember('ada')).status).toBe('sent');
@@ -78,7 +78,7 @@ test('a port that is taken fails the start', async () => {
   await expect(start).rejects.toBeInstanceOf(SocketConfigurationError);
 });
 
-test('what the page says in numbers holds', () => {
+test('the numbers of the page hold', () => {
   expect(page.text).toContain(`${SIGNATURE_WINDOW_S} seconds away`);
   expect(page.text).toContain(`more than ${BODY_TIMEOUT_MS / 1_000} seconds`);
   expect(page.text).toContain(

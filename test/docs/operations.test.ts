@@ -1,11 +1,11 @@
 import 'reflect-metadata';
+import { jest } from '@jest/globals';
 import { ConsoleLogger, Logger, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
-import { jest } from '@jest/globals';
-import { Registry } from 'prom-client';
 import { SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import { Registry } from 'prom-client';
 import { startFake } from '../support/hosts.js';
 import { usePage } from './support/page.js';
 import { tableIn } from './support/table.js';
@@ -14,7 +14,7 @@ const page = usePage('docs/operations.md');
 
 const table = (heading: string) => tableIn(page.text, heading);
 
-/** What is registered, as the code has it. */
+/** The registered metrics, as the code has them. */
 async function registered() {
   const registry = new Registry();
   const { app } = await startFake({ metrics: registry });

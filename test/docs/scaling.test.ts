@@ -14,11 +14,11 @@ import {
 } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import { BUS_VERSION } from '../../src/cluster/redis/bus-message.js';
-import { LEASE_MS } from '../../src/cluster/redis/leases.js';
-import { redisAddress } from '../../src/settings/redis-address.js';
 import { ANSWER_TIMEOUT_MS } from '../../src/cluster/redis/connection/redis-connection.js';
 import { RedisKeys } from '../../src/cluster/redis/connection/redis-keys.js';
+import { LEASE_MS } from '../../src/cluster/redis/leases.js';
 import { CACHE_TTL_MS } from '../../src/ports/cluster.js';
+import { redisAddress } from '../../src/settings/redis-address.js';
 import { Api } from '../support/cluster/api.js';
 import { Pusher, subscribed } from '../support/pusher-browser.js';
 import { hearing } from '../support/pusher-events.js';
@@ -177,7 +177,7 @@ test('health is as the page shows it while Redis is away', async () => {
   expect(node).toMatch(/^\w{8}$/);
 });
 
-describe('what is in Redis', () => {
+describe('the data in Redis', () => {
   const prefix = '<prefix>';
   const keys = new RedisKeys(prefix);
 
@@ -249,7 +249,7 @@ describe('what is in Redis', () => {
     ];
     const ofClusters = ['ssubscribe', 'sunsubscribe', 'cluster|slots', 'cluster|info', 'client|setname'];
     const used = new Set([...inScripts, ...direct, ...ofConnections, ...ofClusters]);
-    // What stands where a command stands and is none: options of ZADD, SET and ZRANGE.
+    // Words that stand where a command stands and are none: options of ZADD, SET and ZRANGE.
     for (const option of ['xx', 'nx', 'px', 'withscores']) used.delete(option);
     const allowed = [...rulesShown(), ...clusterRulesShown()].flatMap(
       (rule) => /^\+(.*)/.exec(rule)?.[1] ?? [],
@@ -258,7 +258,7 @@ describe('what is in Redis', () => {
   });
 });
 
-test('what the page says in numbers holds', () => {
+test('the numbers of the page hold', () => {
   const text = page.text.replace(/\s+/g, ' ');
   const renewalMs = constant('leases', 'RENEWAL_MS');
   const firstMs = constant('connection/redis-link', 'FIRST_RETRY_MS');
@@ -297,7 +297,7 @@ function rulesShown(): string[] {
   return /^user switchboard on >\S+ (.*)$/m.exec(page.text)?.[1]?.split(' ') ?? [];
 }
 
-/** What a Redis Cluster takes besides. */
+/** The commands that a Redis Cluster takes besides. */
 function clusterRulesShown(): string[] {
   return /^`(\+spublish [^`]*)`/m.exec(page.text)?.[1]?.split(' ') ?? [];
 }

@@ -4,9 +4,9 @@ import { CqrsModule, EventBus, EventsHandler } from '@nestjs/cqrs';
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
-import type * as fixture from './fixtures/transactions/database.js';
 import { logged } from '../support/hosts.js';
 import { onTeardown } from '../support/teardown.js';
+import type * as fixture from './fixtures/transactions/database.js';
 import { usePage } from './support/page.js';
 
 interface PlacesOrders {
@@ -78,7 +78,7 @@ test(
   DATABASE_MS,
 );
 
-test('what handlers of @nestjs/cqrs throw is counted', async () => {
+test('errors of handlers of @nestjs/cqrs are counted', async () => {
   const { CountFailedHandlers } = await page.run<{ CountFailedHandlers: Type }>('count-failed-handlers.ts');
   const { counted } = await page.run<{ counted: unknown[] }>('metrics.ts');
   class Happened {
@@ -97,7 +97,7 @@ test('what handlers of @nestjs/cqrs throw is counted', async () => {
   expect(counted.splice(0)).toEqual([['handler.failed', { event: 'Happened', error: 'Error: a bug' }]]);
 });
 
-test('what an audited handler of @nestjs/event-emitter throws reaches whoever raised the event', async () => {
+test('an error of an audited handler of @nestjs/event-emitter reaches the caller that raised the event', async () => {
   const { AuditedOrders, TellTheAuditors } = await page.run<{
     AuditedOrders: Type<{ placed(channel: string, id: string): Promise<void> }>;
     TellTheAuditors: Type;

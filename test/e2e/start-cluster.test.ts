@@ -23,7 +23,7 @@ function start(env: Record<string, string> = {}): StartedCluster {
   });
   let output = '';
   const exit = once(child, 'close') as StartedCluster['exit'];
-  // Whatever it has started goes with it.
+  // All processes that it has started end with it.
   onTeardown(() => child.kill('SIGKILL'));
   const pages = new Promise<string[]>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {

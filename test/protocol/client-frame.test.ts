@@ -3,7 +3,7 @@ import { ProtocolError } from '../../src/protocol/codes.js';
 import { eventNameProblem } from '../../src/protocol/event-name.js';
 import { titled } from '../support/titled.js';
 
-/** What a text is answered with: the code of the `pusher:error`, or what was thrown instead of one. */
+/** The answer to a text: the code of the `pusher:error`, or the error that was thrown instead of one. */
 function refusal(read: () => unknown): unknown {
   try {
     return { accepted: read() };

@@ -8,7 +8,7 @@ import {
   subscriptionSucceeded,
 } from '../../src/protocol/frame.js';
 
-/** What follows the header of a WebSocket message of less than 65,536 bytes. */
+/** The payload behind the header of a WebSocket message of less than 65,536 bytes. */
 const payload = ({ wire }: { wire: Buffer }): string => wire.toString('utf8', wire[1] === 126 ? 4 : 2);
 
 const read = ({ text }: { text: string }): unknown => JSON.parse(text);

@@ -22,7 +22,7 @@ afterAll(async () => {
   await once(server.close(), 'close');
 });
 
-/** What a client hears that takes the RFC at its word: a wrong length or a mask would end its connection. */
+/** The message as a client reads it that takes the RFC at its word: a wrong length or a mask would end its connection. */
 async function heardOf(...texts: string[]): Promise<{ text: string; isBinary: boolean }[]> {
   wire = Buffer.concat(texts.map(textMessage));
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);

@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
-import { EventBus, EventsHandler, CqrsModule } from '@nestjs/cqrs';
-import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { Injectable } from '@nestjs/common';
+import { CqrsModule, EventBus, EventsHandler } from '@nestjs/cqrs';
+import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
 import { SocketService } from 'nestjs-switchboard';
@@ -196,7 +196,7 @@ test('of twenty transactions begun at once, only those that commit are heard of,
 test.each([
   { library: '@nestjs/cqrs', from: 'cqrs' },
   { library: '@nestjs/event-emitter', from: 'emitter' },
-])('what a handler of $library relays belongs to the transaction that raised the event', async ({ from }) => {
+])('a relay of a handler of $library belongs to the transaction that raised the event', async ({ from }) => {
   const { app, service, transaction, heard } = await start();
   const raise = (text: string) => {
     if (from === 'cqrs') app.get(EventBus).publish(new OrderPlaced(text));

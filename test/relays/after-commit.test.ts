@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import {
-  type SocketClient,
   type LostRelay,
   SOCKET_CLIENT,
+  type SocketClient,
   type SocketService,
   SocketUsageError,
 } from 'nestjs-switchboard';
@@ -291,7 +291,7 @@ describe('a transaction within a transaction', () => {
   );
 });
 
-describe('what outlives its transaction', () => {
+describe('work that outlives its transaction', () => {
   /** Begins something in a transaction, ends that, and lets it go on. */
   async function outlive(service: SocketService, go: () => Promise<unknown>, error?: Error) {
     const end = gate();
@@ -331,7 +331,7 @@ describe('what outlives its transaction', () => {
   });
 });
 
-test('what rolls back is told at debug level, once, with how much it was', async () => {
+test('a rollback is logged at debug level, once, with how many relays it dropped', async () => {
   const debug = logged('debug');
   const { service } = await startFake();
   const roll = (count: number) =>

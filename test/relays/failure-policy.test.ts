@@ -33,7 +33,7 @@ describe('with failure: report', () => {
     expect(errors.lines).toEqual([expect.stringMatching(/MEMBER_MESSAGED.*alice/)]);
   });
 
-  test('what was sent is never in the log', async () => {
+  test('the payload is never in the log', async () => {
     const errors = logged('error');
     const { service, fake } = await startFake({ failure: 'report' });
     fake.faults.failNext();

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import {
   createSocketClient,
   type LostRelay,
-  socketConfig,
   type SocketClientOptions,
+  socketConfig,
   type SocketLogger,
   type SocketSettings,
   SocketUnavailableError,

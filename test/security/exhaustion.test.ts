@@ -127,7 +127,7 @@ describe('A flood from one connection', () => {
       client.write(Buffer.concat(Array<Buffer>(Math.ceil(FLOOD_BYTES / frame.length)).fill(frame)));
       await told;
       for (let n = 0; n < 20; n++) await bystander.isAnswered();
-      // What was read at once when it was one too many, and perhaps once more.
+      // The bytes that were read at once when it was one too many, and perhaps once more.
       expect(server.bytesRead).toBeLessThan(300_000);
       expect(client.writableLength).toBeGreaterThan(0);
     },

@@ -1,8 +1,8 @@
 import { SocketService } from 'nestjs-switchboard';
+import { signedUrl } from '../adapters/ws/http-api/support.js';
 import { Host } from '../support/host.js';
 import { FRAMEWORKS } from '../support/hosts.js';
 import { userAuth } from '../support/signing.js';
-import { signedUrl } from '../adapters/ws/http-api/support.js';
 import { answered, everythingLogged, request, sendRaw } from './support.js';
 
 // Paths, names and header values that mean one thing to a proxy, a log or a router, and another to somebody else.

@@ -1,6 +1,6 @@
+import { jest } from '@jest/globals';
 import { AuthorizeChannel, type ChannelAuthorizer, LIMITS } from 'nestjs-switchboard';
 import { signedUrl } from '../adapters/ws/http-api/support.js';
-import { jest } from '@jest/globals';
 import { Host } from '../support/host.js';
 import { FRAMEWORKS, logged } from '../support/hosts.js';
 import { channelAuth, userAuth } from '../support/signing.js';
@@ -54,7 +54,7 @@ const NAMES = [
   'valueOf',
   '__defineGetter__',
 ];
-/** What is not an own property of a fresh object unless somebody has put it on the prototype of all. */
+/** Names that no fresh object has unless somebody has put them on the prototype of all. */
 const isClean = () => {
   for (const target of [{}, [], () => undefined, '', 0] as object[]) {
     expect(Reflect.get(Object(target) as object, 'polluted')).toBeUndefined();

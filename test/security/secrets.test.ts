@@ -8,16 +8,16 @@ import { HealthController } from '../../src/reference/health/health.controller.j
 import { Host, portOf } from '../support/host.js';
 import { startRedis } from '../support/redis.js';
 import { startProtectedRedis } from '../support/redis-protected.js';
+import { userAuth } from '../support/signing.js';
 import { onTeardown } from '../support/teardown.js';
 import { WebhookEndpoint } from '../support/webhook-endpoint.js';
-import { userAuth } from '../support/signing.js';
 import { everythingLogged } from './support.js';
 
 const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };
 const MASTER_KEY = Buffer.alloc(32, 'm').toString('base64');
 const PASSWORD = 'redis-password-nobody-may-see';
 const TOKEN = 'token-nobody-may-see';
-/** What must not be seen, in any spelling. A signature is 64 hexadecimal digits. */
+/** The secrets that must not be seen, in any spelling. A signature is 64 hexadecimal digits. */
 const SECRETS = [APP.secret, MASTER_KEY, PASSWORD, TOKEN, 'nobody-may-see'];
 const SIGNATURE = /[0-9a-f]{64}/;
 
@@ -25,7 +25,7 @@ const SIGNATURE = /[0-9a-f]{64}/;
 @Module({ controllers: [HealthController] })
 class Health {}
 
-/** Whatever this process writes from now on, by a logger or past it. */
+/** Everything that this process writes from now on, by a logger or past it. */
 function everythingWritten(): () => string {
   const logged = everythingLogged();
   let written = '';

@@ -2,17 +2,17 @@ import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
-import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
-import { form } from '../support/auth-requests.js';
 import { jest } from '@jest/globals';
+import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
+import ts from 'typescript';
+import { form } from '../support/auth-requests.js';
 import { Host } from '../support/host.js';
 import type { RawClient } from '../support/raw-client.js';
 import { authFor, channelAuth, userAuth } from '../support/signing.js';
 
 jest.setTimeout(20_000);
 
-// What a stranger, or a member who has learned how signatures look, tries with them at the real gateway.
+// Attacks of a stranger, or of a member who has learned how signatures look, on the real gateway.
 
 @AuthorizeChannel('private-desk.{owner}')
 class DeskChannel implements ChannelAuthorizer<{ owner: string }> {
@@ -30,7 +30,7 @@ class RoomChannel implements ChannelAuthorizer {
 
 const start = () => Host.start({ providers: [DeskChannel, RoomChannel] });
 
-/** What the auth endpoint answers a member. */
+/** The answer of the auth endpoint to a member. */
 async function signed(host: Host, member: string, path: string, fields: Record<string, string>) {
   const [status, body] = await form(`${host.url}/socket/${path}`, fields, { 'x-member': member });
   return { status, body: body as Record<string, string> };

@@ -1,7 +1,7 @@
-import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { Logger } from '@nestjs/common';
+import { connect, type Socket } from 'node:net';
 import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { onTeardown } from '../support/teardown.js';
 
 /** Sends bytes as they are, where a client's library would put them right, and reads until the server closes. */

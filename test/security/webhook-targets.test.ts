@@ -1,11 +1,11 @@
 import type { LookupAddress } from 'node:dns';
-import { request } from 'node:http';
 import { once } from 'node:events';
-import { publicLookup } from '../../src/adapters/ws/webhooks/public-addresses.js';
+import { request } from 'node:http';
 import { SocketConfigurationError } from 'nestjs-switchboard';
+import { publicLookup } from '../../src/adapters/ws/webhooks/public-addresses.js';
 import { Host } from '../support/host.js';
-import { WebhookEndpoint } from '../support/webhook-endpoint.js';
 import { onTeardown } from '../support/teardown.js';
+import { WebhookEndpoint } from '../support/webhook-endpoint.js';
 
 const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };
 

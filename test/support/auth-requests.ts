@@ -19,7 +19,7 @@ export async function post(
 ): Promise<Answer> {
   const response = await fetch(url, { method: 'POST', body, headers });
   const text = await response.text();
-  // Whatever is answered, an error included, is nothing to learn the secret from.
+  // No answer, not even an error, lets anybody learn the secret.
   expect(text).not.toContain(APP.secret);
   return [response.status, JSON.parse(text) as Readonly<Record<string, unknown>>];
 }

@@ -22,7 +22,7 @@ export class Balancer {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
       this.#keep(client);
       const leave = () => client.end();
-      // Who leaves without a word never was on any node.
+      // A client that leaves without a word never was on any node.
       client.once('end', leave);
       client.once('data', (head: Buffer) => {
         client.off('end', leave);
@@ -71,7 +71,7 @@ export class Balancer {
     client.once('close', (broken) => {
       if (broken) reset(node);
     });
-    // Whatever the node has said still arrives: a reset would overtake it.
+    // Everything that the node has sent still arrives: a reset would overtake it.
     node.once('close', () => {
       client.destroySoon();
     });

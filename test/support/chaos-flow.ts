@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 /** From the end that connected, or to it. */
 export type Way = 'up' | 'down';
 
-/** What is wrong with the network at the moment. */
+/** The faults of the network at the moment. */
 export interface Faults {
   delayMs: number;
   jitterMs: number;

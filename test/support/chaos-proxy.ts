@@ -24,7 +24,7 @@ export class ChaosProxy {
   readonly #pairs = new Set<Pair>();
   readonly #open = new Set<Socket>();
   readonly #server: Server;
-  /** What the black hole keeps from happening. */
+  /** The events that the black hole holds back. */
   #later: (() => void)[] = [];
   #isRefusing = false;
   #torn = 0;

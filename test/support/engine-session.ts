@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
-import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import { ChannelEngine } from '../../src/channels/channel-engine.js';
-import { LocalCluster } from '../../src/cluster/local/local-cluster.js';
-import type { Timer } from '../../src/ports/clock.js';
+import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import type { Connection } from '../../src/channels/connection.js';
 import type { Session } from '../../src/channels/session.js';
+import { LocalCluster } from '../../src/cluster/local/local-cluster.js';
 import type { SocketSettings } from '../../src/config/settings.js';
 import { socketConfig } from '../../src/config/socket-config.js';
+import type { Timer } from '../../src/ports/clock.js';
 import { ProtocolError } from '../../src/protocol/codes.js';
 import type { Frame } from '../../src/protocol/frame.js';
 import { channelAuth, userAuth } from './signing.js';
@@ -50,7 +50,7 @@ class CountingClock extends ManualClock {
 /** The engine with a clock that stands still, and a place where unexpected errors are found. */
 export class EngineSession {
   readonly clock = new CountingClock();
-  /** What the engine logged as an error: nothing a client sends should get there. */
+  /** The errors that the engine logged: nothing that a client sends should cause one. */
   readonly errors: string[] = [];
   readonly engine: ChannelEngine;
   readonly events: ChannelEventSource;
@@ -165,7 +165,7 @@ export class EngineClient implements Connection {
     this.engine.lost(this.#session);
   }
 
-  /** What it has been sent since it was last asked, oldest first. */
+  /** The frames that it was sent since it was last asked, oldest first. */
   hears(): HeardFrame[] {
     return this.hearsRaw().map((frame) => ({ ...frame, data: decoded(frame['data']) }) as HeardFrame);
   }

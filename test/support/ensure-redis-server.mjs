@@ -14,7 +14,7 @@ if (missing.length > 0) {
   }
 }
 
-/** What is not there, by the names of its packages. */
+/** The missing programs, by the names of their packages. */
 function missingPackages() {
   return [!redisBinary() && 'redis-server', !onPath('openssl') && 'openssl'].filter(Boolean);
 }
@@ -41,7 +41,7 @@ function install(asRoot, packages) {
   call(asRoot, 'update-rc.d', 'redis-server', 'disable');
 }
 
-/** Whether it succeeded. What it writes is shown only if it did not, and only where that matters. */
+/** Whether it succeeded. Its output is shown only if it did not, and only where that matters. */
 function call(asRoot, program, ...args) {
   // Through `env`, because sudo takes the variables of its caller away.
   const [command, ...rest] = [...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', program, ...args];

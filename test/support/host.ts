@@ -1,17 +1,17 @@
-import type { AddressInfo, Server } from 'node:net';
 import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import type { SocketModuleOptions, SocketModulePaths } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
-import { DEVELOPMENT_APP } from '../../src/settings/app.js';
 import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
+import { DEVELOPMENT_APP } from '../../src/settings/app.js';
 import { Pusher } from './pusher-browser.js';
 import { RawClient } from './raw-client.js';
 import { onTeardown } from './teardown.js';
-import { type HostParts, startTopology } from './topology-node.js';
 import { Engines, type Topology } from './topology.js';
+import { type HostParts, startTopology } from './topology-node.js';
 
-/** What a test's host application has besides `SocketModule`, and what that is told. */
+/** The parts of a test's host application besides `SocketModule`, and the settings of that. */
 export interface HostOptions extends SocketModuleOptions, SocketModulePaths, HostParts {}
 
 /** A host application on the native gateway, closed after the test. Its callers say who they are in a header. */

@@ -1,15 +1,15 @@
 import 'reflect-metadata';
+import { jest } from '@jest/globals';
 import { type INestApplication, Logger, Module } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
-import { jest } from '@jest/globals';
 import { type SocketModuleOptions, type SocketModulePaths, SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { onTeardown } from './teardown.js';
-import { type HostParts, identify, startTopology } from './topology-node.js';
 import type { Topology } from './topology.js';
+import { type HostParts, identify, startTopology } from './topology-node.js';
 
 export { type HostParts, identify };
 
@@ -69,7 +69,7 @@ function hostModule({ imports = [], providers = [] }: FakeParts) {
   return HostModule;
 }
 
-/** What is logged from now on, at one level; nothing of it reaches the terminal. */
+/** Collects the lines that are logged from now on, at one level; none of them reaches the terminal. */
 export function logged(level: 'debug' | 'log' | 'warn' | 'error'): { readonly lines: readonly string[] } {
   const lines: string[] = [];
   const spy = jest.spyOn(Logger.prototype, level).mockImplementation((message: unknown) => {
@@ -81,7 +81,7 @@ export function logged(level: 'debug' | 'log' | 'warn' | 'error'): { readonly li
   return { lines };
 }
 
-/** What a promise rejects with; fails when it does not. */
+/** The error that a promise rejects with; fails when it does not reject. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   let value: unknown;
   try {

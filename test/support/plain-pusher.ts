@@ -8,7 +8,7 @@ import { onTeardown } from './teardown.js';
 export interface PlainPusherOptions {
   /** Signs in as this. */
   readonly userData?: unknown;
-  /** What the auth endpoint knows of the member, for presence channels. */
+  /** The member's data from the auth endpoint, for presence channels. */
   readonly channelData?: unknown;
   /** Another auth endpoint altogether. */
   readonly authorize?: ChannelAuthorizationHandler;

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
+import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
+import type { ContractBrowser, ContractEvent } from 'nestjs-switchboard/testing';
 import type PusherModule from 'pusher-js';
 import type { Channel } from 'pusher-js';
-import type { ContractBrowser, ContractEvent } from 'nestjs-switchboard/testing';
-import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import { EventQueue } from './event-queue.js';
 
 export type Pusher = PusherModule.default;

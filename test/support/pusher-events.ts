@@ -4,7 +4,7 @@ interface Emitter {
   bind(event: string, handler: (data: never, metadata?: never) => void): unknown;
 }
 
-/** What `pusher-js` calls back with, in order, for whoever waits for the next one. */
+/** The callbacks of `pusher-js`, in order, for a test that waits for the next one. */
 export class Heard<T> {
   readonly #arrived: T[] = [];
   readonly #waiting: ((item: T) => void)[] = [];
@@ -20,7 +20,7 @@ export class Heard<T> {
     return item === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(item);
   }
 
-  /** What has arrived and nobody has taken. */
+  /** The callbacks that have arrived and were not taken. */
   get untaken(): readonly T[] {
     return this.#arrived;
   }

@@ -48,7 +48,7 @@ export class RawClient {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** What has arrived and was not asked for. */
+  /** The messages that have arrived and were not asked for. */
   get rest(): readonly RawFrame[] {
     return this.#arrived;
   }
@@ -70,7 +70,7 @@ export class RawClient {
     expect(await this.next()).toMatchObject({ event: 'pusher:pong' });
   }
 
-  /** What an upgrade was answered with instead of 101: an HTTP status, or nothing but a destroyed connection. */
+  /** The answer to an upgrade instead of 101: an HTTP status, or nothing but a destroyed connection. */
   refusal(): Promise<number | 'destroyed'> {
     return new Promise((resolve, reject) => {
       this.socket.once('unexpected-response', (_request, { statusCode = 0 }) => {

@@ -17,7 +17,7 @@ export interface ProtectedRedis {
 /** How to start a protected Redis. */
 export interface StartProtectedRedisOptions extends StartRedisOptions {
   /**
-   * What the user may do, as ACL rules.
+   * The rights of the user, as ACL rules.
    *
    * @default everything
    */

@@ -9,8 +9,8 @@ import { type Lifetime, onTeardownOf } from './redis-teardown.js';
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
 /**
- * What every test's client starts from. ioredis keeps a timer for two seconds when it is told to leave a connection that
- * is lost already, and the tests' process would wait for it.
+ * The options that every test's client starts from. ioredis keeps a timer for two seconds when it is told to leave a
+ * connection that is lost already, and the tests' process would wait for it.
  */
 export const LEAVE_AT_ONCE = { disconnectTimeout: 0 } as const satisfies ClientOptions;
 
@@ -27,13 +27,13 @@ export interface StartRedisOptions {
   readonly args?: readonly string[];
 }
 
-/** What a variant does differently. */
+/** The differences of a variant. */
 export interface RedisLaunch {
   /** All arguments, for a port and the server's own folder. */
   readonly args: (port: number, folder: string) => readonly string[];
   /** Where clients find it. */
   readonly url: (port: number) => string;
-  /** What clients need besides the URL. */
+  /** The options that clients need besides the URL. */
   readonly client?: ClientOptions;
 }
 

@@ -13,7 +13,7 @@ export function authFor(app: Credentials, stringToSign: string): string {
   return `${app.key}:${createHmac('sha256', app.secret).update(stringToSign).digest('hex')}`;
 }
 
-/** What an auth endpoint answers for a channel. */
+/** The answer of an auth endpoint for a channel. */
 export function channelAuth(
   app: Credentials,
   socketId: string,
@@ -25,7 +25,7 @@ export function channelAuth(
   return { auth: authFor(app, `${socketId}:${channel}:${data}`), channel_data: data };
 }
 
-/** What a user authentication endpoint answers. */
+/** The answer of a user authentication endpoint. */
 export function userAuth(
   app: Credentials,
   socketId: string,

@@ -1,8 +1,8 @@
 import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import type { ISocketClient, SocketModuleOptions, SocketModulePaths } from 'nestjs-switchboard';
 import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
-import { startTopology } from './topology-node.js';
 import { Engines, type Topology } from './topology.js';
+import { startTopology } from './topology-node.js';
 
 /** A host application that is nothing but `SocketModule`. Its callers say who they are in a header. */
 export interface SocketApp {

@@ -11,16 +11,16 @@ import {
 } from 'nestjs-switchboard';
 import { Topology } from './topology.js';
 
-/** What a test's host application is made of besides `SocketModule`. With several nodes every one of them is made so. */
+/** The parts of a test's host application besides `SocketModule`. With several nodes every one of them is made so. */
 export interface HostParts {
   readonly imports?: ModuleMetadata['imports'] | undefined;
   readonly providers?: ModuleMetadata['providers'] | undefined;
   readonly httpAdapter?: (() => AbstractHttpAdapter) | undefined;
-  /** What its `main.ts` does before it listens. */
+  /** The work of its `main.ts` before it listens. */
   readonly prepare?: ((app: INestApplication) => void) | undefined;
 }
 
-/** Who calls, in these tests: what the header `x-member` says. */
+/** The caller, in these tests: the value of the header `x-member`. */
 export function identify({ headers }: HttpRequest): Identity | null {
   const id = headers['x-member'];
   return typeof id === 'string' ? { id, info: { name: id.toUpperCase() } } : null;

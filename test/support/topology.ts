@@ -134,7 +134,7 @@ export class Topology {
   }
 }
 
-/** What the engines of all nodes have together. */
+/** The engines of all nodes together. */
 export class Engines {
   constructor(private readonly topology: Topology) {}
 
@@ -172,7 +172,7 @@ export class Engines {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
-/** What makes nodes one cluster, and apart from any other: the Redis of the file, and a prefix. Nothing where one node is all. */
+/** The settings that make nodes one cluster, apart from any other: the Redis of the file, and a prefix. None for one node. */
 async function newCluster(): Promise<Environment | undefined> {
   if (startRedis === undefined) return undefined;
   redis ??= startRedis({ until: 'file' });

@@ -13,7 +13,7 @@ export interface ReceivedWebhook {
   readonly raw: string;
   readonly timeMs: number;
   readonly events: readonly ChannelEvent[];
-  /** What the real SDK says of the signature. */
+  /** Whether the real SDK accepts the signature. */
   readonly isValid: boolean;
 }
 

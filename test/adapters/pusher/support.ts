@@ -1,14 +1,14 @@
-import { socketConfig } from '../../../src/config/socket-config.js';
 import 'reflect-metadata';
-import { startProvider } from '../../../src/runtime/provider.js';
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
+import type { PusherAdapterConfig, PusherConfig } from '../../../src/adapters/pusher/pusher.settings.js';
+import { socketConfig } from '../../../src/config/socket-config.js';
 import { SocketDeliveryError } from '../../../src/ports/errors.js';
 import type { ISocketClient } from '../../../src/ports/socket-client.js';
-import type { PusherAdapterConfig, PusherConfig } from '../../../src/adapters/pusher/pusher.settings.js';
+import { startProvider } from '../../../src/runtime/provider.js';
 
 export const APP = { id: '42', key: 'test-app-key', secret: 'the-secret-nobody-may-see' };
 
@@ -39,7 +39,7 @@ export interface Received {
   readonly body: Readonly<Record<string, unknown>>;
   /** Of a single event; a batch has none. */
   readonly channels: readonly unknown[];
-  /** What it publishes, in order: of a batch each event, of an event to several channels one for each. */
+  /** The events that it publishes, in order: of a batch each event, of an event to several channels one for each. */
   readonly events: readonly Published[];
   readonly connection: Socket;
 }
@@ -164,7 +164,7 @@ function pairs(queryText: string): [key: string, value: string][] {
   });
 }
 
-/** What hosted Pusher answers to a wrong signature: it quotes what should have been signed. */
+/** The answer of hosted Pusher to a wrong signature: it quotes the text that should have been signed. */
 function signatureProblem(method: string, path: string, queryText: string, body: string): string | undefined {
   const given = Object.fromEntries(pairs(queryText));
   const signed = pairs(queryText).filter(([key]) => key !== 'auth_signature');
@@ -258,7 +258,7 @@ export async function startClient(
   return { client, log };
 }
 
-/** The error a call ends with. Whatever it is, it must not tell a secret. */
+/** The error a call ends with. No error may tell a secret. */
 export async function failureOf(call: Promise<unknown>): Promise<SocketDeliveryError> {
   const outcome: unknown = await call.then(
     () => 'no error at all',

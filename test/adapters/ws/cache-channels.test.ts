@@ -163,7 +163,7 @@ describe.each(['private-cache-orders', 'presence-cache-orders'])(
   },
 );
 
-describe('What a cache channel remembers (3.9)', () => {
+describe('The event that a cache channel remembers (3.9)', () => {
   const payloads = ['123', '', 'plain', 'ü💬', null, 0, false, [], {}, { a: [1, null] }, 'x'.repeat(10_000)];
 
   test.each(titled(payloads))('is data as it was sent: %s', async (_, payload) => {

@@ -171,7 +171,7 @@ describe('A connection that proves nothing in time (3.8)', () => {
     await connected(stranger);
     const states = statesOf(stranger);
     expect(await states.next()).toBe('disconnected');
-    // Whoever connects now comes after anything that pusher-js would retry at once.
+    // A client that connects now comes after any connection that pusher-js would retry at once.
     await host.raw().greeted();
     expect(connections).toBe(4);
     expect(states.untaken).toEqual([]);

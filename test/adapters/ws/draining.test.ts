@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import PusherServer from 'pusher';
 import { SocketService } from 'nestjs-switchboard';
+import PusherServer from 'pusher';
 import { HealthController } from '../../../src/reference/health/health.controller.js';
 import { Host, portOf } from '../../support/host.js';
+import type { RawClient } from '../../support/raw-client.js';
 import { onTeardown } from '../../support/teardown.js';
 import { onOneNode } from '../../support/topology.js';
-import type { RawClient } from '../../support/raw-client.js';
 
 /** In twenty slices of ten, a tenth of a second apart: long enough to look at what happens in between. */
 const GATEWAY = { drainMs: 2_000 };

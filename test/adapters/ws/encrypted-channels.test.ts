@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, createServer } from 'node:net';
-import nacl from 'tweetnacl';
 import {
   AuthorizeChannel,
   type ChannelAuthorizer,
@@ -10,6 +9,7 @@ import {
   SocketUsageError,
 } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
+import nacl from 'tweetnacl';
 import { Host } from '../../support/host.js';
 import { connected, plainPusher } from '../../support/plain-pusher.js';
 import { Pusher, subscribed } from '../../support/pusher-browser.js';
@@ -56,7 +56,7 @@ const channelKey = (channel: string, masterKey: string): Buffer =>
     .update(Buffer.concat([Buffer.from(channel, 'utf8'), Buffer.from(masterKey, 'base64')]))
     .digest();
 
-/** What is on the wire, and what it says to whoever has the key. */
+/** The encrypted data on the wire, and their text for a client that has the key. */
 function opened(data: unknown, key: Buffer): { nonce: Buffer; text: string } {
   const fields = JSON.parse(data as string) as Record<string, string>;
   expect(Object.keys(fields).sort()).toEqual(['ciphertext', 'nonce']);
@@ -160,7 +160,7 @@ describe('An encrypted channel with pusher-js (3.9)', () => {
   });
 });
 
-describe('What an encrypted channel is on the wire (3.9)', () => {
+describe('An encrypted channel on the wire (3.9)', () => {
   test('is a nonce of 24 bytes and a ciphertext that the channel’s own key opens, and nothing readable', async () => {
     const masterKey = newKey();
     const host = await start(masterKey);

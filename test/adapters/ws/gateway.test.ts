@@ -1,5 +1,5 @@
-import type { PresenceChannel } from 'pusher-js';
 import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
+import type { PresenceChannel } from 'pusher-js';
 import { Host, type HostOptions } from '../../support/host.js';
 import { Pusher, subscribed } from '../../support/pusher-browser.js';
 import { hearing, statesOf } from '../../support/pusher-events.js';
@@ -67,7 +67,7 @@ describe('Presence with pusher-js (3.6)', () => {
     expect(await bob.moves.next()).toMatchObject({ event: 'pusher:member_added', data: { id: 'ann' } });
     tabs[0]?.socket.disconnect();
     tabs[1]?.socket.pusher.unsubscribe(ROOM);
-    // Whoever comes next is told to Bob after whatever the tabs made the gateway say.
+    // The next arrival is told to Bob after everything that the tabs made the gateway say.
     await inRoom(host, 'cy');
     expect(await bob.moves.next()).toMatchObject({ event: 'pusher:member_added', data: { id: 'cy' } });
     tabs[2]?.socket.disconnect();
@@ -149,7 +149,7 @@ describe('Client events with pusher-js (3.7)', () => {
   });
 });
 
-describe('What makes pusher-js stop or come back (3.11)', () => {
+describe('The codes that make pusher-js stop or come back (3.11)', () => {
   test('is stopped for good by 4001: it does not connect again by itself', async () => {
     const host = await start();
     let attempts = 0;
@@ -159,7 +159,7 @@ describe('What makes pusher-js stop or come back (3.11)', () => {
     const states = statesOf(pusher);
     expect(await errors.next()).toMatchObject({ data: { error: { data: { code: 4001 } } } });
     expect(await states.next()).toBe('disconnected');
-    // Whoever connects now comes after anything that pusher-js would retry at once.
+    // A client that connects now comes after any connection that pusher-js would retry at once.
     await host.raw().greeted();
     expect(attempts).toBe(2);
     expect(states.untaken).toEqual([]);

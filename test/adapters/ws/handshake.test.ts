@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { Host } from '../../support/host.js';
 import { RawClient } from '../../support/raw-client.js';
-import { onTeardown } from '../../support/teardown.js';
 import { reset } from '../../support/reset.js';
+import { onTeardown } from '../../support/teardown.js';
 
 const GOOD = 'protocol=7&client=js&version=8.6.0&flash=false';
 const KEY = 'switchboard-key';
@@ -101,7 +101,7 @@ describe('A connection to the gateway (3.1)', () => {
   }, 15_000);
 });
 
-describe('What a client may not send (3.1, 3.17)', () => {
+describe('A message that a client may not send (3.1, 3.17)', () => {
   test('is a message over 64 KiB: the connection is closed with 1009, and nobody else notices', async () => {
     const host = await Host.start();
     const [client, bystander] = [host.raw(), host.raw()];

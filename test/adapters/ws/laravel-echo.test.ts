@@ -54,7 +54,7 @@ function echoOf<D extends Driver>(broadcaster: D, host: Host, memberId: string):
       headers: { 'x-member': memberId },
     },
   };
-  // What is common to both drivers is more than TypeScript can see through the conditional types of EchoOptions.
+  // TypeScript cannot see through the conditional types of EchoOptions that both drivers have this in common.
   const echo = new Echo<D>(options as unknown as EchoOptions<D> & { broadcaster: D });
   onTeardown(() => {
     echo.disconnect();
@@ -279,7 +279,7 @@ describe.each<Driver>(['reverb', 'pusher'])('laravel-echo with the broadcaster "
       );
       expect(await host.engines.occupied()).toEqual([...names].sort());
       echo.leave('desk.ann');
-      // What is asked after it is answered after it.
+      // A request after it is answered after it.
       await subscription(echo.channel('others'));
       expect(await host.engines.occupied()).toEqual(['others']);
       await host.runtime.client.relayToChannel('desk.ann', 'created');

@@ -83,7 +83,7 @@ describe('subscription_count with pusher-js (3.4)', () => {
       const ann = browser(host, 'ann');
       const first = await on(ann, name);
       await on(browser(host, 'bob'), name);
-      // What comes after the subscriptions comes after what they would have told.
+      // Messages after the subscriptions arrive after the counts that those would have caused.
       const orders = await on(ann, 'orders');
       expect(await orders.next()).toEqual({ subscription_count: 1 });
       expect(first.counts.untaken).toEqual([]);

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
-import { startProvider } from '../../../src/runtime/provider.js';
 import { wsAdapter } from '../../../src/adapters/ws/ws.adapter.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
 import type { ISocketClient } from '../../../src/ports/socket-client.js';
+import { startProvider } from '../../../src/runtime/provider.js';
 import { portOf } from '../../support/host.js';
 import { RawClient } from '../../support/raw-client.js';
 import { onTeardown } from '../../support/teardown.js';

@@ -201,7 +201,7 @@ describe('When the application closes (3.17)', () => {
     expect(host.server.listeners('upgrade')).toEqual([listener]);
   });
 
-  test('what somebody else put around emit afterwards stays, and still works', async () => {
+  test('a wrapper that somebody else put around emit afterwards stays, and still works', async () => {
     const host = await Host.start();
     const { server } = host;
     const inner = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean;

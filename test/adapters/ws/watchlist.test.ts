@@ -85,7 +85,7 @@ describe('A watchlist with pusher-js (3.8)', () => {
     expect(await news.next()).toEqual(online('bob'));
     tabs[0]?.disconnect();
     tabs[1]?.disconnect();
-    // Whoever comes next is told after whatever the tabs made the gateway say.
+    // The next arrival is told after everything that the tabs made the gateway say.
     await signedIn(host, 'cy');
     expect(await news.next()).toEqual(online('cy'));
     tabs[2]?.disconnect();

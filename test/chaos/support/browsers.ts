@@ -1,13 +1,13 @@
 import { SocketService } from 'nestjs-switchboard';
-import type { SocketSettings } from '../../../src/config/settings.js';
 import type { ChannelEngine } from '../../../src/channels/channel-engine.js';
+import type { SocketSettings } from '../../../src/config/settings.js';
 import { ChaosProxy } from '../../support/chaos-proxy.js';
 import { expectNoContradictions } from '../../support/cluster/agreement.js';
 import { Member } from '../../support/cluster/member.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { Host } from '../../support/host.js';
-import { STEADY, Steady } from './steady.js';
 import { engineOf } from '../../support/runtime-parts.js';
+import { STEADY, Steady } from './steady.js';
 
 /** The presence channel that all of them are on. */
 export const ROOM = 'presence-room';
@@ -22,7 +22,7 @@ const EVERY_MS = 40;
 
 /** A gateway, browsers behind a bad network, and one who looks on over a good one. All of it is gone after the test. */
 export class Browsers {
-  /** What browsers took for errors of the connection, frames that they could not read among them. */
+  /** The errors that browsers reported of the connection, frames that they could not read among them. */
   readonly errors: unknown[] = [];
 
   private constructor(
@@ -69,12 +69,12 @@ export class Browsers {
     return browsers;
   }
 
-  /** What the gateway itself believes. */
+  /** The members that the gateway itself believes to be there. */
   get engine(): ChannelEngine {
     return engineOf(this.host.runtime);
   }
 
-  /** What the one who looks on was told of who comes and goes since everybody was there. */
+  /** The arrivals and departures that the observer was told of since everybody was there. */
   get noise(): readonly string[] {
     return this.witness.moves(ROOM).filter((move) => !/^\+/.test(move));
   }

@@ -13,7 +13,7 @@ export interface Hearing {
   readonly visit: string;
 }
 
-/** What became of the relays of a test. */
+/** The outcome of the relays of a test. */
 export interface LedgerFigures {
   readonly relays: number;
   /** Told as failed. */
@@ -37,7 +37,7 @@ export interface LedgerFigures {
 /**
  * Counts relays whose numbers grow for each member in the order of the calls. It needs no clock: a connection hears all
  * between the first and the last that it hears, so a gap in there is a loss, and one between two connections is what nobody
- * could hear. What is missing at the end is lost: the tests go on until everybody hears again.
+ * could hear. A relay that is missing at the end is lost: the tests go on until everybody hears again.
  */
 export function ledger(
   relays: readonly Relay[],
@@ -63,7 +63,7 @@ export function ledger(
   };
 }
 
-/** What one member heard. */
+/** The relays that one member heard. */
 class Heard {
   /** How often, by the relay's number. */
   readonly counts = new Map<number, number>();

@@ -11,7 +11,7 @@ import { STEADY, Steady } from './steady.js';
 /** `PUSHER_TIMEOUT_MS` of these tests. A call is settled within twice that. */
 export const TIMEOUT_MS = 1_000;
 
-/** What a machine may stall on top of that. */
+/** A machine may stall for so long on top of that. */
 const STALL_MS = 4_000;
 const MEMBERS = Array.from({ length: 20 }, (_, index) => `member-${index}`);
 const EVERY_MS = 50;
@@ -19,7 +19,7 @@ const SETTLED_MS = 40_000;
 
 type Handler = NonNullable<Parameters<typeof HttpApi.start>[0]>;
 
-/** What was measured of a fault of the provider's. */
+/** The measurements of one fault of the provider. */
 export interface ProviderFigures extends LedgerFigures {
   readonly queued: number;
   readonly retried: number;
@@ -56,7 +56,7 @@ export async function applicationAt(
  * the provider published of that. Gone after the test.
  */
 export class FailingProvider {
-  /** What it does with a request it has taken; nothing, while it is well. */
+  /** How it treats a request that it has taken; nothing, while it is well. */
   fate: Handler = () => undefined;
   #healedAt = 0;
 
@@ -110,7 +110,7 @@ export class FailingProvider {
     return { ...figures, queued, retried, requests: this.api.received.length, recoveredMs };
   }
 
-  /** What is taken is published, in the order of the requests; what is refused is not. */
+  /** Publishes the accepted requests in their order, and none that is refused. */
   private publish<A extends Awaited<ReturnType<Handler>>>(
     received: HttpApi['received'][number],
     answer: A,

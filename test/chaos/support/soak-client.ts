@@ -27,7 +27,7 @@ export class SoakClient {
 
   #socket: WebSocket | undefined;
   #socketId = '';
-  /** What it has asked for and was not answered; nothing before it was greeted. */
+  /** The requests that are not answered yet; none before it was greeted. */
   #unanswered: Set<string> | undefined;
   #closedWith: number | undefined;
   #isLeaving = false;
@@ -53,7 +53,7 @@ export class SoakClient {
     return this.#unanswered?.size === 0;
   }
 
-  /** What it waits for, in words. */
+  /** The event that it waits for, in words. */
   get problem(): string | undefined {
     if (this.isReady) return undefined;
     if (this.#closedWith !== undefined) return `${this.id} was closed with ${this.#closedWith}`;

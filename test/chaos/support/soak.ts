@@ -21,7 +21,7 @@ const EVERY_MS = 200;
 const SETTLED_MS = 60_000;
 const SHORT_MS = 1_000;
 
-/** What one round came to. */
+/** The figures of one round. */
 export interface Round {
   readonly gateway: LedgerFigures;
   readonly provider: LedgerFigures;
@@ -106,14 +106,14 @@ export class Soak {
     await eventually(SETTLED_MS, async () => {
       expect(await this.gateway.call('health')).toMatchObject({ status: 'up', connections: 0 });
       expect(await new Api(this.gateway).occupied()).toEqual([]);
-      // What is left is the gateway's lease.
+      // Only the gateway's lease is left.
       const keys = await client.keys('*');
       expect(keys.filter((key) => !key.includes('{#}') && !key.includes(':node:'))).toEqual([]);
     });
     client.disconnect();
   }
 
-  /** What the gateway holds in memory, as little as several looks at it say. */
+  /** The memory that the gateway holds: the least of several measurements. */
   async heapBytes(): Promise<number> {
     const samples: number[] = [];
     while (samples.length < 4) samples.push(await this.gateway.call('heapBytes'));
@@ -166,7 +166,7 @@ export class Soak {
     await Promise.all(Array.from({ length: AT_ONCE }, oneAfterTheOther));
   }
 
-  /** One thing after the other, while members come and go. What takes long to heal takes turns. */
+  /** One fault after the other, while members come and go. Faults that take long to heal take turns. */
   async #goWrong(): Promise<void> {
     const pause = () => new Promise((resolve) => setTimeout(resolve, SHORT_MS));
     this.toBrowsers.delay(10, 30);

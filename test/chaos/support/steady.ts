@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../../support/cluster/waiting.js';
 import type { Member } from '../../support/cluster/member.js';
+import { eventually } from '../../support/cluster/waiting.js';
 import { onTeardown } from '../../support/teardown.js';
 import { type Hearing, ledger, type LedgerFigures, type Relay } from './ledger.js';
 
@@ -24,7 +24,7 @@ export class Steady {
     private readonly everyMs: number,
   ) {
     this.#running = this.#run();
-    // Whoever stops it hears of it.
+    // A failure is reported to the caller that stops it.
     this.#running.catch(() => undefined);
     onTeardown(() => this.stop().catch(() => undefined));
   }
@@ -76,12 +76,12 @@ export class Steady {
     await this.#running;
   }
 
-  /** What has become of all of it by now. */
+  /** The outcome of all relays by now. */
   get figures(): LedgerFigures {
     return ledger(this.relays, this.#heard);
   }
 
-  /** What has become by now of what goes to one member. */
+  /** The outcome by now of the relays to one member. */
   figuresOf(id: string): LedgerFigures {
     const relays = this.relays.filter(({ member }) => member === id);
     return ledger(relays, new Map([[id, this.#heard.get(id) ?? []]]));

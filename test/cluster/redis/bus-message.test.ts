@@ -33,7 +33,7 @@ const message = fc
     };
   });
 
-test('what one node says of an event is what another reads, whatever is in it', () => {
+test('another node reads an event exactly as one node sent it, whatever is in it', () => {
   fc.assert(
     fc.property(text, message, (node, sent) => {
       expect(read(eventMessage(node, sent))).toEqual({

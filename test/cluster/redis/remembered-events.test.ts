@@ -12,7 +12,7 @@ function remembered() {
   return { clock, events, data: () => events.get(CHANNEL)?.data };
 }
 
-describe('What a node remembers of cache channels', () => {
+describe('The cached event that a node remembers', () => {
   test('is the event with the highest number, in whatever order they come', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 999 }), { minLength: 1 }), (stamps) => {
@@ -66,7 +66,7 @@ describe('What a node remembers of cache channels', () => {
   });
 });
 
-describe('What Redis stores of an event', () => {
+describe('The event as Redis stores it', () => {
   test('is read as it was written', () => {
     const text = fc.string({ unit: 'binary' });
     fc.assert(

@@ -7,7 +7,7 @@ function watched(...ids: string[]) {
   return { users, told };
 }
 
-describe('Who is watched', () => {
+describe('A watched user', () => {
   test('is not told when it becomes known first, and then once for every change', () => {
     const { users, told } = watched('ada', 'bob');
     expect([users.isKnown('ada'), users.isKnown('nobody')]).toEqual([false, false]);

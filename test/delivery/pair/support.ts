@@ -1,7 +1,7 @@
 import { ManualClock } from '../../../src/adapters/memory/manual-clock.js';
-import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
 import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
+import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
 import type { SocketClient } from '../../../src/ports/relay-client.js';
 import type { ProviderHealth } from '../../../src/ports/socket-client.js';
 import type { Provider as ProviderName } from '../../../src/ports/socket-config.js';

@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
+import { main } from '../../../src/cli/dead-letters.js';
 import type { Environment } from '../../../src/config/settings.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
 import { lanesOf } from '../../../src/delivery/queue/redis-lanes.js';
 import { RelayQueue } from '../../../src/delivery/queue/relay-queue.js';
 import { systemClock } from '../../../src/ports/clock.js';
-import { main } from '../../../src/cli/dead-letters.js';
 import { HttpApi, onTeardown } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';

@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import { HttpApi } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
-import { startProtectedRedis } from '../../support/redis-protected.js';
 import { startRedis } from '../../support/redis.js';
+import { startProtectedRedis } from '../../support/redis-protected.js';
 import { startSentinelRedis } from '../../support/redis-sentinel.js';
 import { note, numbersTo, startQueueApp, upTo } from './support.js';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type { PusherHttpApi } from '../../../src/adapters/pusher/http/pusher-http-api.js';
-import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
 import { RequestFailure } from '../../../src/adapters/pusher/http/request-failure.js';
+import type { PusherAdapterConfig } from '../../../src/adapters/pusher/pusher.settings.js';
+import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
 import { systemClock } from '../../../src/ports/clock.js';
 import type { SocketDeliveryError } from '../../../src/ports/errors.js';
-import type { PusherAdapterConfig } from '../../../src/adapters/pusher/pusher.settings.js';
 import { configFor } from '../../adapters/pusher/support.js';
 import { A_WHILE, LIMITS, settled, start } from '../support.js';
 

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
-import { gate } from '../../adapters/pusher/support.js';
 import { CLOSE_MS } from '../../../src/delivery/retry/retrying-delivery.js';
 import { SocketRejectedError, SocketUnavailableError } from '../../../src/ports/errors.js';
+import { gate } from '../../adapters/pusher/support.js';
 import { A_WHILE, down, rejected, relayTo, settled, start, unavailable } from '../support.js';
 
 describe('a relay that is accepted', () => {

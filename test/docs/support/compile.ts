@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { type Block, type ExtractedPage, ROOT } from './page.js';
 
-// Every page is a program of its own, because each may declare its own `SocketEvents`. What they share is parsed once.
+// Every page is a program of its own, because each may declare its own `SocketEvents`. Their common files are parsed once.
 const sources = new Map<string, ts.SourceFile | undefined>();
 
 /** Compiles a page's blocks, strictly, and returns what is wrong with them, by the page's own lines. */
@@ -17,7 +17,7 @@ export function problemsOf(page: ExtractedPage): string[] {
   ];
 }
 
-/** What is bundled for browsers imports `pusher-js`, whose types only a bundler's module resolution reads right. */
+/** Code that is bundled for browsers imports `pusher-js`, whose types only a bundler's module resolution reads right. */
 function isForBrowsers({ text }: Block): boolean {
   return text.includes("from 'pusher-js'");
 }

@@ -68,7 +68,7 @@ export class OrdersController {
 }
 `;
 
-// What the compiler must accept and, line by line, what it must refuse. An unused @ts-expect-error is an error too.
+// The compiler must accept this and, line by line, refuse the rest. An unused @ts-expect-error is an error too.
 const typeProofs = `
 import type { EventName, PayloadOf, SocketService } from 'nestjs-switchboard';
 import type { PusherLike, SwitchboardSocket } from 'nestjs-switchboard/browser';

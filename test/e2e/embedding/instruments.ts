@@ -1,11 +1,11 @@
-// What a host is watched with: modules for `node --import`, so that the host itself stays what it is.
+// The instruments that watch a host: modules for `node --import`, so that the host itself is unchanged.
 
 const recordModules = `
 import { appendFileSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 register('./record-modules-hooks.mjs', import.meta.url);
-// What CommonJS requires does not pass the hooks.
+// Modules that CommonJS requires do not pass the hooks.
 process.on('exit', () => {
   const required = Object.keys(createRequire(import.meta.url).cache).map((path) => pathToFileURL(path).href);
   appendFileSync(process.env.LOADED_MODULES, required.map((url) => url + '\\n').join(''));

@@ -9,18 +9,18 @@ import { run } from './run.js';
 import { whenSuiteEnds } from './teardown.js';
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
-/** What every Nest application has. */
+/** The packages of every Nest application. */
 const REQUIRED = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'];
-/** What only some providers need. */
+/** The packages that only some providers need. */
 export const OPTIONAL = ['bullmq', 'ioredis', 'pusher', 'ws'];
 /** Optional too, and not even the application with everything needs them. */
 const NEVER_INSTALLED = ['@nestjs/testing', 'pusher-js'];
 
-/** What the stranger has, in a temporary folder: the packed package, and two applications that installed it. */
+/** The stranger's temporary folder: the packed package, and two applications that installed it. */
 export interface Workshop {
   /** The paths of the files in the tarball. */
   readonly packed: readonly string[];
-  /** What the compiler said, and how it ended. */
+  /** The compiler's output, and how it ended. */
   readonly compilation: string;
   /** The folder of the application with the optional packages. */
   readonly full: string;

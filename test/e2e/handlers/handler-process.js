@@ -44,7 +44,7 @@ class Handler {
     return isFirst ? FAILURES[failure]?.() : relay('ada');
   }
 }
-// What decorators do, in JavaScript.
+// The work of decorators, in JavaScript.
 if (library === 'cqrs') EventsHandler(Happened)(Handler);
 else {
   const { suppressErrors } = settings;

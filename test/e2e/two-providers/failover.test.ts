@@ -1,5 +1,5 @@
 import { logged } from '../../support/hosts.js';
-import { heard, HelperPage, openPlainPage, startTwo, text, type ProviderPair } from './support.js';
+import { heard, HelperPage, openPlainPage, type ProviderPair, startTwo, text } from './support.js';
 
 /** A second provider, asked for again by pages every second, after two failures. */
 const FAILOVER = {
@@ -23,8 +23,8 @@ async function relayUntil(
 describe.each([
   ['as a whole', true],
   ['with its HTTP API only', false],
-])('when the first provider goes away %s', (_, withSockets) => {
-  test('a page with the helper moves to the second and back, and hears in order all that is relayed on either', async () => {
+])('when the primary provider goes away %s', (_, withSockets) => {
+  test('a page with the helper moves to the secondary and back, and hears in order all that is relayed on either', async () => {
     const { lines } = logged('warn');
     logged('log');
     const two = await startTwo(FAILOVER);
@@ -68,13 +68,13 @@ describe.each([
     await talk();
     expect(await service.health()).toMatchObject({ status: 'up', second: { breaker: 'closed' } });
     expect(service.relays).toMatchObject({ failed: 0 });
-    // What the page had subscribed to and bound is where it was.
+    // The page's subscriptions and bindings are where they were.
     expect(page.socket.channel('news')).toBe(channel);
     expect(page.socket.pusher.connection.state).toBe('connected');
   }, 30_000);
 });
 
-test('pages without the helper stay where they were led: on the second as long as they like, on the first until it is back', async () => {
+test('pages without the helper stay where they were led: on the secondary as long as they like, on the primary until it is back', async () => {
   logged('warn');
   logged('log');
   const two = await startTwo(FAILOVER);
@@ -89,11 +89,11 @@ test('pages without the helper stay where they were led: on the second as long a
   await relayUntil('pusher', two);
   await service.relayToMember('ada', 'MEMBER_MESSAGED', text(2));
   expect(await onWs.next()).toEqual(heard(2));
-  // What was relayed while its provider could not be reached did not reach it.
+  // The relays that were sent while its provider could not be reached did not reach it.
   expect(await onPusher.next()).toEqual(heard(2));
 }, 30_000);
 
-test('a member who is disconnected while the first provider is away is so there, too, once it is back', async () => {
+test('a member who is disconnected while the primary provider is away is so there, too, once it is back', async () => {
   logged('warn');
   logged('log');
   const two = await startTwo(FAILOVER);

@@ -43,7 +43,7 @@ test('a mirror reaches a member on either provider, and knows and disconnects bo
   });
 });
 
-test('what only one of the two took is counted, and waits for the first alone', async () => {
+test('a relay that only one of the two took is counted, and waits for the primary alone', async () => {
   logged('warn');
   const { backend, service, api, inForce } = await startTwo(MIRROR);
   const onWs = await openPlainPage(backend, 'ada', Number(new URL(backend.url).port));
@@ -54,7 +54,7 @@ test('what only one of the two took is counted, and waits for the first alone', 
   // Browsers are led to the first, whatever becomes of it.
   expect(await inForce()).toBe('pusher');
   api.mend();
-  // What is tried again is not mirrored again: the next that it hears is the next.
+  // A retried relay is not mirrored again: the next that it hears is the next.
   while (service.relays.sent === 0) await new Promise((resolve) => setImmediate(resolve));
   await service.relayToMember('ada', 'MEMBER_MESSAGED', text(2));
   expect(await onWs.next()).toEqual(heard(2));

@@ -16,7 +16,7 @@ export interface ProviderPair {
   readonly api: Line;
   readonly sockets: Line;
   readonly pusher: Host;
-  /** What `/socket/config` says is in force. */
+  /** The provider in force, as `/socket/config` says. */
   readonly inForce: () => Promise<string>;
 }
 
@@ -47,7 +47,7 @@ export async function startTwo(options: SocketModuleOptions): Promise<ProviderPa
   return { backend, service, api, sockets, pusher, inForce };
 }
 
-/** What a page heard. */
+/** The events that a page heard. */
 export interface Event {
   readonly event: string;
   readonly payload: unknown;

@@ -1,4 +1,3 @@
-import type { PresenceChannel } from 'pusher-js';
 import {
   AuthorizeChannel,
   type ChannelAuthorizer,
@@ -7,8 +6,9 @@ import {
   type SocketModuleOptions,
   SocketService,
 } from 'nestjs-switchboard';
-import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
+import type { PresenceChannel } from 'pusher-js';
 import { CHANNEL_EVENT_NAMES } from '../../../src/ports/channel-events.js';
+import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
 import { EventQueue } from '../../support/event-queue.js';
 import { Host } from '../../support/host.js';
 import { logged, startFake, startHost } from '../../support/hosts.js';

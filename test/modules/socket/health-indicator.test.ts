@@ -50,7 +50,7 @@ async function start(options: SocketModuleOptions) {
   return { app, url, close, get };
 }
 
-test('who is well is ready and alive, with what there is to say', async () => {
+test('a process that is well is ready and alive, with all details', async () => {
   const { get } = await start({ provider: 'ws' });
   expect(await get('ready')).toEqual({
     status: 200,
@@ -64,7 +64,7 @@ test('who is well is ready and alive, with what there is to say', async () => {
   expect(await get('live')).toMatchObject({ status: 200, body: { info: { realtime: { status: 'up' } } } });
 });
 
-test('who cannot relay to its own connections is not ready, and alive all the same', async () => {
+test('a process that cannot relay to its own connections is not ready, and alive all the same', async () => {
   const { app, get } = await start({ provider: 'memory' });
   app.get(SocketFake).faults.goDown();
   expect(await get('ready')).toMatchObject({
@@ -93,7 +93,7 @@ test('a provider elsewhere that does not answer takes nobody out of the load bal
   expect(await get('ready')).toMatchObject({ status: 200, body: { status: 'ok' } });
 });
 
-test('who is going away is not ready from the beginning of it', async () => {
+test('a process that is going away is not ready from the beginning of it', async () => {
   // One client that is sent away, and does not go at once.
   const { url, close, get } = await start({ provider: 'ws' });
   const client = RawClient.open(`${url.replace('http', 'ws')}/app/switchboard-key?protocol=7`);

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
-import { ConsoleLogger, type ConsoleLoggerOptions, Logger, type LoggerService } from '@nestjs/common';
 import { jest } from '@jest/globals';
+import { ConsoleLogger, type ConsoleLoggerOptions, Logger, type LoggerService } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { SocketModule, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
@@ -8,7 +8,7 @@ import { APP, gate, HttpApi, onTeardown } from '../../adapters/pusher/support.js
 
 const TICK = { from: 'alan', text: 'between us' };
 
-/** What Nest's own logger writes from now on. */
+/** Collects the lines that Nest's own logger writes from now on. */
 function written(): string[] {
   const lines: string[] = [];
   const write = (chunk: unknown) => lines.push(...String(chunk).trimEnd().split('\n')) > 0;
@@ -35,7 +35,7 @@ async function startFake(logger: LoggerService, options: SocketModuleOptions = {
     Logger.overrideLogger(false);
   });
   await app.init();
-  // What Nest says at its start.
+  // Nest writes lines of its own at its start.
   lines.length = 0;
   return { service: app.get(SocketService), fake: app.get(SocketFake), lines };
 }
@@ -169,7 +169,7 @@ describe('the log as text', () => {
   });
 });
 
-test('what the inside logs is on one line too, whoever wrote parts of it', async () => {
+test('a message from inside the library is on one line too, whoever wrote parts of it', async () => {
   const { service, fake, lines } = await startFake(new ConsoleLogger({ colors: false }));
   service.onChannelEvent('channel_occupied', () => {
     throw new Error('two\nlines');

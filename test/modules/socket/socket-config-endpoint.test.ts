@@ -1,8 +1,8 @@
-import { request as httpRequest } from 'node:http';
 import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { ClientConfig, SocketModuleOptions } from 'nestjs-switchboard';
 import type { PusherAuthOptions } from '../../../src/ports/client-config.js';
 import { FRAMEWORKS, startHost } from '../../support/hosts.js';

@@ -1,7 +1,7 @@
 import type { EventName, PayloadOf, SocketService } from 'nestjs-switchboard';
 import type { SwitchboardSocket } from 'nestjs-switchboard/browser';
-import type { Pusher } from '../../support/pusher-browser.js';
 import { startFake } from '../../support/hosts.js';
+import type { Pusher } from '../../support/pusher-browser.js';
 
 // The reference backend's events (src/reference/members/events.ts) are the map in force here; these are this file's own.
 declare module 'nestjs-switchboard' {

@@ -1,4 +1,4 @@
-import { SocketRejectedError, SocketUnavailableError, type SocketService } from 'nestjs-switchboard';
+import { SocketRejectedError, type SocketService, SocketUnavailableError } from 'nestjs-switchboard';
 import { startFake } from '../../support/hosts.js';
 
 const HELLO = { from: 'ada', text: 'hello' };

@@ -6,8 +6,8 @@ import { type ClientConfig, SOCKET_CLIENT, SocketModule, SocketService } from 'n
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
-import { logged, startHost } from '../../support/hosts.js';
 import { closedPort } from '../../browser/backends.js';
+import { logged, startHost } from '../../support/hosts.js';
 import { onTeardown } from '../../support/teardown.js';
 
 const app = { id: '1', key: 'k', secret: 's' };
@@ -22,7 +22,7 @@ async function configOf(url: string): Promise<ClientConfig> {
 }
 
 describe('/socket/config, with two providers,', () => {
-  test('leads to the second while it has taken over, and says when to ask again', async () => {
+  test('leads to the secondary while it has taken over, and says when to ask again', async () => {
     logged('warn');
     const { app: nest, url } = await startHost({
       provider: ['pusher', 'ws'],
@@ -56,7 +56,7 @@ describe('/socket/config, with two providers,', () => {
     });
   });
 
-  test('leads to the first of a mirror, whatever becomes of it', async () => {
+  test('leads to the primary of a mirror, whatever becomes of it', async () => {
     logged('warn');
     const { app: nest, url } = await startHost({
       provider: ['pusher', 'ws'],

@@ -12,7 +12,7 @@ const WAIT_MS = 20_000;
 let browser: Browser;
 let backend: ChildProcess;
 let url: string;
-/** What the pages' consoles complained about: script errors, refused requests, violations of the content policy. */
+/** The complaints of the pages' consoles: script errors, refused requests, violations of the content policy. */
 let problems: string[];
 
 beforeAll(async () => {
@@ -68,7 +68,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-// Whatever the backend writes is a reason to ask again whether it answers by now.
+// Every line that the backend writes is a reason to ask again whether it answers by now.
 async function answering({ stdout }: ChildProcess): Promise<void> {
   if (!stdout) throw new Error('The backend was started without a stdout.');
   await new Promise<void>((resolve, reject) => {
@@ -224,7 +224,7 @@ test(
     await log(alan).getByText('Ada Lovelace wrote to you: “How is the machine?”').waitFor();
     await log(alan).getByText('{"from":"ada","text":"How is the machine?"}').waitFor();
 
-    // Whatever was sent before has arrived once this has.
+    // Everything sent before has arrived once this has.
     await announce(ada, 'That was all');
     await log(grace).getByText('Announcement: “That was all”').waitFor();
     expect(await log(grace).getByText('MEMBER_MESSAGED').count()).toBe(0);
@@ -384,7 +384,7 @@ test(
 );
 
 test(
-  'what the backend refuses is shown as text next to the form',
+  'a refusal of the backend is shown as text next to the form',
   async () => {
     const ada = await signedIn('Ada Lovelace');
     await message(ada, 'alan', '');

@@ -26,7 +26,7 @@ export class Api {
     return users.map(({ id }) => id).sort();
   }
 
-  /** What is known of a channel. */
+  /** The attributes of a channel. */
   async channel(name: string, info?: string): Promise<unknown> {
     return this.#get(`/channels/${name}`, info === undefined ? {} : { info });
   }

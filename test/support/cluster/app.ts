@@ -8,7 +8,7 @@ export const APP: Credentials = {
   secret: 'switchboard-secret',
 };
 
-/** What every node of these tests is started with. */
+/** The environment of every node of these tests. */
 export const NODE_SETTINGS: NodeSettings = {
   SOCKET_PROVIDER: 'ws',
   SOCKET_HTTP_API: 'true',

@@ -7,7 +7,7 @@ import { onTeardown } from '../teardown.js';
 
 /** A node without an engine: it writes down what its cluster tells it. Closed after the test. */
 export class BareNode {
-  /** What it was told, oldest first: `+ada`, `-ada`, `event …`, `count …`. */
+  /** The news that it was told, oldest first: `+ada`, `-ada`, `event …`, `count …`. */
   readonly told: string[] = [];
   readonly cluster: RedisCluster;
 

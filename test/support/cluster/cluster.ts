@@ -3,7 +3,7 @@ import { NODE_SETTINGS } from './app.js';
 import { ClusterNode, type NodeSettings } from './nodes.js';
 import { WebhookLog } from './webhook-log.js';
 
-/** What the nodes of a cluster find each other by. */
+/** The settings by which the nodes of a cluster find each other. */
 export function clusterSettings(redis: Pick<RedisServer, 'url'>, prefix = 'switchboard'): NodeSettings {
   return { SOCKET_CLUSTER: 'redis', SOCKET_REDIS_URL: redis.url, SOCKET_REDIS_PREFIX: prefix };
 }

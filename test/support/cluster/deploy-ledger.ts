@@ -1,7 +1,7 @@
 import type { LightClient } from './light-client.js';
 import type { Accepted } from './node-protocol.js';
 
-/** What became of the relays of a deploy, and what the deploy was like for the clients. */
+/** The outcome of the relays of a deploy, and the effects of the deploy on the clients. */
 export interface DeployFigures {
   readonly accepted: number;
   readonly delivered: number;

@@ -1,4 +1,4 @@
-// What a node's process tells its parent of a deploy: which relays were accepted, and when it began to send a connection
+// The report of a node's process to its parent about a deploy: which relays were accepted, and when it began to send a connection
 // away. Plain JavaScript, because Node runs it as it is, on the built package.
 
 // By URL, because where the linters look there is no build.

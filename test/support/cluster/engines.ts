@@ -1,27 +1,27 @@
 import 'reflect-metadata';
-import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
-import { engineOf } from '../runtime-parts.js';
 import type { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import type { SocketSettings } from '../../../src/config/settings.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
+import { SocketRuntime } from '../../../src/runtime/socket-runtime.js';
 import { APP, EngineClient, type HeardFrame } from '../engine-session.js';
+import { engineOf } from '../runtime-parts.js';
 import { onTeardown } from '../teardown.js';
 import { eventually, SETTLED_MS } from './waiting.js';
 
-/** What an engine of these tests is told besides where Redis is. */
+/** The settings of an engine of these tests besides the address of Redis. */
 export type EngineSettings = NonNullable<SocketSettings['gateway']> &
   Pick<SocketSettings, 'maxEventBytes'> & { readonly prefix?: string };
 
 /** A node without sockets, in this very process: the engine over a real Redis, as the gateway runs it. Closed after the test. */
 export class EngineNode {
-  /** What `onChannelEvent` and the webhooks would be told on this node. */
+  /** The events that `onChannelEvent` and the webhooks would be told on this node. */
   readonly events: ChannelEvent[] = [];
   #opened = 0;
 
   private constructor(
     readonly engine: ChannelEngine,
-    /** What was logged, whatever the level. */
+    /** The logged lines of every level. */
     readonly log: readonly string[],
     private readonly name: number,
   ) {}
@@ -79,7 +79,7 @@ export class EngineNode {
     return client;
   }
 
-  /** What happened on a channel, as this node was told. */
+  /** The events of a channel, as this node was told them. */
   told(channel: string, name?: ChannelEvent['name']): ChannelEvent[] {
     return this.events.filter(
       (event) => event.channel === channel && (name === undefined || event.name === name),
@@ -97,7 +97,7 @@ export class Client extends EngineClient {
     return this.#heard;
   }
 
-  /** What it heard of one event, on one channel. */
+  /** The frames of one event that it heard, on one channel. */
   frames(event: string, channel?: string): HeardFrame[] {
     return this.heard.filter(
       (frame) => frame.event === event && (channel === undefined || frame.channel === channel),
@@ -128,7 +128,7 @@ export class Client extends EngineClient {
   }
 }
 
-/** What an HTTP API would answer of a presence channel: who is there, sorted. */
+/** The members of a presence channel as an HTTP API would list them, sorted. */
 export async function rosterOf(node: EngineNode, channel: string): Promise<string[]> {
   return [...(await node.engine.channelInfo(channel)).userIds].sort();
 }

@@ -1,4 +1,4 @@
-// What another program, an old version or an attacker may say on the bus.
+// Messages that another program, an old version or an attacker may send on the bus.
 
 const HOSTILE_VALUES = [
   null,

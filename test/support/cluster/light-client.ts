@@ -26,7 +26,7 @@ interface Frame {
 
 /** A member's browser at the price of a socket: signed in, perhaps in a room, and back whenever it is sent away. */
 export class LightClient {
-  /** What it heard of the steady traffic, as `source:n`, in order. */
+  /** The steady traffic that it heard, as `source:n`, in order. */
   readonly heard: string[] = [];
   readonly visits: Visit[] = [];
   #socket: WebSocket | undefined;

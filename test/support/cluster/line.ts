@@ -1,6 +1,6 @@
-import { type AddressInfo, createServer, connect, type Server, type Socket } from 'node:net';
-import { onTeardown } from '../teardown.js';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { reset } from '../reset.js';
+import { onTeardown } from '../teardown.js';
 
 /** Something that listens on loopback: a node. */
 export interface Listening {
@@ -9,7 +9,7 @@ export interface Listening {
 
 /**
  * A browser's way to the cluster, as a load balancer is one: a TCP proxy, which leads what connects next to the node it was
- * told last. What is connected stays where it is, until it is cut. Closed after the test.
+ * told last. Connections stay where they are until they are cut. Closed after the test.
  */
 export class Line {
   readonly #open = new Set<Socket>();

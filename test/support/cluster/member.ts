@@ -6,7 +6,7 @@ import { APP } from './app.js';
 import { Line, type Listening } from './line.js';
 import { eventually, SETTLED_MS } from './waiting.js';
 
-/** What a browser was told, and when. */
+/** An event that a browser was told, and when. */
 export interface Heard {
   readonly channel: string;
   readonly event: string;
@@ -28,7 +28,7 @@ export class Member {
   readonly #moves = new Map<string, string[]>();
   /** `pusher-js` makes another channel after `unsubscribe`, but not when that came before the subscription was answered. */
   readonly #bound = new WeakSet<Channel>();
-  /** What no server should ever tell: somebody came who was there, or left who was not. */
+  /** The reports that no server should ever send: somebody came who was there, or left who was not. */
   readonly contradictions: string[] = [];
 
   private constructor(
@@ -133,13 +133,13 @@ export class Member {
     });
   }
 
-  /** Who is on a presence channel, in the browser's eyes; sorted. */
+  /** The members of a presence channel, in the browser's eyes; sorted. */
   roster(name: string): string[] {
     const channel = this.pusher.channel(name) as PresenceChannel | undefined;
     return Object.keys((channel?.members.members ?? {}) as object).sort();
   }
 
-  /** Who came and went on a presence channel, since it was first subscribed to. */
+  /** The arrivals and departures on a presence channel, since it was first subscribed to. */
   moves(name: string): readonly string[] {
     return this.#moves.get(name) ?? [];
   }

@@ -13,7 +13,7 @@ interface Move {
  */
 const OUT_OF_ORDER_MS = ANSWER_TIMEOUT_MS;
 
-/** What all nodes of a cluster told of who came to one presence channel and who left. */
+/** The arrivals and departures on one presence channel, as all nodes of a cluster told them. */
 export class Moves {
   readonly #byId = new Map<string, Move[]>();
 
@@ -37,7 +37,7 @@ export class Moves {
     return this.ids.flatMap((id) => this.of(id).map(({ move }) => move + id)).sort();
   }
 
-  /** What was told of somebody, by time. */
+  /** The reports about one member, by time. */
   of(id: string): readonly Move[] {
     return this.#byId.get(id) ?? [];
   }

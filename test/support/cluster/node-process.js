@@ -108,7 +108,7 @@ async function flood(channel, count, bytes) {
   };
 }
 
-/** What is held in memory after all garbage is gone. */
+/** The memory that is held after all garbage is gone. */
 function heapBytes() {
   globalThis.gc();
   const { heapUsed, external } = process.memoryUsage();

@@ -1,7 +1,7 @@
 import type { ProviderHealth, RelayOptions } from 'nestjs-switchboard';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
 
-// What is said between a test and a node's process (./node-process.js), as JSON.
+// The messages between a test and a node's process (./node-process.js), as JSON.
 
 /** A receipt, and how long the caller waited for it. */
 export interface TimedReceipt {
@@ -10,7 +10,7 @@ export interface TimedReceipt {
   readonly code?: string;
 }
 
-/** What a node does when it is told to. */
+/** The commands that a node carries out. */
 export interface NodeCommands {
   relayToMember(memberId: string, event: string, payload?: unknown, options?: RelayOptions): TimedReceipt;
   relayToMembers(memberIds: string[], event: string, payload?: unknown, options?: RelayOptions): TimedReceipt;
@@ -27,7 +27,7 @@ export interface NodeCommands {
   startTraffic(source: string, members: readonly string[], each: number): null;
   stopTraffic(): null;
   heapBytes(): number;
-  /** What keeps the process alive, by Node's own names. */
+  /** The resources that keep the process alive, by Node's own names. */
   resources(): string[];
   close(): null;
 }
@@ -41,7 +41,7 @@ export interface Accepted {
   readonly settledAt: number;
 }
 
-/** What `onChannelEvent` told on a node, and when: on a clock that all processes share. */
+/** An event that `onChannelEvent` told on a node, and when: on a clock that all processes share. */
 export interface Report {
   readonly event: ChannelEvent;
   readonly at: number;

@@ -24,13 +24,13 @@ afterEach(() => {
 
 /** A node of the cluster: a real process, which can be killed, stalled and commanded. Killed after the test. */
 export class ClusterNode {
-  /** What `onChannelEvent` told on this node, and when. */
+  /** The events that `onChannelEvent` told on this node, and when. */
   readonly reports: Report[] = [];
-  /** What of its steady traffic was accepted. */
+  /** The accepted part of its steady traffic. */
   readonly relayed: Accepted[] = [];
   /** By socket id, when it began to send a connection away. */
   readonly sentAway = new Map<string, number>();
-  /** What it wrote last. */
+  /** The last lines that it wrote. */
   output = '';
   port = 0;
   readonly #child: ChildProcess;
@@ -83,7 +83,7 @@ export class ClusterNode {
     return node;
   }
 
-  /** What `onChannelEvent` told on this node. */
+  /** The events that `onChannelEvent` told on this node. */
   get channelEvents(): ChannelEvent[] {
     return this.reports.map(({ event }) => event);
   }

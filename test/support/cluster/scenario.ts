@@ -4,24 +4,24 @@ import fc from 'fast-check';
 export const BROWSERS = 8;
 const MEMBERS = 5;
 export const NODES = 3;
-/** What can be subscribed to. */
+/** The channels to subscribe to. */
 export const ROOMS = ['presence-a', 'presence-b', 'presence-c'] as const;
 export const NOTES = 'private-notes';
 export const CHANNELS = [...ROOMS, NOTES] as const;
 
-/** Whose browser it is. */
+/** The owner of each browser. */
 export function memberOf(browser: number): string {
   return `member-${browser % MEMBERS}`;
 }
 
-/** What one browser does, or what a moment takes. A browser that is not there yet connects first. */
+/** A step of one browser, or a moment that passes. A browser that is not there yet connects first. */
 export type Step =
   | { readonly do: 'subscribe' | 'leave'; readonly browser: number; readonly channel: string }
   | { readonly do: 'drop'; readonly browser: number; readonly node: number }
   | { readonly do: 'quit'; readonly browser: number }
   | { readonly do: 'wait'; readonly ms: number };
 
-/** What happens to the cluster: once all is quiet, or in the middle of everything. */
+/** A disaster of the cluster: once all is quiet, or in the middle of everything. */
 export type Disaster =
   | { readonly do: 'kill'; readonly node: number; readonly isQuiet: boolean }
   /** Redis is gone while these steps are done, and comes back empty. */

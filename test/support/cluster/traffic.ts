@@ -6,7 +6,7 @@ import type { ClusterNode } from './nodes.js';
 
 const EVERY_MS = 20;
 
-/** What became of one relay. */
+/** The outcome of one relay. */
 export interface Sent {
   readonly n: number;
   readonly at: number;
@@ -28,7 +28,7 @@ export class Traffic {
   ) {
     this.#event = `traffic-${name}`;
     this.#running = this.#run();
-    // Whoever stops it hears of it, and that may be later.
+    // A failure is reported to the caller that stops it, which may be later.
     this.#running.catch(() => undefined);
     // A test that fails before it stops this has something else to say.
     onTeardown(() => this.stop().catch(() => undefined));

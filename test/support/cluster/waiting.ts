@@ -33,7 +33,7 @@ export async function throughout(ms: number, check: () => unknown): Promise<void
   await check();
 }
 
-/** What a promise resolves with, unless that takes too long. */
+/** Resolves as a promise does; rejects when that takes too long. */
 export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
   const answered = new AbortController();
   const late = delay(ms, undefined, { signal: answered.signal }).then(() => {

@@ -18,7 +18,7 @@ export class WebhookLog {
     return new WebhookLog(await WebhookEndpoint.start(APP));
   }
 
-  /** What makes a node post here. */
+  /** The settings that make a node post here. */
   get settings(): NodeSettings {
     return { SOCKET_WEBHOOK_URLS: this.endpoint.url, SOCKET_WEBHOOK_PRIVATE_TARGETS: 'true' };
   }

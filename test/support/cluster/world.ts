@@ -113,7 +113,7 @@ export class World {
       await this.cluster.redis.restart();
       return;
     }
-    // Whoever is on it goes elsewhere: the load balancer knows that it is dead.
+    // Its browsers go elsewhere: the load balancer knows that it is dead.
     for (const [browser, tab] of this.#tabs) {
       if (tab.node !== disaster.node) continue;
       tab.node = (disaster.node + 1 + (browser % (NODES - 1))) % NODES;
@@ -205,7 +205,7 @@ export class World {
       : balance === due;
   }
 
-  /** What all nodes that ever were told in process, which is what they post to webhooks. */
+  /** The events that all nodes ever reported in process; they post the same to webhooks. */
   #moves(room: string): Moves {
     return new Moves(
       this.#everyNode.flatMap(({ reports }) => reports),
@@ -213,7 +213,7 @@ export class World {
     );
   }
 
-  /** Who has to be on a presence channel: the model's whole opinion. */
+  /** The members that have to be on a presence channel: the model's whole opinion. */
   #present(room: string): string[] {
     const tabs = [...this.#tabs.values()].filter(({ wants }) => wants.has(room));
     return [...new Set(tabs.map(({ member }) => member.id))].sort();

@@ -5,7 +5,7 @@ import { type Answer, HttpApi, type Received, startClient } from '../support.js'
 
 const MEMBERS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11'];
 
-/** What a server does with one request. */
+/** How a server treats one request. */
 interface Behaviour {
   /** How many turns of the loop it takes. */
   readonly delay: number;
@@ -21,9 +21,9 @@ interface Step {
   readonly isBad: boolean;
 }
 
-/** What a server is like. */
+/** The behaviour of a server. */
 interface Kind {
-  /** What it does with its first request, its second, and so on, and then again from the beginning. */
+  /** How it treats its first request, its second, and so on, and then again from the beginning. */
   readonly behaviours: readonly Behaviour[];
   readonly takesBatches: boolean;
   readonly takesSeveralMembers: boolean;
@@ -45,7 +45,7 @@ const kind: fc.Arbitrary<Kind> = fc.record({
   takesSeveralMembers: fc.boolean(),
 });
 
-/** What is asked of a server for one member: a call's number, or the end of its connections. */
+/** A request to a server for one member: a call's number, or the end of its connections. */
 type Asked = string;
 interface Taken {
   readonly member: string;
@@ -113,7 +113,7 @@ async function run(client: ISocketClient, steps: readonly Step[]) {
   return Promise.all(calls);
 }
 
-describe.each([true, false])('whatever a server does, with batching %s', (batching) => {
+describe.each([true, false])('a server of any behaviour, with batching %s', (batching) => {
   test('takes what a member was told in the order of the calls, and exactly what the calls say it took', async () => {
     let current: AnyServer | undefined;
     const api = await HttpApi.start((request) => current?.answer(request));

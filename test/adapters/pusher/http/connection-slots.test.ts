@@ -18,7 +18,7 @@ describe('ConnectionSlots', () => {
     expect(seen).toEqual(['first', 'second', 'third']);
   });
 
-  test('are not given to those who have left the line', async () => {
+  test('are not given to requests that have left the queue', async () => {
     const slots = new ConnectionSlots(1, systemClock);
     const release = await slots.acquire(later());
     expect(await slots.acquire(performance.now() + 5)).toBeUndefined();
@@ -27,7 +27,7 @@ describe('ConnectionSlots', () => {
     expect(await slots.acquire(later())).toBeDefined();
   });
 
-  test('are not given to those who come too late, although there are some', async () => {
+  test('are not given to requests that come too late, although there are some', async () => {
     expect(await new ConnectionSlots(1, systemClock).acquire(performance.now())).toBeUndefined();
   });
 });

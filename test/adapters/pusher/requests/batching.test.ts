@@ -3,7 +3,7 @@ import { failureOf, gate, HttpApi, members, startClient } from '../support.js';
 
 const own = (id: string) => `#server-to-user-${id}`;
 
-describe('what is relayed within one turn of the loop', () => {
+describe('the relays of one turn of the loop', () => {
   test('is 1,000 different events to 1,000 members in a hundred requests, and each hears its own', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);

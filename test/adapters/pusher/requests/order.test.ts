@@ -19,7 +19,7 @@ async function holdingFirst() {
   return { api, names, requests, open: first.open };
 }
 
-describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ batching }) => {
+describe.each(MODES)('the order of the requests of the pusher adapter, $mode', ({ batching }) => {
   test('holds the second relay to a member until the first is answered, and nobody else', async () => {
     const { api, names, requests, open } = await holdingFirst();
     const { client } = await startClient(api.port, { batching });
@@ -133,7 +133,7 @@ describe.each(MODES)('the order of what the pusher adapter sends, $mode', ({ bat
   });
 });
 
-describe.each(MODES)('what waits too long for its turn, $mode', ({ batching }) => {
+describe.each(MODES)('a request that waits too long for its turn, $mode', ({ batching }) => {
   const timeoutMs = 200;
   /** Twice the timeout, and a little for a busy machine. */
   const SETTLED_MS = 2 * timeoutMs + 400;
@@ -160,7 +160,7 @@ describe.each(MODES)('what waits too long for its turn, $mode', ({ batching }) =
     expect(api.received).toHaveLength(sent + 1);
   });
 
-  test('is given up without harm to what comes after it', async () => {
+  test('is given up without harm to the requests after it', async () => {
     let answers = false;
     const api = await HttpApi.start(() => (answers ? undefined : 'nothing'));
     const { client } = await startClient(api.port, { timeoutMs, batching });

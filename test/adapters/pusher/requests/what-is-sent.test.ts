@@ -1,7 +1,7 @@
 import { SocketUsageError } from '../../../../src/ports/errors.js';
 import { HttpApi, startClient } from '../support.js';
 
-describe('what the pusher adapter sends', () => {
+describe('the requests of the pusher adapter', () => {
   test('relays to a member through the channel that only that member hears, signed', async () => {
     const api = await HttpApi.start();
     const { client } = await startClient(api.port);

@@ -5,15 +5,15 @@ import { connect } from 'node:net';
 import { type ChannelEventName, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { ManualClock } from '../../../../src/adapters/memory/manual-clock.js';
 import { WebhookReceiver } from '../../../../src/adapters/pusher/webhook/webhook-receiver.js';
-import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { ChannelEventSource } from '../../../../src/channels/channel-event-source.js';
 import { socketConfig } from '../../../../src/config/socket-config.js';
+import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { CHANNEL_EVENT_NAMES, type ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { portOf } from '../../../support/host.js';
 import { FRAMEWORKS, type HostParts, logged, startHost } from '../../../support/hosts.js';
+import { reset } from '../../../support/reset.js';
 import { onTeardown } from '../../../support/teardown.js';
 import { OpenRequest } from '../../ws/http-api/support.js';
-import { reset } from '../../../support/reset.js';
 
 const APP = { id: '7', key: 'the-key', secret: 'the-secret-nobody-may-see' };
 const PUSHER: SocketModuleOptions = { provider: 'pusher', app: APP, pusher: { host: '127.0.0.1', port: 1 } };
@@ -102,7 +102,7 @@ test('the signature is over the very bytes, whatever the content type adds', asy
     const bytes = body + ' '.repeat(index);
     expect(await webhook(bytes, signed(bytes, { 'Content-Type': type }))).toEqual([200, {}]);
   }
-  // What is not known of a known event is left out.
+  // Unknown fields of a known event are left out.
   expect(heard).toEqual(Array(4).fill({ name: 'cache_miss', channel: 'cache-a' }));
 });
 
@@ -181,7 +181,7 @@ test('events it does not know are ignored, and named once in the log', async () 
   );
 });
 
-describe('what is not to be believed, or too large, or too slow, is refused before its end:', () => {
+describe('a request that is not to be believed, or too large, or too slow, is refused before its end:', () => {
   const { 'X-Pusher-Key': key, 'X-Pusher-Signature': signature } = signed('{}');
 
   /** A receiver whose clock stands still, and a request to it whose body has not come. */

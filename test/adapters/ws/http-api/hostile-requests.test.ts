@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
-import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { BATCH_BODY_BYTES, EVENT_BODY_BYTES } from '../../../../src/adapters/ws/http-api/publishing.js';
+import { BODY_TIMEOUT_MS } from '../../../../src/http/request-bodies.js';
 import { onTeardown } from '../../../support/teardown.js';
-import { APP, Api } from './support.js';
+import { Api, APP } from './support.js';
 
 const EVENT = { name: 'created', channel: 'orders', data: '{}' };
 
-describe('What is asked for (3.13)', () => {
+describe('The target of a request (3.13)', () => {
   test.each([
     ['GET', '/'],
     ['POST', '/event'],

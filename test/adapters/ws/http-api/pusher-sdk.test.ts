@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import PusherServer from 'pusher';
 import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
+import PusherServer from 'pusher';
 import { Host, type HostOptions } from '../../../support/host.js';
 import { subscribed } from '../../../support/pusher-browser.js';
 import { hearing } from '../../../support/pusher-events.js';

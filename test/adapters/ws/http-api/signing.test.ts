@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { APP, Api, type RequestParts } from './support.js';
+import { Api, APP, type RequestParts } from './support.js';
 
 const EVENT = { name: 'created', channel: 'orders', data: '{"text":"žluťoučký 👩‍🚀"}' };
 

@@ -9,7 +9,7 @@ import { onTeardown } from '../../../support/teardown.js';
 
 export { APP };
 
-/** What a request says besides its method and its path. */
+/** The parts of a request besides its method and its path. */
 export interface RequestParts {
   readonly params?: Readonly<Record<string, string>>;
   /** An object is sent as JSON. */
@@ -20,7 +20,7 @@ export interface RequestParts {
   readonly beforeSigning?: (query: Record<string, string>) => void;
   /** Changes them after. */
   readonly afterSigning?: (query: Record<string, string>) => void;
-  /** What is signed instead of the path. */
+  /** The text to sign instead of the path. */
   readonly signedPath?: string;
 }
 

@@ -4,7 +4,7 @@ import type { ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { WebhookEndpoint } from '../../../support/webhook-endpoint.js';
 import { APP, channelsOf, occupied, startWebhooks } from './support.js';
 
-// Whoever may subscribe to public channels brings about as many events of them as the queue holds, and more.
+// Anybody who may subscribe to public channels can cause as many events of them as the queue holds, and more.
 
 const HONEST: readonly ChannelEvent[] = [
   { name: 'channel_occupied', channel: 'presence-room' },

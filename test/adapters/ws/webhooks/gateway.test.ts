@@ -1,6 +1,6 @@
-import { DEVELOPMENT_APP } from '../../../../src/settings/app.js';
-import type { ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { type ChannelEventName, SocketService } from 'nestjs-switchboard';
+import type { ChannelEvent } from '../../../../src/ports/channel-events.js';
+import { DEVELOPMENT_APP } from '../../../../src/settings/app.js';
 import { EventQueue } from '../../../support/event-queue.js';
 import { Host } from '../../../support/host.js';
 import { startHost } from '../../../support/hosts.js';

@@ -1,15 +1,15 @@
 import 'reflect-metadata';
-import { ChannelEventSource } from '../../../../src/channels/channel-event-source.js';
 import {
   DEFAULT_WEBHOOK_LIMITS,
   type WebhookLimits,
 } from '../../../../src/adapters/ws/webhooks/webhook-limits.js';
 import { Webhooks } from '../../../../src/adapters/ws/webhooks/webhooks.js';
+import type { WebhookConfig } from '../../../../src/adapters/ws/ws.settings.js';
+import { ChannelEventSource } from '../../../../src/channels/channel-event-source.js';
 import { socketConfig } from '../../../../src/config/socket-config.js';
 import type { ChannelEvent } from '../../../../src/ports/channel-events.js';
 import { systemClock } from '../../../../src/ports/clock.js';
 import type { SocketLogger } from '../../../../src/ports/logger.js';
-import type { WebhookConfig } from '../../../../src/adapters/ws/ws.settings.js';
 import { EventQueue } from '../../../support/event-queue.js';
 import { onTeardown } from '../../../support/teardown.js';
 
@@ -24,7 +24,7 @@ const SOON: WebhookLimits = {
   closeMs: 200,
 };
 
-/** What is logged, for whoever waits for the next line. */
+/** The logged lines, for a test that waits for the next one. */
 export class Log implements SocketLogger {
   readonly lines: string[] = [];
   readonly #next = new EventQueue<{ line: string }>();

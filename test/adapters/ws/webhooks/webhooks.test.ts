@@ -37,7 +37,7 @@ test('a webhook is what Pusher posts: its body, its headers, and a signature tha
   });
 });
 
-test('what happens in one moment goes in batches of at most a hundred, in order', async () => {
+test('the events of one moment go in batches of at most a hundred, in order', async () => {
   const endpoint = await WebhookEndpoint.start(APP);
   const { source } = startWebhooks({ urls: [endpoint.url] });
   const events = occupied(250);

@@ -69,7 +69,7 @@ describe('A roster', () => {
     });
     fc.assert(
       fc.property(plan, ({ changes, seed }) => {
-        // What Redis has after each change; a version for each, from 1.
+        // The roster in Redis after each change; a version for each, from 1.
         const states = [new Map<string, string>()];
         const told: { version: number; id: string; info: string | undefined }[] = [];
         for (const { id, isThere } of changes) {

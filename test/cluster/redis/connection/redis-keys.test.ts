@@ -19,7 +19,7 @@ const prefix = fc.oneof(
   fc.constantFrom('shop', 'shop:', ':', ':status', 'shop:node', 'a:b:c', '..'),
 );
 
-test('what a Redis channel is about can be read off its name, whatever the channel and the prefix', () => {
+test('the subject of a Redis channel can be read off its name, whatever the channel and the prefix', () => {
   fc.assert(
     fc.property(prefix, channel, (start, about) => {
       const keys = new RedisKeys(start);
@@ -80,7 +80,7 @@ test.each([
   expect(new RedisKeys('shop').read(redisChannel)).toBeUndefined();
 });
 
-/** What of a key decides about its slot. */
+/** The part of a key that decides about its slot. */
 function hashTag(key: string): string | undefined {
   return /\{([^}]+)\}/.exec(key)?.[1];
 }

@@ -1,5 +1,5 @@
-import { ChannelPattern } from '../../../../src/modules/socket/authorization/channel-pattern.js';
 import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
+import { ChannelPattern } from '../../../../src/modules/socket/authorization/channel-pattern.js';
 import { startFake } from '../../../support/hosts.js';
 import { titled } from '../../../support/titled.js';
 
@@ -16,7 +16,7 @@ function authorizerOf(pattern: string) {
   return { Authorizer, seen };
 }
 
-/** What the placeholders stand for in a channel's name; `undefined` when the pattern does not cover it. */
+/** The values of the placeholders in a channel's name; `undefined` when the pattern does not cover it. */
 async function covered(pattern: string, channel: string): Promise<Record<string, string> | undefined> {
   const { Authorizer, seen } = authorizerOf(pattern);
   const { fake } = await startFake({}, { providers: [Authorizer] });

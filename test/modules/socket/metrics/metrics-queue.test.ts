@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
-import type { RelayDelivery } from '../../../../src/relays/relay-delivery.js';
 import { startMetrics } from '../../../../src/modules/socket/metrics/start-metrics.js';
-import type { SocketRuntime } from '../../../../src/runtime/socket-runtime.js';
 import type { DeliveryHealth } from '../../../../src/ports/socket-client.js';
+import type { RelayDelivery } from '../../../../src/relays/relay-delivery.js';
+import type { SocketRuntime } from '../../../../src/runtime/socket-runtime.js';
 import { Scrape } from './support.js';
 
 const PUSHER = '{provider="pusher"}';
@@ -16,7 +16,7 @@ function runtime(health: () => Promise<DeliveryHealth>): SocketRuntime {
   return parts as unknown as SocketRuntime;
 }
 
-test('what a queue holds is asked once for a scrape, however many metrics it is', async () => {
+test('a queue is asked once for a scrape, however many metrics are about it', async () => {
   const scrape = new Scrape();
   const queue = { later: 4, dead: 2, oldestMs: 1_500 };
   const health = jest.fn(() =>
@@ -41,7 +41,7 @@ test('what a queue holds is asked once for a scrape, however many metrics it is'
   metrics.release();
 });
 
-test('of two providers it is told which one is in force, and what waits is told once, with the first', async () => {
+test('of two providers the one in force is reported, and pending relays are reported once, with the primary', async () => {
   const scrape = new Scrape();
   const health = () => Promise.resolve({ waiting: 1, bytes: 1, breaker: 'closed' } as const);
   const metrics = await startMetrics(scrape.registry, runtime(health));

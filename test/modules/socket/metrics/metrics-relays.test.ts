@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { jest } from '@jest/globals';
 import { Test } from '@nestjs/testing';
-import { Counter, Registry } from 'prom-client';
 import {
   SocketConfigurationError,
   SocketModule,
@@ -9,6 +8,7 @@ import {
   SocketService,
 } from 'nestjs-switchboard';
 import { SocketFake } from 'nestjs-switchboard/testing';
+import { Counter, Registry } from 'prom-client';
 import { APP, gate, HttpApi, onTeardown } from '../../../adapters/pusher/support.js';
 import { logged, startFake } from '../../../support/hosts.js';
 import { Scrape } from './support.js';
