@@ -69,10 +69,7 @@ export default tseslint.config(
         { name: 'setInterval', message: 'Use Clock.after.' },
         { name: 'performance', message: 'Use Clock.now.' },
       ],
-      'no-restricted-properties': [
-        'error',
-        { object: 'Date', property: 'now', message: 'Use Clock.time.' },
-      ],
+      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: 'Use Clock.time.' }],
     },
   },
   {

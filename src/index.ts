@@ -1,7 +1,32 @@
-export * from './ports/socket-events.js';
-export type { EventName, PayloadOf } from './ports/event-map.js';
-export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
+export type {
+  AdapterCapabilities,
+  AdapterContext,
+  AdapterParts,
+  ClientOrigin,
+  ServerAttachment,
+  SocketAdapter,
+  WebhookCounters,
+} from './adapters/adapter.js';
+export type { BuiltInConfig, HttpApiConfig, PusherConfig, WebhookConfig } from './adapters/index.js';
+export { withSettings } from './adapters/with-settings.js';
+export type { Environment, SocketSettings } from './config/settings.js';
+export { socketConfig, type SocketConfigOptions } from './config/socket-config.js';
+export { AuthorizeChannel } from './modules/socket/authorization/authorize-channel.decorator.js';
+export { SocketModule } from './modules/socket/socket.module.js';
+export { SocketService } from './modules/socket/socket.service.js';
+export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
+export type {
+  HttpRequest,
+  MetricsRegistry,
+  SocketModuleAsyncOptions,
+  SocketModuleOptions,
+  SocketModulePaths,
+} from './modules/socket/socket-options.js';
 export type { Admission, ChannelAuthorizer, Identity, PresenceMember } from './ports/authorization.js';
+export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
+export type { ClientConfig } from './ports/client-config.js';
+export type { Clock, Timer } from './ports/clock.js';
+export type { ClusterStatistics } from './ports/cluster.js';
 export {
   type DeliveryFailure,
   MissingPackageError,
@@ -13,8 +38,13 @@ export {
   SocketUnavailableError,
   SocketUsageError,
 } from './ports/errors.js';
-export type { ClusterStatistics } from './ports/cluster.js';
+export type { EventName, PayloadOf } from './ports/event-map.js';
 export { LIMITS } from './ports/limits.js';
+export type { LogFields, SocketLogger } from './ports/logger.js';
+export { type LossDetails, rejected, unanswered, unavailable } from './ports/losses.js';
+export type { Payload } from './ports/payload.js';
+export type { Relay, RelayKind } from './ports/relay.js';
+export { RelayClient, type RelaySender, type SocketClient } from './ports/relay-client.js';
 export {
   type DeliveryHealth,
   type ImmediateRelayOptions,
@@ -40,15 +70,14 @@ export type {
   SecondRole,
   SocketConfig,
 } from './ports/socket-config.js';
-export type { ClientConfig } from './ports/client-config.js';
-export type { Clock, Timer } from './ports/clock.js';
-export type { LogFields, SocketLogger } from './ports/logger.js';
-export { type LossDetails, rejected, unanswered, unavailable } from './ports/losses.js';
-export type { Payload } from './ports/payload.js';
-export type { Relay, RelayKind } from './ports/relay.js';
-export { RelayClient, type RelaySender, type SocketClient } from './ports/relay-client.js';
-export type { Environment, SocketSettings } from './config/settings.js';
-export { socketConfig, type SocketConfigOptions } from './config/socket-config.js';
+export type * from './ports/socket-events.js';
+export type { ChannelListener } from './relays/channel-listeners.js';
+export type { LostRelay, Receipt, RelayOutcome } from './relays/receipt.js';
+export {
+  createSocketClient,
+  type SocketClientOptions,
+  type StandaloneClient,
+} from './runtime/create-socket-client.js';
 export * as kinds from './settings/kinds.js';
 export {
   type ConfigOf,
@@ -58,32 +87,3 @@ export {
   setting,
   type SettingsOf,
 } from './settings/setting.js';
-export type { BuiltInConfig, HttpApiConfig, PusherConfig, WebhookConfig } from './adapters/index.js';
-export { withSettings } from './adapters/with-settings.js';
-export type {
-  AdapterCapabilities,
-  AdapterContext,
-  AdapterParts,
-  ClientOrigin,
-  ServerAttachment,
-  SocketAdapter,
-  WebhookCounters,
-} from './adapters/adapter.js';
-export { AuthorizeChannel } from './modules/socket/authorization/authorize-channel.decorator.js';
-export type { ChannelListener } from './relays/channel-listeners.js';
-export type { LostRelay, Receipt, RelayOutcome } from './relays/receipt.js';
-export {
-  createSocketClient,
-  type SocketClientOptions,
-  type StandaloneClient,
-} from './runtime/create-socket-client.js';
-export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
-export { SocketModule } from './modules/socket/socket.module.js';
-export type {
-  HttpRequest,
-  MetricsRegistry,
-  SocketModuleAsyncOptions,
-  SocketModuleOptions,
-  SocketModulePaths,
-} from './modules/socket/socket-options.js';
-export { SocketService } from './modules/socket/socket.service.js';

@@ -1,6 +1,6 @@
-import { askedAt, audiences, CHANNEL } from './setups.js';
 import { compared } from './comparison.js';
 import { FRAME_BYTES } from './events.js';
+import { askedAt, audiences, CHANNEL } from './setups.js';
 import { interleave } from './statistics.js';
 
 /**

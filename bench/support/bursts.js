@@ -1,6 +1,6 @@
 import { compared } from './comparison.js';
-import { interleave } from './statistics.js';
 import { askedAt, audiences, CHANNEL } from './setups.js';
+import { interleave } from './statistics.js';
 
 const SUBSCRIBERS = 100;
 const EVENTS = 2_000;

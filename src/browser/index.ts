@@ -1,5 +1,5 @@
-import type { EventName, PayloadOf } from '../ports/event-map.js';
 import type { AuthEndpoint, ClientConfig } from '../ports/client-config.js';
+import type { EventName, PayloadOf } from '../ports/event-map.js';
 import { type PusherOptions, readConfig } from './client-config.js';
 import { follow } from './follow.js';
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';

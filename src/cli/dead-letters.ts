@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import type { Environment } from '../config/settings.js';
 import { socketConfig } from '../config/socket-config.js';
-import { systemClock } from '../ports/clock.js';
 import { loadQueue } from '../delivery/index.js';
-import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
+import { systemClock } from '../ports/clock.js';
+import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 
 /** The output of the command, line by line. */
 export interface Output {

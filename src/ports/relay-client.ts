@@ -1,5 +1,5 @@
 import { createDisconnect, createRelay, type Relay } from './relay.js';
-import type { ISocketClient, ProviderHealth, ImmediateRelayOptions } from './socket-client.js';
+import type { ImmediateRelayOptions, ISocketClient, ProviderHealth } from './socket-client.js';
 
 /** Carries relays to a provider. */
 export interface RelaySender {

@@ -5,9 +5,9 @@ import { Registry } from 'prom-client';
 import { HealthModule } from './health/health.module.js';
 import { MetricsModule } from './health/metrics.module.js';
 import { MembersModule } from './members/members.module.js';
-import { SessionsModule } from './sessions/sessions.module.js';
-import { Sessions } from './sessions/sessions.js';
 import { PageModule } from './page/page.module.js';
+import { Sessions } from './sessions/sessions.js';
+import { SessionsModule } from './sessions/sessions.module.js';
 
 /** The reference backend: members, the live page, and realtime events by the provider that the environment names. */
 @Module({})

@@ -1,9 +1,9 @@
+import type { Clock } from '../ports/clock.js';
 import type { SocketDeliveryError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { Relay } from '../ports/relay.js';
 import type { RelaySender } from '../ports/relay-client.js';
 import type { DeliveryHealth } from '../ports/socket-client.js';
-import type { Clock } from '../ports/clock.js';
 
 /** Carries checked relays to a provider, and retries or queues them. It stands between `Relays` and the port. */
 export interface RelayDelivery {

@@ -3,7 +3,7 @@ import type { PairedProvider } from '../delivery/pair/best-effort-sender.js';
 import type { ProviderPair } from '../delivery/pair/provider-pair.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SecondConfig, SocketConfig } from '../ports/socket-config.js';
-import { startProvider, type StartedProvider } from './provider.js';
+import { type StartedProvider, startProvider } from './provider.js';
 
 /** The second of two providers, and the port over both. This file is loaded only where there are two. */
 export interface SecondProvider {

@@ -10,7 +10,7 @@ import type { SocketClient } from '../ports/relay-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import type { ChannelEventFeed } from '../relays/channel-listeners.js';
 import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays/relay-delivery.js';
-import { startProvider, type StartedProvider } from './provider.js';
+import { type StartedProvider, startProvider } from './provider.js';
 import type { SecondProvider } from './second-provider.js';
 
 /** Everything that one configuration needs, started: the providers, the port over them, and the delivery in front of it. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Payload } from '../ports/payload.js';
 import type { AcceptedRelay } from '../adapters/memory/memory-socket-client.js';
+import { Payload } from '../ports/payload.js';
 
 /** One relay, broadcast or disconnect that the provider accepted, to one member or channel. */
 export interface Relayed {

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
-import type { SocketRuntime } from '../runtime/socket-runtime.js';
 import type { Identity } from '../ports/authorization.js';
+import type { SocketRuntime } from '../runtime/socket-runtime.js';
 import { FakeMember } from './fake-member.js';
 import { type Expected, isExpected, listing, type Relayed, relayedBy, wording } from './relayed.js';
 

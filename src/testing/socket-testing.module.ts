@@ -1,12 +1,12 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
+import { SocketModule } from '../modules/socket/socket.module.js';
 import {
   PROVIDER_OVERRIDE,
   type SocketModuleOptions,
   type SocketModulePaths,
 } from '../modules/socket/socket-options.js';
 import { SocketRuntime } from '../runtime/socket-runtime.js';
-import { SocketModule } from '../modules/socket/socket.module.js';
 import { SocketFake } from './socket-fake.js';
 
 /**

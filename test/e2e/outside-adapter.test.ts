@@ -117,10 +117,8 @@ test('the adapter passes the contract suite, with the runner of its own project'
     cwd: adapter,
     encoding: 'utf8',
   });
-  expect({ status, stderr }).toMatchObject({
-    status: 0,
-    stderr: expect.stringMatching(/^Tests: +32 passed/m),
-  });
+  expect(stderr).toMatch(/^Tests: +32 passed, 32 total$/m);
+  expect(status).toBe(0);
 });
 
 test('the application runs on it by environment alone, and tells browsers its own options', async () => {
@@ -170,7 +168,8 @@ function start(environment: Readonly<Record<string, string>>): HostProcess {
 }
 
 async function versions(names: readonly string[]): Promise<Record<string, string>> {
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await versionHere(name)])));
+  const all = await Promise.all(names.map(async (name) => [name, await versionHere(name)] as const));
+  return Object.fromEntries(all);
 }
 
 /** The strict settings of the application that embeds the package, for the compiler of this project. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
-import { type CachedEvent, CACHE_TTL_MS, type ChannelMessage } from '../../ports/cluster.js';
+import { CACHE_TTL_MS, type CachedEvent, type ChannelMessage } from '../../ports/cluster.js';
 
 interface Remembered extends CachedEvent {
   /** Redis gives every event of the channel a higher stamp than the one before. */

@@ -1,4 +1,4 @@
-import { type Job, Worker, WaitingError } from 'bullmq';
+import { type Job, WaitingError, Worker } from 'bullmq';
 import * as v from 'valibot';
 import { type Clock, type Timer, within } from '../../ports/clock.js';
 import { canBeTriedAgain, messageOf } from '../../ports/errors.js';
@@ -13,7 +13,7 @@ import { retryDelayMs } from '../backoff.js';
 import { type BreakerState, CircuitBreaker } from '../circuit-breaker.js';
 import { type PatientConnections, patientConnections } from './queue-link.js';
 import { QueueSweeper } from './queue-sweeper.js';
-import { LANES, RELAYS, type RelayQueue } from './relay-queue.js';
+import { LANES, type RelayQueue, RELAYS } from './relay-queue.js';
 import { readRelay } from './stored-relay.js';
 
 /** So many relays of one lane are under way at a time, where the provider keeps their order. */

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
+import type { SocketAdapter } from '../../adapters/adapter.js';
 import type { Environment, SocketSettings } from '../../config/settings.js';
 import type { Identity } from '../../ports/authorization.js';
 import type { LostRelay } from '../../relays/receipt.js';
-import type { SocketAdapter } from '../../adapters/adapter.js';
 
 /** The part of an HTTP request that Express and Fastify have in common. */
 export interface HttpRequest {

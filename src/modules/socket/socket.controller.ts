@@ -16,11 +16,11 @@ import type { ClientConfig, PusherAuthOptions } from '../../ports/client-config.
 import { SocketUsageError } from '../../ports/errors.js';
 import { channelNameProblem } from '../../protocol/channel-name.js';
 import { isSocketId } from '../../protocol/socket-id.js';
+import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
+import { SocketLifecycle } from './socket-lifecycle.js';
 import { socketLog } from './socket-log.js';
 import { type HttpRequest, SOCKET_OPTIONS, type SocketModuleOptions } from './socket-options.js';
-import { SocketRuntime } from '../../runtime/socket-runtime.js';
-import { SocketLifecycle } from './socket-lifecycle.js';
 
 /** The fields of a request that Express and Fastify have in common. */
 interface FrameworkRequest extends HttpRequest {

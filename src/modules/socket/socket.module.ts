@@ -3,6 +3,8 @@ import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/cor
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
+import { createSocketController } from './socket.controller.js';
+import { SocketService } from './socket.service.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
 import {
@@ -13,8 +15,6 @@ import {
   type SocketModuleOptions,
   type SocketModulePaths,
 } from './socket-options.js';
-import { createSocketController } from './socket.controller.js';
-import { SocketService } from './socket.service.js';
 import { loadMetrics, startSocketRuntime } from './start-socket-runtime.js';
 
 /**

@@ -3,8 +3,8 @@ import { ConflictException, ForbiddenException, Injectable, NotFoundException } 
 import { EventBus } from '@nestjs/cqrs';
 import { SocketService } from 'nestjs-switchboard';
 import { Sessions } from '../sessions/sessions.js';
-import { MemberDeactivated } from './member-deactivated.js';
 import type { Member } from './member.js';
+import { MemberDeactivated } from './member-deactivated.js';
 import { MembersRepository } from './members.repository.js';
 
 /** A member as the list shows it. `online` is `null` when the provider did not answer. */

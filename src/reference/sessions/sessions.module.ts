@@ -1,4 +1,4 @@
-import { Global, type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { SESSION_SECRET, Sessions } from './sessions.js';
 
 /** The sessions of signed-in members. It is global, because several modules identify a caller. */

@@ -14,10 +14,10 @@ import { LIMITS } from '../../../ports/limits.js';
 import { channelType, memberIdProblem } from '../../../protocol/channel-name.js';
 import { channelSecret, encryptionProblem } from '../../../protocol/encryption.js';
 import { channelStringToSign, sign, userStringToSign } from '../../../protocol/signatures.js';
+import { SocketRuntime } from '../../../runtime/socket-runtime.js';
+import { socketLog } from '../socket-log.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from './channel-pattern.js';
-import { socketLog } from '../socket-log.js';
-import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 
 interface Registration {
   readonly pattern: ChannelPattern;

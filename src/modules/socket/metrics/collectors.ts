@@ -3,8 +3,8 @@ import { SocketConfigurationError } from '../../../ports/errors.js';
 import type { RelayKind } from '../../../ports/relay.js';
 import type { RelayOutcome } from '../../../relays/receipt.js';
 import type { RelayMetrics } from '../../../relays/relay-reporter.js';
-import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
+import type { MetricsRegistry } from '../socket-options.js';
 import {
   type DurationMetric,
   QUEUED_DURATION,

@@ -1,6 +1,6 @@
 import type { ChannelEngine } from '../../../channels/channel-engine.js';
-import type { RelayDelivery } from '../../../relays/relay-delivery.js';
 import type { DeliveryHealth } from '../../../ports/socket-client.js';
+import type { RelayDelivery } from '../../../relays/relay-delivery.js';
 import type { StartedProvider } from '../../../runtime/provider.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 

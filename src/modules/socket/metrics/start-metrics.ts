@@ -1,7 +1,7 @@
 import { missingPackage } from '../../../ports/missing-package.js';
 import type { RelayMetrics } from '../../../relays/relay-reporter.js';
-import type { MetricsRegistry } from '../socket-options.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
+import type { MetricsRegistry } from '../socket-options.js';
 
 /**
  * Loads `prom-client`, and registers a module's metrics.
