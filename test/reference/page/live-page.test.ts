@@ -1,159 +1,26 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import sparticuz from '@sparticuz/chromium';
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
-
-const BACKEND = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
-const TEST_MS = 90_000;
-const WAIT_MS = 20_000;
-
-let browser: Browser;
-let backend: ChildProcess;
-let url: string;
-/** The complaints of the pages' consoles: script errors, refused requests, violations of the content policy. */
-let problems: string[];
-
-beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: await sparticuz.executablePath(),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'],
-    headless: true,
-  });
-}, TEST_MS);
-
-afterAll(async () => {
-  await browser.close();
-});
-
-beforeEach(async () => {
-  problems = [];
-  await start();
-}, TEST_MS);
-
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await stop();
-  expect(problems).toEqual([]);
-}, TEST_MS);
-
-async function start(environment: Record<string, string> = {}): Promise<void> {
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}/`;
-  backend = spawn(process.execPath, [BACKEND], {
-    // Only what is named here: the shell's own settings must not decide what is tested.
-    env: { PATH: process.env['PATH'], PORT: String(port), ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await answering(backend);
-}
-
-async function stop(): Promise<void> {
-  if (backend.exitCode !== null || backend.signalCode !== null) return;
-  const exited = once(backend, 'exit');
-  const impatience = setTimeout(() => backend.kill('SIGKILL'), 15_000);
-  backend.kill('SIGTERM');
-  await exited;
-  clearTimeout(impatience);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('The probe has no port.');
-  return address.port;
-}
-
-// Every line that the backend writes is a reason to ask again whether it answers by now.
-async function answering({ stdout }: ChildProcess): Promise<void> {
-  if (!stdout) throw new Error('The backend was started without a stdout.');
-  await new Promise<void>((resolve, reject) => {
-    const ask = (): void => {
-      fetch(`${url}health`).then(
-        ({ ok }) => {
-          if (ok) resolve();
-        },
-        () => undefined,
-      );
-    };
-    stdout.on('data', ask);
-    stdout.once('end', () => {
-      reject(new Error('The backend ended before it answered.'));
-    });
-  });
-  stdout.removeAllListeners().resume();
-}
-
-async function open(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(WAIT_MS);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
-  });
-  await page.goto(url);
-  return page;
-}
-
-async function signedIn(name: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await open(options);
-  await choice(page, name).click();
-  await inLobby(page, name).waitFor();
-  return page;
-}
-
-const choice = (page: Page, name: string): Locator => page.getByRole('button', { name });
-const button = (page: Page, name: string): Locator => page.getByRole('button', { name, exact: true });
-const field = (page: Page, label: string): Locator => page.getByLabel(label, { exact: true });
-const state = (page: Page, text: string): Locator =>
-  page.getByRole('status').getByText(text, { exact: true });
-const alert = (page: Page, text: string): Locator => page.getByRole('alert').getByText(text);
-const log = (page: Page): Locator => page.getByRole('log', { name: 'Events' });
-const lobby = (page: Page): Locator => page.getByRole('list', { name: 'In the lobby' });
-const inLobby = (page: Page, name: string): Locator =>
-  lobby(page).getByRole('listitem').filter({ hasText: name });
-
-async function say(page: Page, text: string): Promise<void> {
-  await field(page, 'Say something in the room').fill(text);
-  await button(page, 'Say').click();
-}
-
-async function message(page: Page, to: string, text: string): Promise<void> {
-  await field(page, 'To').selectOption(to);
-  await field(page, 'Message').fill(text);
-  await button(page, 'Send').click();
-}
-
-async function announce(page: Page, text: string): Promise<void> {
-  await field(page, 'Announcement').fill(text);
-  await button(page, 'Broadcast').click();
-}
-
-async function deactivate(page: Page, memberId: string): Promise<void> {
-  await field(page, 'Member').selectOption(memberId);
-  await button(page, 'Deactivate…').click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Deactivate' }).click();
-}
-
-/** Presses Tab until the element has the focus, as somebody without a mouse would. */
-async function tabTo(page: Page, element: Locator): Promise<void> {
-  await element.waitFor();
-  for (let presses = 0; presses < 40; presses += 1) {
-    await page.keyboard.press('Tab');
-    if ((await element.and(page.locator(':focus-visible')).count()) === 1) return;
-  }
-  throw new Error(`Tab never reached ${String(element)}.`);
-}
-
-const boxOf = (element: Locator) => element.boundingBox();
-
-const overflow = (page: Page): Promise<number> =>
-  page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
+import {
+  alert,
+  announce,
+  boxOf,
+  button,
+  choice,
+  deactivate,
+  field,
+  inLobby,
+  log,
+  message,
+  open,
+  overflow,
+  problems,
+  say,
+  signedIn,
+  start,
+  state,
+  stop,
+  tabTo,
+  TEST_MS,
+  url,
+} from './support.js';
 
 test(
   'members see each other come to the lobby and leave it, live',
@@ -468,110 +335,6 @@ test(
     const wide = await place({ width: 1_280, height: 740 });
     expect(wide.events.x).toBeGreaterThan(wide.next.x + wide.next.width);
     expect(wide.events.y).toBeLessThan(wide.first.y);
-  },
-  TEST_MS,
-);
-
-test(
-  'the message of a form goes with the next action',
-  async () => {
-    const ada = await signedIn('Ada Lovelace');
-    await message(ada, 'alan', 'Good morning');
-    await ada.getByText('Sent to Alan Turing.').waitFor();
-    await announce(ada, 'Tea at four');
-    await ada.getByText('Sent to everybody connected.').waitFor();
-    expect(await ada.getByText('Sent to Alan Turing.').count()).toBe(0);
-
-    await say(ada, '');
-    await alert(ada, 'Write something to say first.').waitFor();
-    expect(await ada.getByText('Sent to everybody connected.').count()).toBe(0);
-    await field(ada, 'Say something in the room').fill('G');
-    await alert(ada, 'Write something to say first.').waitFor({ state: 'detached' });
-  },
-  TEST_MS,
-);
-
-test(
-  'the request to connect first goes once there is a connection',
-  async () => {
-    const ada = await signedIn('Ada Lovelace');
-    await button(ada, 'Disconnect').click();
-    await say(ada, 'Can you hear me?');
-    await alert(ada, 'Connect first').waitFor();
-    // As after a lost connection: nobody presses anything.
-    await ada.evaluate('Pusher.instances.at(-1).connect()');
-    await state(ada, 'Connected').waitFor();
-    await alert(ada, 'Connect first').waitFor({ state: 'detached' });
-  },
-  TEST_MS,
-);
-
-test(
-  'no message of an earlier session is shown to the next member',
-  async () => {
-    const page = await open();
-    await field(page, 'Name').fill('Katherine Johnson');
-    await button(page, 'Add member').click();
-    await page.getByText('Katherine Johnson can sign in now.').waitFor();
-
-    await choice(page, 'Ada Lovelace').click();
-    await inLobby(page, 'Ada Lovelace').waitFor();
-    let answer = (): void => undefined;
-    const answered = new Promise<void>((resolve) => (answer = resolve));
-    await page.route('**/messages', async (route) => {
-      await answered;
-      await route.continue();
-    });
-    const sent = page.waitForResponse('**/messages');
-    await message(page, 'alan', 'Too late');
-    await button(page, 'Sign out').click();
-    await page.getByRole('heading', { name: 'Who are you today?' }).waitFor();
-    expect(await page.getByText('Katherine Johnson can sign in now.').count()).toBe(0);
-
-    await choice(page, 'Grace Hopper').click();
-    await inLobby(page, 'Grace Hopper').waitFor();
-    await field(page, 'Message').fill('A draft of the next member');
-    answer();
-    await (await sent).finished();
-    await page.unroute('**/messages');
-    await announce(page, 'That was all');
-    await log(page).getByText('Announcement: “That was all”').waitFor();
-    expect(await page.getByText('Sent to Alan Turing.').count()).toBe(0);
-    expect(await field(page, 'Message').inputValue()).toBe('A draft of the next member');
-  },
-  TEST_MS,
-);
-
-test(
-  'the reason why a session ended goes with the next action',
-  async () => {
-    const [ada, alan] = [await signedIn('Ada Lovelace'), await signedIn('Alan Turing')];
-    await deactivate(ada, 'alan');
-    const reason = alert(alan, 'You were deactivated at');
-    await reason.waitFor();
-    await field(alan, 'Name').fill('Katherine Johnson');
-    await button(alan, 'Add member').click();
-    await alan.getByText('Katherine Johnson can sign in now.').waitFor();
-    expect(await reason.isVisible()).toBe(false);
-  },
-  TEST_MS,
-);
-
-test(
-  'a failure to load the members goes once they are loaded',
-  async () => {
-    const page = await open();
-    await choice(page, 'Ada Lovelace').click();
-    await inLobby(page, 'Ada Lovelace').waitFor();
-    await page.route('**/members', (route) => route.abort());
-    await button(page, 'Sign out').click();
-    await alert(page, 'The backend cannot be reached.').waitFor();
-    await page.unroute('**/members');
-    await field(page, 'Name').fill('Katherine Johnson');
-    await button(page, 'Add member').click();
-    await choice(page, 'Katherine Johnson').waitFor();
-    await alert(page, 'The backend cannot be reached.').waitFor({ state: 'detached' });
-    expect(problems.splice(0)).toEqual([expect.stringContaining('ERR_FAILED')]);
   },
   TEST_MS,
 );
