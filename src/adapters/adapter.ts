@@ -75,7 +75,7 @@ export interface AdapterContext<Sections extends Section = NoSection> {
   /** Emits channel events to the application's listeners. */
   readonly channelEvents: ChannelEventSource;
   /** Creates a channel engine, in the configured cluster when the adapter `isClustered`. */
-  createEngine(clock?: Clock): ChannelEngine;
+  createEngine(clock?: Clock): Promise<ChannelEngine>;
 }
 
 /** The parts of an adapter. */

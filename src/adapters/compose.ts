@@ -1,5 +1,5 @@
 import { Container, type ContainerModule } from 'inversify';
-import { ChannelEngine } from '../channels/channel-engine.js';
+import type { ChannelEngine } from '../channels/channel-engine.js';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
 import { CLOCK } from '../ports/clock.js';
 import { LOGGER } from '../ports/logger.js';
@@ -18,21 +18,23 @@ export const WEBHOOK_COUNTERS = Symbol.for('nestjs-switchboard.WebhookCounters')
  * Composes an adapter's parts in an inversify container of its own, as the built-in adapters do.
  *
  * @param module binds `SOCKET_CLIENT`, and optionally `SERVER_ATTACHMENT` and `WEBHOOK_COUNTERS`. It may inject
- * `SOCKET_CONFIG`, `LOGGER`, `CLOCK`, `ChannelEventSource` and `ChannelEngine`
+ * `SOCKET_CONFIG`, `LOGGER`, `CLOCK` and `ChannelEventSource`
+ * @param engine the engine that serves connections of this process; absent where the adapter has none
  */
-export async function compose(context: AdapterContext, module: ContainerModule): Promise<AdapterParts> {
+export async function compose(
+  context: AdapterContext,
+  module: ContainerModule,
+  engine?: ChannelEngine,
+): Promise<AdapterParts> {
   const container = new Container();
   container.bind(SOCKET_CONFIG).toConstantValue(context.config);
   container.bind(LOGGER).toConstantValue(context.logger);
   container.bind(CLOCK).toConstantValue(context.clock);
   container.bind(ChannelEventSource).toConstantValue(context.channelEvents);
-  let engine: ChannelEngine | undefined;
-  container.bind(ChannelEngine).toDynamicValue(() => (engine ??= context.createEngine(context.clock)));
   await container.load(module);
 
-  const client = container.get<SocketClient>(SOCKET_CLIENT);
   return {
-    client,
+    client: container.get<SocketClient>(SOCKET_CLIENT),
     clock: context.clock,
     ...(engine !== undefined && { engine }),
     ...(container.isBound(SERVER_ATTACHMENT) && {

@@ -36,12 +36,12 @@ export class EngineSocketClient extends RelayClient {
 
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>> {
     const { provider } = this.config;
-    if (this.#isClosed) throw unanswered(provider, true, CLOSED);
-    this.acceptQuestion();
+    if (this.#isClosed) throw unanswered(provider, true, CLOSED, { lost: memberIds });
+    this.acceptQuestion(memberIds);
     try {
       return await this.engine.online(memberIds);
     } catch (cause) {
-      throw unanswered(provider, true, 'Other nodes cannot be reached', { cause });
+      throw unanswered(provider, true, 'Other nodes cannot be reached', { lost: memberIds, cause });
     }
   }
 
@@ -70,7 +70,7 @@ export class EngineSocketClient extends RelayClient {
   }
 
   /** Called before every question. A throw refuses it. */
-  protected acceptQuestion(): void {
+  protected acceptQuestion(_memberIds: readonly string[]): void {
     // Accepts everything.
   }
 

@@ -5,6 +5,12 @@ import { type CoreSections, coreSettings } from '../settings/core.js';
 import type { KnownProviders } from '../settings/provider.js';
 import { type Section, settingsIn } from '../settings/setting.js';
 
+/** The options of `SocketModule.forRoot` that are no settings. */
+const OTHER_OPTIONS = ['adapters', 'env', 'gatewayPath', 'identify', 'metrics', 'onRelayError', 'path'];
+
+/** Variables that are read, although they are no settings. */
+const OTHER_VARIABLES = ['NODE_ENV', 'PORT'];
+
 /** The form of an adapter's name. */
 const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
@@ -56,8 +62,11 @@ function settingsProblems(adapters: readonly SocketAdapter[]): string[] {
     { owner: 'the package', sections: coreSettings(providersAmong(adapters)) },
     ...adapters.map(({ name, settings = {} }) => ({ owner: `the adapter "${name}"`, sections: settings })),
   ];
-  // It is read, although it is no setting.
-  const claims = [{ owner: 'the package', what: 'the variable NODE_ENV' }, ...owners.flatMap(claimsOf)];
+  const reserved = [
+    ...OTHER_VARIABLES.map((name) => `the variable ${name}`),
+    ...[...OTHER_OPTIONS, 'constructor', '__proto__'].map((name) => `the section "${name}"`),
+  ].map((what) => ({ owner: 'the package', what }));
+  const claims = [...reserved, ...owners.flatMap(claimsOf)];
   return repeated(claims.map(({ what }) => what)).map((what) => {
     const claimants = claims.filter((claim) => claim.what === what).map(({ owner }) => owner);
     return `adapters: ${what} can have one owner only, and not ${claimants.join(' and ')}`;

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import * as v from 'valibot';
 import {
   type ConfigOf,
@@ -90,7 +89,9 @@ function shownValue(value: unknown, { isSecret = false, hideSecrets = same }: Se
   const show = (item: unknown): string => {
     if (Array.isArray(item)) return `[${item.map(show).join(', ')}]`;
     if (typeof item === 'string') return JSON.stringify(withoutUrlSecrets(hideSecrets(item)));
-    return withoutUrlSecrets(hideSecrets(inspect(item, { depth: 1, breakLength: Infinity })));
+    // An object may have secrets in it, and a number or `true` has none.
+    if (typeof item === 'number' || typeof item === 'boolean' || item === null) return String(item);
+    return `a value of the kind ${typeof item}`;
   };
   if (!isSecret) return show(value);
   return typeof value === 'string' ? `${value.length} characters` : `a ${typeof value}`;

@@ -47,7 +47,7 @@ export function socketConfig(
   ];
   const problems = [
     ...reader.problems,
-    ...combinations.filter((line) => !namesOneOf(refused, line)),
+    ...combinations.filter((line) => isDecided(line, refused)),
     ...pathProblems(gatewayPath),
   ];
   if (problems.length > 0) throw new SocketConfigurationError(problems);
@@ -81,9 +81,14 @@ function complete(
   };
 }
 
-/** Whether a line names one of the variables: nothing can be said of a combination with a value that is refused. */
-function namesOneOf(variables: ReadonlySet<string>, line: string): boolean {
-  return (line.match(/\w+/g) ?? []).some((word) => variables.has(word));
+/**
+ * Whether a line holds whatever the refused variables are meant to be. A refused value decides nothing; but a variable that has
+ * no effect, or has to be another one, is so with any value.
+ */
+function isDecided(line: string, refused: ReadonlySet<string>): boolean {
+  const [subject = '', ...others] = line.match(/\w+/g) ?? [];
+  if (others.some((word) => refused.has(word))) return false;
+  return !refused.has(subject) || / has (?:no effect without|to be) /.test(line);
 }
 
 function pathProblems(gatewayPath: string): string[] {

@@ -9,6 +9,8 @@ export interface RelaySender {
    * @throws SocketDeliveryError that names the recipients to whom the relay is lost
    */
   send(relay: Relay): Promise<void>;
+  /** Told that no attempt for a relay follows, by those who send failed relays again. */
+  settled?(relay: Relay): void;
 }
 
 /** A port that also takes whole relays. */
@@ -37,7 +39,7 @@ export abstract class RelayClient implements SocketClient {
     payload?: unknown,
     options?: ImmediateRelayOptions,
   ): Promise<void> {
-    await this.send(createRelay('member', [memberId], event, payload, options));
+    await this.send(createRelay('member', [memberId], event, payload, immediate(options)));
   }
 
   async relayToMembers(
@@ -46,7 +48,7 @@ export abstract class RelayClient implements SocketClient {
     payload?: unknown,
     options?: ImmediateRelayOptions,
   ): Promise<void> {
-    await this.send(createRelay('members', memberIds, event, payload, options));
+    await this.send(createRelay('members', memberIds, event, payload, immediate(options)));
   }
 
   async relayToChannel(
@@ -55,14 +57,19 @@ export abstract class RelayClient implements SocketClient {
     payload?: unknown,
     options?: ImmediateRelayOptions,
   ): Promise<void> {
-    await this.send(createRelay('channel', [channel], event, payload, options));
+    await this.send(createRelay('channel', [channel], event, payload, immediate(options)));
   }
 
   async broadcast(event: string, payload?: unknown, options?: ImmediateRelayOptions): Promise<void> {
-    await this.send(createRelay('broadcast', [this.#broadcastChannel], event, payload, options));
+    await this.send(createRelay('broadcast', [this.#broadcastChannel], event, payload, immediate(options)));
   }
 
   async disconnectMember(memberId: string): Promise<void> {
     await this.send(createDisconnect(memberId));
   }
+}
+
+/** The port sends at once, whatever else the caller's object has in it. */
+function immediate(options: ImmediateRelayOptions | undefined): ImmediateRelayOptions | undefined {
+  return options?.exceptSocketId === undefined ? undefined : { exceptSocketId: options.exceptSocketId };
 }

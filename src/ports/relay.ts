@@ -22,12 +22,12 @@ export interface Relay {
 }
 
 /** The optional fields of a relay. */
-export type RelayParts = Partial<Pick<Relay, 'id' | 'exceptSocketId' | 'delayMs'>>;
+export type RelayParts = Partial<Pick<Relay, 'exceptSocketId' | 'delayMs'>>;
 
 const NO_PARTS: RelayParts = {};
 
 /**
- * Makes a relay, and reads its payload. Without an id it gets a new one.
+ * Makes a relay with a message id of its own, and reads its payload.
  *
  * @throws SocketUsageError `PAYLOAD_NOT_JSON`
  */
@@ -36,11 +36,13 @@ export function createRelay(
   recipients: readonly string[],
   event: string,
   payload: unknown,
-  { id = randomUUID(), exceptSocketId, delayMs = 0 }: RelayParts = NO_PARTS,
+  parts?: RelayParts,
 ): Relay {
+  // The caller's own object: nothing else in it counts.
+  const { exceptSocketId, delayMs = 0 } = parts ?? NO_PARTS;
   // All relays have the same shape, which keeps the code that reads them fast.
   return {
-    id,
+    id: randomUUID(),
     kind,
     // A list is the caller's own, who may change it later.
     recipients: kind === 'members' ? [...new Set(recipients)] : recipients,
@@ -52,9 +54,9 @@ export function createRelay(
 }
 
 /** Makes the relay that ends a member's connections. */
-export function createDisconnect(memberId: string, id: string = randomUUID()): Relay {
+export function createDisconnect(memberId: string): Relay {
   return {
-    id,
+    id: randomUUID(),
     kind: 'disconnect',
     recipients: [memberId],
     event: undefined,

@@ -27,8 +27,11 @@ export class StandaloneClient extends Relays {
 
   /** Ends the current attempts, and releases every connection, timer and handle. Later calls fail. */
   async close(): Promise<void> {
-    await this.#runtime.close();
-    this.release();
+    try {
+      await this.#runtime.close();
+    } finally {
+      this.release();
+    }
   }
 }
 

@@ -1,8 +1,9 @@
 import type { AdapterParts, SocketAdapter } from '../adapters/adapter.js';
-import { ChannelEngine } from '../channels/channel-engine.js';
+import type { ChannelEngine } from '../channels/channel-engine.js';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
 import { loadCluster } from '../cluster/index.js';
 import { type Clock, systemClock } from '../ports/clock.js';
+import { SocketConfigurationError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { missingPackage } from '../ports/missing-package.js';
 import type { SocketConfig } from '../ports/socket-config.js';
@@ -19,22 +20,45 @@ export interface StartedProvider extends AdapterParts {
  * Starts a provider. No code of other providers is loaded.
  *
  * @throws MissingPackageError when a package that it needs is not installed
+ * @throws SocketConfigurationError when its adapter makes no client
  */
 export async function startProvider(
   adapter: SocketAdapter,
   config: SocketConfig,
   logger: SocketLogger,
 ): Promise<StartedProvider> {
-  const { name, packages = [], capabilities: { isClustered = false } = {} } = adapter;
-  const joinCluster = await loadCluster(isClustered ? config.cluster : 'local');
+  const { name, packages = [] } = adapter;
   const channelEvents = new ChannelEventSource(logger);
-  const createEngine = (clock = systemClock) =>
-    new ChannelEngine(config, clock, logger, channelEvents, joinCluster(config, clock, logger));
+  const engines: ChannelEngine[] = [];
+  const createEngine = async (clock = systemClock) => {
+    const isClustered = adapter.capabilities?.isClustered === true;
+    const joinCluster = await loadCluster(isClustered ? config.cluster : 'local');
+    const { ChannelEngine } = await import('../channels/channel-engine.js');
+    const engine = new ChannelEngine(
+      config,
+      clock,
+      logger,
+      channelEvents,
+      joinCluster(config, clock, logger),
+    );
+    engines.push(engine);
+    return engine;
+  };
   try {
     const context = { config, logger, clock: systemClock, channelEvents, createEngine };
-    const parts = await adapter.create(context);
+    const parts = checked(name, await adapter.create(context));
     return { clock: systemClock, ...parts, name, adapter, channelEvents };
   } catch (cause) {
+    await Promise.all(engines.map((engine) => engine.close()));
     throw missingPackage(name, packages, cause);
   }
+}
+
+/** An adapter from outside may be JavaScript, which no compiler has checked. */
+function checked(name: string, parts: AdapterParts | undefined): AdapterParts {
+  const send: unknown = parts?.client?.send;
+  if (parts !== undefined && typeof send === 'function') return parts;
+  throw new SocketConfigurationError([
+    `adapters: create() of "${name}" must return { client } with a method send(relay): extend RelayClient`,
+  ]);
 }

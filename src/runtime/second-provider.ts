@@ -2,7 +2,7 @@ import type { SocketAdapter } from '../adapters/adapter.js';
 import type { PairedProvider } from '../delivery/pair/best-effort-sender.js';
 import type { ProviderPair } from '../delivery/pair/provider-pair.js';
 import type { SocketLogger } from '../ports/logger.js';
-import type { SecondConfig, SocketConfig } from '../ports/socket-config.js';
+import type { SocketConfig } from '../ports/socket-config.js';
 import { type StartedProvider, startProvider } from './provider.js';
 
 /** The second of two providers, and the port over both. This file is loaded only where there are two. */
@@ -20,24 +20,27 @@ export async function startSecondProvider(
   primary: StartedProvider,
   adapter: SocketAdapter,
   config: SocketConfig,
-  { role }: SecondConfig,
   logger: SocketLogger,
 ): Promise<SecondProvider> {
+  const role = config.second?.role;
   // In a failover both providers retry, or neither does. A mirror's copies are never retried.
-  const isRetried = primary.adapter.capabilities?.isRetried === true && role === 'failover';
-  const retryDeadlineMs = isRetried ? config.delivery.retryDeadlineMs : 0;
+  const isRetried = primary.adapter.capabilities?.isRetried === true;
+  const retryDeadlineMs = isRetried && role === 'failover' ? config.delivery.retryDeadlineMs : 0;
   const ownConfig = {
     ...config,
     provider: adapter.name,
     delivery: { ...config.delivery, retryDeadlineMs },
   };
   const provider = await startProvider(adapter, ownConfig, logger);
+  const { mode, retryDeadlineMs: deadlineMs } = config.delivery;
   const parts = {
     primary: paired(primary),
     secondary: paired(provider),
     config,
     clock: primary.clock,
     logger,
+    // A queue may have another process send a failed relay again.
+    isRetried: isRetried && mode === 'direct' && deadlineMs > 0,
   };
   const pair =
     role === 'mirror'

@@ -50,21 +50,28 @@ export class SocketRuntime {
   ): Promise<SocketRuntime> {
     const known = [...BUILT_IN_ADAPTERS, ...adapters];
     const log = oneLineLogger(logger);
-    const primary = await startProvider(adapterNamed(config.provider, known), config, log);
-    const { isRetried = false, isFake = false } = primary.adapter.capabilities ?? {};
-    let second: SecondProvider | undefined;
-    let configAbove = config;
-    if (config.second !== undefined) {
-      const { startSecondProvider, configAbovePair } = await import('./second-provider.js');
-      const adapter = adapterNamed(config.second.provider, known);
-      second = await startSecondProvider(primary, adapter, config, config.second, log);
-      configAbove = configAbovePair(config);
-    }
+    const primaryAdapter = adapterNamed(config.provider, known);
+    const secondAdapter = config.second && adapterNamed(config.second.provider, known);
+    const { isRetried = false, isFake = false } = primaryAdapter.capabilities ?? {};
+    const two = secondAdapter && (await import('./second-provider.js'));
     // The fake of tests neither retries nor queues, although the environment may ask the real provider for that.
     const makeDelivery = isFake
       ? undefined
-      : await loadDelivery(configAbove, isRetried && config.delivery.retryDeadlineMs > 0);
-    return new SocketRuntime(config, primary, second, makeDelivery, log);
+      : await loadDelivery(
+          two?.configAbovePair(config) ?? config,
+          isRetried && config.delivery.retryDeadlineMs > 0,
+        );
+    // Nothing is started before everything else that can fail.
+    const primary = await startProvider(primaryAdapter, config, log);
+    if (two === undefined || secondAdapter === undefined)
+      return new SocketRuntime(config, primary, undefined, makeDelivery, log);
+    try {
+      const second = await two.startSecondProvider(primary, secondAdapter, config, log);
+      return new SocketRuntime(config, primary, second, makeDelivery, log);
+    } catch (error) {
+      await primary.client.close();
+      throw error;
+    }
   }
 
   /** The started providers, the primary first. */
@@ -150,9 +157,12 @@ export class SocketRuntime {
   /** Ends the current attempts, then the connections, and releases every handle. */
   async close(): Promise<void> {
     for (const attachment of this.#attachments) attachment.detach?.();
-    await this.#delivery?.close();
-    await this.client.close();
-    await this.#delivery?.release?.();
+    try {
+      await this.#delivery?.close();
+      await this.client.close();
+    } finally {
+      await this.#delivery?.release?.();
+    }
   }
 
   get #inForce(): StartedProvider {
@@ -166,7 +176,9 @@ export class SocketRuntime {
 }
 
 function adapterNamed(name: string, adapters: readonly SocketAdapter[]): SocketAdapter {
-  const adapter = adapters.find((candidate) => candidate.name === name);
+  const [adapter, double] = adapters.filter((candidate) => candidate.name === name);
+  if (double !== undefined)
+    throw new SocketConfigurationError([`adapters: two of them have the name "${name}"`]);
   if (adapter !== undefined) return adapter;
   const known = adapters.map((candidate) => candidate.name).join(', ');
   throw new SocketConfigurationError([

@@ -53,8 +53,10 @@ export class Faults {
   }
 
   /** @throws SocketDeliveryError when a failure was injected for this question */
-  checkQuestion(): void {
-    this.#throw(({ isRetryable, reason, cause }) => unanswered('memory', isRetryable, reason, { cause }));
+  checkQuestion(memberIds: readonly string[]): void {
+    this.#throw(({ isRetryable, reason, cause }) =>
+      unanswered('memory', isRetryable, reason, { lost: memberIds, cause }),
+    );
   }
 
   #throw(errorOf: (fault: Fault) => SocketDeliveryError): void {

@@ -49,7 +49,7 @@ export class MemorySocketClient extends EngineSocketClient {
     this.accepted.push({ kind, recipients, event, payload, exceptSocketId });
   }
 
-  protected override acceptQuestion(): void {
-    this.faults.checkQuestion();
+  protected override acceptQuestion(memberIds: readonly string[]): void {
+    this.faults.checkQuestion(memberIds);
   }
 }

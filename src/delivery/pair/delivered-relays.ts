@@ -1,16 +1,19 @@
 import { canBeTriedAgain } from '../../ports/errors.js';
 import { recipientKey, type Relay } from '../../ports/relay.js';
 
-/** Relays that are remembered at a time. The oldest are forgotten first, and may then reach a provider twice. */
-const MAX_REMEMBERED = 10_000;
-
 /**
- * Remembers which relays a provider has taken while the other one failed on them. Such a relay is sent again as a whole,
+ * Remembers the relays that a provider has taken while the other one failed on them. Such a relay is sent again as a whole,
  * and this provider must not get it twice.
  */
 export class DeliveredRelays {
+  readonly #isRetried: boolean;
   /** By message id, and within a relay by recipient: whether the provider took it, once that is known. */
   readonly #relays = new Map<string, Map<string, Promise<boolean>>>();
+
+  /** @param isRetried whether failed relays are sent again, and settled in the end; otherwise none is remembered */
+  constructor(isRetried: boolean) {
+    this.#isRetried = isRetried;
+  }
 
   /**
    * Remembers a relay on which the other provider failed, if a retry can follow.
@@ -19,13 +22,12 @@ export class DeliveredRelays {
    * @param isTaken whether this provider takes the relay, once that is known
    */
   remember(relay: Relay, error: unknown, isTaken: Promise<boolean>): void {
-    if (relay.kind === 'disconnect' || !canBeTriedAgain(error)) return;
+    if (!this.#isRetried || relay.kind === 'disconnect' || !canBeTriedAgain(error)) return;
     const recipients = this.#relays.get(relay.id) ?? new Map<string, Promise<boolean>>();
     this.#relays.set(relay.id, recipients);
     for (const recipient of relay.recipients) recipients.set(recipientKey(relay, recipient), isTaken);
-    this.#forgetOldest();
     void isTaken.then((isSo) => {
-      if (!isSo) this.forget(relay);
+      if (!isSo) this.#forget(relay);
     });
   }
 
@@ -39,18 +41,14 @@ export class DeliveredRelays {
       : undefined;
   }
 
-  /** Forgets a relay's recipients: no attempt for them follows, or the provider has to get it again. */
-  forget(relay: Relay): void {
-    const recipients = this.#relays.get(relay.id);
-    if (recipients === undefined) return;
-    for (const recipient of relay.recipients) recipients.delete(recipientKey(relay, recipient));
-    if (recipients.size === 0) this.#relays.delete(relay.id);
+  /** No attempt for the relay follows, so nothing about it has to be remembered. */
+  settled(relay: Relay): void {
+    this.#relays.delete(relay.id);
   }
 
-  #forgetOldest(): void {
-    for (const oldest of this.#relays.keys()) {
-      if (this.#relays.size <= MAX_REMEMBERED) return;
-      this.#relays.delete(oldest);
-    }
+  /** The provider missed the relay for these recipients, and has to get it again. */
+  #forget(relay: Relay): void {
+    const recipients = this.#relays.get(relay.id);
+    for (const recipient of relay.recipients) recipients?.delete(recipientKey(relay, recipient));
   }
 }

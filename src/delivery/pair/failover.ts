@@ -29,8 +29,8 @@ export class Failover extends ProviderPair {
   readonly #breaker: CircuitBreaker;
   readonly #toPrimary: BestEffortSender;
   readonly #toSecondary: BestEffortSender;
-  readonly #deliveredByPrimary = new DeliveredRelays();
-  readonly #deliveredBySecondary = new DeliveredRelays();
+  readonly #deliveredByPrimary: DeliveredRelays;
+  readonly #deliveredBySecondary: DeliveredRelays;
   /** By recipient: how many relays are under way, and through which provider. */
   readonly #inFlight = new Map<string, { readonly through: PairedProvider; count: number }>();
   /** Members who still have to be disconnected on the primary. */
@@ -41,6 +41,8 @@ export class Failover extends ProviderPair {
   constructor(parts: ProviderPairParts) {
     super(parts);
     const { primary, secondary, config, clock, logger } = parts;
+    this.#deliveredByPrimary = new DeliveredRelays(parts.isRetried);
+    this.#deliveredBySecondary = new DeliveredRelays(parts.isRetried);
     // The breaker logs the primary's failures.
     this.#toPrimary = new BestEffortSender(primary, clock);
     this.#toSecondary = new BestEffortSender(secondary, clock, logger);
@@ -153,7 +155,6 @@ export class Failover extends ProviderPair {
     const copied = this.#copyToSecondary(relay);
     try {
       await outcome;
-      this.#forget(relay);
     } catch (error) {
       if (copied !== undefined) this.#deliveredBySecondary.remember(relay, error, copied);
       // A provider of this process has served its connections, whatever else failed.
@@ -166,13 +167,11 @@ export class Failover extends ProviderPair {
     const earlier = this.#deliveredBySecondary.isTaken(relay);
     this.#copyToPrimary(relay);
     if (earlier === undefined || !(await earlier)) await this.secondary.client.send(relay);
-    this.#forget(relay);
   }
 
-  /** No attempt follows for these recipients. */
-  #forget(relay: Relay): void {
-    this.#deliveredByPrimary.forget(relay);
-    this.#deliveredBySecondary.forget(relay);
+  settled(relay: Relay): void {
+    this.#deliveredByPrimary.settled(relay);
+    this.#deliveredBySecondary.settled(relay);
   }
 
   #enter(keys: readonly string[], through: PairedProvider): void {

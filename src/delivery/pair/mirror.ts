@@ -12,11 +12,12 @@ import { ProviderPair, type ProviderPairParts } from './provider-pair.js';
  */
 export class Mirror extends ProviderPair {
   readonly #toSecondary: BestEffortSender;
-  readonly #delivered = new DeliveredRelays();
+  readonly #delivered: DeliveredRelays;
   #divergence = 0;
 
   constructor(parts: ProviderPairParts) {
     super(parts);
+    this.#delivered = new DeliveredRelays(parts.isRetried);
     this.#toSecondary = new BestEffortSender(parts.secondary, parts.clock, parts.logger);
   }
 
@@ -50,7 +51,6 @@ export class Mirror extends ProviderPair {
     try {
       await outcome;
       isTaken = true;
-      this.#delivered.forget(relay);
     } catch (error) {
       this.#delivered.remember(relay, error, copied);
       throw error;
@@ -58,6 +58,10 @@ export class Mirror extends ProviderPair {
       // Of a relay that is sent again, the first attempt was compared.
       if (earlier === undefined) this.#compare(copied, isTaken);
     }
+  }
+
+  settled(relay: Relay): void {
+    this.#delivered.settled(relay);
   }
 
   #compare(copied: Promise<boolean>, isTaken: boolean): void {

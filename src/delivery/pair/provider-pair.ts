@@ -17,6 +17,8 @@ export interface ProviderPairParts {
   readonly config: Pick<SocketConfig, 'broadcastChannel' | 'delivery'>;
   readonly clock: Clock;
   readonly logger: SocketLogger;
+  /** Whether this process sends failed relays again, and says when one is settled. */
+  readonly isRetried: boolean;
 }
 
 /** The port over two providers, each behind its own client: the common part of {@link Mirror} and {@link Failover}. */

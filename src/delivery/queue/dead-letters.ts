@@ -23,7 +23,8 @@ export interface DeadLetter {
   readonly diedAt: Date;
 }
 
-const data = v.object({ lane: v.string(), text: v.string(), reason: v.string() });
+/** The data of a letter, by their names in Redis: another version reads them too. */
+const data = v.object({ line: v.string(), text: v.string(), reason: v.string() });
 
 /** So many are read, or removed for newer ones, at a time. */
 const PAGE = 500;
@@ -66,7 +67,7 @@ export class DeadLetters {
     // while its first letter is still there, is another letter: hence the time.
     const at = readRelay(text)?.at ?? 0;
     const jobId = `${relayId(text)}@${lane.replace(' ', '/').replaceAll(':', ';')}@${at.toString(36)}`;
-    await this.#queue.add('dead', { lane, text, reason }, { jobId });
+    await this.#queue.add('dead', { line: lane, text, reason }, { jobId });
     if (this.#maximum === 0) return 0;
     const excess = (await this.#queue.getWaitingCount()) - this.#maximum;
     if (excess <= 0) return 0;
@@ -121,7 +122,7 @@ export class DeadLetters {
 }
 
 function describe(job: Job): DeadLetter {
-  const { lane, text, reason } = v.parse(data, job.data);
+  const { line: lane, text, reason } = v.parse(data, job.data);
   const stored = readRelay(text);
   return {
     key: String(job.id),

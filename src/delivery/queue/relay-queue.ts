@@ -90,7 +90,7 @@ export class RelayQueue {
   /** Has workers work on these lanes, unless one is about to. */
   async wake(lanes: readonly string[]): Promise<void> {
     if (lanes.length <= WOKEN_AT_ONCE) await this.wakeEach(lanes);
-    else await this.#jobs.add(LANES, { lanes }, { backoff: { type: 'custom' } });
+    else await this.#jobs.add(LANES, { lines: lanes }, { backoff: { type: 'custom' } });
   }
 
   /** The same for any number of lanes, a few at a time: it occupies neither Redis nor this process for long. */
@@ -99,7 +99,7 @@ export class RelayQueue {
       await this.#jobs.addBulk(
         lanes.slice(start, start + WOKEN_AT_ONCE).map((lane) => ({
           name: LANE,
-          data: { lane },
+          data: { line: lane },
           // One active and one waiting job for a lane: no two workers at once, and a job that is about to end has a successor.
           opts: { deduplication: { id: lane, keepLastIfActive: true }, backoff: { type: 'custom' } },
         })),

@@ -23,8 +23,9 @@ const LOCK_MS = 10_000;
 /** The time between two looks for dead workers. */
 const STALLED_CHECK_MS = 5_000;
 
-const laneJob = v.object({ lane: v.string() });
-const lanesJob = v.object({ lanes: v.array(v.string()) });
+/** The data of the jobs, by their names in Redis: a worker of another version reads them too. */
+const laneJob = v.object({ line: v.string() });
+const lanesJob = v.object({ lines: v.array(v.string()) });
 
 /** The outcome of one attempt. It has no `reason` where the provider accepted the relay. */
 interface Outcome {
@@ -144,13 +145,13 @@ export class RelayWorker {
   }
 
   async #wakeLanes(job: Job): Promise<void> {
-    const { lanes } = v.parse(lanesJob, job.data);
+    const { lines: lanes } = v.parse(lanesJob, job.data);
     await this.#queue.link.use(() => this.#queue.wakeEach(lanes));
   }
 
   async #workOnLane(job: Job): Promise<void> {
     const { link, lanes } = this.#queue;
-    const { lane } = v.parse(laneJob, job.data);
+    const { line: lane } = v.parse(laneJob, job.data);
     for (let isFirst = true; ; isFirst = false) {
       const waiting = await link.use(() => lanes.peek(lane, WINDOW));
       if (waiting.length === 0) return;

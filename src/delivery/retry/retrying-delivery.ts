@@ -209,6 +209,7 @@ export class RetryingDelivery implements RelayDelivery {
 
   #settle(pending: PendingRelay, recipients: number, wereAdmitted: boolean): void {
     const hasLeft = this.#backlog.settle(pending, recipients, wereAdmitted);
+    if (pending.isSettled) this.#client.settled?.(pending.relay);
     if (hasLeft && pending.isDeliveryReported)
       this.#listener.onDelivered(pending.relay, pending.progress(this.#clock.now()));
   }

@@ -66,7 +66,7 @@ export function createSocketController(path: string): Type<unknown> {
     config(@Req() request: FrameworkRequest): ClientConfig {
       const { app, broadcastChannel, second } = this.#runtime.config;
       const host = `http://${request.host ?? request.headers.host ?? ''}`;
-      if (!URL.canParse(host)) throw new BadRequestException('Host: must be a host name');
+      if (!URL.canParse(host)) throw new BadRequestException('Host: it is not a host name');
       const url = new URL(host);
       const origin = {
         hostname: url.hostname,

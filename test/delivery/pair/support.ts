@@ -52,6 +52,7 @@ function scripted(primary: ScriptedProvider, secondary: ScriptedProvider) {
       secondary: secondary.paired,
       config: { broadcastChannel: 'broadcast', delivery: { ...LIMITS, breakerFailures: FAILURES } },
       clock,
+      isRetried: true,
       logger: { log: write, warn: write, error: write },
     },
   };
