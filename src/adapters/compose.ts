@@ -3,7 +3,7 @@ import { ChannelEngine } from '../channels/channel-engine.js';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
 import { CLOCK } from '../ports/clock.js';
 import { LOGGER } from '../ports/logger.js';
-import type { SocketClient } from '../ports/relay-client.js';
+import type { AdapterClient } from '../ports/relay-client.js';
 import { SOCKET_CLIENT } from '../ports/socket-client.js';
 import { SOCKET_CONFIG } from '../ports/socket-config.js';
 import type { AdapterContext, AdapterParts, ServerAttachment, WebhookCounters } from './adapter.js';
@@ -30,7 +30,7 @@ export async function compose(context: AdapterContext, module: ContainerModule):
   container.bind(ChannelEngine).toDynamicValue(() => (engine ??= context.createEngine(context.clock)));
   await container.load(module);
 
-  const client = container.get<SocketClient>(SOCKET_CLIENT);
+  const client = container.get<AdapterClient>(SOCKET_CLIENT);
   return {
     client,
     clock: context.clock,
