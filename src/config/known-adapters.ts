@@ -20,7 +20,9 @@ export function knownAdapters(own: readonly SocketAdapter[]): readonly SocketAda
   return adapters;
 }
 
-/** The names that `SOCKET_PROVIDER` may have. The fake is not a place that anything could be moved to, so it stands alone. */
+/**
+ * The names that `SOCKET_PROVIDER` may have. The fake cannot be one of two providers, because no application migrates to it.
+ */
 export function providersAmong(adapters: readonly SocketAdapter[]): KnownProviders {
   const pairable = adapters.filter(({ capabilities }) => capabilities?.isFake !== true);
   return { names: adapters.map(({ name }) => name), pairable: pairable.map(({ name }) => name) };
@@ -56,7 +58,7 @@ function settingsProblems(adapters: readonly SocketAdapter[]): string[] {
     { owner: 'the package', sections: coreSettings(providersAmong(adapters)) },
     ...adapters.map(({ name, settings = {} }) => ({ owner: `the adapter "${name}"`, sections: settings })),
   ];
-  // It is read, although it is no setting.
+  // The library reads NODE_ENV, although it is not a setting, so no adapter may claim it.
   const claims = [{ owner: 'the package', what: 'the variable NODE_ENV' }, ...owners.flatMap(claimsOf)];
   return repeated(claims.map(({ what }) => what)).map((what) => {
     const claimants = claims.filter((claim) => claim.what === what).map(({ owner }) => owner);
