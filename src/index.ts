@@ -44,7 +44,7 @@ export type { LogFields, SocketLogger } from './ports/logger.js';
 export { type LossDetails, rejected, unanswered, unavailable } from './ports/losses.js';
 export type { Payload } from './ports/payload.js';
 export type { Relay, RelayKind } from './ports/relay.js';
-export { RelayClient, type RelaySender, type SocketClient } from './ports/relay-client.js';
+export { type AdapterClient, RelayClient, type RelaySender } from './ports/relay-client.js';
 export {
   type DeliveryHealth,
   type ImmediateRelayOptions,
@@ -75,8 +75,8 @@ export type { ChannelListener } from './relays/channel-listeners.js';
 export type { LostRelay, Receipt, RelayOutcome } from './relays/receipt.js';
 export {
   createSocketClient,
+  type SocketClient,
   type SocketClientOptions,
-  type StandaloneClient,
 } from './runtime/create-socket-client.js';
 export * as kinds from './settings/kinds.js';
 export {

@@ -3,7 +3,7 @@ import type { ChannelEngine } from '../channels/channel-engine.js';
 import type { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { Clock } from '../ports/clock.js';
 import type { SocketLogger } from '../ports/logger.js';
-import type { SocketClient } from '../ports/relay-client.js';
+import type { AdapterClient } from '../ports/relay-client.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { ConfigOf, NoSection, Section, SettingsOf } from '../settings/setting.js';
 
@@ -80,7 +80,7 @@ export interface AdapterContext<Sections extends Section = NoSection> {
 
 /** The parts of an adapter. */
 export interface AdapterParts {
-  readonly client: SocketClient;
+  readonly client: AdapterClient;
   /** Its own clock, which delayed relays and retries then use too. @default the system's clock */
   readonly clock?: Clock;
   /** The engine that serves this process's connections. */

@@ -3,7 +3,7 @@ import type { ChannelEngine } from '../channels/channel-engine.js';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
 import { CLOCK } from '../ports/clock.js';
 import { LOGGER } from '../ports/logger.js';
-import type { SocketClient } from '../ports/relay-client.js';
+import type { AdapterClient } from '../ports/relay-client.js';
 import { SOCKET_CLIENT } from '../ports/socket-client.js';
 import { SOCKET_CONFIG } from '../ports/socket-config.js';
 import type { AdapterContext, AdapterParts, ServerAttachment, WebhookCounters } from './adapter.js';
@@ -34,7 +34,7 @@ export async function compose(
   await container.load(module);
 
   return {
-    client: container.get<SocketClient>(SOCKET_CLIENT),
+    client: container.get<AdapterClient>(SOCKET_CLIENT),
     clock: context.clock,
     ...(engine !== undefined && { engine }),
     ...(container.isBound(SERVER_ATTACHMENT) && {

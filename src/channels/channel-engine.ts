@@ -1,22 +1,20 @@
-import { inject, injectable } from 'inversify';
 import type { ChannelEvent } from '../ports/channel-events.js';
-import { CLOCK, type Clock } from '../ports/clock.js';
-import {
-  type ChannelInfo,
-  type ChannelMessage,
-  type Cluster,
-  type ClusterNode,
-  type ClusterStatistics,
-  JOIN_CLUSTER,
-  type JoinCluster,
+import type { Clock } from '../ports/clock.js';
+import type {
+  ChannelInfo,
+  ChannelMessage,
+  Cluster,
+  ClusterNode,
+  ClusterStatistics,
+  JoinCluster,
 } from '../ports/cluster.js';
-import { LOGGER, type SocketLogger } from '../ports/logger.js';
-import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
+import type { SocketLogger } from '../ports/logger.js';
+import type { SocketConfig } from '../ports/socket-config.js';
 import type { User } from '../ports/user.js';
 import { type ClientFrame, parseClientFrame } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import { connectionEstablished, errorFrame } from '../protocol/frame.js';
-import { ChannelEventSource } from './channel-event-source.js';
+import type { ChannelEventSource } from './channel-event-source.js';
 import { Channels } from './channels.js';
 import type { Connection } from './connection.js';
 import { ConnectionCounters } from './connection-counters.js';
@@ -34,7 +32,6 @@ import { Watchlists } from './watchlists.js';
  *
  * Every call takes effect before it returns, in the order of the calls. No message from a client makes a method throw.
  */
-@injectable()
 export class ChannelEngine implements ClusterNode {
   /** The events in the life of connections, counted. The gateway counts the connections here that it refuses. */
   readonly counters = new ConnectionCounters();
@@ -53,11 +50,11 @@ export class ChannelEngine implements ClusterNode {
   readonly #cluster: Cluster;
 
   constructor(
-    @inject(SOCKET_CONFIG) config: SocketConfig,
-    @inject(CLOCK) clock: Clock,
-    @inject(LOGGER) logger: SocketLogger,
-    @inject(ChannelEventSource) events: ChannelEventSource,
-    @inject(JOIN_CLUSTER) joinCluster: JoinCluster,
+    config: SocketConfig,
+    clock: Clock,
+    logger: SocketLogger,
+    events: ChannelEventSource,
+    joinCluster: JoinCluster,
   ) {
     this.#config = config;
     this.#clock = clock;
@@ -213,12 +210,12 @@ export class ChannelEngine implements ClusterNode {
    *
    * @param reason as in `ConnectionCounters.closed`; ignored when the engine has closed the session itself
    */
-  lost(session: Session, reason = 'client'): void {
+  connectionLost(session: Session, reason = 'client'): void {
     this.#release(session, false, reason);
   }
 
   /**
-   * Counts the end of a connection as soon as its reason is known. {@link lost} follows, and does not count it again.
+   * Counts the end of a connection as soon as its reason is known. {@link connectionLost} follows, and does not count it again.
    *
    * @param reason as in `ConnectionCounters.closed`
    */

@@ -1,6 +1,5 @@
-import { inject, injectable } from 'inversify';
 import type { ChannelEvent, ChannelEventListener } from '../ports/channel-events.js';
-import { LOGGER, type SocketLogger } from '../ports/logger.js';
+import type { SocketLogger } from '../ports/logger.js';
 
 /**
  * The source of channel events for their listeners: the application and the webhooks.
@@ -8,13 +7,12 @@ import { LOGGER, type SocketLogger } from '../ports/logger.js';
  * Listeners are called in the order of the events, in a microtask after the engine's current work: a listener may itself
  * disconnect a member or send a relay, and must not find the engine in the middle of a change.
  */
-@injectable()
 export class ChannelEventSource {
   readonly #logger: SocketLogger;
   readonly #listeners = new Set<ChannelEventListener>();
   #pending: ChannelEvent[] = [];
 
-  constructor(@inject(LOGGER) logger: SocketLogger) {
+  constructor(logger: SocketLogger) {
     this.#logger = logger;
   }
 

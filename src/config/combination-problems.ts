@@ -17,7 +17,7 @@ export interface Combination {
   readonly chosen: readonly SocketAdapter[] | undefined;
 }
 
-/** Finds what no single setting can be blamed for, and no adapter's own settings either. */
+/** Finds problems between several settings that belong to no single adapter. */
 export function combinationProblems(combination: Combination): string[] {
   return [
     ...providerProblems(combination),
@@ -61,7 +61,7 @@ function secretProblem(secret: string): string | undefined {
   return `must be at least ${SECRET_LENGTH} characters in production; it is ${secret.length} characters`;
 }
 
-/** Settings that one provider has no use for, and one that two need. */
+/** A setting that has no effect with one provider, and a setting that a failover needs. */
 function secondProblems({ config, given, chosen }: Combination): string[] {
   if (chosen === undefined) return [];
   if (config.second === undefined) {
@@ -74,7 +74,10 @@ function secondProblems({ config, given, chosen }: Combination): string[] {
     : [];
 }
 
-/** Settings that only a queue has, and what it needs. Another process may bring a relay that this one has added. */
+/**
+ * Settings that have no effect without a queue, and settings that a queue needs. The process that delivers a relay may be
+ * another one than the process that queued it.
+ */
 function queueProblems({ config, given, chosen }: Combination): string[] {
   if (config.delivery.mode !== 'queue') {
     return ['SOCKET_QUEUE_CONCURRENCY', 'SOCKET_MAX_DEAD_LETTERS']

@@ -26,7 +26,9 @@ export function knownAdapters(own: readonly SocketAdapter[]): readonly SocketAda
   return adapters;
 }
 
-/** The names that `SOCKET_PROVIDER` may have. The fake is not a place that anything could be moved to, so it stands alone. */
+/**
+ * The names that `SOCKET_PROVIDER` may have. The fake cannot be one of two providers, because no application migrates to it.
+ */
 export function providersAmong(adapters: readonly SocketAdapter[]): KnownProviders {
   const pairable = adapters.filter(({ capabilities }) => capabilities?.isFake !== true);
   return { names: adapters.map(({ name }) => name), pairable: pairable.map(({ name }) => name) };

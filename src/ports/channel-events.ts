@@ -21,8 +21,8 @@ export interface ChannelEvents {
     readonly user_id?: string;
   };
   /**
-   * A client subscribed to a cache channel that has no event. It happens once while the channel stays occupied and has none:
-   * a longer memory of it would let strangers fill this process's memory.
+   * A client subscribed to a cache channel that has no event. It is emitted once, until the channel gets an event or
+   * is vacated. To remember it for longer would let strangers fill this process's memory.
    */
   cache_miss: { readonly channel: string };
   /** The number of subscriptions of a channel changed. Presence channels do not have this event. */

@@ -160,6 +160,3 @@ export class ClusterUnreachableError extends Error {
 
 /** Makes a node part of its cluster. */
 export type JoinCluster = (node: ClusterNode) => Cluster;
-
-/** The inversify token of {@link JoinCluster}. */
-export const JOIN_CLUSTER = Symbol.for('nestjs-switchboard.JoinCluster');

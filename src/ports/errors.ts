@@ -70,8 +70,8 @@ export abstract class SocketDeliveryError extends SocketError {
   }
 
   /**
-   * Those of `lost` that the same call can reach later. All of them where the error is `retryable`. Otherwise none, or those
-   * who were missed although the provider refused only others.
+   * The recipients in `lost` that the same call can reach later. If the error is `retryable`, that is all of them. If not, it is
+   * none, or those who were missed for another reason than a refusal.
    */
   get retryableLost(): readonly string[] {
     return this.#retryableLost ?? (this.retryable ? this.lost : []);

@@ -6,7 +6,7 @@ import {
 } from './errors.js';
 import type { Relay } from './relay.js';
 
-/** A message names at most this many recipients; of more, it tells their number. */
+/** A message lists at most this many recipients. If there are more, it gives only their number. */
 const NAMED_RECIPIENTS = 5;
 
 /** The part of a relay that the message of a loss names. */
@@ -22,7 +22,7 @@ export function unavailable(
   reason: string,
   details: LossDetails = {},
 ): SocketUnavailableError {
-  return new SocketUnavailableError(...loss(provider, relay, reason, details));
+  return new SocketUnavailableError(...messageAndFailure(provider, relay, reason, details));
 }
 
 /** Makes the error of a relay that its provider refused. The same relay fails again. */
@@ -32,11 +32,11 @@ export function rejected(
   reason: string,
   details: LossDetails = {},
 ): SocketRejectedError {
-  return new SocketRejectedError(...loss(provider, relay, reason, details));
+  return new SocketRejectedError(...messageAndFailure(provider, relay, reason, details));
 }
 
 /** Makes the error of a lost relay: {@link unavailable} where a retry can help, otherwise {@link rejected}. */
-export function lossError(
+export function unavailableOrRejected(
   isRetryable: boolean,
   ...[provider, relay, reason, details]: Parameters<typeof unavailable>
 ): SocketDeliveryError {
@@ -55,7 +55,7 @@ export function unanswered(
   return deliveryError(isRetryable, message, failure);
 }
 
-/** The error with these words: unavailable where a retry can help, and rejected where it cannot. */
+/** Makes a delivery error with a complete message: unavailable where a retry can help, and rejected where it cannot. */
 export function deliveryError(
   isRetryable: boolean,
   message: string,
@@ -66,7 +66,7 @@ export function deliveryError(
     : new SocketRejectedError(message, failure);
 }
 
-function loss(
+function messageAndFailure(
   provider: string,
   relay: LostPart,
   reason: string,

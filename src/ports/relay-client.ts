@@ -13,11 +13,11 @@ export interface RelaySender {
   settled?(relay: Relay): void;
 }
 
-/** A port that also takes whole relays. */
-export type SocketClient = ISocketClient & RelaySender;
+/** The port as adapters implement it: the calls of {@link ISocketClient}, and `send`, which takes a {@link Relay}. */
+export type AdapterClient = ISocketClient & RelaySender;
 
 /** The five calls of the port over one {@link RelaySender.send}. An adapter extends it and writes `send`. */
-export abstract class RelayClient implements SocketClient {
+export abstract class RelayClient implements AdapterClient {
   readonly #broadcastChannel: string;
 
   /** @param broadcastChannel the name of the channel that {@link broadcast} sends to */

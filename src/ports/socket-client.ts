@@ -45,11 +45,14 @@ export interface ProviderHealth {
 export interface SecondHealth extends Omit<ProviderHealth, 'delivery' | 'second'> {
   readonly provider: Provider;
   readonly role: SecondRole;
-  /** Best-effort copies of calls, which no caller waits for, that it did not accept since the process started. */
+  /** Copies of relays that this provider did not accept since the process started. No caller waits for a copy. */
   readonly missed: number;
   /** With the role `mirror`: calls that one of the two providers accepted, and the other did not. */
   readonly divergence?: number;
-  /** With the role `failover`: `closed` while the first provider is in force; `open` while this one is, and single relays probe the first. */
+  /**
+   * With the role `failover`: `closed` while the first provider is in force. Otherwise this one is in force: `open` between two
+   * probes of the first, `half-open` during a probe.
+   */
   readonly breaker?: DeliveryHealth['breaker'];
 }
 
@@ -83,8 +86,9 @@ export interface QueueHealth {
  * Every adapter makes these promises, and the contract suite (`describeSocketClient`) checks them:
  * - *Resolved* means the provider has accepted the message for every connection the member has at that moment, on any
  *   node. A relay without a listener is no error.
- * - Two relays from one process to one member arrive in the order they were called. The port retries nothing; `SocketService`
- *   does where the adapter allows it, and then a relay fails too when an earlier one to the same recipient failed.
+ * - Two relays from one process to one member arrive in the order of the calls. The port itself never retries. `SocketService`
+ *   does, with a queue or where the adapter has `isRetried`. On such an adapter a failed relay also fails later relays to the
+ *   same recipient that are already under way.
  * - The payload arrives deep-equal to `JSON.parse(JSON.stringify(payload))`. A call without payload arrives without one.
  * - The payload is read before the call returns: later changes of the caller's object are not sent.
  * - `exceptSocketId` leaves out exactly that connection.

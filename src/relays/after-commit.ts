@@ -93,7 +93,10 @@ function openAround(scope: Scope | undefined): Scope | undefined {
   return at;
 }
 
-/** The scope's state, with the scopes around it: a rollback includes all scopes within it, and an open scope holds them. */
+/**
+ * The scope's state, with the scopes around it. If any of them was rolled back, so is this one; otherwise, if any is open, this
+ * one is open too.
+ */
 function stateOf(scope: Scope): Scope['state'] {
   let state: Scope['state'] = 'committed';
   for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {

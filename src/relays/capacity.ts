@@ -1,19 +1,21 @@
-/** Counts the relays and bytes in use against a maximum of each. A maximum of 0 allows any number. */
+/**
+ * Counts the places and bytes that relays take, against a maximum of each. A maximum of 0 allows any number. A relay takes one
+ * place for each member or channel that it goes to.
+ */
 export class Capacity {
-  readonly #maximumRelays: number;
+  readonly #maximumPlaces: number;
   readonly #maximumBytes: number;
-  #relays = 0;
+  #places = 0;
   #bytes = 0;
 
-  /** @param maximumRelays one for each member or channel that an event goes to */
-  constructor(maximumRelays: number, maximumBytes: number) {
-    this.#maximumRelays = maximumRelays;
+  constructor(maximumPlaces: number, maximumBytes: number) {
+    this.#maximumPlaces = maximumPlaces;
     this.#maximumBytes = maximumBytes;
   }
 
-  /** Relays in use. */
-  get relays(): number {
-    return this.#relays;
+  /** Places in use. */
+  get places(): number {
+    return this.#places;
   }
 
   /** Bytes in use. */
@@ -22,19 +24,19 @@ export class Capacity {
   }
 
   /** @returns the reason why there is no room; `undefined` where the room was acquired */
-  acquire(relays: number, bytes: number): string | undefined {
-    if (this.#maximumRelays > 0 && this.#relays + relays > this.#maximumRelays)
-      return `${this.#relays} of ${this.#maximumRelays} relays are waiting already`;
+  acquire(places: number, bytes: number): string | undefined {
+    if (this.#maximumPlaces > 0 && this.#places + places > this.#maximumPlaces)
+      return `${this.#places} of ${this.#maximumPlaces} relays are waiting already`;
     if (this.#maximumBytes > 0 && this.#bytes + bytes > this.#maximumBytes)
       return `${this.#bytes} of ${this.#maximumBytes} bytes are waiting already`;
-    this.#relays += relays;
+    this.#places += places;
     this.#bytes += bytes;
     return undefined;
   }
 
   /** Gives back room that was acquired. */
-  release(relays: number, bytes: number): void {
-    this.#relays -= relays;
+  release(places: number, bytes: number): void {
+    this.#places -= places;
     this.#bytes -= bytes;
   }
 }

@@ -30,7 +30,7 @@ export class DelayedRelays {
 
   /** @returns the reason why the relay cannot wait here; `undefined` where it waits */
   add(relay: Relay): string | undefined {
-    if (this.#isClosed) return 'the application ends';
+    if (this.#isClosed) return 'the application is closing';
     const { delayMs = 0, ...immediateRelay } = relay;
     const { recipients, payload } = relay;
     const bytes = payload?.bytes ?? 0;

@@ -9,7 +9,7 @@ import type { DeliveryHealth } from '../ports/socket-client.js';
 export interface RelayDelivery {
   /** Whether it waits for a relay's `delayMs` itself. @default undefined, `Relays` waits in memory */
   readonly handlesDelays?: true;
-  /** How many relays of this process wait for another attempt, or are attempted now. */
+  /** How many relays of this process wait for an attempt, or are attempted after they have waited. Others do not count. */
   readonly queued: number;
   /** How many attempts this process made after the first one of each relay. */
   readonly retried: number;

@@ -5,7 +5,7 @@ import type { EventName, PayloadOf } from '../ports/event-map.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
-import type { SocketClient } from '../ports/relay-client.js';
+import type { AdapterClient } from '../ports/relay-client.js';
 import type { ProviderHealth, RelayOptions } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
@@ -29,7 +29,7 @@ type Rest<E extends EventName> =
 export interface RelayRuntime {
   readonly config: SocketConfig;
   /** The port that relays go to. */
-  readonly client: SocketClient;
+  readonly client: AdapterClient;
   readonly clock: Clock;
   /** The name of the provider in force now; of two providers it can change. */
   readonly provider: Provider;
@@ -237,7 +237,10 @@ export class Relays {
   protected release(): void {
     for (const relay of this.#delayed.close()) {
       this.#reporter.failed(relay);
-      this.#reporter.lost(relay, unavailable(this.provider, relay, 'the application ends before its time'));
+      this.#reporter.lost(
+        relay,
+        unavailable(this.provider, relay, 'the application closed before its delay was over'),
+      );
     }
     this.#listeners.release();
     this.#reporter.release();
@@ -258,7 +261,11 @@ export class Relays {
     return Promise.resolve({ id: relay.id, status });
   }
 
-  /** Sends a relay, and reports its outcome. `isUnattended`: its caller has a receipt already, so no failure can reject. */
+  /**
+   * Sends a relay, and reports its outcome.
+   *
+   * @param options `isUnattended`: the call was already answered with a receipt, so a failure is reported and does not reject
+   */
   async #send(relay: Relay, { isUnattended }: { readonly isUnattended: boolean }): Promise<Receipt> {
     const { id } = relay;
     const { clock } = this.#runtime;

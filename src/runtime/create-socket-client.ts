@@ -17,7 +17,7 @@ export interface SocketClientOptions {
 }
 
 /** {@link Relays} without Nest, for a worker, a script or a command-line tool. {@link createSocketClient} makes it. */
-export class StandaloneClient extends Relays {
+export class SocketClient extends Relays {
   readonly #runtime: SocketRuntime;
 
   constructor(runtime: SocketRuntime, logger: SocketLogger, options: SocketClientOptions) {
@@ -47,7 +47,7 @@ export async function createSocketClient(
   config: SocketConfig,
   logger: SocketLogger,
   options: SocketClientOptions = {},
-): Promise<StandaloneClient> {
+): Promise<SocketClient> {
   const runtime = await SocketRuntime.start(config, logger, options.adapters);
-  return new StandaloneClient(runtime, oneLineLogger(logger), options);
+  return new SocketClient(runtime, oneLineLogger(logger), options);
 }

@@ -6,7 +6,7 @@ import type { ProviderPair } from '../delivery/pair/provider-pair.js';
 import type { Clock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
 import { oneLineLogger, type SocketLogger } from '../ports/logger.js';
-import type { SocketClient } from '../ports/relay-client.js';
+import type { AdapterClient } from '../ports/relay-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import type { ChannelEventFeed } from '../relays/channel-listeners.js';
 import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays/relay-delivery.js';
@@ -80,7 +80,7 @@ export class SocketRuntime {
   }
 
   /** The port: that of the only provider, or that over both. */
-  get client(): SocketClient {
+  get client(): AdapterClient {
     return this.#second?.pair ?? this.#primary.client;
   }
 

@@ -10,7 +10,10 @@ export const DELIVERY_DEFAULTS = {
   queue: { retryDeadlineMs: 86_400_000, waitingRelays: 1_000_000, waitingBytes: 1_073_741_824 },
 } as const;
 
-/** The defaults of the settings that only a queue has. They are no defaults of the variables, which have no effect without one. */
+/**
+ * The defaults of the settings that only a queue has. They are not in {@link deliverySettings}, because without a queue these
+ * variables have no effect.
+ */
 export const QUEUE_DEFAULTS = { queueConcurrency: 64, deadLetters: 10_000 } as const;
 
 /** How relays get to the provider. */
@@ -34,7 +37,7 @@ export const deliverySettings = {
      */
     retryDeadlineMs: setting('SOCKET_RETRY_DEADLINE_MS', wholeNumber(0, 604_800_000), { unit: 'ms' }),
     /**
-     * Relays that may wait to be tried again, one to one member or channel each; 0 allows any number.
+     * Relays that may wait to be tried again. A relay to several members counts once for each of them. 0 allows any number.
      *
      * @default 10000, with `queue` 1000000
      */
@@ -46,8 +49,8 @@ export const deliverySettings = {
      */
     waitingBytes: setting('SOCKET_MAX_WAITING_BYTES', limit, { unit: 'bytes' }),
     /**
-     * Failures in a row after which the provider is left alone for a while, but for one relay at a time that tries it; 0 never
-     * leaves it alone.
+     * Failures in a row after which the provider gets no relays for a while, except one at a time that tests whether it is back.
+     * 0 switches this off.
      *
      * @default 5
      */

@@ -73,7 +73,8 @@ export const gatewaySettings = {
       unit: 'ms',
     }),
     /**
-     * Milliseconds over which the clients are sent away when the process ends. Few clients take less. 0 sends all of them at once.
+     * Milliseconds over which the clients are disconnected, group by group, when the process ends. With few clients it takes
+     * less time. 0 disconnects all of them at once.
      *
      * @see docs/gateway.md#going-away
      * @default 5000
@@ -104,7 +105,7 @@ export const gatewaySettings = {
        */
       connectionsPerAddress: setting('SOCKET_MAX_CONNECTIONS_PER_ADDRESS', limit, { default: 0 }),
       /**
-       * Channels of this process; beyond it nobody makes up a new public one.
+       * Channels of this process. Above this number a client cannot open a public channel that does not exist yet.
        *
        * @default 1000000
        */
@@ -116,7 +117,8 @@ export const gatewaySettings = {
        */
       channelsPerConnection: setting('SOCKET_MAX_CHANNELS_PER_CONNECTION', limit, { default: 500 }),
       /**
-       * Messages of any kind from one connection in a second, a long one counted once for each KiB; the rest is read later.
+       * Messages of any kind from one connection in a second. A long message counts once more for each KiB. Messages above the
+       * limit are handled in the next second.
        *
        * @default 1000
        */
@@ -152,7 +154,8 @@ export const gatewaySettings = {
        */
       presenceMembers: setting('SOCKET_MAX_PRESENCE_MEMBERS', limit, { default: 100 }),
       /**
-       * Seconds that a connection may stay without a signin or a private or presence channel.
+       * Seconds after which a connection is closed with 4009 if it has neither signed in nor joined a private or presence
+       * channel.
        *
        * @default 0
        */

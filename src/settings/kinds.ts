@@ -64,13 +64,13 @@ export function textReadBy<T>(read: (text: string) => T | undefined, allowed: st
   };
 }
 
-/** A list of these texts, in a variable separated by commas. */
+/** A list of these texts. In a variable they are separated by commas. */
 export function listOf<const T extends string>(values: readonly T[]): Kind<readonly T[]> {
   const { schema } = oneOf(values);
   return { fromText: splitList, schema: v.array(schema, `must be a list; each ${mustBeOneOf(values)}`) };
 }
 
-/** A list of texts that pass a check, in a variable separated by commas. */
+/** A list of texts that pass a check. In a variable they are separated by commas. */
 export function listWhere(isAllowed: (text: string) => boolean, allowed: string): Kind<readonly string[]> {
   return {
     fromText: splitList,

@@ -21,9 +21,9 @@ export function redisAddress(url: string): RedisAddress | undefined {
   const defaultPort = sentinel === undefined ? 6_379 : 26_379;
   const hosts = list.split(',').map((text) => hostAndPort(text, defaultPort));
   const known = hosts.filter((host) => host !== undefined);
-  // `redis://:password@host`, `redis://user:password@host`.
   // A Redis Cluster has one database.
   if (hosts.length > 1 && primary === undefined && Number(database ?? 0) !== 0) return undefined;
+  // The credentials are `:password`, `user` or `user:password`.
   const separator = credentials?.indexOf(':') ?? -1;
   const username = decode(separator === -1 ? credentials : credentials?.slice(0, separator));
   const password = decode(separator === -1 ? undefined : credentials?.slice(separator + 1));

@@ -1,10 +1,19 @@
 import type * as v from 'valibot';
 
-/** The kind of a setting's value: what it is in code, how text is read as it, and what the configuration has of it. */
+/**
+ * The kind of a setting's value: how a variable's text is read, and which values are allowed. `Given` is the type in code,
+ * `Value` the type in the configuration.
+ */
 export interface Kind<Value, Given = Value> {
-  /** Reads a variable's text as what code would give. Text that is not that stays as it is, and the schema refuses it. */
+  /**
+   * Turns a variable's text into the value that code would give. A text that cannot be turned is returned unchanged, and the
+   * schema refuses it.
+   */
   readonly fromText: (text: string) => unknown;
-  /** Checks what code gave, or a variable's text was read as. The message of an issue says what is allowed. */
+  /**
+   * Checks a value from code or from {@link fromText}, and turns it into the configuration's value. An issue's message says what
+   * is allowed.
+   */
   readonly schema: v.GenericSchema<Given, Value>;
 }
 
@@ -13,7 +22,7 @@ export type Unit = 'ms' | 's' | 'bytes';
 
 /** The optional properties of a setting. */
 export interface SettingOptions {
-  /** The unit of a number that counts something measured. @default none */
+  /** The unit, where the number is a time or a size. @default none */
   readonly unit?: Unit;
   /** Whether no message may show the value, but only its length. @default false */
   readonly isSecret?: boolean;

@@ -55,7 +55,7 @@ class Visitor implements Connection {
   }
 
   isLost(): void {
-    this.engine.lost(this.#session);
+    this.engine.connectionLost(this.#session);
   }
 }
 

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import {
+  type AdapterClient,
   type LostRelay,
   SOCKET_CLIENT,
-  type SocketClient,
   type SocketService,
   SocketUsageError,
 } from 'nestjs-switchboard';
@@ -118,7 +118,7 @@ describe('a transaction that commits', () => {
   test('is not waiting for the provider', async () => {
     const { app, service } = await startFake();
     const answer = gate();
-    jest.spyOn(app.get<SocketClient>(SOCKET_CLIENT), 'send').mockReturnValue(answer.passed);
+    jest.spyOn(app.get<AdapterClient>(SOCKET_CLIENT), 'send').mockReturnValue(answer.passed);
     await service.afterCommit(() => say(service, '1'));
     expect(service.relays.sent).toBe(0);
     answer.open();
@@ -129,7 +129,7 @@ describe('a transaction that commits', () => {
   test('survives an adapter that breaks its promises, and logs it', async () => {
     const errors = logged('error');
     const { app, service } = await startFake();
-    const client = app.get<SocketClient>(SOCKET_CLIENT);
+    const client = app.get<AdapterClient>(SOCKET_CLIENT);
     jest.spyOn(client, 'send').mockRejectedValue(new TypeError('a bug'));
     await service.afterCommit(() => say(service, '1'));
     await turn();

@@ -67,14 +67,14 @@ describe('a relay for later, without a queue', () => {
     expect(losses).toEqual([expect.objectContaining({ id, event: 'MEMBER_MESSAGED' })]);
   });
 
-  test('is reported as lost where the application ends before its time', async () => {
+  test('is reported as lost where the application closed before its delay was over', async () => {
     const errors = logged('error');
     const losses: LostRelay[] = [];
     const { service, app } = await startFake({ onRelayError: (lost) => void losses.push(lost) });
     const { id } = await service.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, { delayMs: MINUTE });
     await app.close();
     expect(losses).toMatchObject([{ id, error: { lost: ['ada'], retryable: true } }]);
-    expect(errors.lines).toEqual([expect.stringMatching('the application ends before its time')]);
+    expect(errors.lines).toEqual([expect.stringMatching('the application closed before its delay was over')]);
     expect(service.relays).toMatchObject({ failed: 1, queued: 0 });
   });
 

@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import {
   createSocketClient,
   type LostRelay,
+  type SocketClient,
   type SocketClientOptions,
   socketConfig,
   type SocketLogger,
   type SocketSettings,
   SocketUnavailableError,
   SocketUsageError,
-  type StandaloneClient,
 } from 'nestjs-switchboard';
 import { APP, HttpApi } from '../adapters/pusher/support.js';
 import { closedPort } from '../browser/backends.js';
@@ -92,7 +92,7 @@ describe.each<[name: string, settings: () => SocketSettings | Promise<SocketSett
     expect(losses).toEqual([]);
   });
 
-  test.each<[code: string, call: (client: StandaloneClient) => Promise<unknown>]>([
+  test.each<[code: string, call: (client: SocketClient) => Promise<unknown>]>([
     ['INVALID_MEMBER_ID', (client) => client.relayToMember('a b', 'MEMBER_MESSAGED', HELLO)],
     ['INVALID_MEMBER_ID', (client) => client.disconnectMember('')],
     ['INVALID_MEMBER_ID', (client) => client.onlineMembers(['a b'])],

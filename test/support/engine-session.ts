@@ -162,7 +162,7 @@ export class EngineClient implements Connection {
 
   /** Its connection breaks. */
   isLost(): void {
-    this.engine.lost(this.#session);
+    this.engine.connectionLost(this.#session);
   }
 
   /** The frames that it was sent since it was last asked, oldest first. */

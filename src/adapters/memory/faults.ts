@@ -1,5 +1,5 @@
 import type { SocketDeliveryError } from '../../ports/errors.js';
-import { lossError, unanswered } from '../../ports/losses.js';
+import { unanswered, unavailableOrRejected } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 
 /** A failure that a test has injected. */
@@ -48,7 +48,7 @@ export class Faults {
   /** @throws SocketDeliveryError when a failure was injected for this relay */
   check(relay: Relay): void {
     this.#throw(({ isRetryable, reason, cause }) =>
-      lossError(isRetryable, 'memory', relay, reason, { cause }),
+      unavailableOrRejected(isRetryable, 'memory', relay, reason, { cause }),
     );
   }
 

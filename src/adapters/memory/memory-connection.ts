@@ -45,7 +45,7 @@ export class MemoryConnection implements Connection {
 
   /** Ends the connection from the client's side. */
   leave(): void {
-    this.#engine.lost(this.#session);
+    this.#engine.connectionLost(this.#session);
   }
 
   send(frame: Frame): void {

@@ -13,7 +13,7 @@ import type { PusherAdapterConfig } from './pusher.settings.js';
 import { ChannelQueues } from './requests/channel-queues.js';
 import { Dispatch, type Target } from './requests/dispatch.js';
 import { EventRequests } from './requests/event-requests.js';
-import { questionError, relayLossError } from './requests/loss-error.js';
+import { lossFromRequests, unansweredQuestion } from './requests/request-losses.js';
 
 /** The requests that one call of {@link PusherSocketClient.onlineMembers} makes at a time. */
 const CONCURRENT_QUESTIONS = 8;
@@ -62,7 +62,7 @@ export class PusherSocketClient extends RelayClient {
     const dispatch = this.#dispatch(relay);
     this.#queues.post(dispatch);
     const losses = await dispatch.losses;
-    if (losses.length > 0) throw relayLossError(relay, losses);
+    if (losses.length > 0) throw lossFromRequests(relay, losses);
   }
 
   /**
@@ -81,7 +81,7 @@ export class PusherSocketClient extends RelayClient {
       );
       return new Set(online);
     } catch (failure) {
-      throw questionError(failure);
+      throw unansweredQuestion(failure);
     }
   }
 

@@ -61,7 +61,7 @@ export class GatewaySocket extends WebSocket {
   }
 
   handleClose(code: number): void {
-    if (this.#session !== undefined) this.#engine?.lost(this.#session, this.#endReason(code));
+    if (this.#session !== undefined) this.#engine?.connectionLost(this.#session, this.#endReason(code));
   }
 
   /** The reason of the connection's end, as in `ConnectionCounters.closed`. */

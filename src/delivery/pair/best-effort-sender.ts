@@ -2,20 +2,20 @@ import type { Clock } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { describeRelay, type Relay } from '../../ports/relay.js';
-import type { SocketClient } from '../../ports/relay-client.js';
+import type { AdapterClient } from '../../ports/relay-client.js';
 import type { Provider } from '../../ports/socket-config.js';
 import { Capacity } from '../../relays/capacity.js';
 
 /** One of the two providers of a pair. */
 export interface PairedProvider {
   readonly provider: Provider;
-  readonly client: SocketClient;
+  readonly client: AdapterClient;
   /** Whether it serves connections of this process. Then an event that nobody listens for costs next to nothing there. */
   readonly isLocal: boolean;
 }
 
-/** The relays under way at a time, one to one member or channel each, and the bytes of their payloads. */
-const MAX_IN_FLIGHT = { relays: 10_000, bytes: 16 * 1_024 * 1_024 };
+/** The relays under way at a time, where one to several members counts once for each, and the bytes of their payloads. */
+const MAX_IN_FLIGHT = { places: 10_000, bytes: 16 * 1_024 * 1_024 };
 
 /** Milliseconds between two log lines about missed relays. */
 const LOG_INTERVAL_MS = 60_000;
@@ -28,7 +28,7 @@ export class BestEffortSender {
   readonly #provider: PairedProvider;
   readonly #clock: Clock;
   readonly #logger: SocketLogger | undefined;
-  readonly #capacity = new Capacity(MAX_IN_FLIGHT.relays, MAX_IN_FLIGHT.bytes);
+  readonly #capacity = new Capacity(MAX_IN_FLIGHT.places, MAX_IN_FLIGHT.bytes);
   #missed = 0;
   #unlogged = 0;
   #quietUntil = -Infinity;
@@ -53,9 +53,9 @@ export class BestEffortSender {
    */
   async send(relay: Relay, attempt = () => this.#provider.client.send(relay)): Promise<boolean> {
     // A relay to more recipients than the bound is under way alone.
-    const relays = Math.min(relay.recipients.length, MAX_IN_FLIGHT.relays);
+    const places = Math.min(relay.recipients.length, MAX_IN_FLIGHT.places);
     const bytes = relay.payload?.bytes ?? 0;
-    const refusal = this.#capacity.acquire(relays, bytes);
+    const refusal = this.#capacity.acquire(places, bytes);
     if (refusal !== undefined) {
       this.#miss(`${describeRelay(relay)}: ${refusal.replace('waiting', 'under way')}`);
       return false;
@@ -67,7 +67,7 @@ export class BestEffortSender {
       this.#miss(`${describeRelay(relay)}: ${messageOf(error)}`);
       return false;
     } finally {
-      this.#capacity.release(relays, bytes);
+      this.#capacity.release(places, bytes);
     }
   }
 

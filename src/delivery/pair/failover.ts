@@ -137,7 +137,7 @@ export class Failover extends ProviderPair {
     return parts;
   }
 
-  /** Has one provider decide, and sends the relay to the other one too. */
+  /** Lets one provider decide, and sends the relay to the other one too. */
   async #sendThrough(through: PairedProvider, relay: Relay): Promise<void> {
     const keys = relay.recipients.map((recipient) => recipientKey(relay, recipient));
     this.#enter(keys, through);

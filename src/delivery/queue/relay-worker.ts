@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { type Clock, type Timer, within } from '../../ports/clock.js';
 import { canBeTriedAgain, messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import { lossError } from '../../ports/losses.js';
+import { unavailableOrRejected } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 import type { RelaySender } from '../../ports/relay-client.js';
 import type { RedisAddress, SocketConfig } from '../../ports/socket-config.js';
@@ -82,7 +82,7 @@ export class RelayWorker {
       delivery.breakerFailures,
       () => {
         logger.warn(
-          `The provider "${provider}" keeps failing: the queue waits, and one relay at a time tries it`,
+          `The provider "${provider}" keeps failing: the queue waits, and single relays test whether it is back`,
         );
       },
       () => {
@@ -262,7 +262,7 @@ export class RelayWorker {
       return;
     }
     const why = `it is a dead letter: ${reason}`;
-    const loss = lossError(canBeTriedAgain(error), this.#provider, relay, why, { cause: error });
+    const loss = unavailableOrRejected(canBeTriedAgain(error), this.#provider, relay, why, { cause: error });
     this.#listener.onLost(relay, loss, true, progress);
   }
 }

@@ -11,17 +11,17 @@ export class Backlog {
     this.#capacity = new Capacity(waitingRelays, waitingBytes);
   }
 
-  /** Relays, each once. */
+  /** The number of relays. A relay to several recipients counts once. */
   get relays(): number {
     return this.#relays;
   }
 
-  /** Relays, each once for every recipient for whom it waits. */
+  /** The number of relays, where each counts once for every recipient for whom it waits. */
   get recipients(): number {
-    return this.#capacity.relays;
+    return this.#capacity.places;
   }
 
-  /** Bytes of the relays, each once. */
+  /** The bytes of the relays. A relay to several recipients counts once. */
   get bytes(): number {
     return this.#capacity.bytes;
   }

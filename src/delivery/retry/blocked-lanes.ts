@@ -10,7 +10,7 @@ export type TakenRelays = readonly (readonly [PendingRelay, readonly Lane[]])[];
 export class BlockedLanes {
   readonly #lanes = new Set<Lane>();
 
-  /** Has a relay wait in these lanes. */
+  /** Makes a relay wait in these lanes. */
   insert(pending: PendingRelay, lanes: readonly Lane[]): void {
     for (const lane of lanes) {
       lane.insert(pending);
@@ -19,8 +19,8 @@ export class BlockedLanes {
   }
 
   /**
-   * Has lanes wait for their next attempt, for the same time where they have failed equally often. Lanes that back off
-   * already stay as they are: relays that were attempted together fail once.
+   * Makes lanes wait for their next attempt. Lanes with the same number of failures wait for the same time. A lane that already
+   * backs off is left unchanged, because relays that were attempted together count as one failure.
    *
    * @param pauseMs for how long the provider wants to be left alone
    * @returns when the first of them is to be tried again; `Infinity` where all of them backed off already
@@ -51,17 +51,17 @@ export class BlockedLanes {
     return this.all().filter(({ retryAt }) => retryAt <= now);
   }
 
-  /** Has every lane be due at this time, unless it is due earlier. */
+  /** Makes every lane due at this time, unless it is due earlier. */
   hurry(time: number): void {
     for (const lane of this.#lanes) lane.hurry(time);
   }
 
-  /** Removes relays from the beginning of each lane, as long as they are over. */
-  removeWhile(isOver: (pending: PendingRelay) => boolean): TakenRelays {
+  /** Removes relays from the beginning of each lane, up to the first that is not given up. */
+  removeWhile(isGivenUp: (pending: PendingRelay) => boolean): TakenRelays {
     const removed = new Map<PendingRelay, Lane[]>();
     for (const lane of this.#lanes) {
-      // The deadlines of a lane have the order of its calls.
-      for (let { first } = lane; first !== undefined && isOver(first); first = lane.first) {
+      // The first relay of a lane has the earliest deadline.
+      for (let { first } = lane; first !== undefined && isGivenUp(first); first = lane.first) {
         lane.removeFirst();
         add(removed, first, lane);
       }

@@ -4,7 +4,8 @@ import type { PendingRelay } from './pending-relay.js';
  * How a lane treats its relays:
  *
  * - `flowing`: each relay is attempted at once.
- * - `blocked`: relays wait for the attempts under way, or for the provider. The lane then goes on at once.
+ * - `blocked`: relays wait, for an attempt under way to end or for the circuit breaker to close. Then the next attempt is made
+ *   at once, without a delay.
  * - `backing-off`: an attempt has failed, and the next one is made at {@link Lane.retryAt}.
  *
  * A blocked lane ends when nothing waits in it and nothing is under way. The next relay gets a new lane.
@@ -64,7 +65,7 @@ export class Lane {
     if (isAccepted) this.#failures = 0;
   }
 
-  /** Has a relay wait, at its place in the order of the calls. Later relays wait behind it. */
+  /** Makes a relay wait, at its place in the order of the calls. Later relays wait behind it. */
   insert(pending: PendingRelay): void {
     if (this.#state === 'flowing') this.#state = 'blocked';
     const waiting = this.#waiting;
@@ -79,7 +80,7 @@ export class Lane {
     this.#retryAt = retryAt;
   }
 
-  /** Has the lane be due at this time, unless it is due earlier. */
+  /** Makes the lane due at this time, unless it is due earlier. */
   hurry(time: number): void {
     this.#retryAt = Math.min(this.#retryAt, time);
   }

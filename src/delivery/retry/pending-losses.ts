@@ -2,7 +2,10 @@ import type { SocketDeliveryError } from '../../ports/errors.js';
 import { deliveryError, unavailable } from '../../ports/losses.js';
 import type { PendingRelay } from './pending-relay.js';
 
-/** The loss of a relay whose last attempt has failed. An error of a single attempt that names the same recipients stays as it is. */
+/**
+ * The loss of a relay whose last attempt has failed. If there was only one attempt, and its error names the same recipients,
+ * that error is returned unchanged.
+ */
 export function lossAfterAttempt(
   { attempts }: PendingRelay,
   lost: readonly string[],

@@ -67,7 +67,7 @@ export class PendingRelay {
   }
 
   /** Whether the listener has to be told once it is delivered to all its recipients. */
-  get isDeliveryReported(): boolean {
+  get mustReportDelivery(): boolean {
     return this.#report === 'queued';
   }
 

@@ -17,7 +17,7 @@ import { WakeTimer } from './wake-timer.js';
 /** Milliseconds that {@link RetryingDelivery.close} waits for the last attempts. */
 export const CLOSE_MS = 5_000;
 
-const CLOSING = 'the application ends';
+const CLOSING = 'the application is closing';
 
 /**
  * Sends relays to a provider, and tries those again that failed in a way a retry can help: with exponential backoff and full
@@ -64,7 +64,9 @@ export class RetryingDelivery implements RelayDelivery {
       clock,
       delivery.breakerFailures,
       () => {
-        logger.warn(`The provider "${provider}" keeps failing: relays wait, and one at a time tries it`);
+        logger.warn(
+          `The provider "${provider}" keeps failing: relays wait, and single relays test whether it is back`,
+        );
       },
       () => {
         logger.log(
@@ -90,7 +92,7 @@ export class RetryingDelivery implements RelayDelivery {
   }
 
   /**
-   * Attempts a relay at once, or has it wait behind a failed one. Resolves after that one attempt: with `sent` when it was
+   * Attempts a relay at once, or makes it wait behind a failed one. Resolves after that one attempt: with `sent` when it was
    * accepted for all recipients, and with `queued` when it waits for one of them.
    *
    * @throws SocketDeliveryError for recipients to whom it is lost already: it was refused for good, or cannot wait
@@ -150,7 +152,7 @@ export class RetryingDelivery implements RelayDelivery {
    * Attempts a relay in some of its lanes. Afterwards it is settled or waits in each of them.
    *
    * @returns the loss, where there is one
-   * @throws unknown what a first attempt threw that is no SocketDeliveryError; only the caller can be told
+   * @throws the error of an attempt within the call, if it is not a SocketDeliveryError: only the caller can be told of it
    */
   async #attempt(
     pending: PendingRelay,
@@ -179,7 +181,7 @@ export class RetryingDelivery implements RelayDelivery {
     return undefined;
   }
 
-  /** Has a relay wait in the lanes that another attempt can reach, and loses it in the others that an error names. */
+  /** Makes a relay wait in the lanes that another attempt can reach. In the other lanes that the error names, the relay is lost. */
   #fail(
     pending: PendingRelay,
     lanes: readonly Lane[],
@@ -210,11 +212,11 @@ export class RetryingDelivery implements RelayDelivery {
   #settle(pending: PendingRelay, recipients: number, wereAdmitted: boolean): void {
     const hasLeft = this.#backlog.settle(pending, recipients, wereAdmitted);
     if (pending.isSettled) this.#client.settled?.(pending.relay);
-    if (hasLeft && pending.isDeliveryReported)
+    if (hasLeft && pending.mustReportDelivery)
       this.#listener.onDelivered(pending.relay, pending.progress(this.#clock.now()));
   }
 
-  /** Ends lanes in which nothing is left, and has the others go on, now or later. */
+  /** Ends lanes in which nothing is left, and makes the others go on, now or later. */
   #goOn(lanes: readonly Lane[]): void {
     const { state, probeAt } = this.#breaker;
     for (const lane of lanes) {
@@ -233,7 +235,7 @@ export class RetryingDelivery implements RelayDelivery {
 
   // Waiting
 
-  /** Has a relay wait in lanes where it cannot be attempted now. @returns the loss, where there is no room */
+  /** Makes a relay wait in lanes where it cannot be attempted now. @returns the loss, where there is no room */
   #waitBehind(pending: PendingRelay, lanes: readonly Lane[]): SocketDeliveryError | undefined {
     const refusal = this.#isClosed ? CLOSING : this.#backlog.admit(pending, lanes.length);
     if (refusal !== undefined) {
@@ -258,9 +260,9 @@ export class RetryingDelivery implements RelayDelivery {
     if (pending.attempts === 1) this.#listener.onRetrying(pending.relay, error, pending.progress(now));
   }
 
-  /** Gives up waiting relays from the beginning of their lanes, as long as they are over. */
-  #giveUp(isOver: (pending: PendingRelay) => boolean, why: string): void {
-    for (const [pending, lanes] of this.#blocked.removeWhile(isOver)) {
+  /** Loses relays from the beginning of each lane, up to the first that is not given up. */
+  #giveUp(isGivenUp: (pending: PendingRelay) => boolean, why: string): void {
+    for (const [pending, lanes] of this.#blocked.removeWhile(isGivenUp)) {
       pending.lose();
       this.#settle(pending, lanes.length, true);
       this.#reportLoss(pending, lossOfWaiting(this.#provider, pending, recipientsOf(lanes), why));

@@ -1,6 +1,9 @@
 import type { Clock, Timer } from '../../ports/clock.js';
 
-/** Calls that fall due within so many milliseconds are one call, so that a provider can put its relays into one request. */
+/**
+ * Times are rounded up to a multiple of this. Relays that are due at almost the same time are then sent together, so that a
+ * provider can put them into one request.
+ */
 const GRAIN_MS = 25;
 
 /** One timer for everything that is to be done later. It rings at the earliest of the times that it was asked for. */

@@ -2,7 +2,7 @@ import { ManualClock } from '../../../src/adapters/memory/manual-clock.js';
 import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
 import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
-import type { SocketClient } from '../../../src/ports/relay-client.js';
+import type { AdapterClient } from '../../../src/ports/relay-client.js';
 import type { ProviderHealth } from '../../../src/ports/socket-client.js';
 import type { Provider as ProviderName } from '../../../src/ports/socket-config.js';
 import { down, LIMITS, Provider, relayTo, settled } from '../support.js';
@@ -31,7 +31,7 @@ export class ScriptedProvider extends Provider {
   };
 
   get paired() {
-    return { provider: this.provider, client: this as unknown as SocketClient, isLocal: this.isLocal };
+    return { provider: this.provider, client: this as unknown as AdapterClient, isLocal: this.isLocal };
   }
 }
 

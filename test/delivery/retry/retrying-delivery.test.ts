@@ -362,7 +362,7 @@ describe('closing', () => {
     clock.advance(CLOSE_MS);
     await closed;
     expect(told).toEqual(['B waits', 'B lost to ada']);
-    expect(losses[0]?.message).toContain('the application ends');
+    expect(losses[0]?.message).toContain('the application is closing');
   });
 
   test('is at once where nothing is on its way', async () => {

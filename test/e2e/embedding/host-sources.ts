@@ -108,7 +108,7 @@ const typesInUse = `
 export type {
   Admission, AppCredentials, ChannelAuthorizer, ClientConfig, ClientOrigin, DeliveryFailure,
   Environment, EventName, FailurePolicy, GatewayConfig, GatewayLimits, HttpApiConfig, HttpRequest, Identity, ISocketClient, LostRelay, MetricsRegistry, PayloadOf,
-  PresenceMember, Provider, ProviderHealth, PusherConfig, QueueHealth, Receipt, RelayOptions, ImmediateRelayOptions, SocketAdapter, AdapterCapabilities, AdapterContext, AdapterParts, Relay, RelayKind, RelaySender, SocketClient, SecondConfig, SecondHealth,
+  PresenceMember, Provider, ProviderHealth, PusherConfig, QueueHealth, Receipt, RelayOptions, ImmediateRelayOptions, SocketAdapter, AdapterCapabilities, AdapterContext, AdapterParts, Relay, RelayKind, RelaySender, AdapterClient, SocketClient, SecondConfig, SecondHealth,
   SecondRole, SocketConfig, SocketErrorCode, SocketEvents, SocketHealthResult, SocketLogger, SocketModuleAsyncOptions, SocketModuleOptions, SocketModulePaths,
   ChannelEventName, ChannelEvents, ChannelListener, SocketSettings, WebhookConfig,
 } from 'nestjs-switchboard';

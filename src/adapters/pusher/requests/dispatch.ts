@@ -23,7 +23,7 @@ export interface Termination extends Target {
 export type Post = EventPost | Termination;
 
 /** A recipient who was missed, and the reason. */
-export interface Loss {
+export interface RecipientLoss {
   readonly recipient: string;
   readonly failure: unknown;
 }
@@ -32,7 +32,7 @@ export interface Loss {
 export class Dispatch {
   readonly posts: readonly Post[];
   /** Resolves, once every post is settled, with those that failed, in the order of the targets. Never rejects. */
-  readonly losses: Promise<readonly Loss[]>;
+  readonly losses: Promise<readonly RecipientLoss[]>;
   /** Equal for dispatches that send the same event to the same kind of channel. */
   readonly content: string;
   /** The time by which its posts must be sent, in milliseconds of `Clock.now()`. It is set when they are first due. */
@@ -73,7 +73,7 @@ export class Dispatch {
     return this.#failures?.get(post);
   }
 
-  #losses(): Loss[] {
+  #losses(): RecipientLoss[] {
     const failures = this.#failures;
     if (failures === undefined) return [];
     return this.posts

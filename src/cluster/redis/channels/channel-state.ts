@@ -28,17 +28,17 @@ export class ChannelState {
 
   /** Whether there is something to report to Redis. */
   get isToReport(): boolean {
-    return this.#subscriptions > 0 || this.isKnown;
+    return this.#subscriptions > 0 || this.mustReportWithoutSubscriptions;
   }
 
-  /** Whether there is something to report even without subscriptions: Redis may have something of this node, or lost it. */
-  get isKnown(): boolean {
-    return this.record.isToReport || this.presence.hasReported;
+  /** Whether this node must report even without subscriptions: Redis may have something of this node, or has lost it. */
+  get mustReportWithoutSubscriptions(): boolean {
+    return this.record.mustBeReported || this.presence.hasReportedMembers;
   }
 
   /** Whether Redis has something of this node, or had it before it lost its data. */
-  get wasReported(): boolean {
-    return this.record.wasCounted || this.isKnown;
+  get mayHaveBeenInRedis(): boolean {
+    return this.record.wasCounted || this.mustReportWithoutSubscriptions;
   }
 
   /** A connection subscribes, on presence channels as a user. */
@@ -86,7 +86,7 @@ export class ChannelState {
    * Makes the next report, which is sent right away: from now on Redis may have this node.
    *
    * @param joins the joins that the reply will answer
-   * @param isHolding whether members have to wait whom Redis does not have yet
+   * @param isHolding whether new members must wait, because the recovery window is open
    */
   report(joins: readonly { readonly userId: string | undefined }[], isHolding: boolean): SentReport {
     const { presence, record } = this;

@@ -84,8 +84,8 @@ export class ChannelSync {
   }
 
   /** Whether Redis has something of this node, or had it before it lost its data. */
-  get wasReported(): boolean {
-    return this.#state.wasReported;
+  get mayHaveBeenInRedis(): boolean {
+    return this.#state.mayHaveBeenInRedis;
   }
 
   /** A connection subscribes, on presence channels as a user. See `Cluster.join`. */
@@ -175,7 +175,7 @@ export class ChannelSync {
     if (!store.isUp) {
       this.#answerOffline();
       this.#forgetIfIdle();
-    } else if (!recovery.isOpen || this.wasReported) this.#loop.start();
+    } else if (!recovery.isOpen || this.mayHaveBeenInRedis) this.#loop.start();
   }
 
   async #step(): Promise<void> {

@@ -92,7 +92,7 @@ export class ChannelSyncs {
     const syncs = [...this.#syncs.values()];
     for (const sync of syncs) sync.reset(isDataLost);
     if (isDataLost) this.#recovery.open();
-    const first = isDataLost ? syncs.filter(({ wasReported }) => wasReported) : syncs;
+    const first = isDataLost ? syncs.filter(({ mayHaveBeenInRedis }) => mayHaveBeenInRedis) : syncs;
     await pMap(first, (sync) => sync.refresh(), { concurrency: RESTORE_CONCURRENCY });
   }
 
@@ -102,7 +102,8 @@ export class ChannelSyncs {
   }
 
   /**
-   * Removes what a node had on a channel whose lease is over. This node ends the grace periods that begin with that.
+   * Removes from a channel everything that belongs to a node whose lease has expired. If that starts grace periods, this node
+   * ends them.
    *
    * @param node the name of that lease
    * @param since when that node was last heard of, in milliseconds by Redis's clock

@@ -64,7 +64,7 @@ export class LocalMembers {
   }
 
   /** Whether Redis has any member from this node. */
-  get hasReported(): boolean {
+  get hasReportedMembers(): boolean {
     return this.#reported.size > 0;
   }
 

@@ -42,7 +42,7 @@ export class NodeRecord {
   }
 
   /** Whether there is something to report without subscriptions: Redis may have this node, or has lost something. */
-  get isToReport(): boolean {
+  get mustBeReported(): boolean {
     const { unclaimed, wasVacating } = this.#recovery ?? NOTHING_LOST;
     return this.#state !== 'absent' || unclaimed.length > 0 || wasVacating;
   }

@@ -69,7 +69,7 @@ export class OccupancyStore {
   }
 
   /**
-   * Removes what a node had on a channel whose lease is over.
+   * Removes from a channel everything that belongs to a node whose lease has expired.
    *
    * @param node the name of that lease
    * @param since when that node was last heard of, in milliseconds by Redis's clock

@@ -13,7 +13,7 @@ export type RosterChange = Extract<BusMessage, { kind: 'added' | 'removed' }>;
 export interface PresenceListener {
   readonly memberAdded: (user: User) => void;
   readonly memberRemoved: (userId: string) => void;
-  /** A member's grace period is over that this node alone ended, because Redis was away. */
+  /** A grace period is over that this node had to end by itself, because Redis was away. */
   readonly memberExpired: () => void;
 }
 
@@ -50,8 +50,8 @@ export class Presence {
   }
 
   /** Whether Redis has any member from this node. */
-  get hasReported(): boolean {
-    return this.#local.hasReported;
+  get hasReportedMembers(): boolean {
+    return this.#local.hasReportedMembers;
   }
 
   /** Whether this node waits for a member to come back while Redis is away. */
@@ -170,7 +170,7 @@ export class Presence {
 
 const ignore = (): void => undefined;
 
-/** The presence of all channels that have no members. Most channels are of that kind, so they share one. */
+/** Shared by all channels that are not presence channels: they have no members. */
 export const NO_PRESENCE = new Presence(
   systemClock,
   { graceMs: 0, maximumMembers: 0 },

@@ -31,7 +31,7 @@ export class Roster {
     return this.#version;
   }
 
-  /** Compares a change with the roster. While nothing is known every change is old: the first thing needed is the whole. */
+  /** Compares a change with the roster. While the version is 0, every change counts as old: a full copy is needed first. */
   fit(version: number): Fit {
     this.#latest = Math.max(this.#latest, version);
     if (this.#version === 0 || version <= this.#version) return 'old';
@@ -46,8 +46,8 @@ export class Roster {
   /**
    * To be called when Redis has answered a question about the roster.
    *
-   * @param latest {@link latest} at the time of the question: if that was a change, Redis knew it
-   * @returns whether changes were heard of since then that are not in the roster
+   * @param latest the value of {@link latest} when the question was asked; Redis had made that change by then
+   * @returns whether the roster misses a change that was heard of after the question
    */
   isBehind(latest: number): boolean {
     if (this.#latest > latest) return this.#latest > this.#version;

@@ -1,4 +1,4 @@
-/** A failed step is repeated after so long, and each time after twice as long, up to the last. */
+/** The pause before a failed step is repeated. It starts with the first value, and doubles after each failure up to the last. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 8_000;
 

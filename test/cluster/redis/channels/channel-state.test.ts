@@ -82,7 +82,7 @@ describe('The state of a channel', () => {
     const last = state.report([], false);
     expect(canBeginGrace(last.report)).toBe(true);
     state.accepted(last, reply(), LEASE);
-    expect([state.isToReport, state.wasReported]).toEqual([false, false]);
+    expect([state.isToReport, state.mayHaveBeenInRedis]).toEqual([false, false]);
   });
 
   test('gives back, after Redis has lost its data, the members of other nodes and holds new ones', () => {

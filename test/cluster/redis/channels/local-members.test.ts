@@ -32,11 +32,19 @@ describe('The members of a node', () => {
     const localMembers = new LocalMembers();
     localMembers.join('ada', '');
     localMembers.leave('ada', true);
-    expect([localMembers.joins(), localMembers.leaves(), localMembers.hasReported]).toEqual([[], [], false]);
+    expect([localMembers.joins(), localMembers.leaves(), localMembers.hasReportedMembers]).toEqual([
+      [],
+      [],
+      false,
+    ]);
     localMembers.join('bob', '');
     report(localMembers, ['bob']);
     localMembers.leave('bob', true);
-    expect([localMembers.joins(), localMembers.leaves(), localMembers.hasReported]).toEqual([[], [], false]);
+    expect([localMembers.joins(), localMembers.leaves(), localMembers.hasReportedMembers]).toEqual([
+      [],
+      [],
+      false,
+    ]);
     report(localMembers);
     expect([...localMembers.departed]).toEqual([]);
   });

@@ -13,14 +13,14 @@ function reported(subscriptions: number): NodeRecord {
 describe('The record of a node in Redis', () => {
   test('needs a full report until one is accepted, and then the changes only', () => {
     const record = new NodeRecord();
-    expect([record.isToReport, record.wasCounted]).toEqual([false, false]);
+    expect([record.mustBeReported, record.wasCounted]).toEqual([false, false]);
     expect(record.fullReport(() => [['ada', '']])).toEqual({
       ...NOTHING,
       reported: [['ada', '']],
       countedAs: '',
     });
     record.reporting(1);
-    expect([record.isToReport, record.isExact]).toEqual([true, false]);
+    expect([record.mustBeReported, record.isExact]).toEqual([true, false]);
     expect(record.accepted(1, 'node.1', record.recovery)).toBe(true);
     expect([record.isExact, record.wasCounted, record.fullReport(() => [])]).toEqual([true, true, undefined]);
   });
@@ -30,20 +30,20 @@ describe('The record of a node in Redis', () => {
     record.reporting(0);
     expect(record.isExact).toBe(true);
     record.accepted(0, 'node.1', record.recovery);
-    expect([record.isExact, record.isToReport, record.wasCounted]).toEqual([false, false, false]);
+    expect([record.isExact, record.mustBeReported, record.wasCounted]).toEqual([false, false, false]);
   });
 
   test('needs a full report after a failure, under the name that was counted before', () => {
     const record = reported(1);
     record.doubt();
-    expect([record.isExact, record.isToReport]).toEqual([false, true]);
+    expect([record.isExact, record.mustBeReported]).toEqual([false, true]);
     expect(record.fullReport(() => [])).toEqual({ ...NOTHING, reported: [], countedAs: 'node.1' });
   });
 
   test('is doubted only if there may be one', () => {
     const record = new NodeRecord();
     record.doubt();
-    expect(record.isToReport).toBe(false);
+    expect(record.mustBeReported).toBe(false);
   });
 
   test('restores what a reset found, until a report of after the reset is accepted', () => {
@@ -61,10 +61,10 @@ describe('The record of a node in Redis', () => {
     [{ ...NOTHING, unclaimed: [['bob', '']] as const }, true],
     [{ ...NOTHING, wasVacating: true }, true],
     [{ ...NOTHING, isDataLost: true }, false],
-  ])('of a node without subscriptions is reported after the reset %j: %s', (recovery, isToReport) => {
+  ])('of a node without subscriptions is reported after the reset %j: %s', (recovery, mustBeReported) => {
     const record = new NodeRecord();
     record.reset(recovery);
-    expect(record.isToReport).toBe(isToReport);
+    expect(record.mustBeReported).toBe(mustBeReported);
   });
 
   test('has no registration after a reset, not even one that was under way', () => {

@@ -1,8 +1,8 @@
 import { messageOf, type SocketDeliveryError } from '../../../ports/errors.js';
-import { type LossDetails, lossError, unanswered } from '../../../ports/losses.js';
+import { type LossDetails, unanswered, unavailableOrRejected } from '../../../ports/losses.js';
 import type { Relay } from '../../../ports/relay.js';
 import { canRetry, RequestFailure } from '../http/request-failure.js';
-import type { Loss } from './dispatch.js';
+import type { RecipientLoss } from './dispatch.js';
 
 /**
  * The port's error for a relay whose requests failed. It is retryable only when every failure is: after one refusal, the
@@ -10,19 +10,19 @@ import type { Loss } from './dispatch.js';
  *
  * @param losses at least one loss
  */
-export function relayLossError(relay: Relay, losses: readonly Loss[]): SocketDeliveryError {
+export function lossFromRequests(relay: Relay, losses: readonly RecipientLoss[]): SocketDeliveryError {
   const failures = losses.map(({ failure }) => failure);
   const retryableLost = losses.filter(({ failure }) => canRetry(failure)).map(({ recipient }) => recipient);
   const isRetryable = retryableLost.length === losses.length;
-  return lossError(isRetryable, 'pusher', relay, summaryOf(failures), {
+  return unavailableOrRejected(isRetryable, 'pusher', relay, summaryOf(failures), {
     lost: losses.map(({ recipient }) => recipient),
     ...(!isRetryable && { retryableLost }),
     ...detailsOf(failures),
   });
 }
 
-/** The port's error for an `onlineMembers` whose request failed. */
-export function questionError(failure: unknown): SocketDeliveryError {
+/** The port's error for a call of `onlineMembers` whose request failed. */
+export function unansweredQuestion(failure: unknown): SocketDeliveryError {
   return unanswered('pusher', canRetry(failure), messageOf(failure), detailsOf([failure]));
 }
 
