@@ -55,9 +55,9 @@ export async function startProvider(
 }
 
 /** An adapter from outside may be JavaScript, which no compiler has checked. */
-function checked(name: string, parts: AdapterParts | undefined): AdapterParts {
-  const send: unknown = parts?.client?.send;
-  if (parts !== undefined && typeof send === 'function') return parts;
+function checked(name: string, parts: AdapterParts): AdapterParts {
+  const { client } = Object(parts) as { readonly client?: unknown };
+  if (typeof client === 'object' && client !== null && 'send' in client) return parts;
   throw new SocketConfigurationError([
     `adapters: create() of "${name}" must return { client } with a method send(relay): extend RelayClient`,
   ]);

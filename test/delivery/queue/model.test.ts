@@ -119,7 +119,7 @@ describe('whatever happens to workers, to Redis and to the provider', () => {
         const entries = await redis.client().lrange('{test:queue}:dead-letters:wait', 0, -1);
         for (const key of entries) {
           const letter = await redis.client().hget(`{test:queue}:dead-letters:${key}`, 'data');
-          const { lane, text } = JSON.parse(String(letter)) as { lane: string; text: string };
+          const { line: lane, text } = JSON.parse(String(letter)) as { line: string; text: string };
           const { json } = JSON.parse(text.slice(text.indexOf(' '))) as { json: string };
           const member = lane.slice('member '.length);
           const numbers = lost.get(member) ?? new Set();
