@@ -9,6 +9,8 @@ export type {
 } from './adapters/adapter.js';
 export type { BuiltInConfig, HttpApiConfig, PusherConfig, WebhookConfig } from './adapters/index.js';
 export { withSettings } from './adapters/with-settings.js';
+export type { ChannelEngine } from './channels/channel-engine.js';
+export type { ChannelEventSource } from './channels/channel-event-source.js';
 export type { Environment, SocketSettings } from './config/settings.js';
 export { socketConfig, type SocketConfigOptions } from './config/socket-config.js';
 export { AuthorizeChannel } from './modules/socket/authorization/authorize-channel.decorator.js';

@@ -1,20 +1,19 @@
 import type { ChannelEventName } from '../ports/channel-events.js';
-import type { Clock } from '../ports/clock.js';
 import { SocketDeliveryError } from '../ports/errors.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
-import type { AdapterClient } from '../ports/relay-client.js';
 import type { ProviderHealth, RelayOptions } from '../ports/socket-client.js';
-import type { Provider, SocketConfig } from '../ports/socket-config.js';
+import type { Provider } from '../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
-import { type ChannelEventFeed, type ChannelListener, ChannelListeners } from './channel-listeners.js';
+import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
 import type { Receipt } from './receipt.js';
 import { checkedDisconnect, checkedRelay, checkMemberId, type RelayRules } from './relay-checks.js';
-import type { DeliveryListener, RelayDelivery } from './relay-delivery.js';
+import type { RelayDelivery } from './relay-delivery.js';
 import { RelayReporter, type ReportTargets } from './relay-reporter.js';
+import type { RelayRuntime } from './relay-runtime.js';
 
 /**
  * The arguments after the event's name: an event declared without payload (`undefined`) needs none, every other one its
@@ -24,21 +23,6 @@ type Rest<E extends EventName> =
   undefined extends PayloadOf<E>
     ? [payload?: PayloadOf<E>, options?: RelayOptions]
     : [payload: PayloadOf<E>, options?: RelayOptions];
-
-/** The started provider behind {@link Relays}. `SocketRuntime` is one. */
-export interface RelayRuntime {
-  readonly config: SocketConfig;
-  /** The port that relays go to. */
-  readonly client: AdapterClient;
-  readonly clock: Clock;
-  /** The name of the provider in force now; of two providers it can change. */
-  readonly provider: Provider;
-  readonly channelEvents: ChannelEventFeed;
-  /** Whether the provider encrypts the events of encrypted channels. */
-  readonly hasEncryptedChannels: boolean;
-  /** Makes the delivery that retries or queues; `undefined` where each relay is attempted once. */
-  deliver(listener: DeliveryListener): RelayDelivery | undefined;
-}
 
 /** The counts of {@link Relays.relays}. All but `queued` begin with the process. */
 export interface RelayCounts {

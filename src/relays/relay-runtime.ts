@@ -1,0 +1,20 @@
+import type { Clock } from '../ports/clock.js';
+import type { AdapterClient } from '../ports/relay-client.js';
+import type { Provider, SocketConfig } from '../ports/socket-config.js';
+import type { ChannelEventFeed } from './channel-listeners.js';
+import type { DeliveryListener, RelayDelivery } from './relay-delivery.js';
+
+/** The started provider behind {@link Relays}. `SocketRuntime` is one. */
+export interface RelayRuntime {
+  readonly config: SocketConfig;
+  /** The port that relays go to. */
+  readonly client: AdapterClient;
+  readonly clock: Clock;
+  /** The name of the provider in force now; of two providers it can change. */
+  readonly provider: Provider;
+  readonly channelEvents: ChannelEventFeed;
+  /** Whether the provider encrypts the events of encrypted channels. */
+  readonly hasEncryptedChannels: boolean;
+  /** Makes the delivery that retries or queues; `undefined` where each relay is attempted once. */
+  deliver(listener: DeliveryListener): RelayDelivery | undefined;
+}
