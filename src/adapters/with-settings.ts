@@ -17,7 +17,7 @@ export function withSettings<Sections extends Section>(
   return {
     ...adapter,
     settingsInCode,
-    problems: (config, isChosen) => adapter.problems?.(config, isChosen) ?? [],
+    problems: (config, isChosen, given) => adapter.problems?.(config, isChosen, given) ?? [],
     create: (context) => adapter.create(context),
     clientOptions: (config, origin) => adapter.clientOptions(config, origin),
   };

@@ -1,6 +1,6 @@
 import type { SocketAdapter } from '../adapters/adapter.js';
 import type { BuiltInConfig, BuiltInSections } from '../adapters/index.js';
-import { SocketConfigurationError } from '../ports/errors.js';
+import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { CoreSections } from '../settings/core.js';
 import { DELIVERY_DEFAULTS, QUEUE_DEFAULTS } from '../settings/delivery.js';
@@ -43,7 +43,9 @@ export function socketConfig(
   const { names } = providersAmong(adapters);
   const combinations = [
     ...combinationProblems({ config, given, isProduction, names, chosen }),
-    ...adapters.flatMap((adapter) => adapter.problems?.(config, chosen?.includes(adapter) === true) ?? []),
+    ...adapters.flatMap((adapter) =>
+      adapterProblems(adapter, config, chosen?.includes(adapter) === true, given),
+    ),
   ];
   const problems = [
     ...reader.problems,
@@ -79,6 +81,18 @@ function complete(
     gateway: { ...values.gateway, path: gatewayPath },
     redis: { ...redis, ...(address !== undefined && { address }) },
   };
+}
+
+/** An adapter's mistake must not hide the other problems. */
+function adapterProblems(
+  adapter: SocketAdapter,
+  ...[config, isChosen, given]: Parameters<NonNullable<SocketAdapter['problems']>>
+): readonly string[] {
+  try {
+    return adapter.problems?.(config, isChosen, given) ?? [];
+  } catch (error) {
+    return [`adapters: problems() of "${adapter.name}" failed: ${messageOf(error)}`];
+  }
 }
 
 /**

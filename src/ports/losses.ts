@@ -43,7 +43,7 @@ export function unavailableOrRejected(
   return (isRetryable ? unavailable : rejected)(provider, relay, reason, details);
 }
 
-/** Makes the error of a question about online members that a provider did not answer. Its `lost` is empty. */
+/** Makes the error of a question about online members that a provider did not answer. Its `lost` is empty by default. */
 export function unanswered(
   provider: string,
   isRetryable: boolean,

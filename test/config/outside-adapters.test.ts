@@ -103,6 +103,29 @@ describe('an adapter from outside', () => {
     expect(problems({ SOCKET_PROVIDER: 'ws' })).toEqual([]);
   });
 
+  test('that fails while it looks for problems is named, and hides no other problem', () => {
+    const broken = adapter(
+      'mine',
+      {},
+      {
+        problems: () => {
+          throw new TypeError('url is undefined');
+        },
+      },
+    );
+    const lines = problems({ SOCKET_PROVIDER: 'acme', SOCKET_HTTP_API_PORT: '6001', SOCKET_FAILURE: 'no' }, [
+      broken,
+      acme,
+    ]);
+    expect(lines).toEqual([
+      'SOCKET_FAILURE: must be one of: report, throw; it is "no"',
+      'SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true',
+      'adapters: problems() of "mine" failed: url is undefined',
+      'ACME_URL: is required by the provider "acme"',
+    ]);
+    expect(problems({}, [broken])).toEqual(['adapters: problems() of "mine" failed: url is undefined']);
+  });
+
   test('takes settings in code, which win over the environment', () => {
     const settled = withSettings(acme, { acme: { url: 'acme://code', retry: { attempts: 1 } } });
     const config = read({ ...ON_ACME, ACME_RETRY_ATTEMPTS: '9', ACME_TOKEN: 't' }, [settled]);
@@ -160,6 +183,26 @@ describe('adapters that cannot be told apart', () => {
       [adapter('one', { one: url('NODE_ENV') })],
       'adapters: the variable NODE_ENV can have one owner only, and not the package and the adapter "one"',
     ],
+    [
+      'have PORT as a variable',
+      [adapter('one', { one: url('PORT') })],
+      'adapters: the variable PORT can have one owner only, and not the package and the adapter "one"',
+    ],
+    ...[
+      'adapters',
+      'env',
+      'gatewayPath',
+      'identify',
+      'metrics',
+      'onRelayError',
+      'path',
+      'constructor',
+      '__proto__',
+    ].map((section): [string, readonly SocketAdapter[], string] => [
+      `have a section that is named "${section}"`,
+      [adapter('one', Object.fromEntries([[section, url('ONE_URL')]]))],
+      `adapters: the section "${section}" can have one owner only, and not the package and the adapter "one"`,
+    ]),
   ])('are refused where they %s', (_, adapters, line) => {
     expect(problems({}, adapters)).toEqual([line]);
   });

@@ -153,6 +153,41 @@ describe("a secret's value", () => {
     expect(everythingAbout(() => socketConfig({}, { redis: { url } }))).not.toContain('hunter2');
   });
 
+  const PASSWORD = { password: 'hunter2' };
+  const WITH_URL = new URL('https://user:hunter2@example.com/?token=hunter2');
+
+  test.each<[what: string, variable: string, settings: unknown]>([
+    ['a URL object', 'PUSHER_HOST', { pusher: { host: WITH_URL } }],
+    ['an object', 'SOCKET_REDIS_URL', { redis: { url: { host: 'redis', ...PASSWORD } } }],
+    [
+      'an object of a class',
+      'SOCKET_BROADCAST_CHANNEL',
+      { broadcastChannel: Object.assign(new Error(), PASSWORD) },
+    ],
+    ['a map', 'PUSHER_PORT', { pusher: { port: new Map([['password', 'hunter2']]) } }],
+    ['a function', 'SOCKET_FAILURE', { failure: () => 'hunter2' }],
+    ['a symbol', 'SOCKET_FAILURE', { failure: Symbol('hunter2') }],
+    ['a list of objects', 'SOCKET_WEBHOOK_URLS', { webhooks: { urls: [WITH_URL, PASSWORD] } }],
+    ['a list of lists of objects', 'SOCKET_WEBHOOK_URLS', { webhooks: { urls: [[[PASSWORD], [WITH_URL]]] } }],
+    [
+      'an object where a secret is expected',
+      'SOCKET_APP_SECRET',
+      { app: { id: '1', key: 'k', secret: PASSWORD } },
+    ],
+    ['a list where a section is expected', 'redis', { redis: [PASSWORD] }],
+  ])('never appears in the error when it is in %s, set in code as %s', (_, variable, settings) => {
+    const read = () => socketConfig({}, settings as SocketSettings);
+    expect(named(problemsOf(read))).toEqual([variable]);
+    expect(everythingAbout(read)).not.toContain('hunter2');
+  });
+
+  test('is replaced by the kind of the object that it may be in, also in a list', () => {
+    const urls = [WITH_URL, [PASSWORD], 'ftp://hooks.example.com', 7] as unknown as string[];
+    expect(problems({}, { webhooks: { urls } }).join()).toContain(
+      'webhooks.urls in code is [a value of the kind object, [a value of the kind object], "ftp://hooks.example.com", 7]',
+    );
+  });
+
   test('is what it was, when it is a master key of 32 bytes', () => {
     const bytes = Buffer.from([...Array(32).keys()]);
     const config = socketConfig({ SOCKET_ENCRYPTION_MASTER_KEY: bytes.toString('base64') });

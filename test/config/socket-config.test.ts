@@ -118,6 +118,13 @@ describe('the HTTP API', () => {
     expect(problems({ ...off }, { httpApi: { port: 6001 } })).toHaveLength(1);
   });
 
+  test('has no port of its own while it is off, also where the port is refused', () => {
+    expect(problems({ SOCKET_HTTP_API_PORT: 'x' })).toEqual([
+      'SOCKET_HTTP_API_PORT: must be a whole number from 1 to 65535; it is "x"',
+      'SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true',
+    ]);
+  });
+
   test('may have one when it is on, whichever way', () => {
     expect(problems({ SOCKET_HTTP_API_PORT: '6001', SOCKET_HTTP_API: 'true' })).toEqual([]);
     expect(problems({ SOCKET_HTTP_API_PORT: '6001' }, { httpApi: { enabled: true } })).toEqual([]);
@@ -169,6 +176,28 @@ describe('a queue', () => {
   test.each(['SOCKET_QUEUE_CONCURRENCY', 'SOCKET_MAX_DEAD_LETTERS'])('is what %s has to do with', (name) => {
     expect(problems({ [name]: '1' })).toEqual([`${name}: has no effect without SOCKET_DELIVERY=queue`]);
     expect(problems({ ...ON_PUSHER, [name]: '1' })).toEqual([]);
+  });
+
+  test.each(['SOCKET_QUEUE_CONCURRENCY', 'SOCKET_MAX_DEAD_LETTERS'])(
+    'is what %s has to do with, also where its value is refused',
+    (name) => {
+      expect(problems({ [name]: 'x' })).toEqual([
+        expect.stringMatching(new RegExp(`^${name}: must be a whole number .*; it is "x"$`)),
+        `${name}: has no effect without SOCKET_DELIVERY=queue`,
+      ]);
+      expect(problems({ ...ON_PUSHER, [name]: 'x' })).toHaveLength(1);
+      // With a refused SOCKET_DELIVERY nobody knows whether there is a queue.
+      expect(problems({ [name]: '1', SOCKET_DELIVERY: 'x' })).toEqual([
+        expect.stringMatching(/^SOCKET_DELIVERY: must be one of: .*; it is "x"$/),
+      ]);
+    },
+  );
+
+  test('needs a cluster on the gateway, also where SOCKET_CLUSTER is refused', () => {
+    expect(problems({ ...ON_PUSHER, SOCKET_PROVIDER: 'ws', SOCKET_CLUSTER: 'x' })).toEqual([
+      'SOCKET_CLUSTER: must be one of: local, redis; it is "x"',
+      'SOCKET_CLUSTER: has to be redis with SOCKET_DELIVERY=queue on "ws": any process may bring a relay',
+    ]);
   });
 
   test('holds more than memory does, and for longer, unless it is told otherwise', () => {
@@ -228,6 +257,11 @@ describe('the provider pusher', () => {
       'SOCKET_APP_SECRET',
       'PUSHER_CLUSTER',
     ]);
+  });
+
+  test('does not call a cluster missing that is refused', () => {
+    const found = problems({ SOCKET_PROVIDER: 'pusher', ...APP, PUSHER_CLUSTER: '?' });
+    expect(found).toEqual([expect.stringMatching(/^PUSHER_CLUSTER: must .*; it is "\?"$/)]);
   });
 
   test('is content with a cluster, and with a host instead', () => {

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import {
   createSocketClient,
   type LostRelay,
+  RelayClient,
+  type SocketAdapter,
   type SocketClient,
   type SocketClientOptions,
   socketConfig,
@@ -40,6 +42,13 @@ class Lines implements SocketLogger {
   }
 }
 
+class StuckClient extends RelayClient {
+  send = () => Promise.resolve();
+  onlineMembers = () => Promise.resolve(new Set<string>());
+  health = () => Promise.resolve({ status: 'up', connections: null } as const);
+  close = () => Promise.reject(new Error('the provider is stuck'));
+}
+
 /** A client that is closed after the test, with what it logs and every loss that it reports. */
 async function start(settings: SocketSettings, options: SocketClientOptions = {}) {
   const lines = new Lines();
@@ -59,6 +68,13 @@ const onPusher = (port: number): SocketSettings => ({
 /** An HTTP API that accepts every event, and has no occupied channels. */
 const startApi = () =>
   HttpApi.start(({ method }) => (method === 'GET' ? { body: '{"channels":{}}' } : undefined));
+
+/** An adapter whose client takes every relay, and cannot be closed. */
+const stuckAdapter: SocketAdapter = {
+  name: 'stuck',
+  create: () => ({ client: new StuckClient('broadcast') }),
+  clientOptions: () => ({}),
+};
 
 const gate = () => {
   let open = (): void => undefined;
@@ -206,6 +222,27 @@ describe('onRelayError of a client without Nest', () => {
     expect(status).toBe('failed');
     await new Promise((resolve) => setImmediate(resolve));
     expect(lines.errors.at(-1)).toBe(`onRelayError failed for relay ${id}: Error: a bug`);
+  });
+});
+
+describe('a client without Nest whose provider cannot be closed', () => {
+  test('reports the relays that wait for their delay as lost, and the rejection passes on', async () => {
+    const lines = new Lines();
+    const losses: LostRelay[] = [];
+    const adapters = [stuckAdapter];
+    const config = socketConfig({}, { provider: 'stuck' }, { adapters });
+    const client = await createSocketClient(config, lines, {
+      adapters,
+      onRelayError: (lost) => void losses.push(lost),
+    });
+    const { id, status } = await client.relayToMember('ada', 'MEMBER_MESSAGED', HELLO, {
+      delayMs: 3_600_000,
+    });
+    expect(status).toBe('queued');
+    await expect(client.close()).rejects.toThrow('the provider is stuck');
+    expect(losses).toMatchObject([{ id, event: 'MEMBER_MESSAGED', error: { lost: ['ada'] } }]);
+    expect(lines.errors).toEqual([expect.stringContaining(`Relay ${id} (MEMBER_MESSAGED) was lost`)]);
+    expect(client.relays).toMatchObject({ failed: 1, queued: 0 });
   });
 });
 

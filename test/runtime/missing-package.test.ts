@@ -75,6 +75,26 @@ test('where the adapter fails for another reason, the error stays what it is', a
   expect(await loadingWs(failure)).toBe(failure);
 });
 
+test('where a package of the queue is missing, the start fails before any adapter is asked for its parts', async () => {
+  jest.resetModules();
+  const cause = Object.assign(new Error(), await importing('bullmq'));
+  jest.unstable_mockModule('../../src/delivery/queue/index.js', () => {
+    throw cause;
+  });
+  const { SocketRuntime } = await import('../../src/runtime/socket-runtime.js');
+  const { socketConfig } = await import('../../src/config/socket-config.js');
+  const create = jest.fn((): Promise<never> => Promise.reject(new Error('it was started')));
+  const adapters = ['one', 'two'].map((name) => ({ name, create, clientOptions: () => ({}) }));
+  const delivery = { mode: 'queue' } as const;
+  for (const provider of ['one', ['one', 'two']] as const) {
+    const settings = { provider, delivery, redis: { url: 'redis://127.0.0.1:1' } };
+    const starting = SocketRuntime.start(socketConfig({}, settings, { adapters }), console, adapters);
+    const missing = { code: 'MISSING_PACKAGE', packages: ['bullmq', 'ioredis'], cause };
+    await expect(starting).rejects.toMatchObject(missing);
+  }
+  expect(create).not.toHaveBeenCalled();
+});
+
 test('the provider memory needs no package', async () => {
   jest.resetModules();
   expect((await starting('memory')).providers).toMatchObject([{ name: 'memory' }]);

@@ -8,7 +8,10 @@ export const wsAdapter: SocketAdapter<typeof wsSettings> = {
   settings: wsSettings,
   packages: ['ws'],
   capabilities: { isClustered: true, hasGateway: true, signsInAsPusher: true, hasEncryptedChannels: true },
-  problems: ({ httpApi, webhooks }) => [...httpApiProblems(httpApi), ...webhookProblems(webhooks)],
+  problems: ({ httpApi, webhooks }, _isChosen, given) => [
+    ...httpApiProblems(httpApi, given),
+    ...webhookProblems(webhooks),
+  ],
   create: async (context) => (await import('./ws.module.js')).createWs(context),
   // The gateway listens on the server that has answered this request of the browser.
   clientOptions: ({ gateway }, { hostname, port, secure }) => ({
@@ -21,8 +24,8 @@ export const wsAdapter: SocketAdapter<typeof wsSettings> = {
   }),
 };
 
-function httpApiProblems({ enabled, port }: HttpApiConfig): string[] {
-  if (port === undefined || enabled) return [];
+function httpApiProblems({ enabled }: HttpApiConfig, given: ReadonlySet<string>): string[] {
+  if (enabled || !given.has('SOCKET_HTTP_API_PORT')) return [];
   return ['SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true'];
 }
 

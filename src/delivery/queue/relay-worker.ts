@@ -144,14 +144,30 @@ export class RelayWorker {
     }
   }
 
+  /**
+   * Reads a job's data. A job that cannot be read fails and is tried again, perhaps by a worker of the version that wrote it.
+   * It is logged once.
+   */
+  #read<T>(schema: v.GenericSchema<unknown, T>, job: Job): T {
+    try {
+      return v.parse(schema, job.data);
+    } catch (error) {
+      if (job.attemptsMade === 0) {
+        const why = messageOf(error);
+        this.#logger.error(`The job ${job.id} of the queue cannot be read, and is tried again: ${why}`);
+      }
+      throw error;
+    }
+  }
+
   async #wakeLanes(job: Job): Promise<void> {
-    const { lines: lanes } = v.parse(lanesJob, job.data);
+    const { lines: lanes } = this.#read(lanesJob, job);
     await this.#queue.link.use(() => this.#queue.wakeEach(lanes));
   }
 
   async #workOnLane(job: Job): Promise<void> {
     const { link, lanes } = this.#queue;
-    const { line: lane } = v.parse(laneJob, job.data);
+    const { line: lane } = this.#read(laneJob, job);
     for (let isFirst = true; ; isFirst = false) {
       const waiting = await link.use(() => lanes.peek(lane, WINDOW));
       if (waiting.length === 0) return;

@@ -1,4 +1,4 @@
-import { A_WHILE, down, rejected, settled, unavailable } from '../support.js';
+import { A_WHILE, down, rejected, relayTo, settled, unavailable } from '../support.js';
 import { FAILURES, startFailover } from './support.js';
 
 const TEN_MINUTES = 600_000;
@@ -200,6 +200,33 @@ describe('a call that is made again', () => {
     for (let n = 0; n < 20; n++) await advance(1_000);
     expect(secondary.calls.filter((call) => call.endsWith(' ada'))).toEqual(['A ada', 'B ada']);
     expect(primary.calls.filter((call) => call === 'A ada').length).toBeGreaterThan(1);
+  });
+});
+
+describe('a call that is settled', () => {
+  test('is forgotten: the same call comes to the secondary again', async () => {
+    const { client, primary, secondary } = startFailover();
+    const relay = relayTo('A', ['ada']);
+    primary.fate = down;
+    await client.send(relay).catch(() => undefined);
+    await client.send(relay).catch(() => undefined);
+    expect(secondary.calls).toEqual(['A ada']);
+    client.settled(relay);
+    await client.send(relay).catch(() => undefined);
+    expect(secondary.calls).toEqual(['A ada', 'A ada']);
+  });
+
+  test('is forgotten: the same call comes to a primary that this process serves again', async () => {
+    const { client, primary, open } = startFailover(true, false);
+    const relay = relayTo('A', ['ada']);
+    primary.fate = down;
+    await client.send(relay).catch(() => undefined);
+    await open();
+    await client.send(relay);
+    expect(primary.calls).toEqual([]);
+    client.settled(relay);
+    await client.send(relay);
+    expect(primary.calls).toEqual(['A ada']);
   });
 });
 

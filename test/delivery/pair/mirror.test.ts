@@ -1,4 +1,4 @@
-import { relayTo, settled, unavailable } from '../support.js';
+import { A_WHILE, relayTo, settled, unavailable } from '../support.js';
 import { startMirror } from './support.js';
 
 describe('a mirror', () => {
@@ -49,6 +49,36 @@ describe('a mirror', () => {
     expect(primary.calls).toHaveLength(4);
     expect(secondary.calls).toEqual(['A ada']);
     expect(await client.health()).toMatchObject({ second: { divergence: 1, missed: 0 } });
+  });
+
+  test('gives the secondary each of thousands of relays once, however long they have to wait', async () => {
+    const { client, primary, secondary, clock, retrying } = startMirror();
+    const count = 3_000;
+    const { send, told } = retrying({ waitingRelays: 0, waitingBytes: 0, retryDeadlineMs: 10 * A_WHILE });
+    const ids = Array.from({ length: count }, (_, n) => `R${n}`);
+    primary.fate = (to) => unavailable(to);
+    for (const id of ids) await send(id, `to-${id}`);
+    primary.fate = () => undefined;
+    clock.advance(A_WHILE);
+    await settled();
+    expect(told.filter((line) => line.endsWith('arrived'))).toHaveLength(count);
+    expect(primary.calls).toHaveLength(2 * count);
+    expect(secondary.calls).toEqual(ids.map((id) => `${id} to-${id}`));
+    expect(await client.health()).toMatchObject({ second: { missed: 0, divergence: count } });
+  });
+
+  test('gives the secondary a call again once the first one is settled, or where nobody settles one', async () => {
+    const relay = relayTo('A', ['ada'], 1);
+    const retried = startMirror();
+    retried.primary.fate = (to) => unavailable(to);
+    await retried.client.send(relay).catch(() => undefined);
+    retried.client.settled(relay);
+    await retried.client.send(relay).catch(() => undefined);
+    expect(retried.secondary.calls).toEqual(['A ada', 'A ada']);
+    const once = startMirror(true, false);
+    once.primary.fate = (to) => unavailable(to);
+    for (let n = 0; n < 2; n++) await once.client.send(relay).catch(() => undefined);
+    expect(once.secondary.calls).toEqual(['A ada', 'A ada']);
   });
 
   test('gives it to the secondary again where that one missed it', async () => {

@@ -4,7 +4,7 @@ import { Mirror } from '../../../src/delivery/pair/mirror.js';
 import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
 import type { AdapterClient } from '../../../src/ports/relay-client.js';
 import type { ProviderHealth } from '../../../src/ports/socket-client.js';
-import type { Provider as ProviderName } from '../../../src/ports/socket-config.js';
+import type { DeliveryConfig, Provider as ProviderName } from '../../../src/ports/socket-config.js';
 import { down, LIMITS, Provider, relayTo, settled } from '../support.js';
 
 /** One of two providers, with a script: its answers, its online members and its health. */
@@ -59,9 +59,11 @@ function scripted(primary: ScriptedProvider, secondary: ScriptedProvider) {
 }
 
 /** `pusher,ws`, or with the secondary somewhere else too. */
-export function startMirror(secondaryIsLocal = true) {
+export function startMirror(secondaryIsLocal = true, isRetried = true) {
   const made = scripted(new ScriptedProvider('pusher', false), new ScriptedProvider('ws', secondaryIsLocal));
-  return { ...made, client: new Mirror(made.parts) };
+  const client = new Mirror({ ...made.parts, isRetried });
+  const retrying = (limits: Partial<DeliveryConfig>) => retryingOver(client, made, limits);
+  return { ...made, client, retrying };
 }
 
 /** `pusher,ws` in its usual form, and any other. */
@@ -84,23 +86,28 @@ export function startFailover(primaryIsLocal = false, secondaryIsLocal = true) {
     made.primary.calls.length = 0;
     made.secondary.calls.length = 0;
   };
-  /** The retrying delivery in front of it, as the runtime builds it. */
-  const retrying = () => {
-    const told: string[] = [];
-    const delivery = new RetryingDelivery(
-      { provider: 'pusher', delivery: { ...LIMITS, breakerFailures: 0 } },
-      {
-        client,
-        clock: made.clock,
-        listener: {
-          onRetrying: ({ id }) => void told.push(`${id} waits`),
-          onDelivered: ({ id }) => void told.push(`${id} arrived`),
-          onLost: ({ id }) => void told.push(`${id} lost`),
-        },
-        logger: made.parts.logger,
+  return { ...made, client, advance, open, retrying: () => retryingOver(client, made) };
+}
+
+/** The retrying delivery in front of a pair, as the runtime builds it. */
+function retryingOver(
+  client: AdapterClient,
+  { clock, parts }: ReturnType<typeof scripted>,
+  limits: Partial<DeliveryConfig> = {},
+) {
+  const told: string[] = [];
+  const delivery = new RetryingDelivery(
+    { provider: 'pusher', delivery: { ...LIMITS, breakerFailures: 0, ...limits } },
+    {
+      client,
+      clock,
+      listener: {
+        onRetrying: ({ id }) => void told.push(`${id} waits`),
+        onDelivered: ({ id }) => void told.push(`${id} arrived`),
+        onLost: ({ id }) => void told.push(`${id} lost`),
       },
-    );
-    return { send: (id: string, ...to: string[]) => delivery.send(relayTo(id, to)), told };
-  };
-  return { ...made, client, advance, open, retrying };
+      logger: parts.logger,
+    },
+  );
+  return { send: (id: string, ...to: string[]) => delivery.send(relayTo(id, to)), told };
 }

@@ -1,8 +1,20 @@
 import { jest } from '@jest/globals';
 import { CLOSE_MS } from '../../../src/delivery/retry/retrying-delivery.js';
 import { SocketRejectedError, SocketUnavailableError } from '../../../src/ports/errors.js';
+import type { Relay } from '../../../src/ports/relay.js';
+import type { DeliveryConfig } from '../../../src/ports/socket-config.js';
 import { gate } from '../../adapters/pusher/support.js';
-import { A_WHILE, down, rejected, relayTo, settled, start, unavailable } from '../support.js';
+import {
+  A_WHILE,
+  down,
+  type Fate,
+  Provider,
+  rejected,
+  relayTo,
+  settled,
+  start,
+  unavailable,
+} from '../support.js';
 
 describe('a relay that is accepted', () => {
   test('is sent with one call of the port, made at once, and nothing waits', async () => {
@@ -155,6 +167,57 @@ describe('a relay that is refused', () => {
     expect(await send('B', 'ada')).toBe('sent');
     expect(delivery.queued).toBe(0);
   });
+});
+
+describe('the client is told that no attempt of a relay follows', () => {
+  const WAIT = { retryDeadlineMs: 1_000 };
+
+  test.each<[when: string, fates: readonly Fate[], outcome: string]>([
+    ['it was delivered at once', [() => undefined], 'sent'],
+    ['it was delivered by a retry', [down, () => undefined], 'A arrived'],
+    ['it was refused at once', [rejected], 'refused'],
+    ['it was refused by a retry', [down, rejected], 'A lost to ada'],
+    ['it was given up at its deadline', [down], 'A lost to ada'],
+  ])('once, where %s', async (_, [first = down, later = first], outcome) => {
+    const { told, settledIds, provider, send, advance } = startWatched(WAIT);
+    provider.fate = first;
+    const answer = await send('A', 'ada').catch(() => 'refused');
+    if (answer === 'queued') expect(settledIds).toEqual([]);
+    provider.fate = later;
+    await advance(2_000);
+    expect(told.at(-1) ?? answer).toBe(outcome);
+    expect(settledIds).toEqual(['A']);
+  });
+
+  test('where there is no room to wait, and where it is lost when the delivery closes', async () => {
+    const { settledIds, provider, send, delivery } = startWatched({ waitingRelays: 1 });
+    provider.fate = down;
+    await send('A', 'ada');
+    await expect(send('B', 'alan')).rejects.toMatchObject({ lost: ['alan'] });
+    await expect(send('C', 'ada')).rejects.toMatchObject({ lost: ['ada'] });
+    expect(settledIds).toEqual(['B', 'C']);
+    await delivery.close();
+    expect(settledIds).toEqual(['B', 'C', 'A']);
+  });
+
+  test('not before it is settled for all its recipients', async () => {
+    const { settledIds, provider, send, advance } = startWatched();
+    provider.fate = () => unavailable(['alan']);
+    expect(await send('A', 'ada', 'alan')).toBe('queued');
+    expect(settledIds).toEqual([]);
+    provider.fate = () => undefined;
+    await advance(A_WHILE);
+    expect(provider.calls).toEqual(['A ada,alan', 'A alan']);
+    expect(settledIds).toEqual(['A']);
+  });
+
+  /** A delivery whose client keeps the ids of settled relays. */
+  function startWatched(limits: Partial<DeliveryConfig> = {}) {
+    const provider = new Provider();
+    const settledIds: string[] = [];
+    const client = { send: provider.send, settled: ({ id }: Relay) => void settledIds.push(id) };
+    return { ...start(limits, client), provider, settledIds };
+  }
 });
 
 describe('the order for a member', () => {

@@ -1,4 +1,9 @@
-import { SocketRejectedError, type SocketService, SocketUnavailableError } from 'nestjs-switchboard';
+import {
+  type RelayOptions,
+  SocketRejectedError,
+  type SocketService,
+  SocketUnavailableError,
+} from 'nestjs-switchboard';
 import { startFake } from '../../support/hosts.js';
 
 const HELLO = { from: 'ada', text: 'hello' };
@@ -106,6 +111,42 @@ describe('a receipt', () => {
     expect(new Set(receipts.map(({ id }) => id)).size).toBe(2);
   });
 
+  const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+  const WITH_OPTIONS: readonly [
+    string,
+    (service: SocketService, options: RelayOptions) => ReturnType<SocketService['disconnectMember']>,
+  ][] = [
+    ['relayToMember', (service, options) => service.relayToMember('7', 'MEMBER_MESSAGED', HELLO, options)],
+    [
+      'relayToMembers',
+      (service, options) => service.relayToMembers(['7'], 'MEMBER_MESSAGED', HELLO, options),
+    ],
+    [
+      'relayToChannel',
+      (service, options) => service.relayToChannel('news', 'MEMBER_MESSAGED', HELLO, options),
+    ],
+    ['broadcast', (service, options) => service.broadcast('MEMBER_MESSAGED', HELLO, options)],
+  ];
+
+  test.each(WITH_OPTIONS)(
+    'of %s has a fresh id, although the options have an id of their own',
+    async (_, call) => {
+      const { service, fake } = await startFake();
+      const options = { id: 'order 7', exceptSocketId: '1.2' };
+      const receipts = [await call(service, options), await call(service, options)];
+      for (const receipt of receipts)
+        expect(receipt).toEqual({ id: expect.stringMatching(UUID) as string, status: 'sent' });
+      expect(new Set(receipts.map(({ id }) => id)).size).toBe(2);
+      expect(fake.relayed).toMatchObject([{ exceptSocketId: '1.2' }, { exceptSocketId: '1.2' }]);
+    },
+  );
+
+  test.each(WITH_OPTIONS)('of %s is the same with null instead of options', async (_, call) => {
+    const { service } = await startFake();
+    const receipt = await call(service, null as unknown as RelayOptions);
+    expect(receipt).toEqual({ id: expect.stringMatching(UUID) as string, status: 'sent' });
+  });
+
   test.each(CALLS)('of %s says why it failed, when failures are reported', async (_, call) => {
     const { service, fake } = await startFake({ failure: 'report' });
     fake.faults.failNext(new Error('ECONNRESET'));
@@ -147,6 +188,19 @@ describe('onlineMembers', () => {
     bob.disconnect();
     expect(await service.onlineMembers(['alice', 'bob'])).toEqual(new Set(['alice']));
     expect(await service.onlineMembers([])).toEqual(new Set());
+  });
+
+  test('names those asked for where the provider fails, and where it is closed', async () => {
+    const { service, fake, app } = await startFake({ failure: 'throw' });
+    const asked = ['alice', 'bob'];
+    fake.faults.failNext();
+    const unavailable = { code: 'PROVIDER_UNAVAILABLE', provider: 'memory', lost: asked };
+    await expect(service.onlineMembers(asked)).rejects.toMatchObject(unavailable);
+    fake.faults.rejectNext('over quota');
+    const rejected = { code: 'PROVIDER_REJECTED', provider: 'memory', lost: asked };
+    await expect(service.onlineMembers(asked)).rejects.toMatchObject(rejected);
+    await app.close();
+    await expect(service.onlineMembers(asked)).rejects.toMatchObject(unavailable);
   });
 
   test('is no relay, and leaves the counts alone', async () => {
