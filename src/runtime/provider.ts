@@ -49,7 +49,7 @@ export async function startProvider(
     const parts = checked(name, await adapter.create(context));
     return { clock: systemClock, ...parts, name, adapter, channelEvents };
   } catch (cause) {
-    await Promise.all(engines.map((engine) => engine.close()));
+    await Promise.allSettled(engines.map((engine) => engine.close()));
     throw missingPackage(name, packages, cause);
   }
 }

@@ -69,7 +69,8 @@ export class SocketRuntime {
       const second = await two.startSecondProvider(primary, secondAdapter, config, log);
       return new SocketRuntime(config, primary, second, makeDelivery, log);
     } catch (error) {
-      await primary.client.close();
+      // The first failure is the one to tell.
+      await Promise.allSettled([primary.client.close()]);
       throw error;
     }
   }
