@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Payload } from './payload.js';
+import type { RelayOptions } from './socket-client.js';
 
 /** The five calls of the port. */
 export type RelayKind = 'member' | 'members' | 'channel' | 'broadcast' | 'disconnect';
@@ -21,10 +22,7 @@ export interface Relay {
   readonly delayMs?: number | undefined;
 }
 
-/** The optional fields of a relay. */
-export type RelayParts = Partial<Pick<Relay, 'exceptSocketId' | 'delayMs'>>;
-
-const NO_PARTS: RelayParts = {};
+const NO_OPTIONS: RelayOptions = {};
 
 /**
  * Makes a relay with a message id of its own, and reads its payload.
@@ -36,10 +34,10 @@ export function createRelay(
   recipients: readonly string[],
   event: string,
   payload: unknown,
-  parts?: RelayParts,
+  options?: RelayOptions,
 ): Relay {
   // The caller's own object: nothing else in it counts.
-  const { exceptSocketId, delayMs = 0 } = parts ?? NO_PARTS;
+  const { exceptSocketId, delayMs = 0 } = options ?? NO_OPTIONS;
   // All relays have the same shape, which keeps the code that reads them fast.
   return {
     id: randomUUID(),

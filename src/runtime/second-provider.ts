@@ -23,16 +23,16 @@ export async function startSecondProvider(
   logger: SocketLogger,
 ): Promise<SecondProvider> {
   const role = config.second?.role;
+  const { mode, retryDeadlineMs } = config.delivery;
+  const isRetried = primary.adapter.capabilities?.isRetried === true && retryDeadlineMs > 0;
   // In a failover both providers retry, or neither does. A mirror's copies are never retried.
-  const isRetried = primary.adapter.capabilities?.isRetried === true;
-  const retryDeadlineMs = isRetried && role === 'failover' ? config.delivery.retryDeadlineMs : 0;
+  const ownDeadlineMs = isRetried && role === 'failover' ? retryDeadlineMs : 0;
   const ownConfig = {
     ...config,
     provider: adapter.name,
-    delivery: { ...config.delivery, retryDeadlineMs },
+    delivery: { ...config.delivery, retryDeadlineMs: ownDeadlineMs },
   };
   const provider = await startProvider(adapter, ownConfig, logger);
-  const { mode, retryDeadlineMs: deadlineMs } = config.delivery;
   const parts = {
     primary: paired(primary),
     secondary: paired(provider),
@@ -40,7 +40,7 @@ export async function startSecondProvider(
     clock: primary.clock,
     logger,
     // A queue may have another process send a failed relay again.
-    isRetried: isRetried && mode === 'direct' && deadlineMs > 0,
+    isRetried: isRetried && mode === 'direct',
   };
   const pair =
     role === 'mirror'
