@@ -1,4 +1,5 @@
 import {
+  addMember,
   alert,
   announce,
   boxOf,
@@ -265,8 +266,7 @@ test(
   'a new member can be added and signs in at once',
   async () => {
     const page = await open();
-    await field(page, 'Name').fill('Katherine Johnson');
-    await button(page, 'Add member').click();
+    await addMember(page, 'Katherine Johnson');
     await page.getByText('Katherine Johnson can sign in now.').waitFor();
     await choice(page, 'Katherine Johnson').click();
     await inLobby(page, 'Katherine Johnson').waitFor();

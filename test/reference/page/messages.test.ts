@@ -1,4 +1,5 @@
 import {
+  addMember,
   alert,
   announce,
   button,
@@ -54,8 +55,7 @@ test(
   'no message of an earlier session is shown to the next member',
   async () => {
     const page = await open();
-    await field(page, 'Name').fill('Katherine Johnson');
-    await button(page, 'Add member').click();
+    await addMember(page, 'Katherine Johnson');
     await page.getByText('Katherine Johnson can sign in now.').waitFor();
 
     await choice(page, 'Ada Lovelace').click();
@@ -93,8 +93,7 @@ test(
     await deactivate(ada, 'alan');
     const reason = alert(alan, 'You were deactivated at');
     await reason.waitFor();
-    await field(alan, 'Name').fill('Katherine Johnson');
-    await button(alan, 'Add member').click();
+    await addMember(alan, 'Katherine Johnson');
     await alan.getByText('Katherine Johnson can sign in now.').waitFor();
     expect(await reason.isVisible()).toBe(false);
   },
@@ -111,8 +110,7 @@ test(
     await button(page, 'Sign out').click();
     await alert(page, 'The backend cannot be reached.').waitFor();
     await page.unroute('**/members');
-    await field(page, 'Name').fill('Katherine Johnson');
-    await button(page, 'Add member').click();
+    await addMember(page, 'Katherine Johnson');
     await choice(page, 'Katherine Johnson').waitFor();
     await alert(page, 'The backend cannot be reached.').waitFor({ state: 'detached' });
     expect(problems.splice(0)).toEqual([expect.stringContaining('ERR_FAILED')]);

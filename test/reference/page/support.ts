@@ -135,6 +135,11 @@ export async function announce(page: Page, text: string): Promise<void> {
   await button(page, 'Broadcast').click();
 }
 
+export async function addMember(page: Page, name: string): Promise<void> {
+  await field(page, 'Name').fill(name);
+  await button(page, 'Add member').click();
+}
+
 export async function deactivate(page: Page, memberId: string): Promise<void> {
   await field(page, 'Member').selectOption(memberId);
   await button(page, 'Deactivate…').click();
