@@ -49,12 +49,14 @@ export const gatewaySettings = {
      */
     subscriptionCount: setting('SOCKET_SUBSCRIPTION_COUNT', yesOrNo, { default: false }),
     /**
-     * Seconds of silence until the gateway pings a connection.
+     * Seconds of silence until the gateway and `pusher-js` ping each other. It has to be less than the idle limit of every proxy
+     * between them.
      *
-     * @default 120
+     * @see docs/gateway.md#proxies-that-end-silent-connections
+     * @default 30
      */
     activityTimeoutS: setting('SOCKET_ACTIVITY_TIMEOUT_S', wholeNumber(1, 86_400), {
-      default: 120,
+      default: 30,
       unit: 's',
     }),
     /**

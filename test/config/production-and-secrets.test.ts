@@ -328,7 +328,7 @@ describe('settings in code', () => {
       { pusher: { port: 2 }, gateway: { clientEvents: true } },
     );
     expect(config).toMatchObject({ failure: 'throw', pusher: { timeoutMs: 7, port: 2 } });
-    expect(config.gateway).toMatchObject({ clientEvents: true, activityTimeoutS: 120 });
+    expect(config.gateway).toMatchObject({ clientEvents: true, activityTimeoutS: 30 });
   });
 
   test('that switch something off win over an environment that switches it on', () => {

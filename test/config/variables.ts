@@ -243,8 +243,8 @@ export const VARIABLES: readonly VariableRow[] = [
   {
     variable: 'SOCKET_ACTIVITY_TIMEOUT_S',
     read: ({ gateway }) => gateway.activityTimeoutS,
-    byDefault: 120,
-    good: [['30', 30]],
+    byDefault: 30,
+    good: [['120', 120]],
     ...seconds,
   },
   {

@@ -2,10 +2,12 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { WebSocket } from 'ws';
+import { socketConfig } from '../../src/config/socket-config.js';
 import { Host } from '../support/host.js';
 import { openBrowser, subscribed } from '../support/pusher-browser.js';
 import { onTeardown } from '../support/teardown.js';
 import { usePage } from './support/page.js';
+import { tableIn } from './support/table.js';
 
 const page = usePage('docs/gateway.md');
 
@@ -16,6 +18,15 @@ test('a path that nobody serves is told 4005, and closed with it', async () => {
   const client = host.raw('/nowhere');
   expect(await client.next()).toMatchObject({ event: 'pusher:error', data: { code: 4005 } });
   expect(await client.closed).toMatchObject({ code: 4005 });
+});
+
+test('every proxy of the page has an idle limit that the default activity timeout stays well below', () => {
+  const { activityTimeoutS } = socketConfig({}).gateway;
+  const limits = tableIn(page.text, 'proxy').map(([, seconds]) => Number(seconds));
+  expect(limits.length).toBeGreaterThan(5);
+  // The sweep takes a second, and a page in the background may ping some seconds late.
+  expect(Math.min(...limits)).toBeGreaterThan(activityTimeoutS + 15);
+  expect(page.text).toContain(`is ${activityTimeoutS} seconds so that`);
 });
 
 test('the gateway and an application’s own gateway work beside each other', async () => {

@@ -14,6 +14,9 @@ import { channelAuth, userAuth } from './signing.js';
 
 export const APP = { id: '1', key: 'test-key', secret: 'test-secret' };
 
+/** Silent for two minutes, so that tests of something else can move the clock without answering pings. */
+const GATEWAY = { clientEvents: true, activityTimeoutS: 120 };
+
 const BINARY = new ProtocolError(null, 'Binary messages are not supported');
 
 /** A frame as it came over the wire, its data read once: text of JSON becomes what it says. */
@@ -57,10 +60,7 @@ export class EngineSession {
   #opened = 0;
 
   constructor(gateway: SocketSettings['gateway'] = {}) {
-    const config = socketConfig(
-      {},
-      { provider: 'memory', app: APP, gateway: { clientEvents: true, ...gateway } },
-    );
+    const config = socketConfig({}, { provider: 'memory', app: APP, gateway: { ...GATEWAY, ...gateway } });
     const logger = {
       log: () => undefined,
       warn: () => undefined,

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
+import { connect } from 'nestjs-switchboard/browser';
 import type { PresenceChannel } from 'pusher-js';
-import { Host, type HostOptions } from '../../support/host.js';
+import { Host, type HostOptions, portOf } from '../../support/host.js';
 import { Pusher, subscribed } from '../../support/pusher-browser.js';
 import { hearing, statesOf } from '../../support/pusher-events.js';
 import { onTeardown } from '../../support/teardown.js';
@@ -215,6 +218,52 @@ describe('The codes that make pusher-js stop or come back (3.11)', () => {
     expect(states.untaken).toEqual([]);
   }, 20_000);
 });
+
+test('A member behind a proxy that ends silent connections stays, although nothing happens', async () => {
+  const host = await start({ activityTimeoutS: 1, pongTimeoutS: 1 });
+  const proxy = await impatientProxy(host.port, 2_600);
+  const ann = await connect(Pusher, { url: `http://127.0.0.1:${proxy}`, headers: { 'x-member': 'ann' } });
+  onTeardown(() => {
+    ann.disconnect();
+  });
+  const states = statesOf(ann.pusher);
+  const heard = hearing(ann.pusher.connection, 'message');
+  // Four seconds at least, because each side pings after one.
+  for (let pings = 0; pings < 4;) {
+    const { data } = await heard.next();
+    if (/^pusher:p[io]ng$/.test((data as { event: string }).event)) pings++;
+  }
+  expect(states.untaken).toEqual([]);
+
+  // The same proxy ends a connection on which nothing moves.
+  await once(createConnection(proxy, '127.0.0.1').resume(), 'close');
+}, 20_000);
+
+/** A proxy of TCP that ends a connection on which nothing has moved for some time, as those of HTTP do. */
+async function impatientProxy(target: number, idleMs: number): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = createConnection(target, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.setTimeout(idleMs, () => {
+      client.destroy();
+    });
+    client.pipe(upstream).pipe(client);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTeardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return portOf(server);
+}
 
 describe('The channel of a member with pusher-js (3.8)', () => {
   test('cannot be subscribed to by anybody else', async () => {
