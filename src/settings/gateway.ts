@@ -1,13 +1,8 @@
 import * as v from 'valibot';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
-import { limit, listWhere, wholeNumber, yesOrNo } from './kinds.js';
+import { limit, wholeNumber, yesOrNo } from './kinds.js';
+import { origins } from './origins.js';
 import { type Kind, setting } from './setting.js';
-
-/** Exact origins, or one wildcard in place of the leftmost part of the host: `https://*.example.com`. */
-const origins = listWhere(
-  (entry) => /^https?:\/\/(?:\*\.)?[A-Za-z0-9.-]+(?::\d+)?$/.test(entry),
-  'must be origins like https://app.example.com or https://*.example.com',
-);
 
 const CLIENT_EVENTS = 'must be true, false, or a comma-separated list of private- and presence- channels';
 
@@ -83,9 +78,10 @@ export const gatewaySettings = {
      */
     drainMs: setting('SOCKET_DRAIN_MS', wholeNumber(0, 600_000), { default: 5_000, unit: 'ms' }),
     /**
-     * The origins that browsers may connect from, like `https://app.example.com` or `https://*.example.com`. An empty list
-     * allows any.
+     * The origins that browsers may connect from, like `https://app.example.com`, `https://*.example.com`, `capacitor://localhost`
+     * or `null`. An empty list allows any.
      *
+     * @see docs/gateway.md#origins
      * @default []
      */
     allowedOrigins: setting('SOCKET_ALLOWED_ORIGINS', origins, { default: [] }),

@@ -81,6 +81,15 @@ export function listWhere(isAllowed: (text: string) => boolean, allowed: string)
   };
 }
 
+/** A list of texts, each read into something else. In a variable they are separated by commas. */
+export function listReadBy<T>(
+  read: (text: string) => T | undefined,
+  allowed: string,
+): Kind<readonly T[], readonly string[]> {
+  const { schema } = textReadBy(read, allowed);
+  return { fromText: splitList, schema: v.array(schema, allowed) };
+}
+
 function mustBeOneOf(values: readonly string[]): string {
   return `must be one of: ${values.join(', ')}`;
 }

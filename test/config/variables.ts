@@ -319,9 +319,13 @@ export const VARIABLES: readonly VariableRow[] = [
     good: [
       ['https://app.example.com', ['https://app.example.com']],
       ['https://*.example.com, http://localhost:3000', ['https://*.example.com', 'http://localhost:3000']],
+      [
+        'capacitor://localhost,ionic://localhost,null',
+        ['capacitor://localhost', 'ionic://localhost', 'null'],
+      ],
     ],
-    bad: ['app.example.com', 'https://app.example.com/', '*', 'https://a.*.com', 'null'],
-    allowed: /origins like https:/,
+    bad: ['app.example.com', 'https://app.example.com/path', '*', 'https://a.*.com', 'wss://app.example.com'],
+    allowed: /origins of pages like https:/,
   },
   ...(
     [

@@ -29,6 +29,15 @@ test('every proxy of the page has an idle limit that the default activity timeou
   expect(page.text).toContain(`is ${activityTimeoutS} seconds so that`);
 });
 
+test('every origin of the page is one that the setting takes', () => {
+  const cells = tableIn(page.text, 'page').map(([, entries = '']) => entries);
+  const entries = cells.flatMap((cell) => cell.match(/(?:[a-z-]+:\/\/[^\s,]*|null)/g) ?? []);
+  expect(entries.length).toBeGreaterThan(10);
+  const given = entries.map((entry) => entry.replace('<id>', 'abc'));
+  const { allowedOrigins } = socketConfig({ SOCKET_ALLOWED_ORIGINS: given.join(',') }).gateway;
+  expect(allowedOrigins).toHaveLength(entries.length);
+});
+
 test('the gateway and an application’s own gateway work beside each other', async () => {
   await page.run('app.module.ts');
   await page.run('prices.gateway.ts');

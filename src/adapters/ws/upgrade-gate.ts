@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../ports/clock.js';
 import type { GatewayConfig } from '../../ports/socket-config.js';
+import { AllowedOrigins } from './allowed-origins.js';
 import { clientNetwork } from './client-network.js';
 
 /** The time that a refused client has to read the answer before its socket is destroyed. */
@@ -24,7 +25,7 @@ export class UpgradeGate {
   readonly #clock: Clock;
   readonly #onRefused: (status: string) => void;
   readonly #perAddress = new Map<string, number>();
-  readonly #origins: readonly RegExp[];
+  readonly #origins: AllowedOrigins;
   #openSockets = 0;
   #isClosed = false;
 
@@ -37,7 +38,7 @@ export class UpgradeGate {
     this.#config = config;
     this.#clock = clock;
     this.#onRefused = onRefused;
-    this.#origins = config.allowedOrigins.map(originPattern);
+    this.#origins = new AllowedOrigins(config.allowedOrigins);
   }
 
   /**
@@ -89,15 +90,7 @@ export class UpgradeGate {
     ) {
       return { status: UNAVAILABLE, reason: 'There are too many connections from this address' };
     }
-    // Browsers always send an origin. A client without one is no browser, and could send any origin.
-    const { origin } = request.headers;
-    if (
-      origin === undefined ||
-      this.#origins.length === 0 ||
-      this.#origins.some((allowed) => allowed.test(origin))
-    ) {
-      return undefined;
-    }
+    if (this.#origins.allow(request.headers.origin)) return undefined;
     return { status: '403 Forbidden', reason: 'This origin is not allowed (SOCKET_ALLOWED_ORIGINS)' };
   }
 }
@@ -105,12 +98,6 @@ export class UpgradeGate {
 /** The network by which a client's connections are counted. */
 function addressOf(request: IncomingMessage): string {
   return clientNetwork(request.socket.remoteAddress ?? '');
-}
-
-/** `https://*.example.com` stands for every host below example.com, at any depth, and not for example.com itself. */
-function originPattern(origin: string): RegExp {
-  const source = origin.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&').replace('\\*\\.', '(?:[a-z0-9-]+\\.)+');
-  return new RegExp(`^${source}$`, 'i');
 }
 
 /** Answers, and ends the socket. A proxy would turn a socket that is destroyed at once into a 5xx of its own. */

@@ -81,6 +81,33 @@ describe('allowed origins are checked before the 101', () => {
     expect(await outcome(dial(host, { Origin: origin }))).toBe(expected);
   });
 
+  test.each([
+    ['capacitor://localhost', GREETING],
+    ['ionic://localhost', GREETING],
+    ['null', GREETING],
+    ['https://xn--bcher-kva.example', GREETING],
+    ['https://app.example.com', GREETING],
+    ['http://[::1]:3000', GREETING],
+    ['https://my_team.example.org', GREETING],
+    ['capacitor://elsewhere', 403],
+    ['http://localhost', 403],
+    ['https://localhost', 403],
+    ['file://', 403],
+  ])('%s is compared as browsers write it, and answered with %s', async (origin, expected) => {
+    const host = await start({
+      allowedOrigins: [
+        'capacitor://localhost',
+        'ionic://localhost',
+        'null',
+        'https://Bücher.example/',
+        'https://APP.example.com:443',
+        'http://[0::1]:3000',
+        'https://*.example.org',
+      ],
+    });
+    expect(await outcome(dial(host, { Origin: origin }))).toBe(expected);
+  });
+
   test('a client without an origin is no browser and may pass', async () => {
     const host = await start({ allowedOrigins: ['https://app.example.com'] });
     expect(await outcome(dial(host))).toBe(GREETING);
