@@ -282,6 +282,10 @@ export class ChannelEngine implements ClusterNode {
     this.#channels.memberAdded(channel, user);
   }
 
+  memberChanged(channel: string, user: User): void {
+    this.#channels.memberChanged(channel, user);
+  }
+
   memberRemoved(channel: string, userId: string): void {
     this.#channels.memberRemoved(channel, userId);
   }

@@ -77,6 +77,15 @@ export class Channels {
     this.#announce(name, () => frame('pusher_internal:member_added', { channel: name, data: data() }));
   }
 
+  /**
+   * The protocol has no frame for a new info. A leave and a join right after each other are understood by every client; a
+   * join alone would list the member twice where a client, or a page, appends every member who joins.
+   */
+  memberChanged(name: string, user: User): void {
+    this.memberRemoved(name, user.id);
+    this.memberAdded(name, user);
+  }
+
   memberRemoved(name: string, userId: string): void {
     const data = JSON.stringify({ user_id: userId });
     this.#announce(name, () => frame('pusher_internal:member_removed', { channel: name, data }));

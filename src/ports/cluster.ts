@@ -49,6 +49,8 @@ export interface ClusterNode {
   terminate(userId: string): void;
   /** A user has joined a presence channel, with the first connection on any node. All nodes are called in the same order. */
   memberAdded(channel: string, user: User): void;
+  /** A member of a presence channel has another info now. The user was not away, so no channel event is emitted. */
+  memberChanged(channel: string, user: User): void;
   /** A user has left a presence channel: with the last connection on any node, and after the grace period. */
   memberRemoved(channel: string, userId: string): void;
   /** The number of a channel's subscriptions on all nodes has changed. */

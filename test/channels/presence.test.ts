@@ -75,7 +75,7 @@ describe('A presence channel (3.6)', () => {
     const session = new EngineSession();
     const bob = session.joins(ROOM, { user_id: 'bob' });
     session.joins(ROOM, { user_id: 10, user_info: { name: 'Mr. Channels' } });
-    session.joins(ROOM, { user_id: '10' });
+    session.joins(ROOM, { user_id: '10', user_info: { name: 'Mr. Channels' } });
     expect(bob.hears()).toEqual([added('10', { name: 'Mr. Channels' })]);
   });
 
@@ -150,6 +150,76 @@ describe('A presence channel (3.6)', () => {
     const client = new EngineSession().connects();
     client.subscribes(ROOM);
     expect(client.hears()).toEqual([anError(4009)]);
+  });
+});
+
+describe('A member with another info (3.6)', () => {
+  const ANN = { user_id: 'ann', user_info: { name: 'Ann', at: [1] } };
+  const ANNA = { user_id: 'ann', user_info: { name: 'Anna', at: [1] } };
+  const renamed = [removed('ann'), added('ann', ANNA.user_info)];
+
+  /** Bob looks on, and the channel events are written down. */
+  function room() {
+    const session = new EngineSession();
+    const told: string[] = [];
+    session.events.listen(({ name }) => told.push(name));
+    return { session, told, bob: session.joins(ROOM, { user_id: 'bob' }) };
+  }
+
+  test('is told to all as a leave and a join, and to newcomers with the new info', () => {
+    const { session, bob } = room();
+    session.joins(ROOM, ANN).isLost();
+    bob.hears();
+    const anna = session.connects();
+    anna.subscribes(ROOM, ANNA);
+    expect(bob.hears()).toEqual(renamed);
+    expect(anna.hears()).toEqual([roster({ bob: null, ann: ANNA.user_info })]);
+    expect(session.connects().hears()).toEqual([]);
+    const cy = session.connects();
+    cy.subscribes(ROOM, { user_id: 'cy' });
+    expect(cy.hears()).toEqual([roster({ bob: null, ann: ANNA.user_info, cy: null })]);
+  });
+
+  test('is told to a first tab when a second one brings it, and the last one counts when either closes', () => {
+    const { session, bob } = room();
+    const first = session.joins(ROOM, ANN);
+    bob.hears();
+    const second = session.joins(ROOM, ANNA);
+    expect(first.hears()).toEqual(renamed);
+    expect(bob.hears()).toEqual(renamed);
+    second.unsubscribes(ROOM);
+    expect([...first.hears(), ...bob.hears()]).toEqual([]);
+    const late = session.connects();
+    late.subscribes(ROOM, { user_id: 'late' });
+    expect(late.hears()).toEqual([roster({ bob: null, ann: ANNA.user_info, late: null })]);
+  });
+
+  test('is no news where it is the same, in whatever order', () => {
+    const { session, bob } = room();
+    session.joins(ROOM, ANN);
+    bob.hears();
+    session.joins(ROOM, ANN);
+    session.joins(ROOM, { user_id: 'ann', user_info: { at: [1], name: 'Ann' } });
+    expect(bob.hears()).toEqual([]);
+  });
+
+  test('is told when it is taken away, and when it comes with a signin', () => {
+    const { session, bob } = room();
+    session.joins(ROOM, ANN);
+    bob.hears();
+    session.joins(ROOM, { user_id: 'ann' });
+    expect(bob.hears()).toEqual([removed('ann'), added('ann')]);
+    session.signsIn('ann', { user_info: ANNA.user_info }).subscribes(ROOM);
+    expect(bob.hears()).toEqual(renamed);
+  });
+
+  test('is no coming and going for channel events: these tell of one join and one leave', async () => {
+    const { session, told } = room();
+    const ann = session.joins(ROOM, ANN);
+    const anna = session.joins(ROOM, ANNA);
+    for (const tab of [ann, anna]) tab.unsubscribes(ROOM);
+    await Promise.resolve();
+    expect(told).toEqual(['channel_occupied', 'member_added', 'member_added', 'member_removed']);
   });
 });
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../ports/clock.js';
 import type {
   CachedEvent,
@@ -175,9 +176,12 @@ export class LocalCluster implements Cluster {
   #addMember(channel: string, { roster, leaving }: Occupancy, user: User): void {
     leaving.get(user.id)?.timer.cancel();
     leaving.delete(user.id);
-    const isNew = !roster.has(user.id);
+    const known = roster.get(user.id);
     roster.set(user.id, user);
-    if (!isNew) return;
+    if (known !== undefined) {
+      if (!isDeepStrictEqual(known.info, user.info)) this.#self.memberChanged(channel, user);
+      return;
+    }
     this.#self.memberAdded(channel, user);
     this.#self.emit({ name: 'member_added', channel, user_id: user.id });
   }

@@ -61,6 +61,30 @@ describe('Presence with pusher-js (3.18 item 8)', () => {
     expect(room.members.count).toBe(2);
   });
 
+  test('gives a member who reloads with another name the new one everywhere, although nobody was away', async () => {
+    const host = await Host.start();
+    const bob = plainPusher(host, { channelData: { user_id: 'bob' } });
+    const room = bob.subscribe('presence-room') as PresenceChannel;
+    await subscribed(room);
+    const moves = hearing(room, 'pusher:member_added', 'pusher:member_removed');
+    const named = (name: string) => ({ channelData: { user_id: 'ann', user_info: { name } } });
+    const ann = plainPusher(host, named('Ann'));
+    await subscribed(ann.subscribe('presence-room'));
+    expect(await moves.next()).toMatchObject({ event: 'pusher:member_added' });
+    ann.disconnect();
+    const anna = plainPusher(host, named('Anna')).subscribe('presence-room') as PresenceChannel;
+    await subscribed(anna);
+    expect(anna.members.me).toEqual({ id: 'ann', info: { name: 'Anna' } });
+    // The order that every client understands, also one that appends whoever is added.
+    expect(await moves.next()).toMatchObject({ event: 'pusher:member_removed', data: { id: 'ann' } });
+    expect(await moves.next()).toMatchObject({
+      event: 'pusher:member_added',
+      data: { id: 'ann', info: { name: 'Anna' } },
+    });
+    expect(room.members.get('ann')).toEqual({ id: 'ann', info: { name: 'Anna' } });
+    expect(room.members.count).toBe(2);
+  });
+
   test('is closed to one member too many, whose connection stays, and open to a further tab of a member', async () => {
     const host = await Host.start({ gateway: { limits: { presenceMembers: 2 } } });
     for (const user_id of ['ann', 'bob']) {

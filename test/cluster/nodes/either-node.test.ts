@@ -1,11 +1,7 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type Client,
-  type EngineNode,
-  type EngineSettings,
-  rosterOf,
-} from '../../support/cluster/engines.js';
+import { ChaosProxy } from '../../support/chaos-proxy.js';
+import { type Client, EngineNode, type EngineSettings, rosterOf } from '../../support/cluster/engines.js';
 import { Pairs } from '../../support/cluster/pairs.js';
 import { eventually, SETTLED_MS, throughout } from '../../support/cluster/waiting.js';
 
@@ -27,6 +23,8 @@ const two = (settings?: EngineSettings) => pairs.two(settings);
 /** Everything of one name that any of these nodes was told of a channel: what webhooks and `onChannelEvent` get. */
 const told = (nodes: readonly EngineNode[], channel: string, name: Parameters<EngineNode['told']>[1]) =>
   nodes.flatMap((node) => node.told(channel, name));
+
+const isOfAda = (event: object) => 'user_id' in event && event.user_id === 'ada';
 
 /** The data of the frames of one event that a client heard. */
 const data = (client: Client, event: string, channel?: string) =>
@@ -126,6 +124,91 @@ describe('A user who acts on two nodes in the same moment', () => {
     });
     await nodes[1].joins(room, 'late');
     expect(told(nodes, room, 'member_added')).toHaveLength(4);
+  });
+});
+
+describe('A member with another info on two nodes', () => {
+  const renamed = (name: string) => ({ user_id: 'ada', user_info: { name } });
+
+  /** The comings and goings that a client was told, as `+Ada` and `-`. */
+  const moves = (client: Client) =>
+    client.heard.flatMap(({ event, data: frame }) => {
+      const { user_id: id, user_info: info } = Object(frame) as Partial<ReturnType<typeof renamed>>;
+      if (id !== 'ada') return [];
+      return event === ADDED ? [`+${String(info?.name)}`] : event === REMOVED ? ['-'] : [];
+    });
+
+  test.each([
+    ['within the grace period', true],
+    ['in a second tab', false],
+  ])('is told to all once, wherever they are: %s', async (_, isLost) => {
+    const nodes = await two({ presenceGraceMs: GRACE_MS });
+    const [first, second] = nodes;
+    const observers = await Promise.all(nodes.map((node, n) => node.joins('presence-room', `observer-${n}`)));
+    const ada = first.connects();
+    ada.subscribes('presence-room', renamed('Ada'));
+    await eventually(SETTLED_MS, () => {
+      for (const observer of observers) expect(moves(observer)).toEqual(['+Ada']);
+    });
+    if (isLost) ada.isLost();
+    const back = second.connects();
+    back.subscribes('presence-room', renamed('Ada Lovelace'));
+    await eventually(SETTLED_MS, () => {
+      for (const observer of observers) expect(moves(observer)).toEqual(['+Ada', '-', '+Ada Lovelace']);
+    });
+    // The first node reports Ada's older tab no more, also when a further one comes with the old name.
+    const third = first.connects();
+    third.subscribes('presence-room', renamed('Ada'));
+    await eventually(SETTLED_MS, () => {
+      for (const observer of observers) expect(moves(observer).slice(3)).toEqual(['-', '+Ada']);
+    });
+    for (const node of nodes) {
+      const late = node.connects();
+      late.subscribes('presence-room', { user_id: 'late' });
+      await eventually(SETTLED_MS, () => {
+        expect(data(late, 'pusher_internal:subscription_succeeded')).toMatchObject([
+          { presence: { hash: { ada: { name: 'Ada' } } } },
+        ]);
+      });
+    }
+    expect(told(nodes, 'presence-room', 'member_added').filter(isOfAda)).toHaveLength(1);
+    expect(told(nodes, 'presence-room', 'member_removed')).toEqual([]);
+  });
+});
+
+describe('A member with another info, while one of two nodes was away from Redis', () => {
+  test('keeps it when that node is back, and reports the older one', async () => {
+    const proxy = await ChaosProxy.before(pairs.redis.port);
+    const settings = { prefix: 'away', presenceGraceMs: 10_000 };
+    const away = await EngineNode.start(`redis://127.0.0.1:${proxy.port}`, 1, settings);
+    const other = await EngineNode.start(pairs.redis.url, 2, settings);
+    const observers = [
+      await away.joins('presence-room', 'observer-1'),
+      await other.joins('presence-room', 'observer-2'),
+    ];
+    const infos = (client: Client) =>
+      data(client, ADDED)
+        .filter((frame) => isOfAda(Object(frame) as object))
+        .map((frame) => (frame as { user_info: string }).user_info);
+    away.connects().subscribes('presence-room', { user_id: 'ada', user_info: 'old' });
+    await eventually(SETTLED_MS, () => {
+      for (const observer of observers) expect(infos(observer)).toEqual(['old']);
+    });
+    proxy.refuse();
+    proxy.cut();
+    await eventually(SETTLED_MS, () => {
+      expect(away.engine.problem).toBeDefined();
+    });
+    await other.joins('presence-room', 'ada', 'new');
+    proxy.refuse(false);
+    await eventually(SETTLED_MS, () => {
+      for (const observer of observers) expect(infos(observer)).toEqual(['old', 'new']);
+    });
+    await away.joins('presence-room', 'late');
+    await eventually(SETTLED_MS, () => {
+      for (const observer of observers) expect(data(observer, ADDED)).toContainEqual({ user_id: 'late' });
+    });
+    for (const observer of observers) expect(infos(observer)).toEqual(['old', 'new']);
   });
 });
 

@@ -7,7 +7,7 @@ import { onTeardown } from '../teardown.js';
 
 /** A node without an engine: it writes down what its cluster tells it. Closed after the test. */
 export class BareNode {
-  /** The news that it was told, oldest first: `+ada`, `-ada`, `event …`, `count …`. */
+  /** The news that it was told, oldest first: `+ada`, `~ada` for another info, `-ada`, `event …`, `count …`. */
   readonly told: string[] = [];
   readonly cluster: RedisCluster;
 
@@ -23,6 +23,7 @@ export class BareNode {
       deliver: (channel: string, { event }: { event: string }) => this.told.push(`${event} on ${channel}`),
       terminate: (userId: string) => this.told.push(`terminate ${userId}`),
       memberAdded: (_: string, { id }: User) => this.told.push(`+${id}`),
+      memberChanged: (_: string, { id }: User) => this.told.push(`~${id}`),
       memberRemoved: (_: string, id: string) => this.told.push(`-${id}`),
       counted: (_: string, count: number) => this.told.push(`count ${count}`),
       statusChanged: (id: string, isOnline: boolean) => this.told.push(`${id} ${String(isOnline)}`),
@@ -60,6 +61,6 @@ export class BareNode {
 
   /** The comings and goings of members that it was told. */
   get moves(): string[] {
-    return this.told.filter((entry) => /^[+-]/.test(entry));
+    return this.told.filter((entry) => /^[+~-]/.test(entry));
   }
 }

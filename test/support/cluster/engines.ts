@@ -73,9 +73,9 @@ export class EngineNode {
   }
 
   /** A client that is on a channel; on presence channels as a user. */
-  async joins(channel: string, userId?: string): Promise<Client> {
+  async joins(channel: string, userId?: string, info?: unknown): Promise<Client> {
     const client = this.connects();
-    await client.joins(channel, userId);
+    await client.joins(channel, userId, info);
     return client;
   }
 
@@ -105,9 +105,9 @@ export class Client extends EngineClient {
   }
 
   /** Subscribes, and waits until that is answered. */
-  async joins(channel: string, userId?: string): Promise<void> {
+  async joins(channel: string, userId?: string, info?: unknown): Promise<void> {
     const before = this.#answers(channel);
-    this.subscribes(channel, userId === undefined ? undefined : { user_id: userId });
+    this.subscribes(channel, userId === undefined ? undefined : { user_id: userId, user_info: info });
     await eventually(SETTLED_MS, () => {
       expect(this.#answers(channel)).toBe(before + 1);
     });

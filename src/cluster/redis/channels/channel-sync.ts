@@ -160,6 +160,9 @@ export class ChannelSync {
       memberAdded: (user) => {
         self.memberAdded(this.name, user);
       },
+      memberChanged: (user) => {
+        self.memberChanged(this.name, user);
+      },
       memberRemoved: (userId) => {
         self.memberRemoved(this.name, userId);
       },

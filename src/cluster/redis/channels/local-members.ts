@@ -21,6 +21,11 @@ export class LocalMembers {
   /** The members whose leave was reported and whose grace period is running. */
   readonly #expected = new Map<string, string>();
 
+  /** Redis has this info of a user, from this node or from another one. Another info has to be reported. */
+  hasInfo(id: string, info: string): void {
+    if (this.#reported.has(id)) this.#reported.set(id, info);
+  }
+
   /** A user is present, or has a new info. */
   join(id: string, info: string): void {
     this.#desired.set(id, info);

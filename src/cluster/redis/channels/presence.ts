@@ -4,15 +4,13 @@ import { type BusMessage, infoOf, infoText } from '../bus-message.js';
 import type { OccupancyChange } from '../scripts/occupancy-messages.js';
 import { LocalMembers, type MemberEntry, type MemberReport } from './local-members.js';
 import { OfflineRoster, type PresenceLimits } from './offline-roster.js';
-import { Roster } from './roster.js';
+import { Roster, type RosterListener } from './roster.js';
 
 /** A change of a channel's roster, as the bus brings it. */
 export type RosterChange = Extract<BusMessage, { kind: 'added' | 'removed' }>;
 
 /** Called with every change of a channel's roster. */
-export interface PresenceListener {
-  readonly memberAdded: (user: User) => void;
-  readonly memberRemoved: (userId: string) => void;
+export interface PresenceListener extends RosterListener {
   /** A grace period is over that this node had to end by itself, because Redis was away. */
   readonly memberExpired: () => void;
 }
@@ -24,9 +22,12 @@ export class Presence {
   readonly #offline: OfflineRoster;
 
   constructor(clock: Clock, limits: PresenceLimits, listener: PresenceListener) {
-    this.#roster = new Roster(listener.memberAdded, (userId) => {
-      this.#local.stopExpecting(userId);
-      listener.memberRemoved(userId);
+    this.#roster = new Roster({
+      ...listener,
+      memberRemoved: (userId) => {
+        this.#local.stopExpecting(userId);
+        listener.memberRemoved(userId);
+      },
     });
     this.#offline = new OfflineRoster(this.#roster, clock, limits, (userId) => {
       this.#local.expire(userId);
@@ -66,6 +67,9 @@ export class Presence {
 
   /** A user has a first connection of this node, or a new info. */
   join({ id, info }: User): void {
+    const known = this.users.get(id);
+    // Another node may have reported a newer info than this node did.
+    if (known !== undefined) this.#local.hasInfo(id, infoText(known.info));
     this.#local.join(id, infoText(info));
     this.#offline.stay(id);
   }
@@ -115,9 +119,15 @@ export class Presence {
     return this.#local.leaves();
   }
 
-  /** All members who were reported, with those who left since the last report. */
+  /**
+   * All members who were reported, with those who left since the last report. With the newest info, which another node may
+   * have reported: a Redis that has lost it must not get the older one.
+   */
   reported(): readonly MemberEntry[] {
-    return this.#local.reported();
+    return this.#local.reported().map(([id, info]) => {
+      const known = this.users.get(id);
+      return [id, known === undefined ? info : infoText(known.info)];
+    });
   }
 
   /**
@@ -174,5 +184,5 @@ const ignore = (): void => undefined;
 export const NO_PRESENCE = new Presence(
   systemClock,
   { graceMs: 0, maximumMembers: 0 },
-  { memberAdded: ignore, memberRemoved: ignore, memberExpired: ignore },
+  { memberAdded: ignore, memberChanged: ignore, memberRemoved: ignore, memberExpired: ignore },
 );

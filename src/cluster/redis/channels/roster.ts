@@ -1,8 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { User } from '../../../ports/user.js';
 import { infoOf } from '../bus-message.js';
 
 /** Whether a change is the next one, is already in the roster (or replaced by it), or comes after a change that was missed. */
 export type Fit = 'next' | 'old' | 'gap';
+
+/** Called with every change of a roster. */
+export interface RosterListener {
+  /** A user is new in the roster. */
+  readonly memberAdded: (user: User) => void;
+  /** A user of the roster has another info now. */
+  readonly memberChanged: (user: User) => void;
+  /** A user is no longer in the roster. */
+  readonly memberRemoved: (userId: string) => void;
+}
 
 /**
  * The members of a channel on all nodes, as one node sees them: a copy of what Redis has. Changes are applied in the order
@@ -10,20 +21,14 @@ export type Fit = 'next' | 'old' | 'gap';
  */
 export class Roster {
   readonly users = new Map<string, User>();
-  readonly #added: (user: User) => void;
-  readonly #removed: (userId: string) => void;
+  readonly #listener: RosterListener;
   /** The version of the last change that was applied; 0 while nothing is known. */
   #version = 0;
   /** The highest version that was heard of. */
   #latest = 0;
 
-  /**
-   * @param added called with each user who is new in the roster
-   * @param removed called with each user who is no longer in the roster
-   */
-  constructor(added: (user: User) => void, removed: (userId: string) => void) {
-    this.#added = added;
-    this.#removed = removed;
+  constructor(listener: RosterListener) {
+    this.#listener = listener;
   }
 
   /** The version of the last change that was applied; 0 while nothing is known. */
@@ -91,12 +96,14 @@ export class Roster {
 
   /** Adds a user, or gives the user a new info. */
   add(user: User): void {
-    if (!this.users.has(user.id)) this.#added(user);
+    const known = this.users.get(user.id);
     this.users.set(user.id, user);
+    if (known === undefined) this.#listener.memberAdded(user);
+    else if (!isDeepStrictEqual(known.info, user.info)) this.#listener.memberChanged(user);
   }
 
   /** Removes a user, if the user is there. */
   remove(id: string): void {
-    if (this.users.delete(id)) this.#removed(id);
+    if (this.users.delete(id)) this.#listener.memberRemoved(id);
   }
 }

@@ -68,8 +68,10 @@ end
 local isRefusable = {}
 for _, id in ipairs(r.refusable or {}) do isRefusable[id] = true end
 
-local function join(id, info, isQuiet)
+local function join(id, info, isQuiet, isRepeated)
   local known = redis.call('HGET', members, id)
+  -- Another node may have reported a newer info since.
+  if known and isRepeated then info = known end
   if not known and isRefusable[id] and r.maximumMembers > 0 and redis.call('HLEN', members) >= r.maximumMembers then
     table.insert(reply.refused, id)
     return
@@ -147,7 +149,7 @@ if isSync then
     for _, user in ipairs(r.leaves) do isLeaving[user[1]] = true end
     for _, user in ipairs(full.reported) do
       -- A user who left while Redis had lost its data is added first, so that the leave is announced.
-      if isQuiet or not isLeaving[user[1]] then join(user[1], user[2], isQuiet) end
+      if isQuiet or not isLeaving[user[1]] then join(user[1], user[2], isQuiet, true) end
     end
   end
   for _, user in ipairs(r.joins) do join(user[1], user[2], false) end

@@ -18,6 +18,7 @@ function presenceChannel({ maximumMembers = 0 } = {}) {
     { graceMs: GRACE_MS, maximumMembers },
     {
       memberAdded: ({ id }) => announced.push(`+${id}`),
+      memberChanged: ({ id, info }) => announced.push(`~${id} ${String(info)}`),
       memberRemoved: (id) => announced.push(`-${id}`),
       memberExpired: () => announced.push('expired'),
     },
@@ -72,6 +73,22 @@ describe('The state of a channel', () => {
       true,
       true,
     ]);
+  });
+
+  test('reports the newest info again, and an older info when it comes back', () => {
+    const { state, presence, announced } = presenceChannel();
+    state.join(1, user('ada', 'old'));
+    const first = state.report([{ userId: 'ada' }], false);
+    state.accepted(first, reply({ version: '7', roster: ['ada', '"old"'] }), LEASE);
+    // Another node has reported it.
+    presence.change({ kind: 'added', version: 8, id: 'ada', info: '"new"' });
+    expect(announced).toEqual(['+ada', '~ada new']);
+    state.reset(false, false);
+    const again = state.report([], false);
+    expect([again.report.full?.reported, again.report.joins]).toEqual([[['ada', '"new"']], []]);
+    state.accepted(again, reply({ version: '8' }), LEASE);
+    state.join(2, user('ada', 'old'));
+    expect(state.report([{ userId: 'ada' }], false).report.joins).toEqual([['ada', '"old"']]);
   });
 
   test('is over in Redis after a report without subscriptions', () => {

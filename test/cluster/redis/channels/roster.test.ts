@@ -3,10 +3,11 @@ import { Roster } from '../../../../src/cluster/redis/channels/roster.js';
 
 function roster() {
   const moves: string[] = [];
-  const made = new Roster(
-    ({ id }) => moves.push(`+${id}`),
-    (id) => moves.push(`-${id}`),
-  );
+  const made = new Roster({
+    memberAdded: ({ id }) => moves.push(`+${id}`),
+    memberChanged: ({ id, info }) => moves.push(`~${id} ${JSON.stringify(info)}`),
+    memberRemoved: (id) => moves.push(`-${id}`),
+  });
   return { made, moves, ids: () => [...made.users.keys()] };
 }
 
@@ -39,9 +40,19 @@ describe('A roster', () => {
     made.change(3, 'bob', undefined);
     made.change(4, 'cy', '');
     made.change(5, 'ada', undefined);
-    expect(moves).toEqual(['+ada', '+cy', '-ada']);
+    expect(moves).toEqual(['+ada', '~ada {"n":2}', '+cy', '-ada']);
     expect(ids()).toEqual(['cy']);
     expect(made.version).toBe(5);
+  });
+
+  test('tells of another info once, and not of the same info in another order', () => {
+    const { made, moves } = roster();
+    made.replace(1, ['ada', '{"a":1,"b":2}', 'bob', ''], nobodyIsKept);
+    made.change(2, 'ada', '{"b":2,"a":1}');
+    made.change(3, 'bob', '{"n":1}');
+    made.change(4, 'bob', '{"n":1}');
+    made.replace(5, ['ada', '', 'bob', '{"n":1}'], nobodyIsKept);
+    expect(moves).toEqual(['+ada', '+bob', '~bob {"n":1}', '~ada undefined']);
   });
 
   test('keeps whoever is to be kept when the whole does not have them', () => {
