@@ -45,7 +45,8 @@ test.each<[variable: string, settings: object, line: string]>([
   [
     'an entry of a list',
     { gateway: { allowedOrigins: ['https://a.example.com', 'b'] } },
-    'SOCKET_ALLOWED_ORIGINS: must be origins like https://app.example.com or https://*.example.com; ' +
+    'SOCKET_ALLOWED_ORIGINS: must be origins of pages like https://app.example.com, https://*.example.com, ' +
+      'capacitor://localhost or null, without a path; an empty list allows any; ' +
       'gateway.allowedOrigins in code is ["https://a.example.com", "b"]',
   ],
   [
