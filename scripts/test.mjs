@@ -1,4 +1,4 @@
-// Runs one part of the tests: `fast`, two files at a time, or `slow`, one at a time; jest.config.js says which file is where.
+// Runs one part of the tests: `fast`, two files at a time, or `slow`, one at a time; jest.config.cjs says which file is where.
 // All further arguments are passed to jest.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -23,14 +23,18 @@ if (problems.length > 0) {
   process.exit(1);
 }
 
-const app = await NestFactory.create(AppModule.forRoot(environment));
-app.enableShutdownHooks();
-const port = listeningPort(environment);
-await app.listen(port).catch((error: unknown) => {
-  process.stderr.write(`PORT: cannot listen on port ${port}: ${String(error)}\n`);
-  process.exit(1);
-});
-new Logger('Switchboard').log(`The live page is at ${(await app.getUrl()).replace('[::1]', 'localhost')}`);
+void start();
+
+async function start(): Promise<void> {
+  const app = await NestFactory.create(AppModule.forRoot(environment));
+  app.enableShutdownHooks();
+  const port = listeningPort(environment);
+  await app.listen(port).catch((error: unknown) => {
+    process.stderr.write(`PORT: cannot listen on port ${port}: ${String(error)}\n`);
+    process.exit(1);
+  });
+  new Logger('Switchboard').log(`The live page is at ${(await app.getUrl()).replace('[::1]', 'localhost')}`);
+}
 
 function problemsOf(read: () => unknown): readonly string[] {
   try {

@@ -19,6 +19,6 @@ export async function copyBuild() {
   const folder = await mkdtemp(join(cache, 'switchboard-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   await cp(built, join(folder, 'dist'), { recursive: true });
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'commonjs' }));
   return pathToFileURL(join(folder, 'dist', 'index.js')).href;
 }

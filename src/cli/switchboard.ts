@@ -7,7 +7,9 @@ try {
   // The .env file is optional.
 }
 
-process.exitCode = await main(process.argv.slice(2), process.env, {
+void main(process.argv.slice(2), process.env, {
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
+}).then((code) => {
+  process.exitCode = code;
 });

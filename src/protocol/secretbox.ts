@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type nacl from 'tweetnacl';
 
-const require = createRequire(import.meta.url);
+const load = createRequire(__filename);
 let loaded: typeof nacl | undefined;
 
 /**
@@ -10,6 +10,6 @@ let loaded: typeof nacl | undefined;
  */
 export function secretbox(): typeof nacl.secretbox {
   // `require` returns an untyped value. This is its type in the package's declarations.
-  loaded ??= require('tweetnacl') as typeof nacl;
+  loaded ??= load('tweetnacl') as typeof nacl;
   return loaded.secretbox;
 }

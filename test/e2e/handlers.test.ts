@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 // Handlers of domain events run detached from whoever raised the event, so an exception there has no caller. Each case is a
 // process of its own, because what is in question is whether it lives.
 
-const SCRIPT = fileURLToPath(new URL('handlers/handler-process.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('handlers/handler-process.mjs', import.meta.url));
 const PROCESS_MS = 60_000;
 
 async function run(library: string, failure: string, options: object = {}) {

@@ -22,7 +22,7 @@ import { startSocketApp } from '../support/socket-app.js';
 import { onTeardown } from '../support/teardown.js';
 
 const HELLO = { from: 'alan', text: 'hello' };
-const CLIENT_PROCESS = fileURLToPath(new URL('client-process.js', import.meta.url));
+const CLIENT_PROCESS = fileURLToPath(new URL('client-process.mjs', import.meta.url));
 
 /** A logger that keeps the warnings and the errors. */
 class Lines implements SocketLogger {

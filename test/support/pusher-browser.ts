@@ -5,10 +5,10 @@ import type PusherModule from 'pusher-js';
 import type { Channel } from 'pusher-js';
 import { EventQueue } from './event-queue.js';
 
-export type Pusher = PusherModule.default;
+export type Pusher = PusherModule;
 
 // pusher-js is CommonJS whose exports are the class itself, which its types do not say.
-export const Pusher = createRequire(import.meta.url)('pusher-js') as typeof PusherModule.default;
+export const Pusher = createRequire(import.meta.url)('pusher-js') as typeof PusherModule;
 
 // pusher-js for Node closes a socket that the server has closed already, and its faye-websocket then leaves a timer of
 // 30 seconds behind. It must not keep the test run alive.

@@ -1,13 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import { Controller, Get, Header, NotFoundException, Param, StreamableFile } from '@nestjs/common';
 
 const CONTENT_TYPES = new Map([
   ['.html', 'text/html; charset=utf-8'],
   ['.css', 'text/css; charset=utf-8'],
   ['.js', 'text/javascript; charset=utf-8'],
+  ['.mjs', 'text/javascript; charset=utf-8'],
 ]);
 
 const CONTENT_SECURITY_POLICY = [
@@ -23,19 +23,19 @@ interface Asset {
   readonly content: Buffer;
 }
 
-const PAGE = asset('./public/index.html');
+const PAGE = asset('public/index.html');
 
 // The files are read once, here, so no path from a request reaches the file system.
 const ASSETS = new Map<string, Asset>([
-  ...browserHelper(),
-  ['style.css', asset('./public/style.css')],
-  ['api.js', asset('./public/api.js')],
-  ['dom.js', asset('./public/dom.js')],
-  ['lobby.js', asset('./public/lobby.js')],
-  ['log.js', asset('./public/log.js')],
-  ['page.js', asset('./public/page.js')],
-  ['roster.js', asset('./public/roster.js')],
-  ['pusher.min.js', read(createRequire(import.meta.url).resolve('pusher-js/dist/web/pusher.min.js'))],
+  ['switchboard.js', browserHelper()],
+  ['style.css', asset('public/style.css')],
+  ['api.js', asset('public/api.js')],
+  ['dom.js', asset('public/dom.js')],
+  ['lobby.js', asset('public/lobby.js')],
+  ['log.js', asset('public/log.js')],
+  ['page.js', asset('public/page.js')],
+  ['roster.js', asset('public/roster.js')],
+  ['pusher.min.js', read(createRequire(__filename).resolve('pusher-js/dist/web/pusher.min.js'))],
 ]);
 
 /** Serves the live page of the reference backend, and no other files. */
@@ -66,24 +66,17 @@ function send({ type, content }: Asset): StreamableFile {
 }
 
 function asset(path: string): Asset {
-  return read(fileURLToPath(new URL(path, import.meta.url)));
+  return read(join(__dirname, path));
 }
 
 /**
- * The built browser helper: modules that import each other by file name. Its entry is served as `switchboard.js`. A test runs
- * this file from `src`, where the helper is TypeScript, so the files come from `dist` then.
+ * The built browser helper, which `npm run build` makes. A test runs this file from `src`, where the helper is TypeScript, so it
+ * comes from `dist` then.
  */
-function browserHelper(): [string, Asset][] {
-  const beside = new URL('../../browser/', import.meta.url);
-  const folder = existsSync(new URL('index.js', beside))
-    ? beside
-    : new URL('../../../dist/browser/', import.meta.url);
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.js'))
-    .map((name) => [
-      name === 'index.js' ? 'switchboard.js' : name,
-      read(fileURLToPath(new URL(name, folder))),
-    ]);
+function browserHelper(): Asset {
+  const built = 'browser/index.mjs';
+  const beside = join(__dirname, '../..', built);
+  return read(existsSync(beside) ? beside : join(__dirname, '../../../dist', built));
 }
 
 function read(file: string): Asset {

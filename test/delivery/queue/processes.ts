@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type HttpApi, onTeardown } from '../../adapters/pusher/support.js';
 import type { RedisServer } from '../../support/redis.js';
 
-const SCRIPT = fileURLToPath(new URL('queue-process.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('queue-process.mjs', import.meta.url));
 
 /** The task of a process of its own. */
 export interface ProcessTask {

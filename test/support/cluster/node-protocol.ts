@@ -1,7 +1,7 @@
 import type { ProviderHealth, RelayOptions } from 'nestjs-switchboard';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
 
-// The messages between a test and a node's process (./node-process.js), as JSON.
+// The messages between a test and a node's process (./node-process.mjs), as JSON.
 
 /** A receipt, and how long the caller waited for it. */
 export interface TimedReceipt {

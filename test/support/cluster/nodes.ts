@@ -6,7 +6,7 @@ import { onTeardown } from '../teardown.js';
 import type { Accepted, NodeCommands, NodeMessage, NodeRequest, Report } from './node-protocol.js';
 import { within } from './waiting.js';
 
-const PROGRAM = fileURLToPath(new URL('./node-process.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./node-process.mjs', import.meta.url));
 const START_MS = 60_000;
 const CALL_MS = 30_000;
 const EXIT_MS = 30_000;

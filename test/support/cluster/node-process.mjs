@@ -2,13 +2,13 @@
 // Its parent commands it over the IPC channel (./node-protocol.ts) and hears from it what happens. Plain JavaScript, because
 // Node runs it as it is.
 //
-//   node node-process.js gateway     listens on a free port of 127.0.0.1
-//   node node-process.js publisher   has no port: it only publishes
+//   node node-process.mjs gateway     listens on a free port of 127.0.0.1
+//   node node-process.mjs publisher   has no port: it only publishes
 
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { SocketModule, SocketService } from 'nestjs-switchboard';
-import { now, startTraffic, watchDrain } from './deploy-watch.js';
+import { now, startTraffic, watchDrain } from './deploy-watch.mjs';
 
 const CHANNEL_EVENTS = [
   'channel_occupied',

@@ -43,7 +43,7 @@ const LEFT_OUT = { fast: [SLOW], slow: [`^(?!.*${SLOW})`] };
 const leftOut = ['/node_modules/', ...(LEFT_OUT[process.env.SWITCHBOARD_TEST_PART] ?? [])];
 
 /** @type {import('jest').Config} */
-export default {
+module.exports = {
   // Events come within milliseconds; the long limit is for a machine that is busy with other work.
   testTimeout: 30_000,
   projects: [
