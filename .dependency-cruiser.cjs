@@ -21,7 +21,7 @@ const LAYERS = {
   config: ['adapters', 'settings', 'ports'],
   runtime: ['adapters', 'channels', 'cluster', 'delivery', 'relays', 'ports'],
   cli: ['config', 'delivery', 'ports'],
-  modules: ['runtime', 'config', 'adapters', 'channels', 'relays', 'settings', 'protocol', 'ports'],
+  modules: ['runtime', 'config', 'adapters', 'http', 'channels', 'relays', 'settings', 'protocol', 'ports'],
   testing: ['modules', 'runtime', 'adapters', 'protocol', 'ports'],
   browser: ['ports'],
 };

@@ -15,6 +15,8 @@ export const LIMITS = Object.freeze({
   memberIdLength: 128,
   /** One member's presence data (`channel_data`) as JSON. */
   presenceDataBytes: 1_024,
+  /** The body of a request to `/socket/auth` or `/socket/user-auth`. A body parser of the application has its own limit. */
+  authRequestBytes: 16_384,
   /** The users on one connection's watchlist. */
   watchlist: 100,
 });

@@ -1,5 +1,10 @@
 import 'reflect-metadata';
-import { type INestApplication, Module, type ModuleMetadata } from '@nestjs/common';
+import {
+  type INestApplication,
+  Module,
+  type ModuleMetadata,
+  type NestApplicationOptions,
+} from '@nestjs/common';
 import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import {
   type Environment,
@@ -16,6 +21,8 @@ export interface HostParts {
   readonly imports?: ModuleMetadata['imports'] | undefined;
   readonly providers?: ModuleMetadata['providers'] | undefined;
   readonly httpAdapter?: (() => AbstractHttpAdapter) | undefined;
+  /** The options of `NestFactory.create`. */
+  readonly settings?: NestApplicationOptions | undefined;
   /** The work of its `main.ts` before it listens. */
   readonly prepare?: ((app: INestApplication) => void) | undefined;
 }
@@ -46,12 +53,12 @@ export async function startTopology(
 
 function createNode(
   options: SocketModuleOptions & SocketModulePaths,
-  { imports = [], providers, httpAdapter }: HostParts,
+  { imports = [], providers, httpAdapter, settings: own }: HostParts,
 ): Promise<INestApplication> {
   @Module({ imports: [SocketModule.forRoot(options), ...imports], ...(providers && { providers }) })
   class HostModule {}
 
-  const settings = { logger: false, abortOnError: false } as const;
+  const settings = { logger: false, abortOnError: false, ...own } as const;
   return httpAdapter === undefined
     ? NestFactory.create(HostModule, settings)
     : NestFactory.create(HostModule, httpAdapter(), settings);

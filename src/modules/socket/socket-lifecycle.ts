@@ -1,7 +1,13 @@
 import type { Server } from 'node:http';
-import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  type OnApplicationBootstrap,
+  RequestMethod,
+} from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
+import { servedPath } from './endpoints/served-path.js';
 import { socketLog } from './socket-log.js';
 
 /** Starts and stops the runtime with the Nest application. */
@@ -21,11 +27,6 @@ export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicatio
     this.#path = path;
   }
 
-  /** Whether the application serves HTTP. */
-  get hasServer(): boolean {
-    return this.#httpAdapter !== undefined;
-  }
-
   /**
    * Attaches the providers that need it to the application's HTTP server.
    *
@@ -35,7 +36,8 @@ export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicatio
     const server = this.#httpAdapter?.getHttpServer() as Server | undefined;
     const { hasGateway, config, providers } = this.#runtime;
     if (server !== undefined) {
-      await this.#runtime.attach(server, absolutePath(this.#application.getGlobalPrefix(), this.#path));
+      const webhook = servedPath(this.#application, `${this.#path}/webhook`, RequestMethod.POST);
+      await this.#runtime.attach(server, webhook.replace(/\/webhook$/, ''));
     } else if (hasGateway && config.cluster === 'local') {
       const gateway = providers.find(({ adapter }) => adapter.capabilities?.hasGateway === true);
       const relays = providers.length === 1 ? 'relays' : `on "${String(gateway?.name)}", relays`;
@@ -52,13 +54,4 @@ export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicatio
   get #httpAdapter(): HttpAdapterHost['httpAdapter'] | undefined {
     return this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
   }
-}
-
-/** Joins the parts of a path. The parts may begin and end with slashes. */
-function absolutePath(...parts: readonly string[]): string {
-  return parts
-    .flatMap((part) => part.split('/'))
-    .filter(Boolean)
-    .map((part) => `/${part}`)
-    .join('');
 }

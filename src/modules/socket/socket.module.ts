@@ -3,7 +3,7 @@ import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/cor
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
-import { createSocketController } from './socket.controller.js';
+import { SocketEndpoints } from './endpoints/socket-endpoints.js';
 import { SocketService } from './socket.service.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
@@ -53,7 +53,6 @@ function assemble(
   return {
     module: SocketModule,
     imports: [...imports, DiscoveryModule],
-    controllers: [createSocketController(path)],
     providers: [
       options,
       {
@@ -71,6 +70,19 @@ function assemble(
       { provide: RELAY_METRICS, inject: [SOCKET_OPTIONS, SocketRuntime], useFactory: loadMetrics },
       { provide: SOCKET_CLIENT, inject: [SocketRuntime], useFactory: ({ client }: SocketRuntime) => client },
       ChannelAuthorization,
+      {
+        provide: SocketEndpoints,
+        inject: [SocketRuntime, ChannelAuthorization, SOCKET_OPTIONS, HttpAdapterHost, ApplicationConfig],
+        useFactory: (
+          ...parts: [
+            SocketRuntime,
+            ChannelAuthorization,
+            SocketModuleOptions,
+            HttpAdapterHost,
+            ApplicationConfig,
+          ]
+        ) => new SocketEndpoints(...parts, path),
+      },
       SocketService,
       SocketHealthIndicator,
     ],

@@ -94,7 +94,11 @@ export class ChannelAuthorization implements OnModuleInit {
     this.#registrations ??= findAuthorizers(this.#discovery.getProviders());
     for (const { pattern, authorizer } of this.#registrations) {
       const params = pattern.match(channel);
-      if (params !== undefined) return admission(await authorizer.authorize(member, params));
+      if (params === undefined) continue;
+      const answer = admission(await authorizer.authorize(member, params));
+      if (answer === false)
+        this.#logger.debug?.(`Refused channel "${channel}": ${authorizer.constructor.name} said no`);
+      return answer;
     }
     // A private broadcast channel admits every member that `identify` knows.
     if (channel === this.#runtime.config.broadcastChannel) return true;

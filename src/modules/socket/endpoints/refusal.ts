@@ -1,0 +1,68 @@
+import { HttpException } from '@nestjs/common';
+import { ApiError } from '../../../http/api-error.js';
+
+/** The codes of an endpoint's refusals, which a page can tell apart. */
+export type RefusalCode =
+  | 'NOT_IDENTIFIED'
+  | 'CHANNEL_REFUSED'
+  | 'INVALID_MEMBER'
+  | 'INVALID_SOCKET_ID'
+  | 'INVALID_CHANNEL_NAME'
+  | 'INVALID_ADDRESS'
+  | 'UNREADABLE_BODY';
+
+/** A request that an endpoint refuses. */
+export class Refusal extends Error {
+  /**
+   * @param message goes to the caller
+   * @param isLogged whether the log has the reason already @default false
+   */
+  constructor(
+    readonly status: number,
+    readonly code: RefusalCode,
+    message: string,
+    readonly isLogged = false,
+  ) {
+    super(message);
+    this.name = 'Refusal';
+  }
+}
+
+/** An endpoint's answer in its wire form. */
+export interface EndpointAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
+/** An answer that no cache keeps: it is made for one caller. */
+export function answerWith(status: number, body: object, headers: object = {}): EndpointAnswer {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store', ...headers },
+    body,
+  };
+}
+
+/**
+ * The answer to a request that is refused, be it by an endpoint or by an HTTP exception that the application's `identify` or
+ * authorizer throws; `undefined` for any other error.
+ */
+export function refusalAnswer(error: unknown): EndpointAnswer | undefined {
+  if (error instanceof Refusal) {
+    const { status, code, message } = error;
+    return answerWith(status, { statusCode: status, code, message });
+  }
+  if (error instanceof ApiError) {
+    const { status, message, headers } = error;
+    return answerWith(status, { statusCode: status, code: 'UNREADABLE_BODY', message }, headers);
+  }
+  if (error instanceof HttpException) {
+    const [status, response] = [error.getStatus(), error.getResponse()];
+    return answerWith(
+      status,
+      typeof response === 'string' ? { statusCode: status, message: response } : response,
+    );
+  }
+  return undefined;
+}

@@ -1,0 +1,188 @@
+import {
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  RequestMethod,
+} from '@nestjs/common';
+import type { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { RequestBodies } from '../../../http/request-bodies.js';
+import type { ChannelAuth, Identity, UserAuth } from '../../../ports/authorization.js';
+import type { ClientConfig, PusherAuthOptions } from '../../../ports/client-config.js';
+import { messageOf, SocketUsageError } from '../../../ports/errors.js';
+import { channelNameProblem } from '../../../protocol/channel-name.js';
+import { isSocketId } from '../../../protocol/socket-id.js';
+import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
+import type { ChannelAuthorization } from '../authorization/channel-authorization.js';
+import { socketLog } from '../socket-log.js';
+import type { HttpRequest, SocketModuleOptions } from '../socket-options.js';
+import { clientOriginOf } from './client-origin.js';
+import { type Endpoint, type FrameworkRequest, serveEndpoints } from './endpoint-routes.js';
+import { answerWith, Refusal, refusalAnswer } from './refusal.js';
+import { servedPath } from './served-path.js';
+
+/** The endpoints that browsers ask: where to connect, and for the signatures of signins and subscriptions. */
+export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #logger = socketLog();
+  readonly #bodies: RequestBodies;
+  readonly #runtime: SocketRuntime;
+  readonly #authorization: ChannelAuthorization;
+  readonly #options: SocketModuleOptions;
+  readonly #host: HttpAdapterHost;
+  readonly #application: ApplicationConfig;
+  readonly #path: string;
+
+  /** @param path the path of the endpoints, without the application's global prefix */
+  constructor(
+    runtime: SocketRuntime,
+    authorization: ChannelAuthorization,
+    options: SocketModuleOptions,
+    host: HttpAdapterHost,
+    application: ApplicationConfig,
+    path: string,
+  ) {
+    this.#bodies = new RequestBodies(runtime.clock);
+    this.#runtime = runtime;
+    this.#authorization = authorization;
+    this.#options = options;
+    this.#host = host;
+    this.#application = application;
+    this.#path = path;
+  }
+
+  /** Adds the routes, when the application's own middleware and controllers are in place. */
+  async onModuleInit(): Promise<void> {
+    const adapter = this.#httpAdapter;
+    if (adapter === undefined) return;
+    const endpoints = [
+      this.#endpoint('GET', 'config', (request) => Promise.resolve(this.#config(request))),
+      this.#endpoint('POST', 'auth', (request, readFields) => this.#authorizeChannel(request, readFields)),
+      this.#endpoint('POST', 'user-auth', (request, readFields) => this.#authorizeUser(request, readFields)),
+    ];
+    await serveEndpoints(adapter, endpoints, this.#bodies);
+  }
+
+  /** Warns that `identify` is missing, unless the application has no HTTP server that could need it. */
+  onApplicationBootstrap(): void {
+    if (this.#options.identify !== undefined || this.#httpAdapter === undefined) return;
+    this.#logger.warn(
+      'SocketModule has no identify(request): private channels, presence channels and signins are refused',
+    );
+  }
+
+  onApplicationShutdown(): void {
+    this.#bodies.close();
+  }
+
+  #endpoint(
+    method: Endpoint['method'],
+    name: string,
+    handle: (request: FrameworkRequest, readFields: () => Promise<object>) => Promise<object>,
+  ): Endpoint {
+    const path = servedPath(this.#application, `${this.#path}/${name}`, RequestMethod[method]);
+    return {
+      method,
+      path,
+      answer: async (request, readFields) => {
+        try {
+          return answerWith(200, await handle(request, readFields));
+        } catch (error) {
+          const refusal = refusalAnswer(error);
+          if (refusal === undefined) throw error;
+          if (!(error instanceof Refusal && error.isLogged))
+            this.#logger.debug?.(`${method} ${path} was refused with ${refusal.status}: ${messageOf(error)}`);
+          return refusal;
+        }
+      },
+    };
+  }
+
+  #config(request: FrameworkRequest): ClientConfig {
+    const { app, broadcastChannel, second } = this.#runtime.config;
+    // The path of this route, so that a global prefix or a mount point is in it; without a host that the request line names.
+    const base = request.originalUrl
+      .replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?]*/i, '')
+      .replace(/\/config\/?(?:\?.*)?$/, '');
+    return {
+      provider: this.#runtime.provider,
+      key: app.key,
+      options: {
+        ...this.#runtime.clientOptions(clientOriginOf(request)),
+        ...(this.#runtime.signsInAsPusher && authOptions(base)),
+      },
+      broadcastChannel,
+      ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
+    };
+  }
+
+  async #authorizeChannel(request: HttpRequest, readFields: () => Promise<object>): Promise<ChannelAuth> {
+    const fields = await readFields();
+    const socketId = socketIdOf(fields);
+    const channel: unknown = Reflect.get(fields, 'channel_name');
+    const problem = channelNameProblem(channel);
+    if (problem !== undefined) throw new Refusal(400, 'INVALID_CHANNEL_NAME', `channel_name: ${problem}`);
+    const member = await this.#identify(request);
+    const auth = await this.#signOrRefuse(() =>
+      this.#authorization.authorizeChannel(member, socketId, String(channel)),
+    );
+    if (auth === undefined)
+      throw new Refusal(
+        403,
+        'CHANNEL_REFUSED',
+        `Channel "${String(channel)}" is not open to this member`,
+        true,
+      );
+    return auth;
+  }
+
+  async #authorizeUser(request: HttpRequest, readFields: () => Promise<object>): Promise<UserAuth> {
+    const socketId = socketIdOf(await readFields());
+    const member = await this.#identify(request);
+    return this.#signOrRefuse(() => this.#authorization.authorizeUser(member, socketId));
+  }
+
+  /** Signs, or refuses the caller where the application's own answer about the member is invalid, and logs that. */
+  async #signOrRefuse<T>(sign: () => T | Promise<T>): Promise<T> {
+    try {
+      return await sign();
+    } catch (error) {
+      if (!(error instanceof SocketUsageError)) throw error;
+      this.#logger.error(error.message);
+      throw new Refusal(403, 'INVALID_MEMBER', 'The caller cannot be signed in', true);
+    }
+  }
+
+  async #identify(request: HttpRequest): Promise<Identity> {
+    if (this.#options.identify === undefined)
+      throw new Refusal(
+        403,
+        'NOT_IDENTIFIED',
+        'The caller is not known: SocketModule has no identify(request)',
+      );
+    const member = await this.#options.identify(request);
+    if (typeof member === 'object' && member !== null) return member;
+    throw new Refusal(
+      403,
+      'NOT_IDENTIFIED',
+      `The caller is not known: identify(request) returned ${String(member)}`,
+    );
+  }
+
+  /** Absent in a worker or a command-line tool, although Nest's type does not say so. */
+  get #httpAdapter(): HttpAdapterHost['httpAdapter'] | undefined {
+    return (this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | null | undefined) ?? undefined;
+  }
+}
+
+function authOptions(base: string): PusherAuthOptions {
+  return {
+    channelAuthorization: { endpoint: `${base}/auth`, transport: 'ajax' },
+    userAuthentication: { endpoint: `${base}/user-auth`, transport: 'ajax' },
+  };
+}
+
+function socketIdOf(fields: object): string {
+  const socketId: unknown = Reflect.get(fields, 'socket_id');
+  if (!isSocketId(socketId))
+    throw new Refusal(400, 'INVALID_SOCKET_ID', 'socket_id: it must look like "123.456"');
+  return socketId;
+}
