@@ -12,7 +12,7 @@ import type { SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { User } from '../ports/user.js';
 import { type ClientFrame, parseClientFrame } from '../protocol/client-frame.js';
-import { CODES, ProtocolError } from '../protocol/codes.js';
+import { CODES, ProtocolError, RESTARTING } from '../protocol/codes.js';
 import { connectionEstablished, errorFrame } from '../protocol/frame.js';
 import type { ChannelEventSource } from './channel-event-source.js';
 import { Channels } from './channels.js';
@@ -48,6 +48,8 @@ export class ChannelEngine implements ClusterNode {
   readonly #messageRate: MessageRate;
   readonly #drain: Drain;
   readonly #cluster: Cluster;
+  /** Whether another node takes this node's clients when it ends. */
+  #hasSuccessor = true;
 
   constructor(
     config: SocketConfig,
@@ -83,7 +85,7 @@ export class ChannelEngine implements ClusterNode {
       this.#refuseMessage(session, new ProtocolError(CODES.RATE_EXCEEDED, reason), false);
     });
     this.#drain = new Drain(clock, config.gateway, this.#sessions, this.#cluster, (session) => {
-      this.#askToReconnect(session);
+      this.#sendAway(session);
     });
   }
 
@@ -226,16 +228,27 @@ export class ChannelEngine implements ClusterNode {
   }
 
   /**
-   * Asks the clients to reconnect elsewhere, a few at a time over the configured window, and serves the remaining ones
-   * meanwhile. Resolves when no connection is left; a second call waits for the same drain.
+   * Announces that this node is about to {@link drain}.
+   *
+   * @returns whether another node can take its clients; `undefined` when there is one node only
+   */
+  retire(): Promise<boolean> | undefined {
+    const answer = this.#cluster.retire();
+    this.#hasSuccessor = answer !== undefined;
+    return answer?.then((hasSuccessor) => (this.#hasSuccessor = hasSuccessor));
+  }
+
+  /**
+   * Sends the clients away. When another node takes them: a few at a time over the configured window, and the remaining ones
+   * are served meanwhile. Otherwise all at once. Resolves when no connection is left; a second call waits for the same drain.
    */
   drain(): Promise<void> {
-    return this.#drain.run();
+    return this.#drain.run(this.#hasSuccessor);
   }
 
   /** Ends the remaining connections, and leaves the cluster. */
   async close(): Promise<void> {
-    for (const session of this.#sessions) this.#askToReconnect(session);
+    for (const session of this.#sessions) this.#sendAway(session);
     this.#liveness.stop();
     await this.#cluster.close();
     this.#events.flush();
@@ -302,9 +315,13 @@ export class ChannelEngine implements ClusterNode {
     this.#events.emit(event);
   }
 
-  /** Ends a connection before a restart. After 4200 clients reconnect at once, to the node that the balancer chooses. */
-  #askToReconnect(session: Session): void {
-    this.#end(session, CODES.RECONNECT, 'The server is going away', false);
+  /**
+   * Ends a connection before a restart. After 4200 clients reconnect at once, to the node that the balancer chooses. Without
+   * another node that attempt would fail.
+   */
+  #sendAway(session: Session): void {
+    if (this.#hasSuccessor) this.#end(session, CODES.RECONNECT, 'The server is going away', false);
+    else this.#end(session, CODES.OVER_CAPACITY, RESTARTING, false);
   }
 
   #end(session: Session, code: number, reason: string, isDeliberate: boolean): void {

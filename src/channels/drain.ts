@@ -11,8 +11,13 @@ const SLICE_SESSIONS = 10;
 const CATCH_UP_MS = 1_000;
 
 /**
- * Ends the connections of a process that shuts down, slice by slice. `pusher-js` reconnects within 3 ms of a 4200, without
+ * Ends the connections of a process that shuts down.
+ *
+ * Where other nodes take the clients, they are ended slice by slice. `pusher-js` reconnects within 3 ms of a 4200, without
  * jitter (protocol section 3.11): all clients at once would overload the remaining nodes.
+ *
+ * Without another node they are ended all at once, as late as possible, and are told to come back after a second. A client
+ * that comes earlier finds nobody, and `pusher-js` then waits 15 seconds. So nobody must be sent away before the others.
  *
  * Before a slice ends, this node catches up with the cluster. So a relay that another node accepted before is written
  * before the close.
@@ -22,7 +27,7 @@ export class Drain {
   readonly #config: Pick<GatewayConfig, 'drainMs'>;
   readonly #sessions: ReadonlySet<Session>;
   readonly #cluster: Pick<Cluster, 'caughtUp'>;
-  readonly #askToReconnect: (session: Session) => void;
+  readonly #end: (session: Session) => void;
   #running: Promise<void> | undefined;
 
   constructor(
@@ -30,23 +35,26 @@ export class Drain {
     config: Pick<GatewayConfig, 'drainMs'>,
     sessions: ReadonlySet<Session>,
     cluster: Pick<Cluster, 'caughtUp'>,
-    askToReconnect: (session: Session) => void,
+    end: (session: Session) => void,
   ) {
     this.#clock = clock;
     this.#config = config;
     this.#sessions = sessions;
     this.#cluster = cluster;
-    this.#askToReconnect = askToReconnect;
+    this.#end = end;
   }
 
-  /** Resolves when no connection is left; a second call waits for the same drain. */
-  run(): Promise<void> {
-    this.#running ??= this.#run();
+  /**
+   * Resolves when no connection is left; a second call waits for the same drain.
+   *
+   * @param hasSuccessor whether another node takes the clients
+   */
+  run(hasSuccessor: boolean): Promise<void> {
+    this.#running ??= this.#run(hasSuccessor ? this.#config.drainMs : 0);
     return this.#running;
   }
 
-  async #run(): Promise<void> {
-    const { drainMs } = this.#config;
+  async #run(drainMs: number): Promise<void> {
     const slices = sliced(shuffled([...this.#sessions]), drainMs);
     const start = this.#clock.now();
     for (const [index, slice] of slices.entries()) {
@@ -57,7 +65,7 @@ export class Drain {
       if (this.#sessions.size === 0) return;
       const caughtUp = this.#cluster.caughtUp();
       if (caughtUp !== undefined) await this.#untilCaughtUp(caughtUp, start + drainMs + CATCH_UP_MS);
-      for (const session of slice) if (!session.isClosed) this.#askToReconnect(session);
+      for (const session of slice) if (!session.isClosed) this.#end(session);
     }
   }
 

@@ -144,6 +144,14 @@ export interface Cluster {
    */
   caughtUp(): Promise<void> | undefined;
 
+  /**
+   * This node is about to send its clients away: the other nodes no longer count it among those that could take theirs.
+   *
+   * @returns whether another node can take the clients of this one, also `true` where that cannot be known; `undefined` when
+   * there is one node only. Never rejects
+   */
+  retire(): Promise<boolean> | undefined;
+
   /** The messages that did not arrive; `undefined` when there is one node only. */
   readonly statistics: ClusterStatistics | undefined;
   /** Why the other nodes cannot be reached now; `undefined` while they can. */

@@ -12,17 +12,23 @@ export const CODES = Object.freeze({
   NO_PROTOCOL: 4008,
   /** Not authorized. As a close code: clients stop; as an error: the connection goes on. */
   UNAUTHORIZED: 4009,
-  /** The server is closing, or the client must use another one. Clients come back at once. */
+  /** The server is closing, and another one takes its clients. They come back at once. */
   RECONNECT: 4200,
   /** No answer to a ping. Clients come back at once. */
   PONG_TIMEOUT: 4201,
-  /** A limit of the node is reached. As a close code, clients come back after a second. */
+  /**
+   * A limit of the node is reached, or the node is closing and no other one takes its clients. As a close code, clients come
+   * back after a second.
+   */
   OVER_CAPACITY: 4100,
   /** Too many messages in a second. Only ever an error: as a close code it would stop clients. */
   RATE_EXCEEDED: 4301,
   /** A watchlist was too long and was cut. Only ever an error. */
   WATCHLIST_TOO_LONG: 4302,
 });
+
+/** The reason of a 4100 while the only node is closing. */
+export const RESTARTING = 'The server is restarting';
 
 /** A client's mistake that is answered with `pusher:error`, in its wire form: a code and a message. */
 export class ProtocolError extends Error {

@@ -70,8 +70,9 @@ export const gatewaySettings = {
       unit: 'ms',
     }),
     /**
-     * Milliseconds over which the clients are disconnected, group by group, when the process ends. With few clients it takes
-     * less time. 0 disconnects all of them at once.
+     * Milliseconds over which the clients are disconnected, group by group, when the process ends and other nodes of its
+     * cluster take them. With few clients it takes less time. 0 disconnects all of them at once, as a process does that is
+     * alone.
      *
      * @see docs/gateway.md#going-away
      * @default 5000

@@ -7,8 +7,8 @@ import { EngineSession } from '../support/engine-session.js';
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** So many clients of an engine that sends them away over so many milliseconds. */
-function crowd(count: number, drainMs: number) {
-  const session = new EngineSession({ drainMs, presenceGraceMs: 3_000 });
+async function crowd(count: number, drainMs: number, hasSuccessor = true) {
+  const session = new EngineSession({ drainMs, presenceGraceMs: 3_000 }, hasSuccessor);
   const clients = Array.from({ length: count }, () => session.connects());
   const gone = () => clients.filter(({ closes }) => closes.length > 0);
   /** Moves the clock to the drain's end, and says how many were gone at each tenth of a second. */
@@ -21,12 +21,13 @@ function crowd(count: number, drainMs: number) {
     }
     return counts;
   };
+  await session.engine.retire();
   return { session, engine: session.engine, clock: session.clock, clients, gone, watch };
 }
 
 describe('Clients of an engine that drains', () => {
-  test('are sent away with 4200, in slices of the same size over the window', async () => {
-    const { engine, clients, watch } = crowd(100, 1_000);
+  test('to another node are sent away with 4200, in slices of the same size over the window', async () => {
+    const { engine, clients, watch } = await crowd(100, 1_000);
     const drained = engine.drain();
     expect(await watch()).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 100]);
     await drained;
@@ -35,14 +36,14 @@ describe('Clients of an engine that drains', () => {
   });
 
   test('are gone before the window is over when there are few of them', async () => {
-    const { engine, watch } = crowd(25, 60_000);
+    const { engine, watch } = await crowd(25, 60_000);
     const drained = engine.drain();
     expect((await watch()).slice(0, 4)).toEqual([9, 18, 25, 25]);
     await drained;
   });
 
   test('go in larger slices when there are more of them, and not later', async () => {
-    const { engine, watch } = crowd(1_000, 500);
+    const { engine, watch } = await crowd(1_000, 500);
     const drained = engine.drain();
     expect(await watch()).toEqual([200, 400, 600, 800, 1_000, 1_000]);
     await drained;
@@ -54,14 +55,14 @@ describe('Clients of an engine that drains', () => {
     [500, 99],
     [1, 5_000],
   ])('go all at once, within the call, when they are %d and the window has %d ms', async (count, ms) => {
-    const { engine, gone } = crowd(count, ms);
+    const { engine, gone } = await crowd(count, ms);
     const drained = engine.drain();
     expect(gone()).toHaveLength(count);
     await drained;
   });
 
   test('do not go in the order in which they came', async () => {
-    const { engine, clients, gone, watch } = crowd(200, 2_000);
+    const { engine, clients, gone, watch } = await crowd(200, 2_000);
     const drained = engine.drain();
     expect(gone()).toHaveLength(10);
     // One in 10 to the 16th of all orders begins like this.
@@ -71,7 +72,7 @@ describe('Clients of an engine that drains', () => {
   });
 
   test('are served until their turn comes', async () => {
-    const { engine, session, clients, gone, watch } = crowd(20, 1_000);
+    const { engine, session, clients, gone, watch } = await crowd(20, 1_000);
     const drained = engine.drain();
     expect(gone()).toHaveLength(10);
     for (const client of clients) {
@@ -90,7 +91,7 @@ describe('Clients of an engine that drains', () => {
   });
 
   test('that have all left by themselves are not waited for', async () => {
-    const { engine, clock, clients } = crowd(100, 60_000);
+    const { engine, clock, clients } = await crowd(100, 60_000);
     const drained = engine.drain();
     for (const client of clients) client.isLost();
     clock.advance(100);
@@ -99,7 +100,7 @@ describe('Clients of an engine that drains', () => {
   });
 
   test('are sent away once, however often that is asked for', async () => {
-    const { engine, clients, watch } = crowd(100, 1_000);
+    const { engine, clients, watch } = await crowd(100, 1_000);
     const both = [engine.drain(), engine.drain()];
     await watch();
     await Promise.all(both);
@@ -109,10 +110,20 @@ describe('Clients of an engine that drains', () => {
   });
 
   test('are all ended by a close in the middle of it', async () => {
-    const { engine, gone } = crowd(100, 1_000);
+    const { engine, gone } = await crowd(100, 1_000);
     void engine.drain();
     await engine.close();
     expect(gone()).toHaveLength(100);
+  });
+});
+
+describe('Clients of the only node', () => {
+  test('are sent away with 4100 all at once, however many they are: nobody may come back too early', async () => {
+    const { engine, clients, gone } = await crowd(500, 60_000, false);
+    const drained = engine.drain();
+    expect(gone()).toHaveLength(500);
+    await drained;
+    expect(new Set(clients.flatMap(({ closes }) => closes))).toEqual(new Set([4100]));
   });
 });
 
@@ -123,7 +134,7 @@ describe('A drain in a cluster', () => {
     const left: Session[] = [];
     const running = new Drain(clock, { drainMs: 1_000 }, sessions, { caughtUp }, (session) => {
       left.push(session);
-    }).run();
+    }).run(true);
     return { clock, left, running };
   }
 

@@ -8,6 +8,7 @@ import { LocalCluster } from '../../src/cluster/local/local-cluster.js';
 import type { SocketSettings } from '../../src/config/settings.js';
 import { socketConfig } from '../../src/config/socket-config.js';
 import type { Timer } from '../../src/ports/clock.js';
+import type { Cluster } from '../../src/ports/cluster.js';
 import { ProtocolError } from '../../src/protocol/codes.js';
 import type { Frame } from '../../src/protocol/frame.js';
 import { channelAuth, userAuth } from './signing.js';
@@ -59,7 +60,8 @@ export class EngineSession {
   readonly events: ChannelEventSource;
   #opened = 0;
 
-  constructor(gateway: SocketSettings['gateway'] = {}) {
+  /** @param hasSuccessor whether there is another node that would take the clients, although nobody is on it */
+  constructor(gateway: SocketSettings['gateway'] = {}, hasSuccessor = false) {
     const config = socketConfig({}, { provider: 'memory', app: APP, gateway: { ...GATEWAY, ...gateway } });
     const logger = {
       log: () => undefined,
@@ -68,7 +70,9 @@ export class EngineSession {
     };
     this.events = new ChannelEventSource(logger);
     this.engine = new ChannelEngine(config, this.clock, logger, this.events, (node) => {
-      return new LocalCluster(node, config, this.clock);
+      const cluster: Cluster = new LocalCluster(node, config, this.clock);
+      if (hasSuccessor) cluster.retire = () => Promise.resolve(true);
+      return cluster;
     });
   }
 

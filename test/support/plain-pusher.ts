@@ -16,7 +16,7 @@ export interface PlainPusherOptions {
 }
 
 /** The real `pusher-js` without the browser helper, connected to a host. Disconnected after the test. */
-export function plainPusher(host: Host, options: PlainPusherOptions = {}): Pusher {
+export function plainPusher(host: Pick<Host, 'app' | 'port'>, options: PlainPusherOptions = {}): Pusher {
   const {
     userData,
     channelData,

@@ -134,6 +134,9 @@ export class Topology {
   }
 }
 
+/** The close codes of clients when the host is closed: from the last node they come back after a second, otherwise at once. */
+export const SENT_AWAY: readonly number[] = NODES === 1 ? [4100] : [4100, 4200];
+
 /** The engines of all nodes together. */
 export class Engines {
   constructor(private readonly topology: Topology) {}

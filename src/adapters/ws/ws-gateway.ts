@@ -6,7 +6,7 @@ import { ChannelEngine } from '../../channels/channel-engine.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
 import { CLOCK, type Clock } from '../../ports/clock.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
-import { ProtocolError } from '../../protocol/codes.js';
+import { CODES, ProtocolError, RESTARTING } from '../../protocol/codes.js';
 import { errorFrame } from '../../protocol/frame.js';
 import { handshakeProblem } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
@@ -29,6 +29,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   readonly #httpApi: HttpApi;
   #sockets: SocketServer<typeof GatewaySocket> | undefined;
   #detach: () => void = () => undefined;
+  #isRestarting = false;
   readonly #gate: UpgradeGate;
   readonly #coalescer: WriteCoalescer;
 
@@ -62,27 +63,29 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     await this.#engine.start();
   }
 
-  /** Answers new connections with 503, so that a load balancer can choose another node. */
-  stopAccepting(): void {
-    this.#gate.close();
+  /**
+   * Refuses new connections. When another node takes clients, with 503, so that a load balancer can choose that node. Otherwise
+   * with 4100: `pusher-js` then tries again after a second, and after a 503 only after fifteen.
+   */
+  stopAccepting(hasSuccessor: boolean): void {
+    if (hasSuccessor) this.#gate.close();
+    else this.#isRestarting = true;
   }
 
   /** Refuses HTTP requests too, and resolves when the last socket is closed. The engine ends the connections. */
   async close(): Promise<void> {
     await this.#httpApi.close();
-    const sockets = this.#sockets;
-    if (sockets === undefined) return;
-    await Promise.all(
-      [...sockets.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve))),
-    );
-    await new Promise((resolve) => {
-      sockets.close(resolve);
-    });
+    const sockets = [...(this.#sockets?.clients ?? [])];
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
   }
 
-  /** Leaves the server to its other listeners. */
-  release(): void {
+  /** Leaves the server to its other listeners. Resolves when those are gone who were refused last. */
+  async release(): Promise<void> {
     this.#detach();
+    await new Promise<unknown>((resolve) => {
+      if (this.#sockets === undefined) resolve(undefined);
+      else this.#sockets.close(resolve);
+    });
   }
 
   claimsUpgrade(request: IncomingMessage): Claim {
@@ -111,7 +114,9 @@ export class WsGateway implements ServerAttachment, ServerRoute {
 
   #accept(client: GatewaySocket, request: IncomingMessage, socket: Duplex): void {
     client.ignoreErrors();
-    const problem = handshakeProblem(this.#target(request) ?? '', this.#config.app.key);
+    const problem =
+      handshakeProblem(this.#target(request) ?? '', this.#config.app.key) ??
+      (this.#isRestarting ? new ProtocolError(CODES.OVER_CAPACITY, RESTARTING) : undefined);
     if (problem !== undefined) {
       this.#engine.counters.refused.add(String(problem.code));
       refuse(client, this.#clock, problem);

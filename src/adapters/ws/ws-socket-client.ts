@@ -34,14 +34,16 @@ export class WsSocketClient extends EngineSocketClient {
 
   async #close(): Promise<void> {
     this.isDraining = true;
-    this.#gateway.stopAccepting();
+    const hasSuccessor = this.engine.retire();
+    // On a single node nothing has to be awaited.
+    this.#gateway.stopAccepting(hasSuccessor !== undefined && (await hasSuccessor));
     await this.engine.drain();
     const gone = this.#gateway.close();
     await super.close();
     await gone;
     // After the engine, so that the channel events of the shutdown are posted too.
     await this.#webhooks.close();
-    // Last, because new connections are answered with 503 until then.
-    this.#gateway.release();
+    // Last, because new connections are refused until then.
+    await this.#gateway.release();
   }
 }

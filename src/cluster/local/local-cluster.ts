@@ -143,6 +143,10 @@ export class LocalCluster implements Cluster {
     return this.#online(userIds);
   }
 
+  retire(): undefined {
+    // There is no other node that could take the clients.
+  }
+
   caughtUp(): undefined {
     // There are no other nodes to hear of.
   }

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../ports/clock.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
-import { RENEW_SCRIPT, RESIGN_SCRIPT } from './scripts/lease-scripts.js';
+import { RENEW_SCRIPT, RESIGN_SCRIPT, RETIRE_SCRIPT } from './scripts/lease-scripts.js';
 
 /** A node that has not renewed its lease for so long is gone, in milliseconds. */
 export const LEASE_MS = 8_000;
@@ -19,6 +19,7 @@ const SILENCE_MS = LEASE_MS - RENEWAL_MS - 1_000;
 const REAPING_CONCURRENCY = 256;
 
 const RENEW = script(RENEW_SCRIPT);
+const RETIRE = script(RETIRE_SCRIPT);
 const RESIGN = script(RESIGN_SCRIPT);
 /** The epoch, 1 if the lease was good, and `node, since, node, since`… of the nodes to reap. */
 const renewal = v.strictTuple([v.string(), v.number(), v.array(v.string())]);
@@ -110,6 +111,19 @@ export class Leases {
   }
 
   /**
+   * Marks this node as one that takes no more clients. It goes on renewing its lease.
+   *
+   * @returns whether another node is alive that takes clients
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
+  async retire(): Promise<boolean> {
+    const { nodes, resigned, retired } = this.#keys;
+    return this.#link.use(async (redis) => {
+      return (await run(redis, RETIRE, [nodes, resigned, retired], [this.name, LEASE_MS])) === 1;
+    });
+  }
+
+  /**
    * Gives the lease up. Other nodes reap what is left of this node; if there are none, this node does it now.
    *
    * @param afterMs how long the other nodes wait before they reap it
@@ -122,9 +136,9 @@ export class Leases {
     this.stop();
     await Promise.all(this.#reaping.values());
     if (!this.#isRegistered) return;
-    const { nodes, claims, resigned, epoch, heard } = this.#keys;
+    const { nodes, claims, resigned, retired, epoch, heard } = this.#keys;
     const hasOthers = await this.#link.use((redis) =>
-      run(redis, RESIGN, [nodes, claims, resigned], [this.name, LEASE_MS, afterMs]),
+      run(redis, RESIGN, [nodes, claims, resigned, retired], [this.name, LEASE_MS, afterMs]),
     );
     if (hasOthers === 1) {
       if (isClean) await this.#deregister(this.name);
@@ -222,6 +236,7 @@ export class Leases {
         client.zrem(this.#keys.nodes, node),
         client.hdel(this.#keys.claims, node),
         client.srem(this.#keys.resigned, node),
+        client.srem(this.#keys.retired, node),
       ]),
     );
   }

@@ -29,6 +29,8 @@ const NOBODY: ReadonlyMap<string, User> = new Map();
 const STATUS_CONCURRENCY = 256;
 /** How long a node that is closed waits for Redis to take its last report. */
 const RESIGN_MS = 3_000;
+/** How long a node that sends its clients away waits for Redis to say whether there are others. */
+const RETIRE_MS = 1_000;
 /** A message is JSON in JSON in JSON, so it may be this many times as long as the event's data. */
 const ESCAPED = 8;
 const FRAMING = 8_192;
@@ -198,6 +200,10 @@ export class RedisCluster implements Cluster {
   /** Redis answers a ping after the messages that it had sent before. The subscribers of a Redis Cluster are not pinged. */
   async caughtUp(): Promise<void> {
     await this.#link.use((redis) => redis.ping());
+  }
+
+  async retire(): Promise<boolean> {
+    return within(this.#clock, RETIRE_MS, this.#leases.retire(), () => true).catch(() => true);
   }
 
   problem(): string | undefined {

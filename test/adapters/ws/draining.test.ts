@@ -4,8 +4,13 @@ import { connect, type Socket } from 'node:net';
 import { SocketService } from 'nestjs-switchboard';
 import PusherServer from 'pusher';
 import { HealthController } from '../../../src/reference/health/health.controller.js';
+import { ChaosProxy } from '../../support/chaos-proxy.js';
+import { BareNode } from '../../support/cluster/bare-node.js';
 import { Host, portOf } from '../../support/host.js';
+import { connected, plainPusher } from '../../support/plain-pusher.js';
+import { statesOf } from '../../support/pusher-events.js';
 import type { RawClient } from '../../support/raw-client.js';
+import { startRedis } from '../../support/redis.js';
 import { onTeardown } from '../../support/teardown.js';
 import { onOneNode } from '../../support/topology.js';
 
@@ -13,9 +18,16 @@ import { onOneNode } from '../../support/topology.js';
 const GATEWAY = { drainMs: 2_000 };
 const CLIENTS = 200;
 
-/** A host with clients that has begun to close: the first of them are gone. */
+/** A host with clients that has begun to close, in a cluster with another node: the first of them are gone. */
 async function draining() {
-  const host = await Host.start({ gateway: GATEWAY, httpApi: { enabled: true } });
+  const { url } = await startRedis();
+  await BareNode.start(url);
+  const host = await Host.start({
+    gateway: GATEWAY,
+    httpApi: { enabled: true },
+    cluster: 'redis',
+    redis: { url },
+  });
   const clients = Array.from({ length: CLIENTS }, () => host.raw());
   await Promise.all(
     clients.map(async (client) => {
@@ -45,7 +57,7 @@ onOneNode('it is about the process that goes away', () => {
       const { host, closed } = await draining();
       const service = host.nest.get(SocketService);
       const { connections, ...health } = await service.health();
-      expect(health).toEqual({ status: 'down', reason: 'draining' });
+      expect(health).toMatchObject({ status: 'down', reason: 'draining' });
       expect(connections).toBeGreaterThan(0);
       expect(connections).toBeLessThan(CLIENTS);
       await expect(new HealthController(service).health()).rejects.toMatchObject({ status: 503 });
@@ -94,6 +106,38 @@ onOneNode('it is about the process that goes away', () => {
       expect(await told(clients, 'nothing')).toBe(0);
       await closed;
       await expect(host.nest.close()).resolves.toBeUndefined();
+    });
+  });
+
+  describe('The only node that goes away', () => {
+    test('brings pusher-js back a second later, to the process that is there by then', async () => {
+      const [before, after] = [await Host.start({ gateway: GATEWAY }), await Host.start()];
+      const proxy = await ChaosProxy.before(before.port);
+      const pusher = plainPusher({ app: before.app, port: proxy.port });
+      await connected(pusher);
+      const states = statesOf(pusher);
+      const asked = performance.now();
+      await before.close();
+      proxy.leadTo(after.port);
+      expect([await states.next(), await states.next()]).toEqual(['connecting', 'connected']);
+      // A client that had come back at once would have been refused, and would wait for fifteen seconds.
+      expect(performance.now() - asked).toBeGreaterThan(900);
+      expect(performance.now() - asked).toBeLessThan(8_000);
+    });
+
+    test('keeps everybody until the end, and asks whoever comes meanwhile to come a second later', async () => {
+      const host = await Host.start({ gateway: GATEWAY });
+      const silent = await silentClient(portOf(host.server));
+      const clients = Array.from({ length: 30 }, () => host.raw());
+      await Promise.all(clients.map((client) => client.greeted()));
+      const closed = host.nest.close();
+      for (const client of clients) expect(await client.closed).toMatchObject({ code: 4100 });
+      // The silent one is waited for, and the server still listens.
+      expect(silent.closed).toBe(false);
+      const late = host.raw();
+      expect(await late.next()).toMatchObject({ event: 'pusher:error', data: { code: 4100 } });
+      expect(await late.closed).toMatchObject({ code: 4100 });
+      await closed;
     });
   });
 

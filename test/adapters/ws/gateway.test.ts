@@ -195,7 +195,7 @@ describe('The codes that make pusher-js stop or come back (3.11)', () => {
     expect(await toMember.next()).toMatchObject({ data: 2 });
   });
 
-  test('tries to come back when the application closes: it is told 4200 and not to stay away', async () => {
+  test('tries to come back when the application closes: it is told to come back, and not to stay away', async () => {
     const host = await start();
     const ann = await host.browser('ann');
     const states = statesOf(ann.pusher);

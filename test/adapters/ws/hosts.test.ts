@@ -4,6 +4,7 @@ import { AuthorizeChannel, type ChannelAuthorizer } from 'nestjs-switchboard';
 import { Host, type HostOptions } from '../../support/host.js';
 import { subscribed } from '../../support/pusher-browser.js';
 import { hearing } from '../../support/pusher-events.js';
+import { SENT_AWAY } from '../../support/topology.js';
 
 @AuthorizeChannel('presence-room.{room}')
 class RoomChannel implements ChannelAuthorizer {
@@ -69,7 +70,7 @@ describe.each(hosts)('The gateway on %s (3.17)', (_, options) => {
     await raw.greeted();
     for (const socket of [ann, bob]) socket.disconnect();
     await host.close();
-    expect(await raw.closed).toMatchObject({ code: 4200 });
+    expect(SENT_AWAY).toContain((await raw.closed).code);
     expect(host.server.listenerCount('upgrade')).toBe(0);
     expect(host.server.listening).toBe(false);
   });

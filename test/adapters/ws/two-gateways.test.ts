@@ -26,7 +26,7 @@ describe('Two gateways on one server', () => {
     expect(await first.next()).toMatchObject({ data: '"one"' });
     expect(await second.next()).toMatchObject({ data: '"two"' });
     await one.close();
-    expect(await first.closed).toMatchObject({ code: 4200 });
+    expect(await first.closed).toMatchObject({ code: 4100 });
     await second.isAnswered();
     await open('key-two').greeted();
     expect(await open('key-one').next()).toMatchObject({ event: 'pusher:error' });

@@ -32,6 +32,13 @@ export class BareNode {
     this.cluster = new RedisCluster(node, config, systemClock, silent);
   }
 
+  /** One that never starts: it may publish, and takes no connections. */
+  static publisher(url: string): BareNode {
+    const node = new BareNode(url, {});
+    onTeardown(() => node.cluster.close());
+    return node;
+  }
+
   static async start(url: string, environment: Record<string, string> = {}): Promise<BareNode> {
     const node = new BareNode(url, environment);
     onTeardown(() => node.cluster.close());

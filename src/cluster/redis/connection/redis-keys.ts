@@ -11,6 +11,8 @@ export class RedisKeys {
   readonly nodes: string;
   /** Set: those of the nodes that gave up their leases. */
   readonly resigned: string;
+  /** Set: those of the nodes that send their clients away, or did so. */
+  readonly retired: string;
   /** Hash: the nodes that are gone and not reaped yet, each with when it was last heard of and when it was claimed. */
   readonly claims: string;
   /** String: when any node last renewed its lease, and until when no node counts as gone. */
@@ -27,6 +29,7 @@ export class RedisKeys {
     this.heard = `${this.bus('#')}:heard`;
     this.claims = `${this.bus('#')}:claims`;
     this.resigned = `${this.bus('#')}:resigned`;
+    this.retired = `${this.bus('#')}:retired`;
     this.epoch = `${this.bus('#')}:epoch`;
   }
 

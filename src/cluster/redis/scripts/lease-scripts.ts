@@ -49,14 +49,36 @@ end
 return { redis.call('GET', epoch), isGood and 1 or 0, over }
 `;
 
+/** For so many milliseconds a node may send its clients away. Then it counts as one that takes clients again. */
+const RETIREMENT_MS = 3_600_000;
+
 /**
- * Gives a node's lease up. KEYS: nodes, claims, resigned. ARGV: the lease name, the milliseconds of a lease, the milliseconds
+ * Marks a node as one that takes no more clients. KEYS: nodes, resigned, retired. ARGV: the lease name, the milliseconds of a
+ * lease.
+ *
+ * Replies with 1 if another node is alive that takes clients.
+ */
+export const RETIRE_SCRIPT = `
+local nodes, resigned, retired = unpack(KEYS)
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+redis.call('SADD', retired, ARGV[1])
+redis.call('PEXPIRE', retired, ${RETIREMENT_MS})
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', nodes, string.format('%.0f', now - ARGV[2]), '+inf')) do
+  if redis.call('SISMEMBER', resigned, node) == 0 and redis.call('SISMEMBER', retired, node) == 0 then return 1 end
+end
+return 0
+`;
+
+/**
+ * Gives a node's lease up. KEYS: nodes, claims, resigned, retired. ARGV: the lease name, the milliseconds of a lease, the milliseconds
  * until other nodes may reap what is left of it.
  *
  * Replies with 1 if other nodes are alive. If none is, the caller has to reap everything that any node has left.
  */
 export const RESIGN_SCRIPT = `
-local nodes, claims, resigned = unpack(KEYS)
+local nodes, claims, resigned, retired = unpack(KEYS)
 local leaseMs = tonumber(ARGV[2])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -70,6 +92,6 @@ end
 for _, node in ipairs(redis.call('ZRANGE', nodes, 0, -1)) do
   redis.call('HSET', claims, node, '0 ' .. text(now))
 end
-redis.call('DEL', nodes, resigned)
+redis.call('DEL', nodes, resigned, retired)
 return 0
 `;

@@ -233,7 +233,7 @@ describe('A client that closes', () => {
 
 onOneNode('the nodes go at once, and what one has sent need not have reached the other', () => {
   describe('A server that goes away', () => {
-    test('sends all pending frames, and then 4200', async () => {
+    test('sends all pending frames, and then 4100', async () => {
       const { host } = await start();
       const wires = await audience(host, 5, 'news');
       const sending = numbers(10).map((number) => publish(host, 'news', number));
@@ -241,7 +241,7 @@ onOneNode('the nodes go at once, and what one has sent need not have reached the
       for (const wire of wires) {
         await wire.ended();
         expect(wire.events()).toEqual(numbers(10));
-        expect(wire.code).toBe(4200);
+        expect(wire.code).toBe(4100);
       }
     });
 
@@ -258,7 +258,7 @@ onOneNode('the nodes go at once, and what one has sent need not have reached the
       for (const wire of wires) {
         await wire.ended();
         expect(wire.events()).toEqual(numbers(10));
-        expect(wire.code).toBe(4200);
+        expect(wire.code).toBe(4100);
       }
       await gone(sockets);
     });
