@@ -16,7 +16,7 @@ const LAYERS = {
   channels: ['protocol', 'ports'],
   cluster: ['redis', 'protocol', 'ports'],
   relays: ['protocol', 'ports'],
-  delivery: ['relays', 'redis', 'ports'],
+  delivery: ['relays', 'redis', 'protocol', 'ports'],
   adapters: ['http', 'channels', 'settings', 'protocol', 'ports'],
   config: ['adapters', 'settings', 'ports'],
   runtime: ['adapters', 'channels', 'cluster', 'delivery', 'relays', 'ports'],

@@ -18,7 +18,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'layer-of-channels': ['src/channels/violation.ts', `import '../relays/capacity.js';`],
   'layer-of-cluster': ['src/cluster/violation.ts', `import '../channels/rate-limit.js';`],
   'layer-of-relays': ['src/relays/violation.ts', `import '../channels/channel.js';`],
-  'layer-of-delivery': ['src/delivery/violation.ts', `import '../protocol/codes.js';`],
+  'layer-of-delivery': ['src/delivery/violation.ts', `import '../channels/rate-limit.js';`],
   'layer-of-adapters': ['src/adapters/ws/violation.ts', `import '../../cluster/index.js';`],
   'layer-of-config': ['src/config/violation.ts', `import '../channels/channel.js';`],
   'layer-of-runtime': ['src/runtime/violation.ts', `import '../http/api-error.js';`],

@@ -67,6 +67,8 @@ export interface AdapterCapabilities {
    * leaves in plain text.
    */
   readonly hasEncryptedChannels?: true;
+  /** The most characters of a member's id on presence channels. Absent where every member id may be there. */
+  readonly presenceIdLength?: number;
   /** It is a fake for tests: failures throw by default, relays are not retried or queued, and it has no second provider. */
   readonly isFake?: true;
   /** It needs the application's credentials (`SOCKET_APP_…`) outside production too. */

@@ -3,6 +3,7 @@ import type { EventName, PayloadOf } from '../ports/event-map.js';
 import { type PusherOptions, readConfig } from './client-config.js';
 import { follow } from './follow.js';
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
+import { restoreWatchedIds } from './watched-ids.js';
 import { whenReady } from './when-ready.js';
 
 export type * from '../ports/socket-events.js';
@@ -66,6 +67,7 @@ export async function connect<P extends PusherLike>(
   });
   // `PusherClass` accepts any type of options, hence `never`. The backend made these for `pusher-js`.
   const pusher = new Pusher(config.key, optionsOf(config) as never);
+  restoreWatchedIds(pusher);
   pusher.signin();
   const broadcasts = pusher.subscribe(config.broadcastChannel);
   await whenReady(pusher, broadcasts, config.broadcastChannel);

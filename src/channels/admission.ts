@@ -1,10 +1,12 @@
 import { LIMITS } from '../ports/limits.js';
 import type { AppCredentials } from '../ports/socket-config.js';
 import type { User } from '../ports/user.js';
-import { channelNameProblem, channelType, memberIdProblem, userChannel } from '../protocol/channel-name.js';
+import { channelNameProblem, channelType, userChannel } from '../protocol/channel-name.js';
 import { parseJsonObject } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
+import { memberIdProblem } from '../protocol/member-id.js';
 import { channelStringToSign, isSignedBy, userStringToSign } from '../protocol/signatures.js';
+import { readUserData } from '../protocol/user-data.js';
 import type { Session } from './session.js';
 
 /** A request to subscribe, as the client sent it. Absent texts are empty or `undefined`. */
@@ -47,6 +49,8 @@ export interface Signin {
   readonly watchlist: readonly string[];
   /** Whether the client asked for more than that. */
   readonly isWatchlistCut: boolean;
+  /** The `user_data` to answer with. */
+  readonly userData: string;
 }
 
 /**
@@ -58,21 +62,17 @@ export function admitUser(app: AppCredentials, session: Session, auth: string, u
   if (!isSignedBy(app, auth, userStringToSign(session.id, userData))) {
     throw refused('Invalid signature for the signin');
   }
-  const data = parseJsonObject(userData);
-  const id = data?.['id'];
-  const problem = memberIdProblem(id);
-  if (data === undefined || typeof id !== 'string' || problem !== undefined) {
-    throw refused(`Invalid user_data: "id": ${problem ?? 'it is not a text'}`);
-  }
+  const data = readUserData(userData);
+  if (typeof data === 'string') throw refused(`Invalid user_data: ${data}`);
+  const { id, info, watchlist, answer } = data;
   if (session.user !== undefined && session.user.id !== id) {
     throw refused('The connection is signed in as another user already');
   }
-  const watchlist: unknown = data['watchlist'];
-  const watched = Array.isArray(watchlist) ? watchlist.filter((entry) => typeof entry === 'string') : [];
   return {
-    user: { id, info: data['user_info'] },
-    watchlist: [...new Set(watched)].slice(0, LIMITS.watchlist),
-    isWatchlistCut: watched.length > LIMITS.watchlist,
+    user: { id, info },
+    watchlist: watchlist.slice(0, LIMITS.watchlist),
+    isWatchlistCut: watchlist.length > LIMITS.watchlist,
+    userData: answer,
   };
 }
 
@@ -89,16 +89,9 @@ function presenceMember(session: Session, channelData: string | undefined): User
   const id = data?.['user_id'];
   // Pusher's own examples have numbers for ids. A number beyond the safe integers has lost digits, and could be another id.
   const userId = Number.isSafeInteger(id) ? String(id) : id;
-  if (
-    data === undefined ||
-    typeof userId !== 'string' ||
-    userId === '' ||
-    /\p{Surrogate}/u.test(userId) ||
-    userId.length > LIMITS.memberIdLength
-  ) {
-    throw refused(
-      `Invalid channel_data: "user_id" must be a text of 1 to ${LIMITS.memberIdLength} characters`,
-    );
+  const problem = memberIdProblem(userId);
+  if (data === undefined || typeof userId !== 'string' || problem !== undefined) {
+    throw refused(`Invalid channel_data: "user_id": ${problem ?? ''}`);
   }
   return { id: userId, info: data['user_info'] };
 }

@@ -11,6 +11,7 @@ import type {
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { User } from '../ports/user.js';
+import { userChannel } from '../protocol/channel-name.js';
 import { type ClientFrame, parseClientFrame } from '../protocol/client-frame.js';
 import { CODES, ProtocolError, RESTARTING } from '../protocol/codes.js';
 import { connectionEstablished, errorFrame } from '../protocol/frame.js';
@@ -139,8 +140,9 @@ export class ChannelEngine implements ClusterNode {
   }
 
   /** Those of these users who are signed in on at least one connection, on any node. */
-  online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
-    return this.#cluster.online(userIds);
+  async online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const online = await this.#cluster.online(userIds.map(userChannel));
+    return new Set(userIds.filter((id) => online.has(userChannel(id))));
   }
 
   /** Joins the cluster as a node that expects connections. A process that only publishes never calls it. */
@@ -269,18 +271,19 @@ export class ChannelEngine implements ClusterNode {
   }
 
   /**
-   * Ends every connection that is signed in as the user, for good: clients do not reconnect by themselves after 4009.
+   * Ends every connection that is signed in as a user, for good: clients do not reconnect by themselves after 4009.
    *
+   * @param channel the user's own channel
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
-  terminateEverywhere(userId: string): Promise<void> | undefined {
-    this.terminate(userId);
-    return this.#cluster.terminate(userId);
+  terminateEverywhere(channel: string): Promise<void> | undefined {
+    this.terminate(channel);
+    return this.#cluster.terminate(channel);
   }
 
-  /** Ends the user's connections to this node. */
-  terminate(userId: string): void {
-    for (const session of this.#users.sessionsOf(userId)) {
+  /** Ends a user's connections to this node. */
+  terminate(channel: string): void {
+    for (const session of this.#users.sessionsOf(channel)) {
       const reason = 'Connection terminated by the application';
       this.#sendError(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
       this.#end(session, CODES.UNAUTHORIZED, reason, true);
@@ -307,8 +310,8 @@ export class ChannelEngine implements ClusterNode {
     this.#channels.counted(channel, count);
   }
 
-  statusChanged(userId: string, isOnline: boolean): void {
-    this.#watchlists.statusChanged(userId, isOnline);
+  statusChanged(channel: string, isOnline: boolean): void {
+    this.#watchlists.statusChanged(channel, isOnline);
   }
 
   emit(event: ChannelEvent): void {
@@ -335,7 +338,7 @@ export class ChannelEngine implements ClusterNode {
     this.countEnd(session, reason);
     this.#sessions.delete(session);
     this.#watchlists.unwatch(session);
-    if (session.user !== undefined) this.#users.remove(session, session.user.id);
+    if (session.user !== undefined) this.#users.remove(session, userChannel(session.user.id));
     for (const subscription of session.subscriptions.values()) {
       this.#channels.leave(session, subscription, isDeliberate);
     }

@@ -76,7 +76,7 @@ export class EngineSocketClient extends RelayClient {
 
   /** @returns one outcome for each recipient; `undefined` where no other node has to be reached */
   #deliver({ kind, recipients, event, payload, exceptSocketId }: Relay): (Promise<void> | undefined)[] {
-    if (event === undefined) return recipients.map((id) => this.engine.terminateEverywhere(id));
+    if (event === undefined) return recipients.map((id) => this.engine.terminateEverywhere(userChannel(id)));
     const { encryptionMasterKey } = this.config;
     const isToMembers = kind === 'member' || kind === 'members';
     return recipients.map((recipient) => {

@@ -164,14 +164,15 @@ export class FrameHandler {
 
   #signIn(session: Session, received: ClientFrame): void {
     const fields = dataFields(received);
-    const userData = textField(fields, 'user_data');
+    const sent = textField(fields, 'user_data');
     const auth = textField(fields, 'auth');
-    const { user, watchlist, isWatchlistCut } = admitUser(this.#config.app, session, auth, userData);
+    const { user, watchlist, isWatchlistCut, userData } = admitUser(this.#config.app, session, auth, sent);
+    const ownChannel = userChannel(user.id);
     session.user = user;
     session.isAuthorized = true;
-    this.#users.add(session, user.id);
+    this.#users.add(session, ownChannel);
     // The signin itself subscribes: a relay that comes before the client's own subscription must not be missed.
-    this.#channels.joinSilently(session, userChannel(user.id), () => {
+    this.#channels.joinSilently(session, ownChannel, () => {
       session.connection.send(
         frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }),
       );

@@ -1,6 +1,6 @@
 import type { Session } from './session.js';
 
-/** The sessions of each user who is signed in on this node. */
+/** The sessions of each user who is signed in on this node, by the user's own channel. */
 export class Users {
   readonly #sessions = new Map<string, Set<Session>>();
 
@@ -9,19 +9,19 @@ export class Users {
     return this.#sessions.size;
   }
 
-  sessionsOf(userId: string): readonly Session[] {
-    return [...(this.#sessions.get(userId) ?? [])];
+  sessionsOf(userChannel: string): readonly Session[] {
+    return [...(this.#sessions.get(userChannel) ?? [])];
   }
 
-  add(session: Session, userId: string): void {
-    const sessions = this.#sessions.get(userId);
-    if (sessions === undefined) this.#sessions.set(userId, new Set([session]));
+  add(session: Session, userChannel: string): void {
+    const sessions = this.#sessions.get(userChannel);
+    if (sessions === undefined) this.#sessions.set(userChannel, new Set([session]));
     else sessions.add(session);
   }
 
-  remove(session: Session, userId: string): void {
-    const sessions = this.#sessions.get(userId);
+  remove(session: Session, userChannel: string): void {
+    const sessions = this.#sessions.get(userChannel);
     sessions?.delete(session);
-    if (sessions?.size === 0) this.#sessions.delete(userId);
+    if (sessions?.size === 0) this.#sessions.delete(userChannel);
   }
 }

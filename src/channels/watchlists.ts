@@ -1,11 +1,18 @@
 import type { Cluster } from '../ports/cluster.js';
+import { userChannel } from '../protocol/channel-name.js';
 import { type Frame, frame } from '../protocol/frame.js';
 import { EMPTY_WATCHLIST, type Session } from './session.js';
 
-/** The sessions that watch each user: they are told when the user comes online or goes offline. Protocol section 3.8. */
+/** A user who is watched, and the sessions that are told when the user comes online or goes offline. */
+interface WatchedUser {
+  readonly id: string;
+  readonly watchers: Set<Session>;
+}
+
+/** The users whom the sessions of this node watch, by their own channels. Protocol section 3.8. */
 export class Watchlists {
   readonly #cluster: Cluster;
-  readonly #watchers = new Map<string, Set<Session>>();
+  readonly #watched = new Map<string, WatchedUser>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -23,17 +30,20 @@ export class Watchlists {
       onSent();
       return;
     }
-    for (const userId of userIds) {
-      const watchers = this.#watchers.get(userId);
-      if (watchers === undefined) this.#watchers.set(userId, new Set([session]));
-      else watchers.add(session);
+    const channels = userIds.map(userChannel);
+    for (const [index, id] of userIds.entries()) {
+      const channel = channels[index] ?? '';
+      const watched = this.#watched.get(channel);
+      if (watched === undefined) this.#watched.set(channel, { id, watchers: new Set([session]) });
+      else watched.watchers.add(session);
     }
     const resume = session.defer();
-    this.#cluster.watch(userIds, (online) => {
+    this.#cluster.watch(channels, (online) => {
       // The session may be closed by now.
       if (session.watchlist === userIds) {
-        const offline = userIds.filter((userId) => !online.has(userId));
-        session.connection.send(watchlistEvents([...online], offline));
+        const isOnline = (_id: string, index: number) => online.has(channels[index] ?? '');
+        const offline = userIds.filter((id, index) => !isOnline(id, index));
+        session.connection.send(watchlistEvents(userIds.filter(isOnline), offline));
         onSent();
       }
       resume();
@@ -42,12 +52,12 @@ export class Watchlists {
 
   unwatch(session: Session): void {
     const unwatched: string[] = [];
-    for (const userId of session.watchlist) {
-      const watchers = this.#watchers.get(userId);
-      watchers?.delete(session);
-      if (watchers?.size === 0) {
-        this.#watchers.delete(userId);
-        unwatched.push(userId);
+    for (const channel of session.watchlist.map(userChannel)) {
+      const watched = this.#watched.get(channel);
+      watched?.watchers.delete(session);
+      if (watched?.watchers.size === 0) {
+        this.#watched.delete(channel);
+        unwatched.push(channel);
       }
     }
     session.watchlist = EMPTY_WATCHLIST;
@@ -55,11 +65,11 @@ export class Watchlists {
   }
 
   /** Sends the user's new status to every session that watches the user. */
-  statusChanged(userId: string, isOnline: boolean): void {
-    const watchers = this.#watchers.get(userId);
-    if (watchers === undefined) return;
-    const events = isOnline ? watchlistEvents([userId], []) : watchlistEvents([], [userId]);
-    for (const session of watchers) session.connection.send(events);
+  statusChanged(channel: string, isOnline: boolean): void {
+    const watched = this.#watched.get(channel);
+    if (watched === undefined) return;
+    const events = isOnline ? watchlistEvents([watched.id], []) : watchlistEvents([], [watched.id]);
+    for (const session of watched.watchers) session.connection.send(events);
   }
 }
 

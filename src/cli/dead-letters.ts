@@ -5,6 +5,7 @@ import { loadQueue } from '../delivery/index.js';
 import type { DeadLetter, DeadLetters } from '../delivery/queue/dead-letters.js';
 import { systemClock } from '../ports/clock.js';
 import { messageOf, SocketConfigurationError } from '../ports/errors.js';
+import { oneLine } from '../ports/logger.js';
 
 /** The output of the command, line by line. */
 export interface Output {
@@ -161,6 +162,6 @@ function describe({ key, lane, event, payload = '', reason, acceptedAt, diedAt }
     `  accepted ${acceptedAt?.toISOString() ?? 'unknown'}, failed ${diedAt.toISOString()}`,
     `  ${reason}`,
   ]
-    .map((text) => text.replaceAll(/\p{Cc}/gu, '�'))
+    .map(oneLine)
     .join('\n');
 }

@@ -45,8 +45,8 @@ export type JoinRefusal = 'full';
 export interface ClusterNode {
   /** Another node has sent an event: delivers it to this node's own subscribers. */
   deliver(channel: string, message: ChannelMessage): void;
-  /** Another node has asked to end every connection that is signed in as the user. */
-  terminate(userId: string): void;
+  /** Another node has asked to end every connection that is signed in as the user of this channel. */
+  terminate(userChannel: string): void;
   /** A user has joined a presence channel, with the first connection on any node. All nodes are called in the same order. */
   memberAdded(channel: string, user: User): void;
   /** A member of a presence channel has another info now. The user was not away, so no channel event is emitted. */
@@ -55,8 +55,8 @@ export interface ClusterNode {
   memberRemoved(channel: string, userId: string): void;
   /** The number of a channel's subscriptions on all nodes has changed. */
   counted(channel: string, count: number): void;
-  /** A watched user has come online or gone offline. */
-  statusChanged(userId: string, isOnline: boolean): void;
+  /** The watched user of this channel has come online or gone offline. */
+  statusChanged(userChannel: string, isOnline: boolean): void;
   /** Emits a channel event, for the listeners and webhooks of this node. Each event is emitted on one node only. */
   emit(event: ChannelEvent): void;
 }
@@ -71,7 +71,8 @@ export interface ClusterStatistics {
 
 /**
  * Makes several nodes one: it knows the subscriptions and members on all nodes, remembers the last events of cache
- * channels, and sends messages to the other nodes. A node serves its own connections itself.
+ * channels, and sends messages to the other nodes. A node serves its own connections itself. A user who is signed in is named
+ * by the user's own channel.
  *
  * Calls never throw. Every callback is called: within the call when there is one node, otherwise later.
  */
@@ -123,20 +124,20 @@ export interface Cluster {
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
   publish(channel: string, message: ChannelMessage): Promise<void> | undefined;
-  /** Ends a user's connections on the other nodes. Rejects when they cannot be reached. */
-  terminate(userId: string): Promise<void> | undefined;
+  /** Ends the connections of the user of this channel on the other nodes. Rejects when they cannot be reached. */
+  terminate(userChannel: string): Promise<void> | undefined;
 
-  /** Watches users from now on. `done` is called with those who are online. */
-  watch(userIds: readonly string[], done: (online: ReadonlySet<string>) => void): void;
-  /** Watches users no more. */
-  unwatch(userIds: readonly string[]): void;
+  /** Watches the users of these channels from now on. `done` is called with the channels of those who are online. */
+  watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void;
+  /** Watches the users of these channels no more. */
+  unwatch(userChannels: readonly string[]): void;
 
   /** The occupied channels whose names begin with a prefix, without users' own. Rejects when that cannot be known. */
   channels(prefix: string): Promise<readonly ChannelInfo[]>;
   /** A channel, occupied or not. Rejects when that cannot be known. */
   channel(name: string): Promise<ChannelInfo>;
-  /** Those of these users who are signed in on at least one connection. Rejects when that cannot be known. */
-  online(userIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Those of these users' channels whose users are signed in on a connection. Rejects when that cannot be known. */
+  online(userChannels: readonly string[]): Promise<ReadonlySet<string>>;
 
   /**
    * Resolves when this node has heard everything that the other nodes had sent before; `undefined` when there is one node

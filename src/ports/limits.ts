@@ -11,8 +11,8 @@ export const LIMITS = Object.freeze({
   eventNameLength: 200,
   /** A channel's name with its prefix: the documented 164, although the SDK allows 200. */
   channelNameLength: 164,
-  /** A member's id, as Pusher limits the user id of a presence channel. */
-  memberIdLength: 128,
+  /** A member's id: a subject of OpenID Connect may be as long. Hosted Pusher's presence channels allow 128. */
+  memberIdLength: 255,
   /** One member's presence data (`channel_data`) as JSON. */
   presenceDataBytes: 1_024,
   /** The body of a request to `/socket/auth` or `/socket/user-auth`. A body parser of the application has its own limit. */

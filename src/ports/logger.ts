@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** The facts of a log line, beside its message. */
 export type LogFields = Readonly<Record<string, string | number>>;
 
@@ -28,6 +30,17 @@ export function oneLine(text: string): string {
     UNSAFE,
     (character) => SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** The most characters of a value in a message. */
+const SHOWN_CHARACTERS = 80;
+
+/** A value of any kind as a message shows it: texts in quotes, on one line, and cut to 80 characters. */
+export function shown(value: unknown): string {
+  const whole =
+    typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });
+  const text = oneLine(whole.slice(0, SHOWN_CHARACTERS));
+  return whole.length > SHOWN_CHARACTERS ? `${text}… (${whole.length} characters)` : text;
 }
 
 /** The same logger, with each message and each field on one line. */

@@ -4,7 +4,8 @@ import {
   SocketRejectedError,
   SocketUnavailableError,
 } from './errors.js';
-import type { Relay } from './relay.js';
+import { shown } from './logger.js';
+import { isToMembers, type Relay } from './relay.js';
 
 /** A message lists at most this many recipients. If there are more, it gives only their number. */
 const NAMED_RECIPIENTS = 5;
@@ -80,9 +81,9 @@ function messageAndFailure(
   return [`Could not ${action}: ${reason}`, { ...details, provider, lost }];
 }
 
-function describeLost({ kind, recipients }: LostPart, lost: readonly string[]): string {
-  const noun = kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member';
-  if (lost.length > NAMED_RECIPIENTS) return `${lost.length} of ${recipients.length} ${noun}s`;
-  const names = lost.map((name) => `"${name}"`).join(', ');
+function describeLost(relay: LostPart, lost: readonly string[]): string {
+  const noun = isToMembers(relay) ? 'member' : 'channel';
+  if (lost.length > NAMED_RECIPIENTS) return `${lost.length} of ${relay.recipients.length} ${noun}s`;
+  const names = lost.map(shown).join(', ');
   return `${noun}${lost.length === 1 ? '' : 's'} ${names}`;
 }

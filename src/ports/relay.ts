@@ -64,9 +64,14 @@ export function createDisconnect(memberId: string): Relay {
   };
 }
 
+/** Whether the recipients of a relay are members, and not a channel. */
+export function isToMembers({ kind }: Pick<Relay, 'kind'>): boolean {
+  return kind !== 'channel' && kind !== 'broadcast';
+}
+
 /** Names the member or the channel that a relay goes to. Relays with one key keep the order of their calls. */
-export function recipientKey({ kind }: Pick<Relay, 'kind'>, recipient: string): string {
-  return `${kind === 'channel' || kind === 'broadcast' ? 'channel' : 'member'} ${recipient}`;
+export function recipientKey(relay: Pick<Relay, 'kind'>, recipient: string): string {
+  return `${isToMembers(relay) ? 'member' : 'channel'} ${recipient}`;
 }
 
 /** The name of a relay in a log or an error. */

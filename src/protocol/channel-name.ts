@@ -1,4 +1,5 @@
 import { LIMITS } from '../ports/limits.js';
+import { wireMemberId } from './member-id.js';
 
 /** The kind of a channel, which decides what a subscription needs. Protocol section 3.5. */
 export interface ChannelType {
@@ -31,14 +32,14 @@ export function channelType(name: string): ChannelType {
   return PUBLIC;
 }
 
-/** The channel that reaches exactly one user's connections. */
+/** The channel that reaches exactly one user's connections. Its name has the wire form of the user's id. */
 export function userChannel(userId: string): string {
-  return USER_CHANNEL_PREFIX + userId;
+  return USER_CHANNEL_PREFIX + wireMemberId(userId);
 }
 
-/** The user whose own channel this is; `undefined` for every other channel. */
-export function userOfChannel(channel: string): string | undefined {
-  return channel.startsWith(USER_CHANNEL_PREFIX) ? channel.slice(USER_CHANNEL_PREFIX.length) : undefined;
+/** Whether a channel is a user's own. */
+export function isUserChannel(channel: string): boolean {
+  return channel.startsWith(USER_CHANNEL_PREFIX);
 }
 
 const ALLOWED_CHARACTERS = /^[A-Za-z0-9_\-=@,.;]+$/;
@@ -50,15 +51,6 @@ const ALLOWED = 'A-Z a-z 0-9 _ - = @ , . ;';
  */
 export function channelNameProblem(name: unknown): string | undefined {
   return nameProblem(name, LIMITS.channelNameLength);
-}
-
-/**
- * Says what is wrong with a member's id, or nothing. The characters are a channel name's, because the id becomes part of
- * one; `.` and `..` are refused because the id also becomes a path segment of the Pusher HTTP API.
- */
-export function memberIdProblem(id: unknown): string | undefined {
-  if (id === '.' || id === '..') return `it is "${id}", which would be a path of its own`;
-  return nameProblem(id, LIMITS.memberIdLength);
 }
 
 function nameProblem(name: unknown, maximum: number): string | undefined {

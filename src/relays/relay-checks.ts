@@ -1,10 +1,11 @@
-import { inspect } from 'node:util';
 import { SocketUsageError } from '../ports/errors.js';
+import { shown } from '../ports/logger.js';
 import { createDisconnect, createRelay, type Relay, type RelayKind } from '../ports/relay.js';
 import type { RelayOptions } from '../ports/socket-client.js';
-import { channelNameProblem, channelType, memberIdProblem } from '../protocol/channel-name.js';
+import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { encryptedBytes, encryptionProblem } from '../protocol/encryption.js';
 import { eventNameProblem } from '../protocol/event-name.js';
+import { memberIdProblem } from '../protocol/member-id.js';
 import { isSocketId } from '../protocol/socket-id.js';
 
 /** The longest delay that a timer of Node can have. */
@@ -115,11 +116,4 @@ function checkBytes(bytes: number, how: string, event: unknown, maximum: number)
     'PAYLOAD_TOO_LARGE',
     `The payload of ${shown(event)} has ${bytes} bytes ${how}, ${maximum} are allowed`,
   );
-}
-
-/** A value as an error message shows it: cut to 80 characters, and on one line. */
-function shown(value: unknown): string {
-  const text =
-    typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });
-  return text.length > 80 ? `${text.slice(0, 80)}… (${text.length} characters)` : text;
 }

@@ -5,6 +5,7 @@ import { loadDelivery } from '../delivery/index.js';
 import type { ProviderPair } from '../delivery/pair/provider-pair.js';
 import type { Clock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
+import { LIMITS } from '../ports/limits.js';
 import { oneLineLogger, type SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
@@ -116,6 +117,12 @@ export class SocketRuntime {
   /** Whether every provider encrypts the events of encrypted channels. */
   get hasEncryptedChannels(): boolean {
     return this.providers.every(({ adapter }) => adapter.capabilities?.hasEncryptedChannels === true);
+  }
+
+  /** The most characters of a member's id that every provider allows on presence channels. */
+  get presenceIdLength(): number {
+    const lengths = this.providers.map(({ adapter }) => adapter.capabilities?.presenceIdLength ?? Infinity);
+    return Math.min(LIMITS.memberIdLength, ...lengths);
   }
 
   /** Whether browsers connect to this process. */

@@ -33,6 +33,24 @@ export interface ContractDifferences {
   readonly absentPayloadArrivesAs?: unknown;
 }
 
+/** Ids that no channel's name and no path can have as they are. */
+const UNUSUAL_IDS = [
+  'auth0|5f7c1e2d',
+  'a+b@c.d',
+  'urn:x:1',
+  'a/b?c#d',
+  '..',
+  ' ',
+  'a\nb',
+  '\u0000',
+  '=YQ',
+  '__proto__',
+  'é',
+  'e\u0301',
+  '名前'.repeat(75),
+  '💬'.repeat(150),
+];
+
 /**
  * The contract suite: tests every promise of {@link ISocketClient} with one adapter. Call it at the top of a test file. It
  * needs the test runner's `describe`, `test`, `expect`, `beforeAll` and `afterAll` as globals.
@@ -228,6 +246,23 @@ export function describeSocketClient(
       expect(await client.onlineMembers([alice, bob])).toEqual(new Set([alice]));
     });
 
+    test.each(UNUSUAL_IDS)('any text is a member id: %j', async (id) => {
+      const [tab, other] = [await harness.connect(id), await harness.connect(someone())];
+      await client.relayToMember(id, 'NAMED', { id });
+      await client.relayToMembers([someone(), id], 'NAMED', { id: [id] });
+      expect(await tab.next()).toEqual({ event: 'NAMED', payload: { id } });
+      expect(await tab.next()).toEqual({ event: 'NAMED', payload: { id: [id] } });
+      const absent = [...UNUSUAL_IDS, `${id} `, encodeURIComponent(id)].filter((another) => another !== id);
+      expect(await client.onlineMembers([id, ...absent])).toEqual(new Set([id]));
+      for (const another of absent) await client.disconnectMember(another);
+      await client.relayToMember(id, 'STILL_HERE');
+      expect((await tab.next()).event).toBe('STILL_HERE');
+      await client.disconnectMember(id);
+      await tab.disconnected();
+      await client.broadcast('OTHERS_STAY');
+      expect((await other.next()).event).toBe('OTHERS_STAY');
+    });
+
     test('its health is up', async () => {
       expect(await client.health()).toMatchObject({ status: 'up' });
     });
@@ -235,9 +270,11 @@ export function describeSocketClient(
     test('once closed, it rejects every call and its health is down', async () => {
       const other = await start();
       await other.client.close();
-      const rejection = { code: 'PROVIDER_UNAVAILABLE', retryable: true, lost: ['alice'] };
-      await expect(other.client.relayToMember('alice', 'LATE', 1)).rejects.toMatchObject(rejection);
-      await expect(other.client.disconnectMember('alice')).rejects.toMatchObject(rejection);
+      for (const id of ['alice', 'auth0|alice']) {
+        const rejection = { code: 'PROVIDER_UNAVAILABLE', retryable: true, lost: [id] };
+        await expect(other.client.relayToMember(id, 'LATE', 1)).rejects.toMatchObject(rejection);
+        await expect(other.client.disconnectMember(id)).rejects.toMatchObject(rejection);
+      }
       expect(await other.client.health()).toMatchObject({ status: 'down' });
       await other.stop();
     });

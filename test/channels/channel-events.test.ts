@@ -8,7 +8,8 @@ describe('the events of channels (3.15)', () => {
   test('is told after the engine is done, so that a listener may disconnect whom it hears of', async () => {
     const session = new EngineSession();
     session.events.listen((event) => {
-      if (event.name === 'member_added' && event.user_id === 'banned') session.engine.terminate('banned');
+      if (event.name === 'member_added' && event.user_id === 'banned')
+        session.engine.terminate('#server-to-user-banned');
     });
     const banned = session.signsIn('banned');
     banned.subscribes('presence-room');

@@ -6,6 +6,7 @@ import { jest } from '@jest/globals';
 import { WebSocket } from 'ws';
 import type { ChannelEngine } from '../../src/channels/channel-engine.js';
 import type { Connection } from '../../src/channels/connection.js';
+import { userChannel } from '../../src/protocol/channel-name.js';
 import { APP, EngineSession } from '../support/engine-session.js';
 import { Host } from '../support/host.js';
 import { engineOf } from '../support/runtime-parts.js';
@@ -71,7 +72,7 @@ const LEAVINGS: readonly Leaving[] = [
     visitor.isLost();
   },
   (visitor, _names, engine, userId) => {
-    engine.terminate(userId);
+    engine.terminate(userChannel(userId));
     visitor.isLost();
   },
 ];

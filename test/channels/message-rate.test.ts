@@ -224,7 +224,7 @@ test.each<[string, (client: Talker, session: EngineSession) => void]>([
       client.isLost();
     },
   ],
-  ['ended', (_, session) => void session.engine.terminateEverywhere('ann')],
+  ['ended', (_, session) => void session.engine.terminateEverywhere('#server-to-user-ann')],
 ])('the waiting messages are forgotten when the connection is %s', (_, ends) => {
   const session = strict(2);
   const client = talks(session);

@@ -1,3 +1,4 @@
+import { userChannel } from '../../src/protocol/channel-name.js';
 import { anError, APP, EngineSession, succeeded } from '../support/engine-session.js';
 import { authFor, channelAuth, userAuth } from '../support/signing.js';
 
@@ -71,10 +72,8 @@ describe('A signin (3.8)', () => {
     '{"id":7}',
     '{"id":null}',
     '{"id":["ann"]}',
-    '{"id":"a b"}',
-    '{"id":"#ann"}',
-    '{"id":"ann\\n"}',
-    '{"id":"änn"}',
+    '{"id":"\\ud800"}',
+    '{"id":"=YXxi"}',
     '{"__proto__":{"id":"ann"}}',
     '[]',
     'null',
@@ -89,9 +88,9 @@ describe('A signin (3.8)', () => {
     expect(session.engine.channels).toBe(0);
   });
 
-  test('with an id of over 128 characters is refused (3.6)', () => {
+  test('with an id of over 255 characters is refused', () => {
     const ann = new EngineSession().connects();
-    ann.signsIn({ id: 'x'.repeat(129) });
+    ann.signsIn({ id: 'x'.repeat(256) });
     expect(ann.hears()).toEqual([anError(4009)]);
   });
 
@@ -196,7 +195,7 @@ describe('Terminating a user (3.8)', () => {
       session.connects(),
       session.joins('presence-x', { user_id: 'ann' }),
     ];
-    session.engine.terminate('ann');
+    session.engine.terminate(userChannel('ann'));
     for (const tab of tabs) {
       expect(tab.hears()).toEqual([anError(4009)]);
       expect(tab.closes).toEqual([4009]);
@@ -216,7 +215,7 @@ describe('Terminating a user (3.8)', () => {
     ann.subscribes('orders');
     ann.hears();
     bob.hears();
-    session.engine.terminate('ann');
+    session.engine.terminate(userChannel('ann'));
     expect(bob.hears()).toMatchObject([
       { event: 'pusher_internal:member_removed', data: { user_id: 'ann' } },
     ]);
@@ -229,7 +228,7 @@ describe('Terminating a user (3.8)', () => {
   test('is deaf to what the user still sends', async () => {
     const session = new EngineSession();
     const ann = session.signsIn('ann');
-    session.engine.terminate('ann');
+    session.engine.terminate(userChannel('ann'));
     ann.hears();
     ann.subscribes('orders');
     ann.signsIn({ id: 'ann' });
@@ -242,7 +241,7 @@ describe('Terminating a user (3.8)', () => {
   test('lets the user come back on a new connection', async () => {
     const session = new EngineSession();
     session.signsIn('ann');
-    session.engine.terminate('ann');
+    session.engine.terminate(userChannel('ann'));
     session.signsIn('ann');
     expect(await session.isOnline('ann')).toBe(true);
   });
@@ -250,8 +249,8 @@ describe('Terminating a user (3.8)', () => {
   test('does nothing when the user is not there', () => {
     const session = new EngineSession();
     const bob = session.signsIn('bob');
-    session.engine.terminate('ann');
-    session.engine.terminate('');
+    session.engine.terminate(userChannel('ann'));
+    session.engine.terminate(userChannel(''));
     expect(bob.closes).toEqual([]);
   });
 });

@@ -1,9 +1,4 @@
-import {
-  channelNameProblem,
-  channelType,
-  memberIdProblem,
-  userChannel,
-} from '../../src/protocol/channel-name.js';
+import { channelNameProblem, channelType } from '../../src/protocol/channel-name.js';
 
 describe('The type of a channel (3.5)', () => {
   test.each([
@@ -86,23 +81,5 @@ describe('A channel name (3.5)', () => {
   test('that is huge is refused in few words', () => {
     expect((channelNameProblem('x'.repeat(1_000_000)) ?? '').length).toBeLessThan(200);
     expect(channelNameProblem('x'.repeat(1_000_000))).toBeDefined();
-  });
-});
-
-describe('A member id (3.6, 3.8)', () => {
-  test('may have 128 characters and not 129', () => {
-    expect(memberIdProblem('x'.repeat(128))).toBeUndefined();
-    expect(memberIdProblem('x'.repeat(129))).toEqual(expect.any(String));
-  });
-
-  test.each([[''], ['a b'], ['#7'], ['a/b'], ['7\n'], ['ü'], [7], [null], [undefined], [{ id: '7' }]])(
-    'may not be %j: it has the characters of a channel name',
-    (id) => {
-      expect(memberIdProblem(id)).toEqual(expect.any(String));
-    },
-  );
-
-  test('makes the name of the channel that only its own connections hear', () => {
-    expect(userChannel('7')).toBe('#server-to-user-7');
   });
 });

@@ -118,13 +118,13 @@ describe('with failure: report', () => {
       failure: 'report',
       onRelayError: (relay) => void lost.push(relay),
     });
-    await expect(service.relayToMember('a b', 'MEMBER_MESSAGED', HELLO)).rejects.toMatchObject({
+    await expect(service.relayToMember('', 'MEMBER_MESSAGED', HELLO)).rejects.toMatchObject({
       code: 'INVALID_MEMBER_ID',
     });
     await expect(service.broadcast('ANNOUNCED', { message: 'x'.repeat(10_240) })).rejects.toMatchObject({
       code: 'PAYLOAD_TOO_LARGE',
     });
-    await expect(service.onlineMembers(['a b'])).rejects.toMatchObject({ code: 'INVALID_MEMBER_ID' });
+    await expect(service.onlineMembers([''])).rejects.toMatchObject({ code: 'INVALID_MEMBER_ID' });
     expect(service.relays).toEqual({ sent: 0, failed: 0, queued: 0, retried: 0 });
     expect(errors.lines).toEqual([]);
     expect(lost).toEqual([]);

@@ -1,5 +1,7 @@
 import { type SocketService, SocketUsageError } from 'nestjs-switchboard';
+import { HOSTILE_IDS } from '../support/hostile-ids.js';
 import { type FakeHost, rejection, startFake } from '../support/hosts.js';
+import { titled } from '../support/titled.js';
 
 /** The service as JavaScript sees it: nothing stops wrong arguments. */
 type Untyped = Record<
@@ -45,14 +47,11 @@ describe('a member id', () => {
   ];
   const BAD_IDS: readonly [what: string, id: unknown, told: RegExp][] = [
     ['that is empty', '', /"".*empty/],
-    ['of 129 characters', `long-${'x'.repeat(124)}`, /"long-x.*129 characters, 128 are allowed/],
-    ['with a space', 'a b', /"a b".*characters are allowed/],
-    ['with a hash', '#7', /"#7"/],
-    ['with a slash', '../admin', /"\.\.\/admin"/],
-    ['with a letter that URLs escape', 'žofie', /"žofie"/],
-    ['with a line break', 'a\nb', /"a\\nb"/],
-    ['that is a dot', '.', /"\."/],
-    ['that is two dots', '..', /"\.\."/],
+    ['of 256 characters', `long-${'x'.repeat(251)}`, /"long-x.*256 characters, 255 are allowed/],
+    ['of a megabyte', 'x'.repeat(1_000_000), /^.{0,200}1000000 characters, 255 are allowed/],
+    ['of 256 astral characters', '💬'.repeat(256), /256 characters, 255 are allowed/],
+    ['with half of a character', 'a\ud83d', /"a\\ud83d".*lone surrogate/],
+    ['with half of a character and a line break', '\udcac\n', /"\\udcac\\n".*lone surrogate/],
     ['that is a number', 7, /7.*number/],
     ['that is null', null, /null/],
     ['that is missing', undefined, /undefined/],
@@ -68,7 +67,7 @@ describe('a member id', () => {
       expect(error.message).not.toContain('\n');
     });
 
-    test.each(['x'.repeat(128), 'a-Z_0=@,.;', '...', '__proto__'])('%j is taken', async (id) => {
+    test.each(titled(HOSTILE_IDS))('%s is taken', async (_what, id) => {
       await call(id);
       expect(host.service.relays.failed).toBe(0);
     });
@@ -209,7 +208,7 @@ describe.each(GOOD_RELAYS)('a payload of %s', (_, relay) => {
 
 test('a mistake is found before the provider is asked, and uses up no ordered failure', async () => {
   host.fake.faults.goDown();
-  await refusal(service.relayToMember('a b', 'NOTED', {}));
+  await refusal(service.relayToMember('', 'NOTED', {}));
   host.fake.faults.comeBack();
   host.fake.faults.failNext();
   await refusal(service.relayToMember('7', 'client-x', {}));
@@ -220,12 +219,12 @@ test('a mistake is found before the provider is asked, and uses up no ordered fa
 
 test('a mistake rejects; it is never thrown at the caller before there is a promise', async () => {
   const calls = [
-    service.relayToMember('a b', 'NOTED'),
-    service.relayToMembers(['a b'], 'NOTED'),
+    service.relayToMember('', 'NOTED'),
+    service.relayToMembers([''], 'NOTED'),
     service.relayToChannel('a b', 'NOTED'),
     service.broadcast('pusher:x'),
-    service.disconnectMember('a b'),
-    service.onlineMembers(['a b']),
+    service.disconnectMember(''),
+    service.onlineMembers(['']),
   ];
   const outcomes = await Promise.allSettled(calls);
   expect(outcomes.map(({ status }) => status)).toEqual(calls.map(() => 'rejected'));
@@ -233,6 +232,6 @@ test('a mistake rejects; it is never thrown at the caller before there is a prom
 
 test('one bad id among many refuses the whole call, so that nobody was sent to', async () => {
   const alice = await host.fake.connect('alice');
-  await refusal(service.relayToMembers(['alice', 'a b'], 'NOTED', {}));
+  await refusal(service.relayToMembers(['alice', ''], 'NOTED', {}));
   expect(alice).toHaveReceivedNothing();
 });

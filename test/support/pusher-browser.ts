@@ -29,9 +29,14 @@ export interface PusherBrowser extends ContractBrowser {
   leave(): void;
 }
 
+/** A member's id as a header can carry it. */
+function headerOf(memberId: string): string {
+  return /^[\w.,;=@-]+$/.test(memberId) ? memberId : encodeURIComponent(memberId);
+}
+
 /** Connects the real `pusher-js` to a backend, by what its `/socket/config` says. */
 export async function openBrowser(url: string, memberId: string): Promise<PusherBrowser> {
-  const socket = await connect(Pusher, { url, headers: { 'x-member': memberId } });
+  const socket = await connect(Pusher, { url, headers: { 'x-member': headerOf(memberId) } });
   const events = new EventQueue<ContractEvent>();
   socket.pusher.bind_global((event: string, payload: unknown) => {
     if (!event.startsWith('pusher:')) events.push({ event, payload });

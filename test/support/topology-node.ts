@@ -27,10 +27,12 @@ export interface HostParts {
   readonly prepare?: ((app: INestApplication) => void) | undefined;
 }
 
-/** The caller, in these tests: the value of the header `x-member`. */
+/** The caller, in these tests: the value of the header `x-member`, where it need not be percent-encoded. */
 export function identify({ headers }: HttpRequest): Identity | null {
-  const id = headers['x-member'];
-  return typeof id === 'string' ? { id, info: { name: id.toUpperCase() } } : null;
+  const member = headers['x-member'];
+  if (typeof member !== 'string') return null;
+  const id = decodeURIComponent(member);
+  return { id, info: { name: id.toUpperCase() } };
 }
 
 /**

@@ -12,6 +12,7 @@ export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {
     signsInAsPusher: true,
     hasEncryptedChannels: true,
     needsCredentials: true,
+    presenceIdLength: 128,
   },
   problems: (config, isChosen) => (isChosen ? problems(config) : []),
   create: async (context) => (await import('./pusher.module.js')).createPusher(context),

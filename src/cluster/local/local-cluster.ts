@@ -10,7 +10,7 @@ import type {
 } from '../../ports/cluster.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
-import { channelType, userChannel, userOfChannel } from '../../protocol/channel-name.js';
+import { channelType, isUserChannel } from '../../protocol/channel-name.js';
 import { EventCache } from './event-cache.js';
 import { Occupancy } from './occupancy.js';
 import { SubscriptionCounts } from './subscription-counts.js';
@@ -92,7 +92,7 @@ export class LocalCluster implements Cluster {
     }
     this.#counts?.changed(channel, subscriptions);
     if (!occupancy.isVacant || !this.#channels.has(channel)) return;
-    if (isAtOnce || userOfChannel(channel) !== undefined) this.#vacated(channel, occupancy);
+    if (isAtOnce || isUserChannel(channel)) this.#vacated(channel, occupancy);
     else {
       occupancy.vacating ??= this.#clock.after(this.#graceMs, () => {
         this.#vacated(channel, occupancy);
@@ -119,8 +119,8 @@ export class LocalCluster implements Cluster {
     // There is no other node.
   }
 
-  watch(userIds: readonly string[], done: (online: ReadonlySet<string>) => void): void {
-    done(this.#online(userIds));
+  watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {
+    done(this.#online(userChannels));
   }
 
   unwatch(): void {
@@ -130,7 +130,7 @@ export class LocalCluster implements Cluster {
   async channels(prefix: string): Promise<readonly ChannelInfo[]> {
     return [...this.#channels]
       .filter(([name, { isVacant }]) => {
-        return name.startsWith(prefix) && userOfChannel(name) === undefined && !isVacant;
+        return name.startsWith(prefix) && !isUserChannel(name) && !isVacant;
       })
       .map(([name]) => this.#info(name));
   }
@@ -139,8 +139,8 @@ export class LocalCluster implements Cluster {
     return this.#info(name);
   }
 
-  async online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
-    return this.#online(userIds);
+  async online(userChannels: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#online(userChannels);
   }
 
   retire(): undefined {
@@ -201,22 +201,20 @@ export class LocalCluster implements Cluster {
 
   /** A user's own channel emits no channel events: the user is online while it is occupied. */
   #occupied(channel: string): void {
-    const userId = userOfChannel(channel);
-    if (userId === undefined) this.#self.emit({ name: 'channel_occupied', channel });
-    else this.#self.statusChanged(userId, true);
+    if (isUserChannel(channel)) this.#self.statusChanged(channel, true);
+    else this.#self.emit({ name: 'channel_occupied', channel });
   }
 
   #vacated(channel: string, occupancy: Occupancy): void {
     this.#channels.delete(channel);
     occupancy.vacating?.cancel();
     this.#counts?.forget(channel);
-    const userId = userOfChannel(channel);
-    if (userId === undefined) this.#self.emit({ name: 'channel_vacated', channel });
-    else this.#self.statusChanged(userId, false);
+    if (isUserChannel(channel)) this.#self.statusChanged(channel, false);
+    else this.#self.emit({ name: 'channel_vacated', channel });
   }
 
-  #online(userIds: readonly string[]): ReadonlySet<string> {
-    return new Set(userIds.filter((id) => this.#channels.has(userChannel(id))));
+  #online(userChannels: readonly string[]): ReadonlySet<string> {
+    return new Set(userChannels.filter((channel) => this.#channels.has(channel)));
   }
 
   #info(name: string): ChannelInfo {

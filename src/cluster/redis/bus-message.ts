@@ -1,6 +1,7 @@
 import type { ChannelMessage } from '../../ports/cluster.js';
 import { LIMITS } from '../../ports/limits.js';
 import { parseJsonObject } from '../../protocol/client-frame.js';
+import { memberIdProblem } from '../../protocol/member-id.js';
 
 /**
  * The version of the messages between nodes. A node reads its own version, the one before and the one after, so that a
@@ -117,7 +118,7 @@ function isTextOrAbsent(value: unknown): value is string | undefined {
 }
 
 function isUserId(id: unknown): id is string {
-  return typeof id === 'string' && id !== '' && id.length <= LIMITS.memberIdLength;
+  return memberIdProblem(id) === undefined;
 }
 
 /**

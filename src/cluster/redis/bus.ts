@@ -6,7 +6,7 @@ import {
   type ClusterStatistics,
 } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import { channelType, userOfChannel } from '../../protocol/channel-name.js';
+import { channelType, isUserChannel } from '../../protocol/channel-name.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import { type BusMessage, eventMessage, eventsOf, readBusMessage, terminateMessage } from './bus-message.js';
 import type { RosterChange } from './channels/presence.js';
@@ -24,7 +24,7 @@ export interface BusEvents {
   /** Whether this node has subscriptions of a channel. */
   readonly isSubscribed: (channel: string) => boolean;
   readonly rosterChanged: (channel: string, change: RosterChange) => void;
-  readonly statusChanged: (userId: string, version: number, isOnline: boolean) => void;
+  readonly statusChanged: (userChannel: string, version: number, isOnline: boolean) => void;
 }
 
 /** The parts that a {@link Bus} works with. */
@@ -128,7 +128,6 @@ export class Bus {
     message: BusMessage,
   ): boolean {
     const { leases, remembered, self } = this.#parts;
-    const userId = userOfChannel(channel);
     if (isStatus !== (message.kind === 'status')) return false;
     switch (message.kind) {
       case 'event':
@@ -139,8 +138,8 @@ export class Bus {
         self.deliver(channel, message.message);
         return true;
       case 'terminate':
-        if (userId === undefined) return false;
-        if (message.node !== leases.node) self.terminate(userId);
+        if (!isUserChannel(channel)) return false;
+        if (message.node !== leases.node) self.terminate(channel);
         return true;
       case 'added':
       case 'removed':
@@ -151,8 +150,8 @@ export class Bus {
         if (!leases.isOwn(message.node)) self.counted(channel, message.count);
         return true;
       case 'status':
-        if (userId === undefined) return false;
-        this.#events.statusChanged(userId, message.version, message.isOnline);
+        if (!isUserChannel(channel)) return false;
+        this.#events.statusChanged(channel, message.version, message.isOnline);
         return true;
     }
   }

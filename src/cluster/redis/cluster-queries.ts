@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
 import type { ChannelInfo } from '../../ports/cluster.js';
-import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
+import { isUserChannel } from '../../protocol/channel-name.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
@@ -54,24 +54,24 @@ export class ClusterQueries {
       this.#link.use(({ client }) => client.smembers(this.#keys.channelsOf(node))),
     );
     const names = new Set(lists.flat());
-    const wanted = [...names].filter((name) => name.startsWith(prefix) && userOfChannel(name) === undefined);
+    const wanted = [...names].filter((name) => name.startsWith(prefix) && !isUserChannel(name));
     const channels = await pMap(wanted, (name) => this.#channel(name, false), { concurrency: CONCURRENCY });
     return channels.filter(({ isOccupied }) => isOccupied);
   }
 
-  /** Those of these users who are signed in on any node. */
-  async online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
+  /** Those of these users' channels whose users are signed in on any node. */
+  async online(userChannels: readonly string[]): Promise<ReadonlySet<string>> {
     const found = await pMap(
-      userIds,
-      (id) => this.#link.use(({ client }) => client.exists(this.#keys.of(userChannel(id), 'nodes'))),
+      userChannels,
+      (channel) => this.#link.use(({ client }) => client.exists(this.#keys.of(channel, 'nodes'))),
       { concurrency: CONCURRENCY },
     );
-    return new Set(userIds.filter((_, index) => found[index] === 1));
+    return new Set(userChannels.filter((_, index) => found[index] === 1));
   }
 
-  /** Whether a user is signed in on any node, and the version of that status. */
-  async status(userId: string): Promise<{ readonly isOnline: boolean; readonly version: number }> {
-    const [counts, , , , version] = await this.#look(userChannel(userId), false);
+  /** Whether the user of a channel is signed in on any node, and the version of that status. */
+  async status(userChannel: string): Promise<{ readonly isOnline: boolean; readonly version: number }> {
+    const [counts, , , , version] = await this.#look(userChannel, false);
     return { isOnline: counts.length > 0, version: Number(version) };
   }
 

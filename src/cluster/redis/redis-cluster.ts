@@ -13,7 +13,7 @@ import { SocketConfigurationError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
-import { userChannel, userOfChannel } from '../../protocol/channel-name.js';
+import { isUserChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
 import { ChannelSyncs } from './channels/channel-syncs.js';
 import { OccupancyStore } from './channels/occupancy-store.js';
@@ -67,8 +67,8 @@ export class RedisCluster implements Cluster {
     this.#graceMs = gateway.presenceGraceMs;
     const keys = new RedisKeys(address.database === 0 ? prefix : `${prefix}:${address.database}`);
     const remembered = new RememberedEvents(clock);
-    const watched = new WatchedUsers((userId, isOnline) => {
-      self.statusChanged(userId, isOnline);
+    const watched = new WatchedUsers((userChannel, isOnline) => {
+      self.statusChanged(userChannel, isOnline);
     });
     const link = new RedisLink(address, clock, logger, {
       message: (redisChannel, text) => {
@@ -98,8 +98,8 @@ export class RedisCluster implements Cluster {
         rosterChanged: (channel, change) => {
           this.#syncs.rosterChanged(channel, change);
         },
-        statusChanged: (userId, version, isOnline) => {
-          watched.learn(userId, isOnline, version);
+        statusChanged: (userChannel, version, isOnline) => {
+          watched.learn(userChannel, isOnline, version);
         },
       },
     );
@@ -164,22 +164,22 @@ export class RedisCluster implements Cluster {
     await this.#bus.publish(channel, message);
   }
 
-  async terminate(userId: string): Promise<void> {
-    await this.#bus.terminate(userChannel(userId));
+  async terminate(userChannel: string): Promise<void> {
+    await this.#bus.terminate(userChannel);
   }
 
-  watch(userIds: readonly string[], done: (online: ReadonlySet<string>) => void): void {
+  watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {
     const watched = this.#watched;
-    watched.add(userIds);
-    void this.#learn(userIds.filter((id) => !watched.isKnown(id))).then(() => {
-      done(watched.online(userIds));
+    watched.add(userChannels);
+    void this.#learn(userChannels.filter((channel) => !watched.isKnown(channel))).then(() => {
+      done(watched.online(userChannels));
     });
   }
 
-  unwatch(userIds: readonly string[]): void {
-    this.#watched.delete(userIds);
-    for (const id of userIds) {
-      this.#bus.unsubscribe(this.#keys.status(userChannel(id))).catch(() => {
+  unwatch(userChannels: readonly string[]): void {
+    this.#watched.delete(userChannels);
+    for (const channel of userChannels) {
+      this.#bus.unsubscribe(this.#keys.status(channel)).catch(() => {
         // The connection is gone, and its subscriptions with it.
       });
     }
@@ -193,8 +193,8 @@ export class RedisCluster implements Cluster {
     return this.#queries.channel(name);
   }
 
-  online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
-    return this.#queries.online(userIds);
+  online(userChannels: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#queries.online(userChannels);
   }
 
   /** Redis answers a ping after the messages that it had sent before. The subscribers of a Redis Cluster are not pinged. */
@@ -226,28 +226,27 @@ export class RedisCluster implements Cluster {
 
   async #restore(isDataLost: boolean): Promise<void> {
     await this.#syncs.restore(isDataLost);
-    await this.#learn(this.#watched.ids);
+    await this.#learn(this.#watched.channels);
   }
 
   /** Subscribes to these users' statuses, and asks for them. While Redis is away, the status on this node is used. */
-  async #learn(userIds: readonly string[]): Promise<void> {
+  async #learn(userChannels: readonly string[]): Promise<void> {
     const [watched, bus, syncs] = [this.#watched, this.#bus, this.#syncs];
-    const look = async (id: string) => {
+    const look = async (channel: string) => {
       try {
-        await bus.subscribe(this.#keys.status(userChannel(id)));
-        const { isOnline, version } = await this.#queries.status(id);
-        watched.learn(id, isOnline, version);
+        await bus.subscribe(this.#keys.status(channel));
+        const { isOnline, version } = await this.#queries.status(channel);
+        watched.learn(channel, isOnline, version);
       } catch {
-        if (!watched.isKnown(id)) watched.learn(id, syncs.isSubscribed(userChannel(id)), 0);
+        if (!watched.isKnown(channel)) watched.learn(channel, syncs.isSubscribed(channel), 0);
       }
     };
-    await pMap(userIds, look, { concurrency: STATUS_CONCURRENCY });
+    await pMap(userChannels, look, { concurrency: STATUS_CONCURRENCY });
   }
 
   /** Redis cannot say whether a user is online, so the status on this node is used. */
   #guess(channel: string, isHere: boolean): void {
-    const userId = userOfChannel(channel);
-    if (userId !== undefined) this.#watched.guess(userId, isHere);
+    if (isUserChannel(channel)) this.#watched.guess(channel, isHere);
   }
 
   async #close(): Promise<void> {

@@ -7,56 +7,56 @@ interface Status {
   version: number;
 }
 
-/** The users who are watched on this node, and whether they are online on any node. */
+/** The users who are watched on this node, by their own channels, and whether they are online on any node. */
 export class WatchedUsers {
-  readonly #statusChanged: (userId: string, isOnline: boolean) => void;
+  readonly #statusChanged: (channel: string, isOnline: boolean) => void;
   readonly #users = new Map<string, Status>();
 
   /** @param statusChanged called when a known status changes */
-  constructor(statusChanged: (userId: string, isOnline: boolean) => void) {
+  constructor(statusChanged: (channel: string, isOnline: boolean) => void) {
     this.#statusChanged = statusChanged;
   }
 
-  /** The ids of the watched users. */
-  get ids(): readonly string[] {
+  /** The channels of the watched users. */
+  get channels(): readonly string[] {
     return [...this.#users.keys()];
   }
 
   /** Whether the status of a user is known. */
-  isKnown(userId: string): boolean {
-    return (this.#users.get(userId)?.version ?? UNKNOWN) !== UNKNOWN;
+  isKnown(channel: string): boolean {
+    return (this.#users.get(channel)?.version ?? UNKNOWN) !== UNKNOWN;
   }
 
   /** Watches users. Their status is not known yet, unless they are watched already. */
-  add(userIds: readonly string[]): void {
-    for (const id of userIds) {
-      if (!this.#users.has(id)) this.#users.set(id, { isOnline: false, version: UNKNOWN });
+  add(channels: readonly string[]): void {
+    for (const channel of channels) {
+      if (!this.#users.has(channel)) this.#users.set(channel, { isOnline: false, version: UNKNOWN });
     }
   }
 
   /** Watches users no more. */
-  delete(userIds: readonly string[]): void {
-    for (const id of userIds) this.#users.delete(id);
+  delete(channels: readonly string[]): void {
+    for (const channel of channels) this.#users.delete(channel);
   }
 
   /** Sets a status, unless a newer one is known. The first status is not a change: the caller asked for it. */
-  learn(userId: string, isOnline: boolean, version: number): void {
-    const status = this.#users.get(userId);
+  learn(channel: string, isOnline: boolean, version: number): void {
+    const status = this.#users.get(channel);
     if (status === undefined || version < status.version) return;
     const isChange = status.isOnline !== isOnline && status.version !== UNKNOWN;
     status.isOnline = isOnline;
     status.version = version;
-    if (isChange) this.#statusChanged(userId, isOnline);
+    if (isChange) this.#statusChanged(channel, isOnline);
   }
 
   /** Sets a status that this node guesses while Redis is away. Any status of Redis that is not older replaces it. */
-  guess(userId: string, isOnline: boolean): void {
-    const status = this.#users.get(userId);
-    if (status !== undefined) this.learn(userId, isOnline, status.version);
+  guess(channel: string, isOnline: boolean): void {
+    const status = this.#users.get(channel);
+    if (status !== undefined) this.learn(channel, isOnline, status.version);
   }
 
-  /** Those of these users who are watched and online. */
-  online(userIds: readonly string[]): ReadonlySet<string> {
-    return new Set(userIds.filter((id) => this.#users.get(id)?.isOnline));
+  /** Those of these channels whose users are watched and online. */
+  online(channels: readonly string[]): ReadonlySet<string> {
+    return new Set(channels.filter((channel) => this.#users.get(channel)?.isOnline));
   }
 }

@@ -1,6 +1,7 @@
 import type { Job, Queue } from 'bullmq';
 import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
+import { recipientKey } from '../../ports/relay.js';
 import { lanesOf, type RedisLanes } from './redis-lanes.js';
 import { readRelay, relayId } from './stored-relay.js';
 
@@ -10,7 +11,7 @@ export interface DeadLetter {
   readonly key: string;
   /** The message id, as in the receipt and in the logs. */
   readonly id: string;
-  /** The lane that it was in, like `member 7` or `channel orders`. */
+  /** The lane that it was in, like `member 7` or `channel orders`. The member's id is not escaped here. */
   readonly lane: string;
   /** The event's name; `undefined` on a disconnect. */
   readonly event: string | undefined;
@@ -127,7 +128,7 @@ function describe(job: Job): DeadLetter {
   return {
     key: String(job.id),
     id: relayId(text),
-    lane,
+    lane: stored === undefined ? lane : recipientKey(stored.relay, stored.relay.recipients[0] ?? ''),
     event: stored?.relay.event,
     payload: stored?.relay.payload?.json,
     reason,

@@ -1,8 +1,9 @@
 import type { Cluster, Redis } from 'ioredis';
 import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
-import { recipientKey, type Relay } from '../../ports/relay.js';
+import { isToMembers, recipientKey, type Relay } from '../../ports/relay.js';
 import type { DeliveryConfig } from '../../ports/socket-config.js';
+import { wireMemberId } from '../../protocol/member-id.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import { relayId, writeRelay } from './stored-relay.js';
 
@@ -230,7 +231,7 @@ export class RedisLanes {
   async keep(relay: Relay, dueAt: number): Promise<string | undefined> {
     const maximum = this.#bounds.waitingRelays;
     const entries = relay.recipients.flatMap((recipient) => [
-      recipientKey(relay, recipient),
+      laneOf(relay, recipient),
       writeRelay(relay, recipient, dueAt),
     ]);
     const keys = [this.#delayedKey, this.#countsKey];
@@ -268,5 +269,10 @@ export class RedisLanes {
 
 /** The lanes of a relay's recipients. */
 export function lanesOf(relay: Relay): string[] {
-  return relay.recipients.map((recipient) => recipientKey(relay, recipient));
+  return relay.recipients.map((recipient) => laneOf(relay, recipient));
+}
+
+/** A recipient's lane. Its name is on one line, and its characters are safe in keys: a member has the wire form of the id. */
+function laneOf(relay: Relay, recipient: string): string {
+  return recipientKey(relay, isToMembers(relay) ? wireMemberId(recipient) : recipient);
 }

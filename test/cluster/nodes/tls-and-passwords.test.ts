@@ -189,7 +189,7 @@ describe('A Redis that applications share', () => {
     for (const client of [ofShop, ofBank]) await client.isSignedIn({ id: 'ada', watchlist: ['cy'] });
     await shop.connects().isSignedIn({ id: 'cy' });
     await shop.engine.publish(ROOM, 'news', '1');
-    await shop.engine.terminateEverywhere('ada');
+    await shop.engine.terminateEverywhere('#server-to-user-ada');
     await eventually(SETTLED_MS, () => {
       expect(ofShop.frames('news')).toHaveLength(1);
       expect(ofShop.frames('pusher_internal:watchlist_events')).toHaveLength(2);

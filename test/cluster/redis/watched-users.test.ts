@@ -26,7 +26,7 @@ describe('A watched user', () => {
     users.learn('ada', true, 5);
     users.learn('ada', false, 4);
     users.learn('cy', true, 9);
-    expect([told, [...users.online(['ada', 'cy'])], users.ids]).toEqual([[], ['ada'], ['ada']]);
+    expect([told, [...users.online(['ada', 'cy'])], users.channels]).toEqual([[], ['ada'], ['ada']]);
   });
 
   test('is guessed while nobody can say, and learned again when somebody can', () => {

@@ -5,9 +5,11 @@ import { socketConfig } from '../../../src/config/socket-config.js';
 import { lanesOf } from '../../../src/delivery/queue/redis-lanes.js';
 import { RelayQueue } from '../../../src/delivery/queue/relay-queue.js';
 import { systemClock } from '../../../src/ports/clock.js';
+import { wireMemberId } from '../../../src/protocol/member-id.js';
 import { HttpApi, onTeardown } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
+import { titled } from '../../support/titled.js';
 import { note, numbersTo, startQueueApp, upTo } from './support.js';
 
 jest.setTimeout(60_000);
@@ -42,6 +44,30 @@ async function startRefusing(memberId: string) {
     },
   };
 }
+
+test.each(titled(['urn:x:1', 'auth0|5f7c', 'line\nbreak', '{ada}', '💬'.repeat(150)]))(
+  'a relay to the member %s keeps its place, and is a letter with that id',
+  async (_, id) => {
+    const redis = await startRedis();
+    const { api, accept } = await startRefusing(wireMemberId(id));
+    const { service } = await startQueueApp(redis, api);
+    expect(await note(service, id, 1)).toMatchObject({ status: 'queued' });
+    await service.relayToMember(id, 'MEMBER_MESSAGED', { from: 'ada', text: '2' }, { delayMs: 1 });
+    await eventually(20_000, async () => {
+      expect((await service.health()).delivery).toMatchObject({ waiting: 0, queue: { dead: 2, later: 0 } });
+    });
+    const { out } = await switchboard(redis, 'dead-letters', 'list', '--json');
+    expect(out.map((line) => (JSON.parse(line) as { lane: string }).lane)).toEqual([
+      `member ${id}`,
+      `member ${id}`,
+    ]);
+    accept();
+    expect(await switchboard(redis, 'dead-letters', 'resend', '--all')).toMatchObject({ code: 0, err: [] });
+    await eventually(20_000, () => {
+      expect(numbersTo(api, wireMemberId(id)).slice(-2)).toEqual([1, 2]);
+    });
+  },
+);
 
 describe('a relay that fails for good', () => {
   test('is a dead letter, is told, and is in nobody’s way', async () => {

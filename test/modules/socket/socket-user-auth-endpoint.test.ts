@@ -33,7 +33,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('over %s',
     });
 
     test('never signs an id that no member may have', async () => {
-      for (const id of ['a b', '', '#7', 'x'.repeat(129)]) {
+      for (const id of ['', 'x'.repeat(256), '\ud800']) {
         const { url } = await start({ identify: () => ({ id }) });
         const [status, body] = await form(`${url}/socket/user-auth`, fields, ADA);
         expect(status).toBe(403);

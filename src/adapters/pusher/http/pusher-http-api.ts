@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http';
 import * as v from 'valibot';
 import { type Clock, within } from '../../../ports/clock.js';
+import { wireMemberId } from '../../../protocol/member-id.js';
 import { DEFAULT_CLUSTER, type PusherAdapterConfig } from '../pusher.settings.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { keepAliveAgent } from './keep-alive-agent.js';
@@ -87,7 +88,7 @@ export class PusherHttpApi {
 
   /** Ends every connection that is signed in as this user. */
   async terminate(userId: string, startBy: number): Promise<void> {
-    const path = `/users/${pathSegment(userId)}/terminate_connections`;
+    const path = `/users/${pathSegment(wireMemberId(userId))}/terminate_connections`;
     await this.#request(() => this.#sdk.post({ path, body: {} }), startBy);
   }
 

@@ -1,12 +1,8 @@
 import { ApiError, badRequest } from '../../../http/api-error.js';
 import { LIMITS } from '../../../ports/limits.js';
-import {
-  channelNameProblem,
-  channelType,
-  memberIdProblem,
-  USER_CHANNEL_PREFIX,
-} from '../../../protocol/channel-name.js';
+import { channelNameProblem, channelType, USER_CHANNEL_PREFIX } from '../../../protocol/channel-name.js';
 import { CLIENT_EVENT_PREFIX, eventNameProblem } from '../../../protocol/event-name.js';
+import { backendIdProblem, wireIdOfBackend } from '../../../protocol/member-id.js';
 import { isSocketId } from '../../../protocol/socket-id.js';
 import { type Attribute, parseInfo } from './attributes.js';
 
@@ -38,7 +34,7 @@ export function readEvent(fields: Fields, eventBytes: number): PublishedEvent {
   if (channels.length > LIMITS.channelsPerEvent) {
     throw badRequest(`"channels": it has ${channels.length} names, ${LIMITS.channelsPerEvent} are allowed`);
   }
-  const names = new Set(channels.map((name: unknown, index) => readChannel(name, `channels[${index}]`)));
+  const names = new Set(channels.map((name: unknown, index) => readChannel(name, `"channels[${index}]"`)));
   const [encrypted] = [...names].filter((name) => channelType(name).encrypted);
   if (encrypted !== undefined && names.size > 1) {
     throw badRequest(
@@ -56,14 +52,34 @@ export function readEvent(fields: Fields, eventBytes: number): PublishedEvent {
  */
 export function readBatchedEvent(fields: Fields, where: string, eventBytes: number): PublishedEvent {
   if (!isAbsent(fields['channels'])) throw badRequest(`"${where}channels": send one "channel"`);
-  return readFields(fields, where, [readChannel(fields['channel'], `${where}channel`)], eventBytes);
+  return readFields(fields, where, [readChannel(fields['channel'], `"${where}channel"`)], eventBytes);
 }
 
-/** The problem with a channel's name in a backend's request, or `undefined`. Users' own channels are allowed there. */
-export function backendChannelProblem(name: unknown): string | undefined {
-  return typeof name === 'string' && name.startsWith(USER_CHANNEL_PREFIX)
-    ? memberIdProblem(name.slice(USER_CHANNEL_PREFIX.length))
-    : channelNameProblem(name);
+/**
+ * Reads a channel's name in a backend's request. Users' own channels are allowed there, with the user's id as it is, or escaped.
+ *
+ * @param field what the error says before the problem
+ * @throws ApiError 400
+ */
+export function readChannel(name: unknown, field: string): string {
+  if (typeof name === 'string' && name.startsWith(USER_CHANNEL_PREFIX)) {
+    return USER_CHANNEL_PREFIX + readUserId(name.slice(USER_CHANNEL_PREFIX.length), field);
+  }
+  const problem = channelNameProblem(name);
+  if (typeof name !== 'string' || problem !== undefined) throw badRequest(`${field}: ${problem ?? ''}`);
+  return name;
+}
+
+/**
+ * Reads a user's id in a backend's request, as it is or escaped.
+ *
+ * @returns its wire form
+ * @throws ApiError 400
+ */
+export function readUserId(id: string, field: string): string {
+  const wireId = wireIdOfBackend(id);
+  if (wireId === undefined) throw badRequest(`${field}: ${backendIdProblem(id)}`);
+  return wireId;
 }
 
 function readFields(
@@ -109,12 +125,6 @@ function nameProblem(name: unknown): string | undefined {
   const isClientEvent =
     typeof name === 'string' && name.startsWith(CLIENT_EVENT_PREFIX) && name.length <= LIMITS.eventNameLength;
   return isClientEvent ? undefined : eventNameProblem(name);
-}
-
-function readChannel(name: unknown, where: string): string {
-  const problem = backendChannelProblem(name);
-  if (typeof name === 'string' && problem === undefined) return name;
-  throw badRequest(`"${where}": ${problem ?? ''}`);
 }
 
 /** SDKs in languages without `undefined` send `null`. */

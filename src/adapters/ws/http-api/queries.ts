@@ -1,8 +1,8 @@
 import { badRequest } from '../../../http/api-error.js';
-import { channelNameProblem, channelType, memberIdProblem } from '../../../protocol/channel-name.js';
+import { channelNameProblem, channelType, USER_CHANNEL_PREFIX } from '../../../protocol/channel-name.js';
 import type { ApiRequest } from './api-request.js';
 import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
-import { backendChannelProblem } from './published-event.js';
+import { readChannel, readUserId } from './published-event.js';
 
 /** `GET /channels`: the occupied channels, without users' own channels. */
 export async function getChannels({ engine, parameters, now }: ApiRequest): Promise<{
@@ -23,12 +23,11 @@ export async function getChannels({ engine, parameters, now }: ApiRequest): Prom
 /** `GET /channels/:name`: one channel, occupied or not. */
 export async function getChannel({
   engine,
-  resource: [, name = ''],
+  resource: [, named = ''],
   parameters,
   now,
 }: ApiRequest): Promise<Attributes & { readonly occupied: boolean }> {
-  const problem = backendChannelProblem(name);
-  if (problem !== undefined) throw badRequest(`Invalid channel name: ${problem}`);
+  const name = readChannel(named, 'Invalid channel name');
   const info = parseInfo(parameters.get('info') ?? '', ['user_count', 'subscription_count', 'cache']);
   for (const attribute of info) {
     const missing = attributeProblem(name, attribute);
@@ -55,8 +54,6 @@ export async function terminateConnections({
   engine,
   resource: [, userId = ''],
 }: ApiRequest): Promise<Record<string, never>> {
-  const problem = memberIdProblem(userId);
-  if (problem !== undefined) throw badRequest(`Invalid user id: ${problem}`);
-  await engine.terminateEverywhere(userId);
+  await engine.terminateEverywhere(USER_CHANNEL_PREFIX + readUserId(userId, 'Invalid user id'));
   return {};
 }

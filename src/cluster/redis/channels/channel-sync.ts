@@ -1,7 +1,7 @@
 import type { Clock } from '../../../ports/clock.js';
 import type { ClusterNode } from '../../../ports/cluster.js';
 import type { User } from '../../../ports/user.js';
-import { channelType, userOfChannel } from '../../../protocol/channel-name.js';
+import { channelType, isUserChannel } from '../../../protocol/channel-name.js';
 import type { OccupancyChange, SyncReply } from '../scripts/occupancy-messages.js';
 import type { WatchedUsers } from '../watched-users.js';
 import { canBeginGrace, ChannelState, type SentReport } from './channel-state.js';
@@ -274,9 +274,8 @@ export class ChannelSync {
   #apply(reply: OccupancyChange, hasBegunGrace: boolean): void {
     const { self, watched } = this.#context;
     for (const event of reply.events) self.emit({ ...event, channel: this.name });
-    const userId = userOfChannel(this.name);
-    if (reply.status !== undefined && userId !== undefined) {
-      watched.learn(userId, reply.status.online, Number(reply.status.version));
+    if (reply.status !== undefined && isUserChannel(this.name)) {
+      watched.learn(this.name, reply.status.online, Number(reply.status.version));
     }
     const wasDue = this.#timer.takeDue();
     if (reply.graceMs !== undefined && (wasDue || hasBegunGrace)) this.settleAfter(reply.graceMs);

@@ -11,9 +11,12 @@ import type {
 } from '../../../ports/authorization.js';
 import { SocketConfigurationError, SocketUsageError } from '../../../ports/errors.js';
 import { LIMITS } from '../../../ports/limits.js';
-import { channelType, memberIdProblem } from '../../../protocol/channel-name.js';
+import { shown } from '../../../ports/logger.js';
+import { channelType } from '../../../protocol/channel-name.js';
 import { channelSecret, encryptionProblem } from '../../../protocol/encryption.js';
+import { memberIdProblem } from '../../../protocol/member-id.js';
 import { channelStringToSign, sign, userStringToSign } from '../../../protocol/signatures.js';
+import { writeUserData } from '../../../protocol/user-data.js';
 import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import { socketLog } from '../socket-log.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
@@ -66,7 +69,7 @@ export class ChannelAuthorization implements OnModuleInit {
       return { auth: sign(app, channelStringToSign(socketId, channel)), shared_secret: secret };
     }
     if (access !== 'presence') return { auth: sign(app, channelStringToSign(socketId, channel)) };
-    const channelData = presenceData(admission === true ? member : admission);
+    const channelData = presenceData(admission === true ? member : admission, this.#runtime.presenceIdLength);
     return {
       auth: sign(app, channelStringToSign(socketId, channel, channelData)),
       channel_data: channelData,
@@ -76,13 +79,14 @@ export class ChannelAuthorization implements OnModuleInit {
   /**
    * Signs a signin.
    *
-   * @throws SocketUsageError when `identify` returned an invalid member id
+   * @throws SocketUsageError when `identify` returned an invalid member id, or one in its watchlist
    */
-  authorizeUser(member: Identity, socketId: string): UserAuth {
-    const problem = memberIdProblem(member.id);
-    if (problem !== undefined)
-      throw new SocketUsageError('INVALID_MEMBER_ID', `identify() returned a bad member id: ${problem}`);
-    const userData = JSON.stringify({ id: member.id, user_info: member.info, watchlist: member.watchlist });
+  authorizeUser({ id, info, watchlist }: Identity, socketId: string): UserAuth {
+    checkMemberId(id, 'identify() returned a bad member id');
+    watchlist?.forEach((watched) => {
+      checkMemberId(watched, 'identify() returned a watchlist with a bad member id');
+    });
+    const userData = writeUserData(id, info, watchlist);
     return {
       auth: sign(this.#runtime.config.app, userStringToSign(socketId, userData)),
       user_data: userData,
@@ -163,15 +167,29 @@ function isMember(value: unknown): value is PresenceMember {
   return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string';
 }
 
-function presenceData({ id, info }: PresenceMember): string {
-  const data = JSON.stringify({ user_id: id, user_info: info });
+/** @throws SocketUsageError `INVALID_MEMBER_ID` */
+function checkMemberId(id: unknown, failure: string): void {
   const problem = memberIdProblem(id);
   if (problem !== undefined)
-    throw new SocketUsageError('INVALID_MEMBER_ID', `A presence member has a bad id: ${problem}`);
+    throw new SocketUsageError('INVALID_MEMBER_ID', `${failure}, ${shown(id)}: ${problem}`);
+}
+
+/** @param maximumLength the most characters of the id that every provider allows */
+function presenceData({ id, info }: PresenceMember, maximumLength: number): string {
+  checkMemberId(id, 'A presence member has a bad id');
+  const { length } = Array.from(id);
+  if (length > maximumLength) {
+    const problem = `it has ${length} characters, and the provider allows ${maximumLength} on presence channels`;
+    throw new SocketUsageError(
+      'INVALID_MEMBER_ID',
+      `A presence member has a bad id, ${shown(id)}: ${problem}`,
+    );
+  }
+  const data = JSON.stringify({ user_id: id, user_info: info });
   if (Buffer.byteLength(data) > LIMITS.presenceDataBytes) {
     throw new SocketUsageError(
       'PAYLOAD_TOO_LARGE',
-      `The presence data of member "${id}" has ${Buffer.byteLength(data)} bytes, ${LIMITS.presenceDataBytes} are allowed`,
+      `The presence data of member ${shown(id)} has ${Buffer.byteLength(data)} bytes, ${LIMITS.presenceDataBytes} are allowed`,
     );
   }
   return data;

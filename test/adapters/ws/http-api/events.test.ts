@@ -117,7 +117,12 @@ describe('POST /events (3.13)', () => {
     [400, { channel: 'or ders' }, '"channel": only these characters'],
     [400, { channel: 'x'.repeat(165) }, '164 are allowed'],
     [400, { channel: '#server-to-user-' }, '"channel": it is empty'],
-    [400, { channel: '#server-to-user-a b' }, '"channel": only these characters'],
+    [
+      400,
+      { channel: `#server-to-user-${'x'.repeat(256)}` },
+      '"channel": it has 256 characters, 255 are allowed',
+    ],
+    [400, { channel: '#server-to-user-=a b' }, '"channel": it begins with "=", which marks an escaped id'],
     [400, { channel: '#other' }, '"channel": only these characters'],
     [400, { channels: ['orders'] }, 'not both'],
     [400, { channel: undefined, channels: [] }, '"channels"'],

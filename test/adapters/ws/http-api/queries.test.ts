@@ -1,3 +1,4 @@
+import { wireMemberId } from '../../../../src/protocol/member-id.js';
 import { Api } from './support.js';
 
 async function withChannels() {
@@ -175,7 +176,16 @@ describe('POST /users/:user_id/terminate_connections (3.13)', () => {
     expect(bob.closes).toEqual([]);
   });
 
-  test.each(['a%20b', '%2F', '%23', 'x'.repeat(129)])(
+  test('ends the connections of a user whose id needs escaping, named by the id itself or by its wire form', async () => {
+    const api = await Api.start();
+    for (const path of ['auth0%7C5f/7%0A'.replace('/', '%2F'), wireMemberId('auth0|5f/7\n')]) {
+      const tab = api.session.signsIn('auth0|5f/7\n');
+      expect(await api.post(`/users/${path}/terminate_connections`, '{}')).toMatchObject({ status: 200 });
+      expect(tab.closes).toEqual([4009]);
+    }
+  });
+
+  test.each(['x'.repeat(256), '=a%20b', `=${'x'.repeat(128)}`])(
     'is refused with 400 for the user id %s',
     async (id) => {
       const api = await Api.start();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { RedisKeys } from '../../../../src/cluster/redis/connection/redis-keys.js';
-import { channelNameProblem, memberIdProblem, userChannel } from '../../../../src/protocol/channel-name.js';
+import { channelNameProblem, userChannel } from '../../../../src/protocol/channel-name.js';
 
 const CHARACTERS = Array.from('abcXYZ019_-=@,.;');
 const name = fc
@@ -10,8 +10,14 @@ const name = fc
   )
   .filter((channel) => channelNameProblem(channel) === undefined);
 const user = fc
-  .string({ unit: fc.constantFrom(...CHARACTERS), minLength: 1, maxLength: 128 })
-  .filter((id) => memberIdProblem(id) === undefined)
+  .oneof(
+    fc.string({
+      unit: fc.constantFrom(...CHARACTERS, '{', '}', ':', '|', '\n', '*', '?'),
+      minLength: 1,
+      maxLength: 255,
+    }),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }),
+  )
   .map(userChannel);
 const channel = fc.oneof(name, user);
 const prefix = fc.oneof(

@@ -65,7 +65,7 @@ describe('the metrics of relays', () => {
     const { service, fake } = await startFake({ failure: 'throw', metrics: registry });
     fake.faults.failNext();
     await expect(service.broadcast('ANNOUNCED', { message: 'x' })).rejects.toThrow();
-    await expect(service.relayToMember('a b', 'MEMBER_MESSAGED', TICK)).rejects.toThrow();
+    await expect(service.relayToMember('', 'MEMBER_MESSAGED', TICK)).rejects.toThrow();
     expect(await scrape.value(relays('memory', 'broadcast', 'failed'))).toBe(1);
     expect(await scrape.value(relays('memory', 'member', 'failed'))).toBe(0);
   });
