@@ -13,6 +13,7 @@ export interface RedisProcess {
 }
 
 export declare function redisBinary(path?: string): string | undefined;
+export declare function nginxBinary(path?: string): string | undefined;
 export declare function onPath(name: string, path?: string): string | undefined;
 export declare function likelyFreePort(): number;
 export declare function startRedisProcess(

@@ -25,6 +25,15 @@ export function redisBinary(path = process.env['PATH'] ?? '') {
 }
 
 /**
+ * The `nginx` on the PATH, or where systems keep it for root. Only tests start it.
+ *
+ * @param {string} [path]
+ */
+export function nginxBinary(path = process.env['PATH'] ?? '') {
+  return onPath('nginx', [path, '/usr/sbin', '/usr/local/sbin'].join(delimiter));
+}
+
+/**
  * The path of a program; `undefined` when it is not on the PATH.
  *
  * @param {string} name

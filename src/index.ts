@@ -66,6 +66,7 @@ export type {
   GatewayConfig,
   GatewayLimits,
   Provider,
+  PublicUrl,
   RedisAddress,
   RedisConfig,
   SecondConfig,

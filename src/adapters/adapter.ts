@@ -4,7 +4,7 @@ import type { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { Clock } from '../ports/clock.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
-import type { SocketConfig } from '../ports/socket-config.js';
+import type { PublicUrl, SocketConfig } from '../ports/socket-config.js';
 import type { ConfigOf, NoSection, Section, SettingsOf } from '../settings/setting.js';
 
 /**
@@ -97,13 +97,11 @@ export interface AdapterParts {
   readonly webhooks?: WebhookCounters;
 }
 
-/** The address under which a browser reached this backend, taken from the browser's request. */
-export interface ClientOrigin {
-  readonly hostname: string;
-  /** The port; `undefined` when the URL has none, and so has the scheme's default port. */
-  readonly port: number | undefined;
-  readonly secure: boolean;
-}
+/**
+ * The address at which a browser reaches this backend: the configured one, or the one that the browser has asked. Its `path`
+ * belongs before every path of this backend that a browser is told, also before `config.gateway.path`.
+ */
+export type ClientOrigin = PublicUrl;
 
 /** A part that listens on the host application's HTTP server. */
 export interface ServerAttachment {

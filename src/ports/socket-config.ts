@@ -3,11 +3,13 @@ import type { clusterSettings } from '../settings/cluster.js';
 import type { deliverySettings } from '../settings/delivery.js';
 import type { gatewaySettings } from '../settings/gateway.js';
 import type { Provider, providerSettings } from '../settings/provider.js';
+import type { publicUrlSettings } from '../settings/public-url.js';
 import type { RedisAddress } from '../settings/redis-address.js';
 import type { relaySettings } from '../settings/relays.js';
 import type { ConfigOf } from '../settings/setting.js';
 
 export type { Provider } from '../settings/provider.js';
+export type { PublicUrl } from '../settings/public-url.js';
 export type { RedisAddress } from '../settings/redis-address.js';
 
 type Second = ReturnType<typeof providerSettings>['second'];
@@ -34,7 +36,10 @@ export type DeliveryMode = DeliveryConfig['mode'];
 
 /** The channel engine's settings, and those of the native gateway in front of it. */
 export interface GatewayConfig extends ConfigOf<typeof gatewaySettings.gateway> {
-  /** The path before `/app/<key>` in the gateway's URL (`wsPath` in `pusher-js`): empty, or `/ws` and the like. */
+  /**
+   * The path before `/app/<key>` in the gateway's URL, as this process sees it: empty, or `/ws` and the like. Browsers add what a
+   * proxy takes away, see `publicUrl`.
+   */
   readonly path: string;
 }
 
@@ -55,6 +60,7 @@ export interface SocketConfig
   extends
     Omit<ConfigOf<typeof appSettings>, 'app'>,
     ConfigOf<typeof relaySettings>,
+    ConfigOf<typeof publicUrlSettings>,
     Omit<ConfigOf<typeof clusterSettings>, 'redis'> {
   /** The provider, or the first of two. */
   readonly provider: Provider;

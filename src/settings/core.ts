@@ -3,6 +3,7 @@ import { clusterSettings } from './cluster.js';
 import { deliverySettings } from './delivery.js';
 import { gatewaySettings } from './gateway.js';
 import { type KnownProviders, providerSettings } from './provider.js';
+import { publicUrlSettings } from './public-url.js';
 import { relaySettings } from './relays.js';
 
 /** The sections that belong to no adapter. An inferred type would lose the comments on its way into the declarations. */
@@ -10,6 +11,7 @@ export type CoreSections = ReturnType<typeof providerSettings> &
   typeof appSettings &
   typeof relaySettings &
   typeof deliverySettings &
+  typeof publicUrlSettings &
   typeof gatewaySettings &
   typeof clusterSettings;
 
@@ -20,6 +22,7 @@ export function coreSettings(providers: KnownProviders): CoreSections {
     ...appSettings,
     ...relaySettings,
     ...deliverySettings,
+    ...publicUrlSettings,
     ...gatewaySettings,
     ...clusterSettings,
   };

@@ -1,7 +1,7 @@
-// Called before the tests: sees to it that there is a Redis for them to start, and an OpenSSL to make its certificates.
+// Called before the tests: sees to it that there is a Redis and an nginx for them to start, and an OpenSSL to make certificates.
 // Says nothing where there is.
 import { spawnSync } from 'node:child_process';
-import { HOW_TO_INSTALL_REDIS, onPath, redisBinary } from '../../scripts/redis-process.mjs';
+import { HOW_TO_INSTALL_REDIS, nginxBinary, onPath, redisBinary } from '../../scripts/redis-process.mjs';
 
 const missing = missingPackages();
 if (missing.length > 0) {
@@ -16,7 +16,8 @@ if (missing.length > 0) {
 
 /** The missing programs, by the names of their packages. */
 function missingPackages() {
-  return [!redisBinary() && 'redis-server', !onPath('openssl') && 'openssl'].filter(Boolean);
+  const isThere = { 'redis-server': redisBinary(), openssl: onPath('openssl'), nginx: nginxBinary() };
+  return Object.keys(isThere).filter((name) => isThere[name] === undefined);
 }
 
 /** How this user calls programs that only root may; undefined where there is no apt-get, or no way. */
@@ -35,10 +36,12 @@ function install(asRoot, packages) {
   // A fresh machine is often still updating itself.
   const patience = ['-o', 'DPkg::Lock::Timeout=300'];
   const args = ['install', '-y', '-qq', ...patience, '--no-install-recommends', ...packages];
-  if (!call(asRoot, 'apt-get', ...args) || !packages.includes('redis-server')) return;
+  if (!call(asRoot, 'apt-get', ...args)) return;
   // The package starts a service, now and at every boot, which nobody here has asked for.
-  call(asRoot, 'service', 'redis-server', 'stop');
-  call(asRoot, 'update-rc.d', 'redis-server', 'disable');
+  for (const service of packages.filter((name) => name !== 'openssl')) {
+    call(asRoot, 'service', service, 'stop');
+    call(asRoot, 'update-rc.d', service, 'disable');
+  }
 }
 
 /** Whether it succeeded. Its output is shown only if it did not, and only where that matters. */
@@ -53,6 +56,7 @@ function call(asRoot, program, ...args) {
 function complaint(packages, asRoot) {
   const hints = {
     'redis-server': HOW_TO_INSTALL_REDIS,
+    nginx: 'nginx is needed: the package is called "nginx" everywhere.',
     openssl: 'OpenSSL is needed: the package is called "openssl" everywhere.',
   };
   const tried = asRoot ? 'apt-get could not install that.' : [];

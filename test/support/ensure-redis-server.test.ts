@@ -19,6 +19,7 @@ beforeEach(() => {
   bin = mkdtempSync(join(tmpdir(), 'switchboard-path-'));
   symlinkSync('/usr/bin/env', join(bin, 'env'));
   program('openssl');
+  program('nginx');
 });
 
 afterEach(() => {

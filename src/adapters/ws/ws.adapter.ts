@@ -13,14 +13,14 @@ export const wsAdapter: SocketAdapter<typeof wsSettings> = {
     ...webhookProblems(webhooks),
   ],
   create: async (context) => (await import('./ws.module.js')).createWs(context),
-  // The gateway listens on the server that has answered this request of the browser.
-  clientOptions: ({ gateway }, { hostname, port, secure }) => ({
+  // The gateway listens on the application's own server.
+  clientOptions: ({ gateway }, { hostname, port, secure, path }) => ({
     cluster: 'switchboard',
     forceTLS: secure,
     enabledTransports: ['ws', 'wss'],
     wsHost: hostname,
     ...(port !== undefined && { wsPort: port, wssPort: port }),
-    ...(gateway.path !== '' && { wsPath: gateway.path }),
+    ...(path + gateway.path !== '' && { wsPath: path + gateway.path }),
   }),
 };
 

@@ -3,7 +3,7 @@ import { pusherAdapter } from '../../../src/adapters/pusher/pusher.adapter.js';
 import type { PusherConfig } from '../../../src/adapters/pusher/pusher.settings.js';
 import { configFor } from './support.js';
 
-const origin = { hostname: 'app.example.com', port: 443, secure: true };
+const origin = { hostname: 'app.example.com', port: 443, secure: true, path: '' };
 
 function clientOptions(pusher: Partial<PusherConfig>) {
   const config = configFor(0);

@@ -97,7 +97,8 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
   }
 
   #config(request: FrameworkRequest): ClientConfig {
-    const { app, broadcastChannel, second } = this.#runtime.config;
+    const { app, broadcastChannel, publicUrl, second } = this.#runtime.config;
+    const origin = publicUrl ?? clientOriginOf(request);
     // The path of this route, so that a global prefix or a mount point is in it; without a host that the request line names.
     const base = request.originalUrl
       .replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?]*/i, '')
@@ -106,8 +107,8 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
       provider: this.#runtime.provider,
       key: app.key,
       options: {
-        ...this.#runtime.clientOptions(clientOriginOf(request)),
-        ...(this.#runtime.signsInAsPusher && authOptions(base)),
+        ...this.#runtime.clientOptions(origin),
+        ...(this.#runtime.signsInAsPusher && authOptions(origin.path + base)),
       },
       broadcastChannel,
       ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
