@@ -1,15 +1,13 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type {
   Admission,
   ChannelAuth,
-  ChannelAuthorizer,
   Identity,
   PresenceMember,
   UserAuth,
 } from '../../../ports/authorization.js';
-import { SocketConfigurationError, SocketUsageError } from '../../../ports/errors.js';
+import { SocketUsageError } from '../../../ports/errors.js';
 import { LIMITS } from '../../../ports/limits.js';
 import { shown } from '../../../ports/logger.js';
 import { channelType } from '../../../protocol/channel-name.js';
@@ -19,13 +17,10 @@ import { channelStringToSign, sign, userStringToSign } from '../../../protocol/s
 import { writeUserData } from '../../../protocol/user-data.js';
 import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import { socketLog } from '../socket-log.js';
-import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
-import { ChannelPattern } from './channel-pattern.js';
+import type { HttpRequest } from '../socket-options.js';
+import { type Authorizer, findAuthorizers } from './authorizers.js';
 
-interface Registration {
-  readonly pattern: ChannelPattern;
-  readonly authorizer: ChannelAuthorizer;
-}
+const NO_REQUEST: HttpRequest = { headers: {} };
 
 /** Decides which members may join a channel, and signs that for the gateway or for hosted Pusher. */
 @Injectable()
@@ -33,7 +28,7 @@ export class ChannelAuthorization implements OnModuleInit {
   readonly #logger = socketLog();
   readonly #runtime: SocketRuntime;
   readonly #discovery: DiscoveryService;
-  #registrations: readonly Registration[] | undefined;
+  #authorizers: readonly Authorizer[] | undefined;
 
   constructor(runtime: SocketRuntime, discovery: DiscoveryService) {
     this.#runtime = runtime;
@@ -42,12 +37,13 @@ export class ChannelAuthorization implements OnModuleInit {
 
   /** Finds every authorizer of the application, so that a faulty one is an error at the start. @throws SocketConfigurationError */
   onModuleInit(): void {
-    this.#registrations = findAuthorizers(this.#discovery.getProviders());
+    this.#authorizers = findAuthorizers(this.#discovery.getProviders());
   }
 
   /**
    * Signs a subscription, if the channel's authorizer admits the member.
    *
+   * @param request the one that a request-scoped authorizer is made for @default one without headers, as in tests with the fake
    * @returns `undefined` when the member is refused
    * @throws SocketUsageError when the authorizer answers with an invalid member
    */
@@ -55,8 +51,9 @@ export class ChannelAuthorization implements OnModuleInit {
     member: Identity,
     socketId: string,
     channel: string,
+    request: HttpRequest = NO_REQUEST,
   ): Promise<ChannelAuth | undefined> {
-    const admission = await this.#admit(member, channel);
+    const admission = await this.#admit(member, channel, request);
     if (admission === false) return undefined;
     const { app, encryptionMasterKey } = this.#runtime.config;
     const { access, encrypted } = channelType(channel);
@@ -93,15 +90,15 @@ export class ChannelAuthorization implements OnModuleInit {
     };
   }
 
-  async #admit(member: Identity, channel: string): Promise<Admission> {
+  async #admit(member: Identity, channel: string, request: HttpRequest): Promise<Admission> {
     // A test can use the module without starting the application.
-    this.#registrations ??= findAuthorizers(this.#discovery.getProviders());
-    for (const { pattern, authorizer } of this.#registrations) {
+    this.#authorizers ??= findAuthorizers(this.#discovery.getProviders());
+    for (const { name, pattern, instanceFor } of this.#authorizers) {
       const params = pattern.match(channel);
       if (params === undefined) continue;
+      const authorizer = await instanceFor(request);
       const answer = admission(await authorizer.authorize(member, params));
-      if (answer === false)
-        this.#logger.debug?.(`Refused channel "${channel}": ${authorizer.constructor.name} said no`);
+      if (answer === false) this.#logger.debug?.(`Refused channel "${channel}": ${name} said no`);
       return answer;
     }
     // A private broadcast channel admits every member that `identify` knows.
@@ -109,52 +106,6 @@ export class ChannelAuthorization implements OnModuleInit {
     this.#logger.warn(`Refused channel "${channel}": no @AuthorizeChannel(...) covers it`);
     return false;
   }
-}
-
-/** @throws SocketConfigurationError for an authorizer that cannot work, and for two that cover the same channels */
-function findAuthorizers(providers: readonly InstanceWrapper[]): readonly Registration[] {
-  const registrations = providers.flatMap((provider) => {
-    const pattern = patternOf(provider);
-    return pattern === undefined ? [] : [register(provider, pattern)];
-  });
-  const shapes = registrations.map(({ pattern }) => pattern.shape);
-  const twice = registrations.filter(({ pattern }, index) => shapes.indexOf(pattern.shape) !== index);
-  if (twice.length > 0) {
-    throw new SocketConfigurationError(
-      twice.map(
-        ({ pattern }) => `@AuthorizeChannel("${pattern.text}"): another authorizer covers the same channels`,
-      ),
-    );
-  }
-  return registrations.sort((a, b) => ChannelPattern.bySpecificity(a.pattern, b.pattern));
-}
-
-/** Looks at the token first, because a test may have replaced the class behind it. */
-function patternOf({ token, metatype, instance }: InstanceWrapper): ChannelPattern | undefined {
-  const constructor: unknown = (instance as object | null | undefined)?.constructor;
-  return [token, metatype, constructor]
-    .filter((candidate) => typeof candidate === 'function')
-    .map((candidate): unknown => Reflect.getMetadata(ChannelAuthorizerMark.KEY, candidate))
-    .find((pattern) => pattern instanceof ChannelPattern);
-}
-
-function register(provider: InstanceWrapper, pattern: ChannelPattern): Registration {
-  const instance: unknown = provider.instance;
-  if (!provider.isDependencyTreeStatic() || provider.isTransient || !isAuthorizer(instance)) {
-    throw new SocketConfigurationError([
-      `${String(provider.name)}: a class with @AuthorizeChannel must be a singleton with a method authorize(member, params)`,
-    ]);
-  }
-  return { pattern, authorizer: instance };
-}
-
-function isAuthorizer(value: unknown): value is ChannelAuthorizer {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'authorize' in value &&
-    typeof value.authorize === 'function'
-  );
 }
 
 /** Only `true` and a member admit the caller. Any other answer, given by mistake, refuses. */

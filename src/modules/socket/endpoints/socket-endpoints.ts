@@ -123,7 +123,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     if (problem !== undefined) throw new Refusal(400, 'INVALID_CHANNEL_NAME', `channel_name: ${problem}`);
     const member = await this.#identify(request);
     const auth = await this.#signOrRefuse(() =>
-      this.#authorization.authorizeChannel(member, socketId, String(channel)),
+      this.#authorization.authorizeChannel(member, socketId, String(channel), request),
     );
     if (auth === undefined)
       throw new Refusal(

@@ -138,31 +138,8 @@ describe('an authorizer that throws', () => {
 
 describe('an authorizer that cannot work is an error at the start', () => {
   @Injectable({ scope: Scope.REQUEST })
-  class RequestContext {}
-
-  @AuthorizeChannel('private-a.{id}')
-  class Bubbling implements ChannelAuthorizer {
-    constructor(readonly context: RequestContext) {}
-    authorize(): boolean {
-      return true;
-    }
-  }
-
-  @Injectable({ scope: Scope.REQUEST })
-  @AuthorizeChannel('private-b.{id}')
-  class PerRequest implements ChannelAuthorizer {
-    authorize(): boolean {
-      return true;
-    }
-  }
-
-  @Injectable({ scope: Scope.TRANSIENT })
   @AuthorizeChannel('private-c.{id}')
-  class Transient implements ChannelAuthorizer {
-    authorize(): boolean {
-      return true;
-    }
-  }
+  class EmptyPerRequest {}
 
   @AuthorizeChannel('private-d.{id}')
   class Empty {}
@@ -173,15 +150,13 @@ describe('an authorizer that cannot work is an error at the start', () => {
   }
 
   test.each([
-    ['one that is request-scoped', PerRequest, [PerRequest]],
-    ['one that is request-scoped through what it injects', Bubbling, [RequestContext, Bubbling]],
-    ['one that is transient', Transient, [Transient]],
+    ['one that is request-scoped, without authorize', EmptyPerRequest, [EmptyPerRequest]],
     ['one without authorize', Empty, [Empty]],
     ['one whose authorize is no method', Misspelled, [Misspelled]],
   ])('%s, by its name', async (_, { name }, providers) => {
     const starting = startFake({}, { providers });
     await expect(starting).rejects.toMatchObject({ code: 'INVALID_CONFIGURATION' });
-    await expect(starting).rejects.toThrow(new RegExp(`${name}.*singleton.*authorize`, 's'));
+    await expect(starting).rejects.toThrow(new RegExp(`${name} in HostModule.*method authorize`, 's'));
   });
 });
 
