@@ -244,13 +244,15 @@ export class ChannelEngine implements ClusterNode {
    * Sends the clients away. When another node takes them: a few at a time over the configured window, and the remaining ones
    * are served meanwhile. Otherwise all at once. Resolves when no connection is left; a second call waits for the same drain.
    */
-  drain(): Promise<void> {
-    return this.#drain.run(this.#hasSuccessor);
+  async drain(): Promise<void> {
+    await this.#drain.run(this.#hasSuccessor);
+    // Of those that were about to be opened when the drain began.
+    this.#endAll();
   }
 
   /** Ends the remaining connections, and leaves the cluster. */
   async close(): Promise<void> {
-    for (const session of this.#sessions) this.#sendAway(session);
+    this.#endAll();
     this.#liveness.stop();
     await this.#cluster.close();
     this.#events.flush();
@@ -316,6 +318,10 @@ export class ChannelEngine implements ClusterNode {
 
   emit(event: ChannelEvent): void {
     this.#events.emit(event);
+  }
+
+  #endAll(): void {
+    for (const session of this.#sessions) this.#sendAway(session);
   }
 
   /**

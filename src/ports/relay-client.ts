@@ -14,7 +14,13 @@ export interface RelaySender {
 }
 
 /** The port as adapters implement it: the calls of {@link ISocketClient}, and `send`, which takes a {@link Relay}. */
-export type AdapterClient = ISocketClient & RelaySender;
+export interface AdapterClient extends ISocketClient, RelaySender {
+  /**
+   * Sends the clients of this process away, before the server closes that they are connected to, and still takes relays.
+   * `close` follows. Absent where this process has no clients.
+   */
+  drain?(): Promise<void>;
+}
 
 /** The five calls of the port over one {@link RelaySender.send}. An adapter extends it and writes `send`. */
 export abstract class RelayClient implements AdapterClient {

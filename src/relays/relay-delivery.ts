@@ -22,10 +22,13 @@ export interface RelayDelivery {
   send(relay: Relay): Promise<'sent' | 'queued'>;
   /** How many relays and bytes wait, asked now. Never rejects. */
   health(): DeliveryHealth | Promise<DeliveryHealth>;
-  /** Ends the current attempts within a bounded time. Call it while the provider is still open. */
+  /**
+   * Leaves the relays that wait to other processes, within a bounded time, and still takes new ones. Absent where nobody else
+   * can have them.
+   */
+  drain?(): Promise<void>;
+  /** Ends the last attempts within a bounded time, and takes no more relays. Call it while the provider is still open. */
   close(): Promise<void>;
-  /** Releases its own connections. Call it once the provider is closed; until then it still takes relays. */
-  release?(): Promise<void>;
 }
 
 /** The attempts and the time that a relay has taken so far. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.js';
 import type { AdapterClient } from '../ports/relay-client.js';
+import type { ProviderHealth } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import type { ChannelEventFeed } from './channel-listeners.js';
 import type { DeliveryListener, RelayDelivery } from './relay-delivery.js';
@@ -15,6 +16,10 @@ export interface RelayRuntime {
   readonly channelEvents: ChannelEventFeed;
   /** Whether the provider encrypts the events of encrypted channels. */
   readonly hasEncryptedChannels: boolean;
+  /** The provider's health, asked now; `down` from the beginning of a shutdown. Never rejects. */
+  health(): Promise<ProviderHealth>;
+  /** Calls the listener once everything is closed. */
+  onClosed(listener: () => void): void;
   /** Makes the delivery that retries or queues; `undefined` where each relay is attempted once. */
   deliver(listener: DeliveryListener): RelayDelivery | undefined;
 }

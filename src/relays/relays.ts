@@ -84,6 +84,10 @@ export class Relays {
       },
     });
     this.#listeners = new ChannelListeners(channelEvents, logger);
+    // Last, so that listeners still get the channel events of the shutdown itself.
+    runtime.onClosed(() => {
+      this.#release();
+    });
   }
 
   /** The name of the provider in force: of two, the one that browsers should be on now. */
@@ -207,7 +211,7 @@ export class Relays {
 
   /** The provider's health, asked now, with the number of relays that wait for it. Never rejects. */
   async health(): Promise<ProviderHealth> {
-    const health = await this.#runtime.client.health();
+    const health = await this.#runtime.health();
     if (this.#delivery === undefined) return health;
     const delivery = await this.#delivery.health();
     const { problem } = delivery;
@@ -218,7 +222,7 @@ export class Relays {
   }
 
   /** Reports the relays that still wait for their delay as lost, and removes every listener. The last step of a shutdown. */
-  protected release(): void {
+  #release(): void {
     for (const relay of this.#delayed.close()) {
       this.#reporter.failed(relay);
       this.#reporter.lost(

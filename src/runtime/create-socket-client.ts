@@ -26,12 +26,8 @@ export class SocketClient extends Relays {
   }
 
   /** Ends the current attempts, and releases every connection, timer and handle. Later calls fail. */
-  async close(): Promise<void> {
-    try {
-      await this.#runtime.close();
-    } finally {
-      this.release();
-    }
+  close(): Promise<void> {
+    return this.#runtime.close();
   }
 }
 

@@ -8,6 +8,7 @@ import { SocketConfigurationError } from '../ports/errors.js';
 import { LIMITS } from '../ports/limits.js';
 import { oneLineLogger, type SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
+import type { ProviderHealth } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import type { ChannelEventFeed } from '../relays/channel-listeners.js';
 import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays/relay-delivery.js';
@@ -21,7 +22,11 @@ export class SocketRuntime {
   readonly #second: SecondProvider | undefined;
   readonly #makeDelivery: DeliveryFactory | undefined;
   readonly #logger: SocketLogger;
+  readonly #closedListeners: (() => void)[] = [];
   #delivery: RelayDelivery | undefined;
+  #attaching: Promise<void> | undefined;
+  #draining: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   private constructor(
     config: SocketConfig,
@@ -153,24 +158,57 @@ export class SocketRuntime {
   }
 
   /**
-   * Attaches the providers that need it to an HTTP server.
+   * Attaches the providers that need it to an HTTP server, unless the shutdown has begun. A second call waits for the first.
    *
    * @param path the path of the module's endpoints
    * @throws SocketConfigurationError when a provider cannot listen on a port of its own
    */
-  async attach(server: Server, path: string): Promise<void> {
-    for (const attachment of this.#attachments) await attachment.attach(server, path);
+  attach(server: Server, path: string): Promise<void> {
+    this.#attaching ??= this.#attach(server, path);
+    return this.#attaching;
   }
 
-  /** Ends the current attempts, then the connections, and releases every handle. */
-  async close(): Promise<void> {
-    for (const attachment of this.#attachments) attachment.detach?.();
-    try {
-      await this.#delivery?.close();
-      await this.client.close();
-    } finally {
-      await this.#delivery?.release?.();
+  /** The port's health, asked now. From the beginning of a shutdown it is `down`, on every provider. Never rejects. */
+  async health(): Promise<ProviderHealth> {
+    const health = await this.client.health();
+    if (this.#draining === undefined || health.reason === 'closed') return health;
+    return { ...health, status: 'down', reason: 'draining' };
+  }
+
+  /**
+   * Begins the shutdown: sends the clients of this process away, and still takes relays, until {@link close}. A second call
+   * waits for the first.
+   */
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  /** Drains, ends the last attempts, then the connections, and releases every handle. A second call waits for the first. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Calls the listener once everything is closed. */
+  onClosed(listener: () => void): void {
+    this.#closedListeners.push(listener);
+  }
+
+  async #attach(server: Server, path: string): Promise<void> {
+    for (const attachment of this.#attachments) {
+      if (this.#draining === undefined) await attachment.attach(server, path);
     }
+  }
+
+  async #drain(): Promise<void> {
+    await this.#attaching?.catch(() => undefined);
+    await inTurn([() => this.#delivery?.drain?.(), () => this.client.drain?.()]);
+  }
+
+  async #close(): Promise<void> {
+    const closed = [...this.#attachments.map((one) => () => one.detach?.()), ...this.#closedListeners];
+    await inTurn([() => this.drain(), () => this.#delivery?.close(), () => this.client.close(), ...closed]);
   }
 
   get #inForce(): StartedProvider {
@@ -181,6 +219,19 @@ export class SocketRuntime {
   get #attachments(): readonly ServerAttachment[] {
     return this.providers.flatMap(({ attachment }) => (attachment === undefined ? [] : [attachment]));
   }
+}
+
+/** Takes one step after the other. If some of them fail, the others are taken all the same, and the first failure is thrown. */
+async function inTurn(steps: readonly (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 function adapterNamed(name: string, adapters: readonly SocketAdapter[]): SocketAdapter {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { LIMITS } from '../ports/limits.js';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
-import { limit, oneOf } from './kinds.js';
+import { limit, oneOf, wholeNumber } from './kinds.js';
 import { type Kind, setting } from './setting.js';
 
 /** The effect of a relay's failure: `report` resolves with a failed receipt, `throw` rejects. */
@@ -44,4 +44,15 @@ export const relaySettings = {
    * @default report, on `memory` throw
    */
   failure: setting('SOCKET_FAILURE', oneOf(FAILURE_POLICIES), { default: 'report' }),
+  /**
+   * Milliseconds that relays are still taken after `app.close()` has sent the clients away, for the requests that the application
+   * is still answering. It closes sooner when they are answered. 0 waits as long as they take.
+   *
+   * @see docs/operations.md#shutdown
+   * @default 10000
+   */
+  closeTimeoutMs: setting('SOCKET_CLOSE_TIMEOUT_MS', wholeNumber(0, 600_000), {
+    default: 10_000,
+    unit: 'ms',
+  }),
 };

@@ -209,6 +209,7 @@ describe('settings in code', () => {
       ...OWN,
       SOCKET_BROADCAST_CHANNEL: 'from-the-environment',
       SOCKET_FAILURE: 'report',
+      SOCKET_CLOSE_TIMEOUT_MS: '1',
       SOCKET_DELIVERY: 'direct',
       SOCKET_RETRY_DEADLINE_MS: '1',
       SOCKET_MAX_WAITING_RELAYS: '1',
@@ -263,6 +264,7 @@ describe('settings in code', () => {
       broadcastChannel: 'private-code',
       maxEventBytes: 2,
       failure: 'throw',
+      closeTimeoutMs: 0,
       delivery: {
         mode: 'queue',
         retryDeadlineMs: 2,

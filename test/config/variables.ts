@@ -161,6 +161,17 @@ export const VARIABLES: readonly VariableRow[] = [
     allowed: /one of: report, throw/,
   },
   {
+    variable: 'SOCKET_CLOSE_TIMEOUT_MS',
+    read: ({ closeTimeoutMs }) => closeTimeoutMs,
+    byDefault: 10_000,
+    good: [
+      ['0', 0],
+      ['30000', 30_000],
+    ],
+    bad: ['-1', '0.5', '10s'],
+    allowed: /whole number from 0 to \d+/,
+  },
+  {
     variable: 'SOCKET_DELIVERY',
     read: ({ delivery }) => delivery.mode,
     byDefault: 'direct',

@@ -72,11 +72,15 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     else this.#isRestarting = true;
   }
 
-  /** Refuses HTTP requests too, and resolves when the last socket is closed. The engine ends the connections. */
-  async close(): Promise<void> {
-    await this.#httpApi.close();
+  /** Resolves when the last socket is closed. The engine ends the connections. */
+  async disconnected(): Promise<void> {
     const sockets = [...(this.#sockets?.clients ?? [])];
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+  }
+
+  /** Refuses HTTP requests too. */
+  async close(): Promise<void> {
+    await this.#httpApi.close();
   }
 
   /** Leaves the server to its other listeners. Resolves when those are gone who were refused last. */

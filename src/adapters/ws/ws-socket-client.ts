@@ -10,6 +10,7 @@ import { WsGateway } from './ws-gateway.js';
 export class WsSocketClient extends EngineSocketClient {
   readonly #gateway: WsGateway;
   readonly #webhooks: Webhooks;
+  #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -24,23 +25,34 @@ export class WsSocketClient extends EngineSocketClient {
   }
 
   /**
-   * Refuses new connections, and drains the open ones. Relays are delivered to the remaining connections meanwhile. A
-   * second call waits for the first.
+   * Refuses new connections, and drains the open ones. Relays are delivered to the remaining connections meanwhile, and to
+   * other nodes afterwards too. A second call waits for the first.
    */
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  /** Drains, and then takes no more relays. A second call waits for the first. */
   override close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #drain(): Promise<void> {
     this.isDraining = true;
     const hasSuccessor = this.engine.retire();
     // On a single node nothing has to be awaited.
     this.#gateway.stopAccepting(hasSuccessor !== undefined && (await hasSuccessor));
     await this.engine.drain();
-    const gone = this.#gateway.close();
+    await this.#gateway.disconnected();
+  }
+
+  async #close(): Promise<void> {
+    await this.drain();
+    const answered = this.#gateway.close();
     await super.close();
-    await gone;
+    await answered;
     // After the engine, so that the channel events of the shutdown are posted too.
     await this.#webhooks.close();
     // Last, because new connections are refused until then.

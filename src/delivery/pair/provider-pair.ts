@@ -2,7 +2,7 @@ import { type Clock, within } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { Relay } from '../../ports/relay.js';
-import { RelayClient } from '../../ports/relay-client.js';
+import { type AdapterClient, RelayClient } from '../../ports/relay-client.js';
 import type { ProviderHealth, SecondHealth } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
 import type { PairedProvider } from './best-effort-sender.js';
@@ -55,16 +55,12 @@ export abstract class ProviderPair extends RelayClient {
 
   abstract override health(): Promise<ProviderHealth>;
 
-  /** Closes the local one first: while its clients are sent away, relays still reach those who are left. */
-  async close(): Promise<void> {
-    const providers = [this.primary, this.secondary];
-    const outcomes: PromiseSettledResult<void>[] = [];
-    for (const isLocal of [true, false]) {
-      const group = providers.filter((provider) => provider.isLocal === isLocal);
-      outcomes.push(...(await Promise.allSettled(group.map(({ client }) => client.close()))));
-    }
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failure !== undefined) throw failure.reason;
+  drain(): Promise<void> {
+    return this.#onEach((client) => client.drain?.());
+  }
+
+  close(): Promise<void> {
+    return this.#onEach((client) => client.close());
   }
 
   /** The provider whose answer decides which members are online, and the other one where it may have members too. */
@@ -85,6 +81,21 @@ export abstract class ProviderPair extends RelayClient {
       secondary,
       isDraining: primary.reason === 'draining' || secondary.reason === 'draining',
     };
+  }
+
+  /**
+   * Ends something on both, on the local one first: while its clients are sent away, relays still reach those who are left. If
+   * it fails on one of them, it is done on the other one all the same.
+   */
+  async #onEach(end: (client: AdapterClient) => Promise<void> | undefined): Promise<void> {
+    const providers = [this.primary, this.secondary];
+    const outcomes: PromiseSettledResult<void>[] = [];
+    for (const isLocal of [true, false]) {
+      const group = providers.filter((provider) => provider.isLocal === isLocal);
+      outcomes.push(...(await Promise.allSettled(group.map(async ({ client }) => end(client)))));
+    }
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
   }
 
   async #onlineOn(

@@ -11,8 +11,8 @@ import { RelayWorker } from './relay-worker.js';
 /** The check of the configuration says the same earlier. */
 const NO_ADDRESS = 'SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379';
 
-/** Milliseconds that {@link QueuedDelivery.close} waits for the worker's attempts. */
-const CLOSE_MS = 5_000;
+/** Milliseconds that {@link QueuedDelivery.drain} waits for the worker's attempts. */
+const DRAIN_MS = 5_000;
 
 /**
  * Relays by way of a queue in Redis. A relay that was answered with `queued` is there, and survives this process and an
@@ -81,15 +81,15 @@ export class QueuedDelivery implements RelayDelivery {
     }
   }
 
-  /** Ends the worker's attempts within {@link CLOSE_MS}. All other relays stay in the queue. */
-  async close(): Promise<void> {
+  /** Ends the worker's attempts within {@link DRAIN_MS}. All other relays stay in the queue, which still takes new ones. */
+  async drain(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    await worker?.close(CLOSE_MS);
+    await worker?.close(DRAIN_MS);
   }
 
-  async release(): Promise<void> {
-    await this.close();
+  async close(): Promise<void> {
+    await this.drain();
     await this.#queue.close();
   }
 }

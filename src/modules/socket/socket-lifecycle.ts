@@ -3,28 +3,47 @@ import {
   type BeforeApplicationShutdown,
   Injectable,
   type OnApplicationBootstrap,
+  type OnApplicationShutdown,
   RequestMethod,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import type { Timer } from '../../ports/clock.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { servedPath } from './endpoints/served-path.js';
 import { socketLog } from './socket-log.js';
+import { startLine } from './start-line.js';
 
 /** Starts and stops the runtime with the Nest application. */
 @Injectable()
-export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class SocketLifecycle
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   readonly #runtime: SocketRuntime;
   readonly #host: HttpAdapterHost;
   readonly #application: ApplicationConfig;
   readonly #path: string;
   readonly #logger = socketLog();
+  readonly #isQuiet: boolean;
+  #hasStarted = false;
+  /** The end of the time that the application has for its last requests. */
+  #deadline: Timer | undefined;
 
-  /** @param path the path of the endpoints, without the application's global prefix */
-  constructor(runtime: SocketRuntime, host: HttpAdapterHost, application: ApplicationConfig, path: string) {
+  /**
+   * @param path the path of the endpoints, without the application's global prefix
+   * @param isQuiet whether it leaves out the line that says what was started, as in tests with the fake
+   */
+  constructor(
+    runtime: SocketRuntime,
+    host: HttpAdapterHost,
+    application: ApplicationConfig,
+    path: string,
+    isQuiet: boolean,
+  ) {
     this.#runtime = runtime;
     this.#host = host;
     this.#application = application;
     this.#path = path;
+    this.#isQuiet = isQuiet;
   }
 
   /**
@@ -33,25 +52,64 @@ export class SocketLifecycle implements OnApplicationBootstrap, BeforeApplicatio
    * @throws SocketConfigurationError when a provider cannot listen on a port of its own; the application's start then fails
    */
   async onApplicationBootstrap(): Promise<void> {
-    const server = this.#httpAdapter?.getHttpServer() as Server | undefined;
+    // A hybrid application can call its hooks a second time, for a microservice.
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
+    const server = this.#server;
     const { hasGateway, config, providers } = this.#runtime;
     if (server !== undefined) {
       const webhook = servedPath(this.#application, `${this.#path}/webhook`, RequestMethod.POST);
       await this.#runtime.attach(server, webhook.replace(/\/webhook$/, ''));
-    } else if (hasGateway && config.cluster === 'local') {
+    }
+    // The gateway's address is known when the server listens.
+    if (server === undefined || !hasGateway || server.listening) this.#logStart();
+    else server.once('listening', this.#logStart);
+    if (server === undefined && hasGateway && config.cluster === 'local') {
       const gateway = providers.find(({ adapter }) => adapter.capabilities?.hasGateway === true);
       const relays = providers.length === 1 ? 'relays' : `on "${String(gateway?.name)}", relays`;
       this.#logger.warn(`There is no HTTP server to listen on: ${relays} of this process reach nobody`);
     }
   }
 
-  /** Closes the providers before Nest closes the HTTP server, because the server would wait for their sockets. */
+  /**
+   * Sends the clients away before Nest closes the HTTP server, because the server would wait for their sockets. It also waits
+   * for the requests that are being answered, and these may still relay.
+   */
   async beforeApplicationShutdown(): Promise<void> {
+    const { clock, config } = this.#runtime;
+    this.#server?.off('listening', this.#logStart);
+    await this.#runtime.drain();
+    if (config.closeTimeoutMs > 0)
+      this.#deadline ??= clock.after(
+        config.closeTimeoutMs,
+        () => void this.#closeEarly(config.closeTimeoutMs),
+      );
+  }
+
+  /** The HTTP server is closed: there is no request left. */
+  async onApplicationShutdown(): Promise<void> {
+    this.#deadline?.cancel();
     await this.#runtime.close();
   }
 
-  /** Absent in a worker or a command-line tool, although Nest's type does not say so. */
-  get #httpAdapter(): HttpAdapterHost['httpAdapter'] | undefined {
-    return this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
+  async #closeEarly(milliseconds: number): Promise<void> {
+    this.#logger.warn(
+      `The application has not ended its last requests within ${milliseconds} ms (SOCKET_CLOSE_TIMEOUT_MS): their relays are lost`,
+    );
+    try {
+      await this.#runtime.close();
+    } catch (error) {
+      this.#logger.error(`Could not close: ${String(error)}`);
+    }
+  }
+
+  readonly #logStart = (): void => {
+    if (!this.#isQuiet) this.#logger.log(startLine(this.#runtime, this.#server));
+  };
+
+  /** Absent in a worker, a microservice or a command-line tool: there is no HTTP adapter, although Nest's type does not say so. */
+  get #server(): Server | undefined {
+    const httpAdapter = this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | null | undefined;
+    return (httpAdapter?.getHttpServer() as Server | null | undefined) ?? undefined;
   }
 }

@@ -63,9 +63,18 @@ function assemble(
       },
       {
         provide: SocketLifecycle,
-        inject: [SocketRuntime, HttpAdapterHost, ApplicationConfig],
-        useFactory: (runtime: SocketRuntime, host: HttpAdapterHost, application: ApplicationConfig) =>
-          new SocketLifecycle(runtime, host, application, path),
+        inject: [
+          SocketRuntime,
+          HttpAdapterHost,
+          ApplicationConfig,
+          { token: PROVIDER_OVERRIDE, optional: true },
+        ],
+        useFactory: (
+          runtime: SocketRuntime,
+          host: HttpAdapterHost,
+          application: ApplicationConfig,
+          override?: string,
+        ) => new SocketLifecycle(runtime, host, application, path, override !== undefined),
       },
       { provide: RELAY_METRICS, inject: [SOCKET_OPTIONS, SocketRuntime], useFactory: loadMetrics },
       { provide: SOCKET_CLIENT, inject: [SocketRuntime], useFactory: ({ client }: SocketRuntime) => client },

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationShutdown, Optional } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { RelayMetrics } from '../../relays/relay-reporter.js';
 import { Relays } from '../../relays/relays.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
@@ -7,7 +7,7 @@ import { RELAY_METRICS, SOCKET_OPTIONS, type SocketModuleOptions } from './socke
 
 /** {@link Relays} as a provider of Nest: business code injects it. */
 @Injectable()
-export class SocketService extends Relays implements OnApplicationShutdown {
+export class SocketService extends Relays {
   constructor(
     runtime: SocketRuntime,
     @Inject(SOCKET_OPTIONS) options: SocketModuleOptions,
@@ -18,10 +18,5 @@ export class SocketService extends Relays implements OnApplicationShutdown {
       metrics,
       onRelayError: (lost) => options.onRelayError?.(lost),
     });
-  }
-
-  /** Releases the listeners last, so that they still get the channel events of the shutdown itself. */
-  onApplicationShutdown(): void {
-    this.release();
   }
 }

@@ -1,0 +1,35 @@
+import type { Server } from 'node:http';
+import { Server as TlsServer } from 'node:tls';
+import type { SocketRuntime } from '../../runtime/socket-runtime.js';
+
+/**
+ * The line that says what was started, like
+ * `Provider "ws", gateway ws://localhost:3000/app/my-key, cluster local, delivery direct`.
+ *
+ * @param server the application's HTTP server, which listens; absent in a process without one
+ */
+export function startLine(runtime: SocketRuntime, server?: Server): string {
+  const { config, providers, hasGateway } = runtime;
+  const names = providers.map(({ name }) => `"${name}"`).join(' and ');
+  const isClustered = providers.some(({ adapter }) => adapter.capabilities?.isClustered === true);
+  const isFake = providers.some(({ adapter }) => adapter.capabilities?.isFake === true);
+  return [
+    config.second === undefined ? `Provider ${names}` : `Providers ${names} (${config.second.role})`,
+    ...(hasGateway && server !== undefined
+      ? [`gateway ${addressOf(server)}${config.gateway.path}/app/${config.app.key}`]
+      : []),
+    ...(isClustered ? [`cluster ${config.cluster}`] : []),
+    // The fake neither retries nor queues.
+    ...(isFake ? [] : [`delivery ${config.delivery.mode}`]),
+  ].join(', ');
+}
+
+/** Where the server listens, as an address of this machine. */
+function addressOf(server: Server): string {
+  const address = server.address();
+  const scheme = server instanceof TlsServer ? 'wss' : 'ws';
+  if (address === null || typeof address === 'string') return `${scheme}+unix:${address ?? ''}:`;
+  const isEverywhere = address.address === '::' || address.address === '0.0.0.0';
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `${scheme}://${isEverywhere ? 'localhost' : host}:${address.port}`;
+}
