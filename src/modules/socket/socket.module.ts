@@ -1,9 +1,10 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
-import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import { SocketEndpoints } from './endpoints/socket-endpoints.js';
+import { MODULE_ORIGIN, type ModuleOrigin, originOf, requireOnlyModule } from './only-module.js';
 import { SocketService } from './socket.service.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
@@ -27,6 +28,9 @@ import { loadMetrics, startSocketRuntime } from './start-socket-runtime.js';
  * It is global, serves `/socket/config`, `/socket/auth` and `/socket/user-auth`, on `pusher` also `/socket/webhook`, and
  * releases everything on `app.close()`.
  *
+ * An application has one. `forRoot()` without options is the same module wherever it is imported; any other second one stops
+ * the start.
+ *
  * The application's start fails with a `SocketConfigurationError` for a configuration that cannot work, and with a
  * `MissingPackageError` when an optional package is needed and not installed.
  */
@@ -35,31 +39,43 @@ import { loadMetrics, startSocketRuntime } from './start-socket-runtime.js';
 export class SocketModule {
   /** With options that are known now. @param options win over the environment. @default {} */
   static forRoot(options: SocketModuleOptions & SocketModulePaths = {}): DynamicModule {
-    return assemble(options, [], { provide: SOCKET_OPTIONS, useValue: options });
+    const origin = originOf('SocketModule.forRoot()');
+    const make = () => assemble(options, [], { provide: SOCKET_OPTIONS, useValue: options }, origin);
+    if (Object.keys(options).length > 0) return make();
+    // Nest takes one object for one module, in whichever modules it is imported.
+    withoutOptions ??= make();
+    return withoutOptions;
   }
 
   /** With options that a factory makes from its injected dependencies. */
   static forRootAsync(options: SocketModuleAsyncOptions): DynamicModule {
     const { imports = [], inject = [], useFactory } = options;
-    return assemble(options, imports, { provide: SOCKET_OPTIONS, inject: [...inject], useFactory });
+    const origin = originOf('SocketModule.forRootAsync()');
+    return assemble(options, imports, { provide: SOCKET_OPTIONS, inject: [...inject], useFactory }, origin);
   }
 }
+
+let withoutOptions: DynamicModule | undefined;
 
 function assemble(
   { path = 'socket', gatewayPath = '' }: SocketModulePaths,
   imports: NonNullable<DynamicModule['imports']>,
   options: Provider,
+  origin: ModuleOrigin,
 ): DynamicModule {
   return {
     module: SocketModule,
     imports: [...imports, DiscoveryModule],
     providers: [
       options,
+      { provide: MODULE_ORIGIN, useValue: origin },
       {
         provide: SocketRuntime,
-        inject: [SOCKET_OPTIONS, { token: PROVIDER_OVERRIDE, optional: true }],
-        useFactory: (socketOptions: SocketModuleOptions, override?: string) =>
-          startSocketRuntime(socketOptions, gatewayPath, override),
+        inject: [ModulesContainer, SOCKET_OPTIONS, { token: PROVIDER_OVERRIDE, optional: true }],
+        useFactory: (modules: ModulesContainer, socketOptions: SocketModuleOptions, override?: string) => {
+          requireOnlyModule(modules);
+          return startSocketRuntime(socketOptions, gatewayPath, override);
+        },
       },
       {
         provide: SocketLifecycle,

@@ -2,13 +2,19 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type INestApplication, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type INestApplication,
+  Injectable,
+  Module,
+  type ModuleMetadata,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type Receipt, SocketModule, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { connect } from 'nestjs-switchboard/browser';
-import { Pusher } from '../../support/pusher-browser.js';
 import { EventQueue } from '../../support/event-queue.js';
 import { identify, logged, rejection, startFake, startHost } from '../../support/hosts.js';
+import { Pusher } from '../../support/pusher-browser.js';
 import { onTeardown } from '../../support/teardown.js';
 
 const HELLO = { from: 'ada', text: 'hello' };
@@ -26,6 +32,12 @@ function appModule(options: SocketModuleOptions, parts: ModuleMetadata = {}) {
   })
   class AppModule {}
   return AppModule;
+}
+
+function onlyWith(socketModule: DynamicModule) {
+  @Module({ imports: [socketModule] })
+  class OnlyModule {}
+  return OnlyModule;
 }
 
 /** An application that is created, and does not listen. */
@@ -55,7 +67,7 @@ describe('the start writes one line, which says what was started:', () => {
   test('with localhost for a server that listens everywhere, and with the gateway’s path', async () => {
     const { lines } = logged('log');
     const socketModule = SocketModule.forRoot({ env: {}, identify, app: APP, gatewayPath: '/ws' });
-    const app = await NestFactory.create({ module: class {}, imports: [socketModule] });
+    const app = await NestFactory.create(onlyWith(socketModule));
     onTeardown(() => app.close());
     await app.listen(0);
     const port = portOf(serverOf(app));
@@ -107,22 +119,19 @@ describe('the start writes one line, which says what was started:', () => {
   });
 });
 
-describe('without an HTTP server', () => {
-  test.each([['pusher', PUSHER]] as const)(
-    'on %s nothing is warned of: nobody could call identify',
-    async (_, { identify: _none, ...options }) => {
-      const { lines } = logged('warn');
-      const bare = SocketModule.forRoot({ env: {}, ...options });
-      const worker = await NestFactory.createApplicationContext({ module: class {}, imports: [bare] });
-      onTeardown(() => worker.close());
-      expect(lines).toEqual([]);
-    },
-  );
-
-  test('with an HTTP server it is warned of', async () => {
+describe('identify that is missing', () => {
+  test('is nothing to warn of without an HTTP server: nobody could call it', async () => {
     const { lines } = logged('warn');
     const bare = SocketModule.forRoot({ env: {}, ...PUSHER });
-    const app = await NestFactory.create({ module: class {}, imports: [bare] });
+    const worker = await NestFactory.createApplicationContext(onlyWith(bare));
+    onTeardown(() => worker.close());
+    expect(lines).toEqual([]);
+  });
+
+  test('is warned of with one', async () => {
+    const { lines } = logged('warn');
+    const bare = SocketModule.forRoot({ env: {}, ...PUSHER });
+    const app = await NestFactory.create(onlyWith(bare));
     onTeardown(() => app.close());
     await app.init();
     expect(lines).toEqual([expect.stringContaining('no identify(request)')]);

@@ -9,9 +9,11 @@ import { ChannelPattern } from './channel-pattern.js';
 /** An authorizer of the application, and the channels that it decides about. */
 export interface Authorizer {
   readonly name: string;
+  /** The name with that of its module. */
+  readonly place: string;
   readonly pattern: ChannelPattern;
   /** The instance for a request: the only one, or one that Nest makes for it. */
-  instanceFor(request: HttpRequest): ChannelAuthorizer | Promise<ChannelAuthorizer>;
+  readonly instanceFor: (request: HttpRequest) => ChannelAuthorizer | Promise<ChannelAuthorizer>;
 }
 
 /**
@@ -24,11 +26,11 @@ export function findAuthorizers(providers: readonly InstanceWrapper[]): readonly
     const pattern = patternOf(provider);
     return pattern === undefined ? [] : [authorizer(provider, pattern)];
   });
-  const problems = authorizers.flatMap(({ name, pattern }, index) => {
+  const problems = authorizers.flatMap(({ place, pattern }, index) => {
     const other = authorizers.slice(0, index).find((earlier) => earlier.pattern.shape === pattern.shape);
     if (other === undefined) return [];
     return [
-      `@AuthorizeChannel("${pattern.text}") of ${name}: another authorizer covers the same channels: ${other.name}`,
+      `@AuthorizeChannel("${pattern.text}") of ${place}: another authorizer covers the same channels: ${other.place}`,
     ];
   });
   if (problems.length > 0) throw new SocketConfigurationError(problems);
@@ -46,22 +48,23 @@ function patternOf({ token, metatype, instance }: InstanceWrapper): ChannelPatte
 
 function authorizer(provider: InstanceWrapper, pattern: ChannelPattern): Authorizer {
   const { host, metatype, inject } = provider;
-  const name = `${String(provider.name)}${host === undefined ? '' : ` in ${host.name}`}`;
+  const name = String(provider.name);
+  const place = host === undefined ? name : `${name} in ${host.name}`;
   if (provider.isDependencyTreeStatic() && !provider.isTransient) {
-    const instance = checked(name, provider.instance);
-    return { name, pattern, instanceFor: () => instance };
+    const instance = checked(place, provider.instance);
+    return { name, place, pattern, instanceFor: () => instance };
   }
   // Of a factory it is not known yet what it makes.
-  if (!inject) checked(name, metatype?.prototype);
+  if (!inject) checked(place, metatype?.prototype);
   const moduleRef: unknown = host?.getProviderByKey(ModuleRef).instance;
-  if (!(moduleRef instanceof ModuleRef)) throw new SocketConfigurationError([`${name}: it is in no module`]);
+  if (!(moduleRef instanceof ModuleRef)) throw new SocketConfigurationError([`${place}: it is in no module`]);
   const instanceFor = async (request: HttpRequest) => {
     const contextId = contextOf(request, moduleRef, provider.isDependencyTreeDurable());
     // A token of Nest is any of the types that `resolve` names.
     const token = provider.token as Parameters<ModuleRef['resolve']>[0];
-    return checked(name, await moduleRef.resolve<unknown, unknown>(token, contextId, { strict: true }));
+    return checked(place, await moduleRef.resolve<unknown, unknown>(token, contextId, { strict: true }));
   };
-  return { name, pattern, instanceFor };
+  return { name, place, pattern, instanceFor };
 }
 
 /** The context of a request, as Nest makes it for a request-scoped controller: `REQUEST` can be injected. */
@@ -74,10 +77,10 @@ function contextOf(request: HttpRequest, moduleRef: ModuleRef, isDurable: boolea
   return contextId;
 }
 
-function checked(name: string, candidate: unknown): ChannelAuthorizer {
+function checked(place: string, candidate: unknown): ChannelAuthorizer {
   if (isAuthorizer(candidate)) return candidate;
   throw new SocketConfigurationError([
-    `${name}: a class with @AuthorizeChannel must have a method authorize(member, params)`,
+    `${place}: a class with @AuthorizeChannel must have a method authorize(member, params)`,
   ]);
 }
 

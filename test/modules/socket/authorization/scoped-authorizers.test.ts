@@ -1,7 +1,14 @@
 import 'reflect-metadata';
-import { type CallHandler, type ExecutionContext, Inject, Injectable, Module, Scope } from '@nestjs/common';
 import {
-  APP_INTERCEPTOR,
+  Inject,
+  Injectable,
+  type MiddlewareConsumer,
+  Module,
+  type NestMiddleware,
+  type NestModule,
+  Scope,
+} from '@nestjs/common';
+import {
   type ContextId,
   ContextIdFactory,
   type ContextIdStrategy,
@@ -64,13 +71,12 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('over %s',
   test('it shares the context of a request that has one already', async () => {
     const seen: unknown[] = [];
 
-    @Injectable({ scope: Scope.REQUEST })
-    class Watching {
-      constructor(readonly tenant: Tenant) {
-        seen.push(tenant);
-      }
-      intercept(_context: ExecutionContext, next: CallHandler) {
-        return next.handle();
+    @Injectable()
+    class Watching implements NestMiddleware {
+      constructor(readonly tenant: Tenant) {}
+      use(_request: unknown, _response: unknown, next: () => void): void {
+        seen.push(this.tenant);
+        next();
       }
     }
 
@@ -82,8 +88,14 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('over %s',
       }
     }
 
-    const providers = [Tenant, SeenChannel, { provide: APP_INTERCEPTOR, useClass: Watching }];
-    const { url } = await startHost({ provider: 'ws' }, { providers, httpAdapter });
+    @Module({ providers: [Tenant, SeenChannel] })
+    class WatchedModule implements NestModule {
+      configure(consumer: MiddlewareConsumer): void {
+        consumer.apply(Watching).forRoutes('*path');
+      }
+    }
+
+    const { url } = await startHost({ provider: 'ws' }, { imports: [WatchedModule], httpAdapter });
     expect(await ask(url, 'private-seen')).toBe(200);
     expect(seen).not.toEqual([]);
   });
