@@ -6,7 +6,7 @@ import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
 import { restoreWatchedIds } from './watched-ids.js';
 import { whenReady } from './when-ready.js';
 
-export type * from '../ports/socket-events.js';
+export type * from '../ports/browser-events.js';
 export type { EventName, PayloadOf, PusherClass, PusherLike };
 
 /** Headers that identify the member, or a function that returns them before every request, for a token that is renewed. */

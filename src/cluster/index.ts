@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock.js';
 import type { JoinCluster } from '../ports/cluster.js';
 import type { SocketLogger } from '../ports/logger.js';
-import { missingPackage } from '../ports/missing-package.js';
+import { loadWith } from '../ports/missing-package.js';
 import type { ClusterKind, SocketConfig } from '../ports/socket-config.js';
 
 /** Makes the way into one kind of cluster. */
@@ -18,12 +18,10 @@ export async function loadCluster(kind: ClusterKind): Promise<ClusterFactory> {
       const { LocalCluster } = await import('./local/local-cluster.js');
       return (config, clock) => (node) => new LocalCluster(node, config, clock);
     }
-    case 'redis':
-      try {
-        const { RedisCluster } = await import('./redis/redis-cluster.js');
-        return (config, clock, logger) => (node) => new RedisCluster(node, config, clock, logger);
-      } catch (cause) {
-        throw missingPackage('redis', ['ioredis'], cause, 'cluster');
-      }
+    case 'redis': {
+      const load = () => import('./redis/redis-cluster.js');
+      const { RedisCluster } = await loadWith(['ioredis'], 'cluster', 'redis', load);
+      return (config, clock, logger) => (node) => new RedisCluster(node, config, clock, logger);
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { missingPackage } from '../ports/missing-package.js';
+import { loadWith } from '../ports/missing-package.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { DeliveryFactory } from '../relays/relay-delivery.js';
 
@@ -26,10 +26,6 @@ export async function loadDelivery(
  *
  * @throws MissingPackageError when `bullmq` or `ioredis` is not installed
  */
-export async function loadQueue() {
-  try {
-    return await import('./queue/index.js');
-  } catch (cause) {
-    throw missingPackage('queue', ['bullmq', 'ioredis'], cause, 'delivery');
-  }
+export function loadQueue() {
+  return loadWith(['bullmq', 'ioredis'], 'delivery', 'queue', () => import('./queue/index.js'));
 }

@@ -1,3 +1,5 @@
+import type { UnsupportedPackage } from './package-versions.js';
+
 /** The codes of {@link SocketError}. They never change their meaning, so code can branch on them. */
 export type SocketErrorCode =
   | 'INVALID_MEMBER_ID'
@@ -112,9 +114,12 @@ export class SocketConfigurationError extends SocketError {
   }
 }
 
+/** The kinds of parts that may need an optional package. */
+export type PackageUser = 'provider' | 'cluster' | 'delivery' | 'option';
+
 /**
- * The chosen provider, the cluster `redis`, the delivery `queue` or an option needs an npm package that is not installed. The
- * message has the command that installs it.
+ * The chosen provider, the cluster `redis`, the delivery `queue` or an option needs an npm package that is not installed, or
+ * not in a supported version. The message has the command that installs it.
  */
 export class MissingPackageError extends SocketError {
   readonly code = 'MISSING_PACKAGE';
@@ -124,11 +129,16 @@ export class MissingPackageError extends SocketError {
     readonly provider: string,
     readonly packages: readonly string[],
     options?: ErrorOptions,
-    kind: 'provider' | 'cluster' | 'delivery' | 'option' = 'provider',
+    kind: PackageUser = 'provider',
+    unsupported?: UnsupportedPackage,
   ) {
+    const needs = `The ${kind} "${provider}" needs`;
     super(
-      `The ${kind} "${provider}" needs ${packages.map((name) => `"${name}"`).join(', ')}, which cannot be loaded. ` +
-        `Install with: npm install ${packages.join(' ')}`,
+      unsupported
+        ? `${needs} "${unsupported.name}" ${unsupported.supported}, and ${unsupported.installed} is installed. ` +
+            `Install with: npm install "${unsupported.name}@${unsupported.supported}"`
+        : `${needs} ${packages.map((name) => `"${name}"`).join(', ')}, which cannot be loaded. ` +
+            `Install with: npm install ${packages.join(' ')}`,
       options,
     );
   }

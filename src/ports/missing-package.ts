@@ -1,21 +1,26 @@
-import { MissingPackageError } from './errors.js';
+import { MissingPackageError, type PackageUser } from './errors.js';
+import { unsupportedPackage } from './package-versions.js';
 
 /**
- * Turns the failure of an import into a `MissingPackageError` when one of these optional packages is not installed. Any other
- * failure is returned unchanged.
+ * Loads a part that needs optional packages.
  *
  * @param neededBy the name of the provider, cluster, delivery or option that needs them
- * @param kind @default 'provider'
- * @returns the error to throw
+ * @throws MissingPackageError when one of them is not installed, or in a version that the library does not work with
  */
-export function missingPackage(
-  neededBy: string,
+export async function loadWith<T>(
   packages: readonly string[],
-  cause: unknown,
-  kind?: 'provider' | 'cluster' | 'delivery' | 'option',
-): unknown {
-  const isOneMissing = packages.some((name) => isAbout(cause, name));
-  return isOneMissing ? new MissingPackageError(neededBy, packages, { cause }, kind) : cause;
+  kind: PackageUser,
+  neededBy: string,
+  load: () => T | Promise<T>,
+): Promise<T> {
+  const unsupported = unsupportedPackage(packages);
+  if (unsupported) throw new MissingPackageError(neededBy, packages, {}, kind, unsupported);
+  try {
+    return await load();
+  } catch (cause) {
+    const isOneMissing = packages.some((name) => isAbout(cause, name));
+    throw isOneMissing ? new MissingPackageError(neededBy, packages, { cause }, kind) : cause;
+  }
 }
 
 function isAbout(cause: unknown, name: string): boolean {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import nacl from 'tweetnacl';
 import { SocketUsageError } from '../ports/errors.js';
 import { channelType } from './channel-name.js';
-import { secretbox } from './secretbox.js';
 
 /** The key of one encrypted channel. Only its subscribers and the backend know it. Protocol section 3.9. */
 export function channelSecret(channel: string, masterKey: Buffer): Buffer {
@@ -14,8 +14,8 @@ export function channelSecret(channel: string, masterKey: Buffer): Buffer {
  * @returns the data to send instead, as JSON text
  */
 export function encrypt(channel: string, masterKey: Buffer, data: string): string {
-  const nonce = randomBytes(secretbox().nonceLength);
-  const ciphertext = secretbox()(Buffer.from(data), nonce, channelSecret(channel, masterKey));
+  const nonce = randomBytes(nacl.secretbox.nonceLength);
+  const ciphertext = nacl.secretbox(Buffer.from(data), nonce, channelSecret(channel, masterKey));
   return JSON.stringify({
     nonce: nonce.toString('base64'),
     ciphertext: Buffer.from(ciphertext).toString('base64'),
@@ -28,14 +28,14 @@ export function decrypt(
   encrypted: { readonly nonce: string; readonly ciphertext: string },
 ): string | undefined {
   const nonce = Buffer.from(encrypted.nonce, 'base64');
-  const data = secretbox().open(Buffer.from(encrypted.ciphertext, 'base64'), nonce, secret);
+  const data = nacl.secretbox.open(Buffer.from(encrypted.ciphertext, 'base64'), nonce, secret);
   return data === null ? undefined : Buffer.from(data).toString();
 }
 
 /** The bytes of an event's data after encryption. The limits apply to these. */
 export function encryptedBytes(bytes: number): number {
   const base64 = (length: number) => 4 * Math.ceil(length / 3);
-  const { nonceLength, overheadLength } = secretbox();
+  const { nonceLength, overheadLength } = nacl.secretbox;
   return '{"nonce":"","ciphertext":""}'.length + base64(nonceLength) + base64(bytes + overheadLength);
 }
 

@@ -5,7 +5,7 @@ import { loadCluster } from '../cluster/index.js';
 import { type Clock, systemClock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
-import { missingPackage } from '../ports/missing-package.js';
+import { loadWith } from '../ports/missing-package.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 
 /** A started provider: its adapter, and the parts that the adapter made. */
@@ -46,11 +46,11 @@ export async function startProvider(
   };
   try {
     const context = { config, logger, clock: systemClock, channelEvents, createEngine };
-    const parts = checked(name, await adapter.create(context));
+    const parts = checked(name, await loadWith(packages, 'provider', name, () => adapter.create(context)));
     return { clock: systemClock, ...parts, name, adapter, channelEvents };
   } catch (cause) {
     await Promise.allSettled(engines.map((engine) => engine.close()));
-    throw missingPackage(name, packages, cause);
+    throw cause;
   }
 }
 

@@ -1,4 +1,4 @@
-import { missingPackage } from '../../../ports/missing-package.js';
+import { loadWith } from '../../../ports/missing-package.js';
 import type { RelayMetrics } from '../../../relays/relay-reporter.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import type { MetricsRegistry } from '../socket-options.js';
@@ -10,10 +10,7 @@ import type { MetricsRegistry } from '../socket-options.js';
  * @throws SocketConfigurationError when the registry has other metrics with these names
  */
 export async function startMetrics(registry: MetricsRegistry, runtime: SocketRuntime): Promise<RelayMetrics> {
-  try {
-    const { Collectors } = await import('./collectors.js');
-    return Collectors.in(registry).add(runtime);
-  } catch (cause) {
-    throw missingPackage('metrics', ['prom-client'], cause, 'option');
-  }
+  const load = () => import('./collectors.js');
+  const { Collectors } = await loadWith(['prom-client'], 'option', 'metrics', load);
+  return Collectors.in(registry).add(runtime);
 }
