@@ -24,7 +24,7 @@ export type {
   SocketModuleOptions,
   SocketModulePaths,
 } from './modules/socket/socket-options.js';
-export type { Admission, ChannelAuthorizer, Identity, PresenceMember } from './ports/authorization.js';
+export type { Admission, ChannelAuthorizer, PresenceMember } from './ports/authorization.js';
 export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
 export type { ClientConfig } from './ports/client-config.js';
 export type { Clock, Timer } from './ports/clock.js';
@@ -41,6 +41,7 @@ export {
   SocketUsageError,
 } from './ports/errors.js';
 export type { EventName, PayloadOf } from './ports/event-map.js';
+export type * from './ports/identity.js';
 export { LIMITS } from './ports/limits.js';
 export type { LogFields, SocketLogger } from './ports/logger.js';
 export { type LossDetails, rejected, unanswered, unavailable } from './ports/losses.js';

@@ -1,15 +1,6 @@
-/** The caller of an auth endpoint, as the host application's `identify` returns it. */
-export interface Identity {
-  /** The member's id. */
-  readonly id: string;
-  /** The facts about the member that others on a presence channel see. @default undefined */
-  readonly info?: Readonly<Record<string, unknown>>;
-  /**
-   * The ids of at most 100 other members. The member's browsers are told when one of them goes online or offline.
-   * @default undefined
-   */
-  readonly watchlist?: readonly string[];
-}
+import type { Identity } from './identity.js';
+
+export type { Identity } from './identity.js';
 
 /** A member as others on a presence channel see it. */
 export interface PresenceMember {

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import type { INestApplication, Type } from '@nestjs/common';
+import { JwtService } from '@nestjs/jwt';
 import { NestFactory } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
@@ -62,6 +63,29 @@ test('a watchlist is signed with the signin', async () => {
   });
   const { user_data } = (await response.json()) as { user_data: string };
   expect(JSON.parse(user_data)).toEqual({ id: 'ada', watchlist: ['alan', 'grace'] });
+});
+
+test('a token’s facts reach the authorizer, and nobody else', async () => {
+  const { StaffModule } = await page.run<{ StaffModule: Type }>('staff.module.ts');
+  await page.run('identity.ts');
+  const app = await NestFactory.create(StaffModule, { logger: false });
+  onTeardown(() => app.close());
+  await app.listen(0, '127.0.0.1');
+  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+  const jwt = new JwtService({ secret: 'a secret of at least 32 characters' });
+  const ask = async (claims: object, channel_name: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}/socket/auth`, {
+      method: 'POST',
+      body: new URLSearchParams({ socket_id: '1.2', channel_name }),
+      headers: { authorization: `Bearer ${jwt.sign(claims)}` },
+    });
+    expect(await response.text()).not.toContain('roles');
+    return response.status;
+  };
+  const ada = { sub: 'ada', tenant: 'acme', roles: ['staff'] };
+  expect(await ask(ada, 'private-staff.acme')).toBe(200);
+  expect(await ask(ada, 'private-staff.other')).toBe(403);
+  expect(await ask({ ...ada, roles: [] }, 'private-staff.acme')).toBe(403);
 });
 
 describe('the endpoints', () => {

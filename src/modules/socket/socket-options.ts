@@ -23,7 +23,8 @@ export interface MetricsRegistry {
 export interface SocketModuleOptions extends SocketSettings {
   /**
    * Identifies the caller of an auth endpoint: returns the member, or `null` to refuse the caller. The request is Express's or
-   * Fastify's own. @default undefined, every private channel, presence channel and signin is refused
+   * Fastify's own, and the parameter may be declared as such: `(request: express.Request) => …`. Middleware has run before,
+   * guards have not. @default undefined, every private channel, presence channel and signin is refused
    */
   identify?(request: HttpRequest): Identity | null | Promise<Identity | null>;
   /**
