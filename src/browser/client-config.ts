@@ -1,27 +1,43 @@
 import type { ClientConfig, PusherAuthOptions } from '../ports/client-config.js';
+import { ConnectError } from './connect-error.js';
 
 /** The options of `new Pusher(key, options)`, as the backend sends them. */
 export interface PusherOptions extends PusherAuthOptions {
   readonly cluster: string;
   readonly forceTLS: boolean;
+  readonly wsHost?: string;
+  readonly wsPort?: number;
+  readonly wssPort?: number;
+  readonly wsPath?: string;
 }
 
-/** Asks the backend for the client's configuration. @throws Error when the answer is no configuration for `pusher-js` */
-export async function readConfig(
-  url: string,
-  headers: Record<string, string>,
-): Promise<ClientConfig<PusherOptions>> {
-  const response = await fetch(url, { headers }).catch((cause: unknown) => {
-    throw new Error(`${url} cannot be reached`, { cause });
-  });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  const config: unknown = await response.json().catch(() => undefined);
-  if (!isClientConfig(config)) throw new Error(`${url} did not answer with a socket configuration`);
-  if (config.provider === 'memory')
-    throw new Error('The backend uses the provider "memory", which no browser can reach');
-  if (!isForPusher(config))
-    throw new Error(`The backend uses the provider "${config.provider}", which pusher-js cannot connect to`);
-  return config;
+/**
+ * Checks an answer of the backend.
+ *
+ * @param unexpected makes the error for an answer that is no configuration at all
+ * @throws ConnectError when it is no configuration for `pusher-js`
+ */
+export function checkedConfig(answer: unknown, unexpected: () => ConnectError): ClientConfig<PusherOptions> {
+  if (!isClientConfig(answer)) throw unexpected();
+  if (answer.provider === 'memory')
+    throw new ConnectError(
+      'UNSUPPORTED_PROVIDER',
+      'The backend uses the provider "memory", which no browser can reach',
+    );
+  if (!isForPusher(answer))
+    throw new ConnectError(
+      'UNSUPPORTED_PROVIDER',
+      `The backend uses the provider "${answer.provider}", which pusher-js cannot connect to`,
+    );
+  return answer;
+}
+
+/** The address that `pusher-js` connects to. */
+export function gatewayUrl({ key, options }: ClientConfig<PusherOptions>, usesTls: boolean): string {
+  const { cluster, wsHost = `ws-${cluster}.pusher.com`, wsPath = '' } = options;
+  const port = usesTls ? (options.wssPort ?? 443) : (options.wsPort ?? 80);
+  const host = port === (usesTls ? 443 : 80) ? wsHost : `${wsHost}:${String(port)}`;
+  return `${usesTls ? 'wss' : 'ws'}://${host}${wsPath}/app/${key}`;
 }
 
 function isClientConfig(value: unknown): value is ClientConfig {

@@ -1,28 +1,25 @@
-import type { AuthEndpoint, ClientConfig } from '../ports/client-config.js';
+import type { ClientConfig } from '../ports/client-config.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
-import { type PusherOptions, readConfig } from './client-config.js';
+import { authorizationBy } from './authorization.js';
+import { backendAt } from './backend.js';
+import { gatewayUrl, type PusherOptions } from './client-config.js';
+import { ConnectError } from './connect-error.js';
 import { follow } from './follow.js';
+import { keepTrying } from './keep-trying.js';
+import { checked, type ConnectOptions } from './options.js';
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
+import { abortReason, retried } from './retried.js';
 import { restoreWatchedIds } from './watched-ids.js';
 import { whenReady } from './when-ready.js';
 
 export type * from '../ports/browser-events.js';
+export type { Refusal } from './authorization.js';
+export type { ConnectErrorCode, ConnectFailure } from './connect-error.js';
+export type { ConnectOptions, HeadersSource } from './options.js';
 export type { EventName, PayloadOf, PusherClass, PusherLike };
+export { ConnectError };
 
-/** Headers that identify the member, or a function that returns them before every request, for a token that is renewed. */
-export type HeadersSource = Record<string, string> | (() => Record<string, string>);
-
-/** The options of {@link connect}. */
-export interface ConnectOptions {
-  /** The backend's address, like `https://api.example.com`. @default '' (the page's own) */
-  readonly url?: string;
-  /** The path of the endpoints of `SocketModule`. @default '/socket' */
-  readonly path?: string;
-  /** The headers of every request to the backend. @default {} */
-  readonly headers?: HeadersSource;
-}
-
-/** A member's connection. */
+/** The connection of a member, or of a guest. */
 export interface SwitchboardSocket<P extends PusherLike> {
   /** The name of the provider of this connection: the one in force when the backend was asked last. */
   readonly provider: ClientConfig['provider'];
@@ -34,6 +31,13 @@ export interface SwitchboardSocket<P extends PusherLike> {
   onBroadcast<E extends EventName>(event: E, handler: (payload: PayloadOf<E>) => void): () => void;
   /** Subscribes to a channel, or returns its present subscription. */
   channel(name: string): ReturnType<P['subscribe']>;
+  /**
+   * Signs a guest in, or a member whose signin was refused, on the same connection. A guest whose signin is refused stays a guest.
+   *
+   * @throws ConnectError when the signin is refused, when it does not succeed within `timeoutMs` (it is tried again all the
+   * same), and when the connection has a member already: another member needs another connection
+   */
+  signIn(): Promise<void>;
   /** Ends the connection for good. */
   disconnect(): void;
 }
@@ -42,36 +46,80 @@ export interface SwitchboardSocket<P extends PusherLike> {
  * Connects to the provider that the backend names, signs in and subscribes to the broadcast channel. Where the backend has two
  * providers, the connection moves to the other one, with its channels and handlers, when that one is in force.
  *
+ * A failure that can pass is tried again until `timeoutMs` is over: nobody can be reached, no answer comes, the backend answers
+ * 408, 425, 429 or 5xx. A connection that is lost afterwards is tried again, at random moments, until there is one.
+ *
  * @param Pusher the application's own `pusher-js` class, so that this helper brings no second copy
- * @returns the connection, once it is signed in and subscribed; from then on `pusher-js` reconnects by itself
- * @throws Error with a readable message when the backend cannot be reached or refuses the signin, or when the provider cannot
- * be reached
+ * @returns the connection, once it is signed in (unless as a guest) and subscribed
+ * @throws ConnectError that says where, why and what to do; or the reason of the `signal`
  */
 export async function connect<P extends PusherLike>(
   Pusher: PusherClass<P>,
-  { url = '', path = '/socket', headers = {} }: ConnectOptions = {},
+  options: ConnectOptions = {},
 ): Promise<SwitchboardSocket<P>> {
-  const headersProvider = typeof headers === 'function' ? headers : () => headers;
-  const ask = () => readConfig(`${url.replace(/\/+$/, '')}${path}/config`, headersProvider());
-  const config = await ask();
-  const withHeaders = (auth: AuthEndpoint) => ({
-    ...auth,
-    // The backend answers with a path on its own origin, which may differ from the page's.
-    endpoint: URL.canParse(url) ? new URL(auth.endpoint, url).href : auth.endpoint,
-    headersProvider,
-  });
-  const optionsOf = ({ options }: ClientConfig<PusherOptions>) => ({
-    ...options,
-    channelAuthorization: withHeaders(options.channelAuthorization),
-    userAuthentication: withHeaders(options.userAuthentication),
-  });
+  const { signal, timeoutMs, guest, ...rest } = checked(options);
+  const Client = classIn(Pusher);
+  if (signal?.aborted === true) throw abortReason(signal);
+  const until = Date.now() + timeoutMs;
+  const backend = backendAt({ ...rest, timeoutMs, guest });
+  // Requests need a signal; without the application's, nothing aborts this one.
+  const whole = signal ?? new AbortController().signal;
+  const ask = () => backend.config(whole);
+  const config = await retried(ask, timeoutMs, whole);
+
+  const authorization = authorizationBy(backend, timeoutMs, () => pusher);
+  const optionsOf = (of: ClientConfig<PusherOptions>) => ({ ...of.options, ...authorization.options });
   // `PusherClass` accepts any type of options, hence `never`. The backend made these for `pusher-js`.
-  const pusher = new Pusher(config.key, optionsOf(config) as never);
+  const pusher = new Client(config.key, optionsOf(config) as never);
   restoreWatchedIds(pusher);
-  pusher.signin();
+  const disconnect = () => {
+    signal?.removeEventListener('abort', disconnect);
+    pusher.disconnect();
+  };
+  signal?.addEventListener('abort', disconnect);
+  if (!guest) pusher.signin();
   const broadcasts = pusher.subscribe(config.broadcastChannel);
-  await whenReady(pusher, broadcasts, config.broadcastChannel);
   const currentConfig = follow(pusher, config, ask, optionsOf);
+  keepTrying(pusher);
+  const ready = (signsIn: boolean, remainingMs: number, channel?: Emitter) =>
+    whenReady(pusher, {
+      signsIn,
+      ...(channel !== undefined && { channel }),
+      remainingMs,
+      timeoutMs,
+      signal,
+      gatewayUrl: () => gatewayUrl(currentConfig(), pusher.connection.usingTLS),
+      failure: () => authorization.failure,
+    });
+  try {
+    await ready(!guest, timeoutMs === 0 ? 0 : Math.max(1, until - Date.now()), broadcasts);
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
+
+  let isGuest = guest;
+  let signin: Promise<void> | undefined;
+  const signIn = async () => {
+    if (pusher.user.user_data !== null)
+      throw new ConnectError(
+        'ALREADY_SIGNED_IN',
+        'This connection is signed in already. For another member, disconnect() it and connect() again',
+      );
+    // `pusher-js` asks once for each connection, unless it is made to forget that it did.
+    pusher.user.signin_requested = false;
+    pusher.signin();
+    try {
+      await ready(true, timeoutMs);
+      isGuest = false;
+    } catch (error) {
+      if (isGuest && !(error instanceof ConnectError && error.retryable))
+        pusher.user.signin_requested = false;
+      throw error;
+    } finally {
+      signin = undefined;
+    }
+  };
   return {
     get provider() {
       return currentConfig().provider;
@@ -80,10 +128,19 @@ export async function connect<P extends PusherLike>(
     onMember: (event, handler) => listen(pusher.user, event, handler),
     onBroadcast: (event, handler) => listen(broadcasts, event, handler),
     channel: (name) => pusher.subscribe(name) as ReturnType<P['subscribe']>,
-    disconnect: () => {
-      pusher.disconnect();
-    },
+    signIn: () => (signin = signin ?? signIn()),
+    disconnect,
   };
+}
+
+function classIn<P extends PusherLike>(Pusher: PusherClass<P>): new (key: string, options: never) => P {
+  const found: unknown =
+    typeof Pusher === 'function' ? Pusher : (Pusher as { default?: unknown } | undefined)?.default;
+  if (typeof found === 'function') return found as new (key: string, options: never) => P;
+  throw new ConnectError(
+    'INVALID_OPTION',
+    'connect(Pusher): the first argument must be the class of pusher-js, as in `import Pusher from "pusher-js"`',
+  );
 }
 
 function listen(emitter: Emitter, event: string, handler: (payload: never) => void): () => void {

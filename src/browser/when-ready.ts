@@ -1,14 +1,32 @@
+import { seconds } from './backend.js';
+import { ConnectError, type ConnectErrorCode } from './connect-error.js';
 import type { Emitter, PusherLike } from './pusher-like.js';
+import { abortReason } from './retried.js';
 
-/** The connection states after which the connection does not get ready any more. */
-const HOPELESS = new Set(['disconnected', 'failed', 'unavailable']);
+/** The things to wait for, and for how long. */
+export interface Wanted {
+  readonly signsIn: boolean;
+  /** The channel that has to be subscribed to. @default undefined */
+  readonly channel?: Emitter;
+  /** Milliseconds until the time is over; 0 waits for ever. */
+  readonly remainingMs: number;
+  /** The option, for messages. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** The address of the gateway, for messages. */
+  readonly gatewayUrl: () => string;
+  /** A failure that is being tried again, and so is the reason when the time is over. */
+  readonly failure: () => ConnectError | undefined;
+}
 
 /**
- * Waits for the signin and the subscription. Disconnects when either fails.
+ * Waits for the signin and the subscription.
  *
- * @throws Error with a readable message when the connection, the signin or the subscription fails
+ * @throws ConnectError when one of them is refused, when the connection is, and when the time is over; the signal's reason
  */
-export async function whenReady(pusher: PusherLike, channel: Emitter, channelName: string): Promise<void> {
+export async function whenReady(pusher: PusherLike, wanted: Wanted): Promise<void> {
+  const { signsIn, channel, remainingMs, timeoutMs, signal, gatewayUrl, failure } = wanted;
+  const { connection, user } = pusher;
   const undo: (() => void)[] = [];
   const on = (emitter: Emitter, event: string, handler: (data: never) => void) => {
     emitter.bind(event, handler);
@@ -18,41 +36,81 @@ export async function whenReady(pusher: PusherLike, channel: Emitter, channelNam
   };
   try {
     await new Promise<void>((resolve, reject) => {
-      const fail = (failure: string, detail: unknown) => {
-        reject(new Error(`${failure}: ${text(detail)}`, { cause: detail }));
-      };
-      let lastError: unknown = 'the server cannot be reached';
-      let [signedIn, subscribed] = [false, false];
+      let lastError: unknown;
+      let isSignedIn = !signsIn;
+      let isSubscribed = channel === undefined;
       const check = () => {
-        if (signedIn && subscribed) resolve();
+        if (isSignedIn && isSubscribed) resolve();
       };
-      on(pusher.connection, 'message', ({ event }: { event: string }) => {
-        if (event === 'pusher:signin_success') signedIn = true;
+      const fail = (code: ConnectErrorCode, what: string, detail?: unknown, retryable = false) => {
+        if (signal?.aborted === true) reject(abortReason(signal));
+        const reason = textOf(detail);
+        const message = reason === undefined ? what : `${what}: ${reason}`;
+        reject(new ConnectError(code, message, { retryable, url: gatewayUrl(), reason, cause: detail }));
+      };
+      /** A refusal by the backend, which the helper has made an error of; or by the gateway. */
+      const refused = (code: ConnectErrorCode, what: string) => (detail: { cause?: unknown }) => {
+        if (detail.cause instanceof ConnectError) reject(detail.cause);
+        else fail(code, `${gatewayUrl()} refused ${what}`, detail);
+      };
+      on(connection, 'message', ({ event }: { event: string }) => {
+        if (event === 'pusher:signin_success') isSignedIn = true;
         check();
       });
-      on(channel, 'pusher:subscription_succeeded', () => {
-        subscribed = true;
-        check();
-      });
-      on(channel, 'pusher:subscription_error', (error: unknown) => {
-        fail(`No subscription to "${channelName}"`, error);
-      });
-      on(pusher.user, 'pusher:signin_error', (error: unknown) => {
-        fail('The signin was refused', error);
-      });
-      on(pusher.connection, 'error', (error: unknown) => {
+      on(user, 'pusher:signin_error', refused('SIGNIN_REFUSED', 'the signin'));
+      if (channel !== undefined) {
+        on(channel, 'pusher:subscription_succeeded', () => {
+          isSubscribed = true;
+          check();
+        });
+        const refusal = refused('SUBSCRIPTION_REFUSED', 'the broadcast channel');
+        on(channel, 'pusher:subscription_error', refusal);
+      }
+      on(connection, 'error', (error: unknown) => {
         lastError = error;
         // Once connected, an error answers the signin or the subscription: nothing else was sent.
-        if (pusher.connection.state === 'connected' && !isAboutOneEvent(error))
-          fail('The server refused', error);
+        if (connection.state === 'connected' && !isAboutOneEvent(error))
+          fail('GATEWAY_REFUSED', `${gatewayUrl()} refused the signin or the subscription`, error);
       });
-      on(pusher.connection, 'state_change', ({ current }: { current: string }) => {
-        if (HOPELESS.has(current)) fail('No connection', lastError);
+      on(connection, 'state_change', ({ current }: { current: string }) => {
+        if (current === 'disconnected')
+          fail('GATEWAY_REFUSED', `${gatewayUrl()} refused the connection`, lastError);
+        if (current === 'failed')
+          fail('GATEWAY_UNREACHABLE', 'pusher-js cannot open a WebSocket here; it needs one');
+        // The next connection signs in and subscribes anew.
+        if (current !== 'connected') {
+          isSignedIn = !signsIn;
+          isSubscribed = channel === undefined;
+        }
+      });
+      if (signal !== undefined) {
+        const over = () => {
+          reject(abortReason(signal));
+        };
+        signal.addEventListener('abort', over);
+        undo.push(() => {
+          signal.removeEventListener('abort', over);
+        });
+      }
+      if (remainingMs === 0) return;
+      const timer = setTimeout(() => {
+        const known = failure();
+        const time = seconds(timeoutMs);
+        if (known !== undefined) reject(known);
+        else if (connection.state === 'connected')
+          fail('GATEWAY_UNREACHABLE', `${gatewayUrl()} did not answer in ${time}`, undefined, true);
+        else
+          fail(
+            'GATEWAY_UNREACHABLE',
+            `${gatewayUrl()} cannot be reached, or let nobody in for ${time}. Does every proxy before it pass WebSockets on?`,
+            lastError,
+            true,
+          );
+      }, remainingMs);
+      undo.push(() => {
+        clearTimeout(timer);
       });
     });
-  } catch (error) {
-    pusher.disconnect();
-    throw error;
   } finally {
     for (const unbind of undo) unbind();
   }
@@ -64,12 +122,14 @@ function isAboutOneEvent(error: unknown): boolean {
   return typeof data?.code === 'number' && data.code >= 4300 && data.code < 4400;
 }
 
-/** Finds the message in the several forms that the errors of `pusher-js` have. */
-function text(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return String(error);
+/** Finds the message in the several forms that the errors of `pusher-js` have, with its code; none in an event of the browser. */
+function textOf(error: unknown): string | undefined {
+  if (typeof error === 'string') return error === '' ? undefined : error;
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code } = error as { code?: unknown };
   for (const field of ['message', 'error', 'data']) {
-    const inner: unknown = Reflect.get(error, field);
-    if (inner !== undefined && inner !== null && inner !== '') return text(inner);
+    const text = textOf(Reflect.get(error, field));
+    if (text !== undefined) return typeof code === 'number' ? `${text} (${String(code)})` : text;
   }
-  return JSON.stringify(error);
+  return typeof code === 'number' ? `code ${String(code)}` : undefined;
 }

@@ -1,6 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { connect, type ConnectOptions, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Host } from '../support/hosts.js';
 import { Pusher } from '../support/pusher-browser.js';
@@ -40,23 +47,50 @@ export function answering(status: number, type: string, body: string): Promise<s
   });
 }
 
-/** A backend that has `/socket/config` from another one, changed. */
-export async function changedConfigOf(
-  { url }: Host,
-  change: (config: { key: string; options: Record<string, unknown> }) => unknown,
+/**
+ * A backend in front of another one. It answers a request itself where `answer` says so, and passes on the rest; the gateway is
+ * the other's.
+ */
+export function frontOf(
+  { url }: Pick<Host, 'url'>,
+  answer: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>,
 ): Promise<string> {
-  const answer = await fetch(`${url}/socket/config`);
-  const config = (await answer.json()) as { key: string; options: Record<string, unknown> };
-  const endpoint = (path: string) => ({ endpoint: `${url}/socket/${path}`, transport: 'ajax' });
-  const own = {
-    ...config,
-    options: {
-      ...config.options,
-      channelAuthorization: endpoint('auth'),
-      userAuthentication: endpoint('user-auth'),
-    },
-  };
-  return answering(200, 'application/json', JSON.stringify(change(own)));
+  return startServer((request, response) => {
+    const pass = async () => {
+      if (await answer(request, response)) return;
+      const names = ['authorization', 'content-type', 'cookie', 'x-member'];
+      const headers = names.flatMap((name) => {
+        const value = request.headers[name];
+        return typeof value === 'string' ? [[name, value] as [string, string]] : [];
+      });
+      const body = request.method === 'POST' ? await text(request) : null;
+      const passed = await fetch(url + (request.url ?? ''), {
+        method: request.method ?? 'GET',
+        headers,
+        body,
+      });
+      response.writeHead(passed.status, { 'Content-Type': passed.headers.get('content-type') ?? '' });
+      response.end(await passed.text());
+    };
+    // A test may have closed the other one meanwhile.
+    pass().catch(() => response.destroy());
+  });
+}
+
+interface Config {
+  readonly key: string;
+  readonly options: Record<string, unknown>;
+}
+
+/** A backend that has everything from another one, and `/socket/config` changed. */
+export function changedConfigOf(host: Host, change: (config: Config) => unknown): Promise<string> {
+  return frontOf(host, async (request, response) => {
+    if (request.url !== '/socket/config') return false;
+    const answer = await fetch(`${host.url}/socket/config`);
+    const changed = change((await answer.json()) as Config);
+    response.setHeader('Content-Type', 'application/json').end(JSON.stringify(changed));
+    return true;
+  });
 }
 
 /** A port that nobody listens on. */
@@ -82,4 +116,19 @@ export function watchSockets({ topology }: Host): () => Promise<void> {
 
 function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
+}
+
+/** Ends a page's connection below `pusher-js`, as a broken line does. */
+export function dropConnectionOf(pusher: Pusher): void {
+  const { connection } = pusher.connection as unknown as { connection: { close(): void } };
+  connection.close();
+}
+
+/** Waits for the next signin. */
+export function nextSignin(pusher: Pusher): Promise<void> {
+  return new Promise((resolve) => {
+    pusher.connection.bind('message', ({ event }: { event: string }) => {
+      if (event === 'pusher:signin_success') resolve();
+    });
+  });
 }

@@ -1,59 +1,101 @@
 import { AuthorizeChannel, type ChannelAuthorizer, SocketService } from 'nestjs-switchboard';
-import { connect } from 'nestjs-switchboard/browser';
+import { connect, ConnectError, type ConnectOptions } from 'nestjs-switchboard/browser';
 import { rejection, startHost } from '../support/hosts.js';
-import { answering, changedConfigOf, closedPort, ReleasedPusher, watchSockets } from './backends.js';
+import { answering, changedConfigOf, closedPort, frontOf, ReleasedPusher, watchSockets } from './backends.js';
 
 const ALICE = { 'x-member': 'alice' };
+/** Less than the helper waits before a second try. */
+const ONE_TRY_MS = 300;
 
-/** The sentence that `connect` rejects with. */
-async function failure(url: string, headers: Record<string, string> = ALICE): Promise<string> {
-  const error = await rejection(connect(ReleasedPusher, { url, headers }));
-  return (error as Error).message;
+/** The error that `connect` rejects with. None of them sends anybody to the documentation of another product. */
+async function failure(options: ConnectOptions): Promise<ConnectError> {
+  const error = await rejection(connect(ReleasedPusher, { headers: ALICE, ...options }));
+  if (!(error instanceof ConnectError)) throw error;
+  expect(error.name).toBe('ConnectError');
+  expect(error.message).not.toContain('pusher.com');
+  return error;
 }
 
 describe('a backend that cannot be asked', () => {
-  test('because nobody listens there is named', async () => {
+  test('because nobody listens there is told with the address, the cause and the origin to allow', async () => {
     const url = `http://127.0.0.1:${await closedPort()}`;
-    expect(await failure(url)).toContain(`${url}/socket/config`);
-  });
-
-  test('because nobody listens there keeps the cause', async () => {
-    const error = await rejection(connect(ReleasedPusher, { url: `http://127.0.0.1:${await closedPort()}` }));
-    expect((error as Error).cause).toBeDefined();
-  });
-
-  test.each([404, 401, 500])('because it answers %i is told with the status', async (status) => {
-    const url = await answering(status, 'application/json', '{"message":"no"}');
-    expect(await failure(url)).toBe(`${url}/socket/config answered ${status}`);
-  });
-
-  test('because SocketModule is elsewhere is told with the address', async () => {
-    const { url } = await startHost({ provider: 'ws', path: 'live' });
-    expect(await failure(url)).toBe(`${url}/socket/config answered 404`);
+    const error = await failure({ url, timeoutMs: ONE_TRY_MS });
+    expect(error).toMatchObject({
+      code: 'BACKEND_UNREACHABLE',
+      retryable: true,
+      url: `${url}/socket/config`,
+    });
+    expect(error.cause).toBeDefined();
+    expect(error.message).toMatch(/^http:\S+\/socket\/config cannot be reached: .+ECONNREFUSED.+CORS/);
   });
 
   test.each([
-    ['the page of a single-page application', 'text/html', '<!doctype html><title>Shop</title>'],
-    ['nothing', 'application/json', ''],
-    ['null', 'application/json', 'null'],
-    ['other JSON', 'application/json', '{"status":"ok"}'],
-    ['a text', 'application/json', '"ok"'],
-  ])('because it answers %s is told so', async (_, type, body) => {
-    const url = await answering(200, type, body);
-    expect(await failure(url)).toBe(`${url}/socket/config did not answer with a socket configuration`);
+    [404, 'BACKEND_REFUSED', false],
+    [401, 'BACKEND_REFUSED', false],
+    [500, 'BACKEND_FAILED', true],
+    [503, 'BACKEND_FAILED', true],
+    [429, 'BACKEND_FAILED', true],
+  ] as const)(
+    'because it answers %i is told with the status and its reason',
+    async (status, code, retryable) => {
+      const url = await answering(status, 'application/json', '{"message":["no","not now"]}');
+      const error = await failure({ url, timeoutMs: ONE_TRY_MS });
+      expect(error).toMatchObject({
+        code,
+        retryable,
+        status,
+        reason: 'no. not now',
+        url: `${url}/socket/config`,
+      });
+      expect(error.message).toMatch(`${url}/socket/config answered ${String(status)}: no. not now`);
+    },
+  );
+
+  test('because SocketModule is elsewhere is told with the options that say where', async () => {
+    const { url } = await startHost({ provider: 'ws', path: 'live' });
+    const error = await failure({ url });
+    expect(error.message).toMatch(/\/socket\/config answered 404: .+`url` and `path`/);
   });
 
-  test('because its provider is memory is told so', async () => {
-    const { url } = await startHost({ provider: 'memory' });
-    expect(await failure(url)).toMatch(/"memory".*no browser can reach/);
+  test.each([
+    [
+      'the page of a single-page application',
+      'text/html',
+      '<!doctype html><title>Shop</title>',
+      'a web page',
+    ],
+    ['nothing', 'application/json', '', 'application/json'],
+    ['null', 'application/json', 'null', 'application/json'],
+    ['other JSON', 'application/json', '{"status":"ok"}', 'application/json'],
+    ['a text', 'text/plain', 'ok', 'text/plain'],
+  ])('because it answers %s is told so', async (_, type, body, what) => {
+    const url = await answering(200, type, body);
+    const error = await failure({ url });
+    expect(error).toMatchObject({ code: 'INVALID_ANSWER', status: 200, url: `${url}/socket/config` });
+    expect(error.message).toMatch(
+      `${url}/socket/config did not answer with a socket configuration, but with ${what}. Is \`url\``,
+    );
+  });
+
+  test.each([
+    ['memory', /"memory".*no browser can reach/],
+    ['carrier-pigeon', /"carrier-pigeon".*pusher-js cannot connect to/],
+  ])('because its provider is %s is told so', async (provider, message) => {
+    const config = { provider, key: 'k', options: {}, broadcastChannel: 'all' };
+    const error = await failure({ url: await answering(200, 'application/json', JSON.stringify(config)) });
+    expect(error.code).toBe('UNSUPPORTED_PROVIDER');
+    expect(error.message).toMatch(message);
   });
 });
 
 describe('a backend that refuses', () => {
-  test('the signin is told with the status, and no connection is left', async () => {
+  test('the signin is told with the address, the status and the reason, and no connection is left', async () => {
     const host = await startHost({ provider: 'ws' });
     const allClosed = watchSockets(host);
-    expect(await failure(host.url, {})).toMatch(/^The signin was refused: .*403/);
+    const error = await failure({ url: host.url, headers: {} });
+    expect(error).toMatchObject({ code: 'SIGNIN_REFUSED', status: 403, url: `${host.url}/socket/user-auth` });
+    expect(error.reason).toBeDefined();
+    expect(error.message).toMatch(/^The signin was refused: http:\S+ answered 403: .+`guest: true`$/);
     await allClosed();
     expect(await host.app.get(SocketService).health()).toMatchObject({ status: 'up', connections: 0 });
   });
@@ -70,17 +112,36 @@ describe('a backend that refuses', () => {
       { providers: [Closed] },
     );
     const allClosed = watchSockets(host);
-    expect(await failure(host.url)).toMatch(/^No subscription to "private-all": .*403/);
+    const error = await failure({ url: host.url });
+    expect(error).toMatchObject({ code: 'SUBSCRIPTION_REFUSED', status: 403 });
+    expect(error.message).toMatch(/^The subscription to "private-all" was refused: http:\S+ answered 403: /);
     await allClosed();
+  });
+
+  test('with a page instead of a signature is told so', async () => {
+    const host = await startHost({ provider: 'ws' });
+    const url = await frontOf(host, ({ url: path }, response) => {
+      if (path !== '/socket/user-auth') return false;
+      response.setHeader('Content-Type', 'text/html').end('<title>Sign in</title>');
+      return true;
+    });
+    const error = await failure({ url });
+    expect(error).toMatchObject({ code: 'INVALID_ANSWER', url: `${url}/socket/user-auth` });
+    expect(error.message).toContain('did not answer with a signature, but with a web page');
   });
 });
 
 describe('a provider that refuses', () => {
-  test('the key is told in its own words', async () => {
+  test('the key is told in its own words, with its address', async () => {
     const host = await startHost({ provider: 'ws' });
     const allClosed = watchSockets(host);
     const url = await changedConfigOf(host, (config) => ({ ...config, key: 'wrong-key' }));
-    expect(await failure(url)).toMatch(/^No connection: .*[Aa]pp.*key/);
+    const error = await failure({ url });
+    expect(error).toMatchObject({ code: 'GATEWAY_REFUSED', retryable: false });
+    expect(error.url).toBe(`${host.url.replace('http', 'ws')}/app/wrong-key`);
+    expect(error.message).toMatch(
+      /^ws:\S+\/app\/wrong-key refused the connection: .*[Aa]pp.*key.* \(4001\)$/,
+    );
     await allClosed();
   });
 
@@ -94,18 +155,43 @@ describe('a provider that refuses', () => {
       ...rest,
       options: { ...options, wsPort: port },
     }));
-    expect(await failure(url)).toMatch(/^The server refused: Invalid signature/);
+    const error = await failure({ url });
+    expect(error.code).toBe('GATEWAY_REFUSED');
+    expect(error.message).toMatch(/^ws:\S+\/app\/the-key refused the signin .*: Invalid signature/);
     await allClosed();
   });
 });
 
-test('a provider that cannot be reached is told so', async () => {
+test('a gateway that cannot be reached is told with the address that was tried', async () => {
   const host = await startHost({ provider: 'ws' });
   const wsPort = await closedPort();
   const url = await changedConfigOf(host, ({ options, ...rest }) => ({
     ...rest,
-    // `pusher-js` gives up for the moment after so many milliseconds; its default is 10 seconds.
-    options: { ...options, wsPort, unavailableTimeout: 50 },
+    options: { ...options, wsPort, wsPath: '/live' },
   }));
-  expect(await failure(url)).toMatch(/^No connection: ./);
+  const error = await failure({ url, timeoutMs: 500 });
+  expect(error).toMatchObject({ code: 'GATEWAY_UNREACHABLE', retryable: true });
+  expect(error.message).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/live\/app\/\S+ cannot be reached/);
+  expect(error.url).toMatch(`ws://127.0.0.1:${wsPort}/live/app/`);
+});
+
+describe('an option that is no value of its kind is named, with what is allowed', () => {
+  test.each([
+    ['url', { url: 'localhost:3000' }, '"localhost:3000"'],
+    ['url', { url: 'wss://example.com' }, '"wss://example.com"'],
+    ['url', { url: '/api' }, 'without a page there is no origin'],
+    ['url', {}, 'without a page there is no origin'],
+    ['timeoutMs', { url: 'http://localhost', timeoutMs: -1 }, '-1'],
+    ['requestTimeoutMs', { url: 'http://localhost', requestTimeoutMs: Infinity }, 'from 0 to 2147483647'],
+  ])('%s: %j', async (name, options, told) => {
+    const error = await failure(options);
+    expect(error.code).toBe('INVALID_OPTION');
+    expect(error.message).toMatch(new RegExp(`^${name}: .*`));
+    expect(error.message).toContain(told);
+  });
+
+  test('the class of pusher-js', async () => {
+    const error = await rejection(connect({} as typeof ReleasedPusher, { url: 'http://localhost' }));
+    expect((error as Error).message).toMatch(/^connect\(Pusher\): .*class of pusher-js/);
+  });
 });

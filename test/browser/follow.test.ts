@@ -8,11 +8,20 @@ type Handler = (data: never) => void;
 /** As much of `pusher-js` as is moved; a test says what becomes of its connection. */
 class StubPusher {
   options: object = {};
-  readonly user = { bind: () => undefined, unbind: () => undefined };
+  readonly user = {
+    bind: () => undefined,
+    unbind: () => undefined,
+    bind_global: () => undefined,
+    unbind_global: () => undefined,
+    emit: () => undefined,
+    signin_requested: false,
+    user_data: null,
+  };
   readonly switched: object[] = [];
   readonly #handlers: Handler[] = [];
   readonly connection = {
     state: 'connected',
+    socket_id: '1.1',
     usingTLS: true,
     bind: (_: string, handler: Handler) => void this.#handlers.push(handler),
     unbind: () => undefined,
@@ -25,6 +34,7 @@ class StubPusher {
     });
   }
 
+  channel = () => undefined;
   subscribe = () => this.user;
   signin = () => undefined;
   disconnect = () => undefined;
@@ -105,6 +115,13 @@ test('a backend that cannot be asked, or says the same, changes nothing, and is 
   while (where() === 'pusher') await question();
   expect(pusher.switched).toHaveLength(1);
   expect(asked()).toBe(3);
+});
+
+test('a backend that could not be asked while the connection is lost is asked again soon', async () => {
+  const { pusher, where, question } = start(NEVER_MS, [new Error('away'), config('ws', NEVER_MS)]);
+  pusher.goes('unavailable');
+  while (where() === 'pusher') await question();
+  expect(pusher.switched).toHaveLength(1);
 });
 
 test('nothing is asked while an answer is awaited', async () => {

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { AuthorizeChannel } from 'nestjs-switchboard';
 import { connect, type SwitchboardSocket } from 'nestjs-switchboard/browser';
 import type { Channel } from 'pusher-js';
+import { dropConnectionOf } from '../browser/backends.js';
 import { EventQueue } from '../support/event-queue.js';
 import { Pusher, subscribed } from '../support/pusher-browser.js';
 import { type SocketApp, startSocketApp } from '../support/socket-app.js';
@@ -100,8 +101,35 @@ test('the blocks of the page work together against a running backend', async () 
   expect(await shown()).toBe('You were disconnected.');
 });
 
-/** Ends the connection below `pusher-js`, as a broken line does. */
-function dropConnectionOf(pusher: Pusher): void {
-  const { connection } = pusher.connection as unknown as { connection: { close(): void } };
-  connection.close();
-}
+test('a guest signs in after the login', async () => {
+  const { socket, afterLogin } = await page.run<{
+    socket: SwitchboardSocket<Pusher>;
+    afterLogin: (token: string) => Promise<void>;
+  }>('guest.browser.ts');
+  await host.client.broadcast('ANNOUNCED', { message: 'Welcome' });
+  expect(await shown()).toBe('For everybody: Welcome');
+  await afterLogin('grace.1');
+  await host.client.relayToMember('grace', 'ORDER_SHIPPED', { orderId: '9' });
+  expect(await shown()).toBe('Your order 9 is on its way.');
+  socket.disconnect();
+});
+
+test('a page that waits without a limit hears when there is something, and ends when it is told to', async () => {
+  const { liveUpdates } = await page.run<{ liveUpdates: () => () => void }>('patient.browser.ts');
+  const end = liveUpdates();
+  expect(await shown()).toBe('There are live updates now.');
+  await host.client.broadcast('ANNOUNCED', { message: 'Now' });
+  expect(await shown()).toBe('Live: Now');
+  end();
+  expect(Pusher.instances.at(-1)?.connection.state).toBe('disconnected');
+});
+
+test('a refusal is told with its reason, and an error has a sentence for users', async () => {
+  const browser = await page.run<{ socket: SwitchboardSocket<Pusher> }>('browser.ts');
+  if (browser.socket.pusher.connection.state === 'disconnected') browser.socket.pusher.connect();
+  const { sentenceFor } = await page.run<{ sentenceFor: (error: unknown) => string }>('errors.browser.ts');
+  // The other blocks show that the page is connected again.
+  while ((await shown()) !== 'This channel is closed to you.');
+  const refused = connect(Pusher, { url: host.url });
+  expect(await refused.catch(sentenceFor)).toBe('Please log in again.');
+});

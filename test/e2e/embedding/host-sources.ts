@@ -116,7 +116,7 @@ export type {
   ContractBrowser, ContractDifferences, ContractEvent, Faults, ContractHarness, ReceivedEvent, Relayed, SocketMatchers,
 } from 'nestjs-switchboard/testing';
 export type {
-  ConnectOptions, EventName as BrowserEventName, HeadersSource, PayloadOf as BrowserPayloadOf, PusherClass, PusherLike,
+  ConnectErrorCode, ConnectFailure, ConnectOptions, EventName as BrowserEventName, HeadersSource, Refusal, PayloadOf as BrowserPayloadOf, PusherClass, PusherLike,
   SwitchboardSocket,
 } from 'nestjs-switchboard/browser';
 `;

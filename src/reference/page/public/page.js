@@ -15,7 +15,10 @@ const STATES = {
   failed: 'Failed',
 };
 
-/** The session of this tab: `{ member, token, socket, refusal, deactivatedAt }`; `undefined` while signed out. */
+/**
+ * The session of this tab: `{ member, token, end, socket, refusal, deactivatedAt }`; `undefined` while signed out. `end` is the
+ * `AbortController` that ends its connection.
+ */
 let session;
 let members = [];
 let provider;
@@ -37,7 +40,7 @@ async function signIn(member) {
 }
 
 function enter(member, token) {
-  session = { member, token };
+  session = { member, token, end: new AbortController() };
   sessionStorage.setItem(STORED, JSON.stringify(session));
   $('me').textContent = member.name;
   $('my-id').textContent = member.id;
@@ -51,11 +54,11 @@ function enter(member, token) {
 }
 
 function leave(why) {
-  const { socket } = session;
+  const { end } = session;
   // Cleared first, so that the handlers ignore the last events of the socket.
   session = undefined;
   sessionStorage.removeItem(STORED);
-  socket?.disconnect();
+  end.abort();
   $('confirm').close();
   clear();
   document.title = 'Switchboard';
@@ -84,12 +87,10 @@ async function open() {
   const mine = session;
   showState('connecting');
   try {
-    const socket = await connect(window.Pusher, {
-      url: '',
+    mine.socket = await connect(window.Pusher, {
       headers: { Authorization: `Bearer ${mine.token}` },
+      signal: mine.end.signal,
     });
-    if (session !== mine) return socket.disconnect();
-    mine.socket = socket;
     listen(mine);
   } catch (error) {
     if (session !== mine) return;
@@ -153,9 +154,7 @@ function onAuthError(error) {
     showTrouble(`The backend could not authorize this tab${error.status ? ` (HTTP ${error.status})` : ''}.`);
 }
 
-// While connecting, the status is only in the message of `pusher-js`.
-const isRefusal = ({ status, message }) =>
-  status === 401 || status === 403 || /received status: 40[13]/.test(message);
+const isRefusal = ({ status }) => status === 401 || status === 403;
 
 function showState(state) {
   const connected = state === 'connected';
