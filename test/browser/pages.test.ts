@@ -11,7 +11,7 @@ import { frontOf } from './backends.js';
 const TEST_MS = 60_000;
 const WEB = createRequire(import.meta.url).resolve('pusher-js/dist/web/pusher.min.js');
 const WORKER = createRequire(import.meta.url).resolve('pusher-js/dist/worker/pusher.worker.min.js');
-const BUILT = new URL('../../dist/browser/', import.meta.url);
+const BUILT = new URL('../../dist/browser/index.mjs', import.meta.url);
 
 let browser: Browser;
 
@@ -39,11 +39,12 @@ function startBackend(): Promise<Host> {
   return startHost({ provider: 'ws', identify }, { prepare });
 }
 
-/** A page of another origin, with the helper as `/switchboard/index.js`; below `/api`, the backend. */
+/** A page of another origin, with the helper as `/switchboard.js`; below `/api`, the backend. */
 async function openPage(host: Host, before = ''): Promise<Page> {
   const files = new Map([
     ['/', ['text/html', '<!doctype html><title>Shop</title><script src="/pusher.js"></script>']],
     ['/pusher.js', ['text/javascript', readFileSync(WEB, 'utf8')]],
+    ['/switchboard.js', ['text/javascript', readFileSync(BUILT, 'utf8')]],
     ['/pusher.worker.js', ['text/javascript', readFileSync(WORKER, 'utf8')]],
   ]);
   const origin = await frontOf(host, (request, response) => {
@@ -52,11 +53,7 @@ async function openPage(host: Host, before = ''): Promise<Page> {
       request.url = path.slice('/api'.length);
       return false;
     }
-    const module = /^\/switchboard\/(\w[\w-]*\.js)$/.exec(path)?.[1];
-    const [type, content] =
-      module === undefined
-        ? (files.get(path) ?? [])
-        : ['text/javascript', readFileSync(new URL(module, BUILT), 'utf8')];
+    const [type, content] = files.get(path) ?? [];
     response
       .writeHead(content === undefined ? 404 : 200, { 'Content-Type': type ?? 'text/plain' })
       .end(content);
@@ -73,7 +70,7 @@ async function openPage(host: Host, before = ''): Promise<Page> {
 /** Connects in the page, and tells the member, or the error. */
 function connectIn(page: Page, options: string): Promise<unknown> {
   return page.evaluate(`(async () => {
-    const { connect } = await import('/switchboard/index.js');
+    const { connect } = await import('/switchboard.js');
     try {
       const { pusher } = await connect(window.Pusher, ${options});
       return pusher.user.user_data;
@@ -168,7 +165,7 @@ test(
     const member = await page.evaluate(`new Promise((resolve, reject) => {
     const code = \`
       importScripts('\${location.origin}/pusher.worker.js');
-      import('\${location.origin}/switchboard/index.js')
+      import('\${location.origin}/switchboard.js')
         .then(({ connect }) => connect(self.Pusher, { url: '\${location.origin}/api' }))
         .then(({ pusher }) => postMessage(pusher.user.user_data), (error) => postMessage(error.message));
     \`;
