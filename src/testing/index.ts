@@ -6,6 +6,7 @@ export {
   type ContractHarness,
   describeSocketClient,
 } from './contract.js';
+export type { ExpectedPayload, ReceivableEvent } from './expected-payload.js';
 export { FakeMember, type ReceivedEvent } from './fake-member.js';
 export { type SocketMatchers, socketMatchers } from './matchers.js';
 export type { Relayed } from './relayed.js';

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ExpectedPayload, ReceivableEvent } from './expected-payload.js';
 import type { FakeMember } from './fake-member.js';
 import { type Equals, type Expected, isExpected, listing, wording } from './relayed.js';
 
@@ -59,19 +60,32 @@ function equalsOf(runner: object): Equals {
     : isDeepStrictEqual;
 }
 
-/** The types of {@link socketMatchers} on the result of `expect`. */
+/**
+ * The types of {@link socketMatchers} on the result of `expect`, in Jest, in `@jest/globals`, and in Vitest with globals or
+ * without. The names and payloads are those of the application's `SocketEvents`.
+ */
 export interface SocketMatchers<R> {
-  toHaveReceived(event: string, payloadOrPredicate?: unknown): R;
+  toHaveReceived<E extends ReceivableEvent>(event: E, payloadOrPredicate?: ExpectedPayload<E>): R;
   toHaveReceivedNothing(): R;
   toBeDisconnected(): R;
 }
 
 declare global {
+  // Vitest declares this interface too, and its matchers extend it.
   // eslint-disable-next-line @typescript-eslint/no-namespace -- @types/jest is extended by its namespace
   namespace jest {
     // eslint-disable-next-line @typescript-eslint/no-empty-object-type, @typescript-eslint/no-unused-vars -- the declaration must repeat the parameters
     interface Matchers<R, T> extends SocketMatchers<R> {}
   }
+}
+
+// `@jest/globals` has its matchers from this package. An application without Jest does not have it, and has to compile all the
+// same. Of the comments the declaration file keeps only those with two stars.
+// eslint-disable-next-line @typescript-eslint/ban-ts-comment -- there is an error only where the package is absent
+/** @ts-ignore */
+declare module 'expect' {
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type, @typescript-eslint/no-unused-vars -- the declaration must repeat the parameters
+  interface Matchers<R, T> extends SocketMatchers<R> {}
 }
 
 const runner = Object.create(globalThis) as {

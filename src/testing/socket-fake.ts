@@ -3,7 +3,9 @@ import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
 import type { Identity } from '../ports/authorization.js';
+import type { EventName } from '../ports/event-map.js';
 import type { SocketRuntime } from '../runtime/socket-runtime.js';
+import type { ExpectedPayload } from './expected-payload.js';
 import { FakeMember } from './fake-member.js';
 import { type Expected, isExpected, listing, type Relayed, relayedBy, wording } from './relayed.js';
 
@@ -70,17 +72,21 @@ export class SocketFake {
   }
 
   /** @throws SocketAssertionError unless the event was relayed to the member, with the expected payload if there is one */
-  assertRelayed(memberId: string, event: string, ...expected: [Expected?]): void {
+  assertRelayed<E extends EventName>(memberId: string, event: E, ...expected: [ExpectedPayload<E>?]): void {
     this.#assert('member', memberId, `to be relayed to member "${memberId}"`, event, expected);
   }
 
   /** @throws SocketAssertionError unless the event was relayed to the channel, with the expected payload if there is one */
-  assertRelayedToChannel(channel: string, event: string, ...expected: [Expected?]): void {
+  assertRelayedToChannel<E extends EventName>(
+    channel: string,
+    event: E,
+    ...expected: [ExpectedPayload<E>?]
+  ): void {
     this.#assert('channel', channel, `to be relayed to channel "${channel}"`, event, expected);
   }
 
   /** @throws SocketAssertionError unless the event was broadcast, with the expected payload if there is one */
-  assertBroadcast(event: string, ...expected: [Expected?]): void {
+  assertBroadcast<E extends EventName>(event: E, ...expected: [ExpectedPayload<E>?]): void {
     this.#assert('broadcast', this.#runtime.config.broadcastChannel, 'to be broadcast', event, expected);
   }
 

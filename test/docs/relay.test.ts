@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
-import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import { type Relayed, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import type { OrdersRepository } from './fixtures/relay/orders.repository.js';
 import { usePage } from './support/page.js';
 
@@ -36,14 +36,9 @@ test('every call does what its comment says', async () => {
     'CART_EMPTIED',
   ]);
   expect(ada).toBeDisconnected();
-  fake.assertRelayed('alan', 'STOCK_CHANGED', { sku: 'hat', left: 3 });
-  fake.assertRelayedToChannel('private-orders.7', 'ORDER_SHIPPED');
-  expect(fake.relayed).toContainEqual({
-    kind: 'member',
-    to: 'ada',
-    event: 'CART_EMPTIED',
-    exceptSocketId: '123.456',
-  });
+  expectRelayed(fake, { to: 'alan', event: 'STOCK_CHANGED', payload: { sku: 'hat', left: 3 } });
+  expectRelayed(fake, { kind: 'channel', to: 'private-orders.7', event: 'ORDER_SHIPPED' });
+  expectRelayed(fake, { to: 'ada', event: 'CART_EMPTIED', exceptSocketId: '123.456' });
 });
 
 test('the reminder comes a quarter of an hour later', async () => {
@@ -57,7 +52,7 @@ test('the reminder comes a quarter of an hour later', async () => {
   fake.assertNothingRelayed('ada');
   fake.advance(1);
   await fake.settled();
-  fake.assertRelayed('ada', 'CART_EMPTIED');
+  expectRelayed(fake, { to: 'ada', event: 'CART_EMPTIED' });
 });
 
 test('the service saves, and then relays', async () => {
@@ -72,7 +67,7 @@ test('the service saves, and then relays', async () => {
   await expect(app.get(OrdersService).ship('7', 'by bike')).rejects.toThrow('the connection broke');
   expect(app.get(Orders).shipped).toEqual(['7']);
   await app.get(OrdersService).ship('8', 'by bike');
-  fake.assertRelayed('ada', 'ORDER_SHIPPED', { orderId: '8', carrier: 'by bike' });
+  expectRelayed(fake, { to: 'ada', event: 'ORDER_SHIPPED', payload: { orderId: '8', carrier: 'by bike' } });
 });
 
 test('a receipt says whether it was sent, and whether a retry could help', async () => {
@@ -135,3 +130,8 @@ test.each([
     ? expect(call).resolves.toMatchObject({ status: 'sent' })
     : expect(call).rejects.toMatchObject({ code: 'INVALID_MEMBER_ID' }));
 });
+
+/** The fake's own assertions take the events of this program, and the page declares others. */
+function expectRelayed(fake: SocketFake, relayed: Partial<Relayed>): void {
+  expect(fake.relayed).toContainEqual(expect.objectContaining(relayed));
+}

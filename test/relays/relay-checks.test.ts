@@ -97,7 +97,7 @@ describe('a channel name', () => {
     '%j is taken',
     async (channel) => {
       await service.relayToChannel(channel, 'NOTED', {});
-      host.fake.assertRelayedToChannel(channel, 'NOTED', {});
+      expect(host.fake.relayed).toContainEqual({ kind: 'channel', to: channel, event: 'NOTED', payload: {} });
     },
   );
 });
