@@ -26,6 +26,7 @@ const LAYERS = {
   modules: ['runtime', 'config', 'adapters', 'http', 'channels', 'relays', 'settings', 'protocol', 'ports'],
   testing: ['modules', 'runtime', 'adapters', 'protocol', 'ports'],
   browser: ['ports'],
+  schematics: [],
 };
 
 /** Packages that only some folders may import. All but `inversify` and Nest are optional, or loaded on demand. */

@@ -25,6 +25,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'layer-of-cli': ['src/cli/violation.ts', `import '../channels/channel.js';`],
   'layer-of-modules': ['src/modules/socket/violation.ts', `import '../../cluster/index.js';`],
   'layer-of-testing': ['src/testing/violation.ts', `import '../cluster/index.js';`],
+  'layer-of-schematics': ['src/schematics/violation.ts', `import '../protocol/codes.js';`],
   'layer-of-browser': ['src/browser/violation.ts', `import type {} from '../channels/channel.js';`],
 
   'place-of-ws': ['src/channels/violation-b.ts', `import 'ws';`],
