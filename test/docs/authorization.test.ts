@@ -102,7 +102,7 @@ describe('the endpoints', () => {
   test.each([
     ['a signin', 'user-auth', { socket_id: '1.2' }, 'ada', 200],
     ['a signin without a session', 'user-auth', { socket_id: '1.2' }, undefined, 403],
-    ['a signin as nobody may be called', 'user-auth', { socket_id: '1.2' }, 'x'.repeat(129), 403],
+    ['a signin as nobody may be called', 'user-auth', { socket_id: '1.2' }, 'x'.repeat(256), 403],
     ['a signin with a bad socket id', 'user-auth', { socket_id: 'x' }, 'ada', 400],
     ['a channel', 'auth', { socket_id: '1.2', channel_name: 'private-orders.7' }, 'ada', 200],
     ['the broadcast channel', 'auth', { socket_id: '1.2', channel_name: 'private-everybody' }, 'alan', 200],
@@ -117,8 +117,15 @@ describe('the endpoints', () => {
       'a presence channel with too much about the member',
       'auth',
       { socket_id: '1.2', channel_name: 'presence-rooms.blue' },
-      'a'.repeat(600),
+      'é'.repeat(255),
       403,
+    ],
+    [
+      'a presence channel with no more than fits',
+      'auth',
+      { socket_id: '1.2', channel_name: 'presence-rooms.blue' },
+      'a'.repeat(255),
+      200,
     ],
     ['a channel that nobody covers', 'auth', { socket_id: '1.2', channel_name: 'private-x' }, 'ada', 403],
     [

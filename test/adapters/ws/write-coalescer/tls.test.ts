@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { promisify } from 'node:util';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { WebSocket } from 'ws';
+import { certificate } from '../../../support/certificate.js';
 import { RawClient } from '../../../support/raw-client.js';
 import { hello, numbers, PATH, publish, slowReaders, start, TEXT, Wire } from './wire.js';
 
@@ -70,22 +66,4 @@ class TlsExpress extends ExpressAdapter {
   override initHttpServer(): void {
     super.initHttpServer({ httpsOptions: this.https });
   }
-}
-
-/** A certificate nobody knows, made once for the file. */
-let made: Promise<{ key: string; cert: string }> | undefined;
-function certificate(): Promise<{ key: string; cert: string }> {
-  return (made ??= makeCertificate());
-}
-
-async function makeCertificate(): Promise<{ key: string; cert: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'switchboard-gathering-'));
-  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=localhost', '-keyout', keyFile, '-out', certFile],
-  ]);
-  const [key, cert] = await Promise.all([readFile(keyFile, 'utf8'), readFile(certFile, 'utf8')]);
-  await rm(folder, { recursive: true });
-  return { key, cert };
 }
