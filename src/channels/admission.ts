@@ -4,7 +4,7 @@ import type { User } from '../ports/user.js';
 import { channelNameProblem, channelType, userChannel } from '../protocol/channel-name.js';
 import { parseJsonObject } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
-import { memberIdProblem } from '../protocol/member-id.js';
+import { idText, memberIdProblem } from '../protocol/member-id.js';
 import { channelStringToSign, isSignedBy, userStringToSign } from '../protocol/signatures.js';
 import { readUserData } from '../protocol/user-data.js';
 import type { Session } from './session.js';
@@ -86,9 +86,7 @@ function presenceMember(session: Session, channelData: string | undefined): User
   }
   checkPresenceSize(channelData);
   const data = parseJsonObject(channelData);
-  const id = data?.['user_id'];
-  // Pusher's own examples have numbers for ids. A number beyond the safe integers has lost digits, and could be another id.
-  const userId = Number.isSafeInteger(id) ? String(id) : id;
+  const userId = idText(data?.['user_id']);
   const problem = memberIdProblem(userId);
   if (data === undefined || typeof userId !== 'string' || problem !== undefined) {
     throw refused(`Invalid channel_data: "user_id": ${problem ?? ''}`);

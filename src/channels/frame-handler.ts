@@ -2,12 +2,13 @@ import type { Clock } from '../ports/clock.js';
 import type { Cluster } from '../ports/cluster.js';
 import { LIMITS } from '../ports/limits.js';
 import type { SocketConfig } from '../ports/socket-config.js';
+import type { User } from '../ports/user.js';
 import { channelType, userChannel } from '../protocol/channel-name.js';
 import { type ClientFrame, dataFields, textField } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import { CLIENT_EVENT_PREFIX } from '../protocol/event-name.js';
 import { frame, PONG, subscriptionSucceeded } from '../protocol/frame.js';
-import { admitToChannel, admitUser } from './admission.js';
+import { admitToChannel, admitUser, type SubscribeRequest } from './admission.js';
 import type { ChannelEventSource } from './channel-event-source.js';
 import type { Channels } from './channels.js';
 import { clientEvent } from './client-events.js';
@@ -114,15 +115,25 @@ export class FrameHandler {
       return;
     }
     if (existing !== undefined) throw new ProtocolError(null, `Existing subscription to channel ${name}`);
-    this.#limitSubscriptions(session);
-    const user = admitToChannel(this.#config.app, session, request);
-    this.#limitChannels(name);
+    const user = this.#admit(session, request);
     this.#channels.join(session, name, user, () => {
       const { presenceMembers } = this.#config.gateway.limits;
-      const reason = `The presence channel is full: ${presenceMembers} members are allowed`;
+      const reason = `The presence channel ${name} is full: ${presenceMembers} members are allowed`;
       this.#refuse(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
     });
     if (channelType(name).access !== 'public') session.isAuthorized = true;
+  }
+
+  /** @throws ProtocolError that names the channel */
+  #admit(session: Session, request: SubscribeRequest): User | undefined {
+    try {
+      this.#limitSubscriptions(session);
+      const user = admitToChannel(this.#config.app, session, request);
+      this.#limitChannels(request.channel);
+      return user;
+    } catch (error) {
+      throw error instanceof ProtocolError ? naming(request.channel, error) : error;
+    }
   }
 
   #unsubscribe(session: Session, subscription: Subscription): void {
@@ -183,4 +194,11 @@ export class FrameHandler {
       });
     });
   }
+}
+
+/** The refusal of a subscription, with the channel's name, because a client may have asked for many. */
+function naming(channel: string, error: ProtocolError): ProtocolError {
+  const isNamed = channel === '' || error.message.includes(channel);
+  if (isNamed || channel.length > LIMITS.channelNameLength) return error;
+  return new ProtocolError(error.code, `${error.message} (subscription to ${channel})`);
 }

@@ -94,7 +94,7 @@ function shownValue(value: unknown, { isSecret = false, hideSecrets = same }: Se
     return `a value of the kind ${typeof item}`;
   };
   if (!isSecret) return show(value);
-  return typeof value === 'string' ? `${value.length} characters` : `a ${typeof value}`;
+  return typeof value === 'string' ? `${value.length} characters` : `a value of the kind ${typeof value}`;
 }
 
 /** A URL may carry a user and a password, and a token behind its path: `https://user:password@host?token`. */

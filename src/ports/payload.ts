@@ -30,7 +30,7 @@ export class Payload {
     if (typeof json !== 'string') {
       throw new SocketUsageError(
         'PAYLOAD_NOT_JSON',
-        `The payload cannot be sent as JSON: a ${typeof value} has no JSON form. Send an object, array, text, number, boolean or null.`,
+        `The payload cannot be sent as JSON: ${typeof value === 'object' ? 'an' : 'a'} ${typeof value} has no JSON form. Send an object, array, text, number, boolean or null.`,
       );
     }
     return new Payload(json);

@@ -1,5 +1,6 @@
 import { LIMITS } from '../ports/limits.js';
 import { wireMemberId } from './member-id.js';
+import { notAText } from './not-a-text.js';
 
 /** The kind of a channel, which decides what a subscription needs. Protocol section 3.5. */
 export interface ChannelType {
@@ -54,7 +55,7 @@ export function channelNameProblem(name: unknown): string | undefined {
 }
 
 function nameProblem(name: unknown, maximum: number): string | undefined {
-  if (typeof name !== 'string') return `it is a ${name === null ? 'null' : typeof name}, not a text`;
+  if (typeof name !== 'string') return notAText(name);
   if (name === '') return 'it is empty';
   if (name.length > maximum) return `it has ${name.length} characters, ${maximum} are allowed`;
   if (!ALLOWED_CHARACTERS.test(name)) return `only these characters are allowed: ${ALLOWED}`;

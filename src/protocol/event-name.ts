@@ -1,4 +1,5 @@
 import { LIMITS } from '../ports/limits.js';
+import { notAText } from './not-a-text.js';
 
 /** The beginning of the events that only clients send to each other. Protocol section 3.7. */
 export const CLIENT_EVENT_PREFIX = 'client-';
@@ -10,7 +11,7 @@ const RESERVED = ['pusher:', 'pusher_internal:', CLIENT_EVENT_PREFIX];
  * belong to the protocol, `client-` to the clients.
  */
 export function eventNameProblem(name: unknown): string | undefined {
-  if (typeof name !== 'string') return `it is a ${name === null ? 'null' : typeof name}, not a text`;
+  if (typeof name !== 'string') return notAText(name);
   if (name === '') return 'it is empty';
   if (name.length > LIMITS.eventNameLength) {
     return `it has ${name.length} characters, ${LIMITS.eventNameLength} are allowed`;

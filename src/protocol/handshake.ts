@@ -40,6 +40,11 @@ export function handshakeProblem(target: string, appKey: string): ProtocolError 
   return undefined;
 }
 
+/** Whether a client, by the URL it connects with, speaks protocol 5: it expects `pusher:error` with the code before a close. */
+export function needsErrorBeforeClose(target: string): boolean {
+  return new URLSearchParams(splitOnce(target, '?')[1]).get('protocol') === String(OLDEST_PROTOCOL);
+}
+
 function splitOnce(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];

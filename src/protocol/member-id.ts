@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LIMITS } from '../ports/limits.js';
+import { notAText } from './not-a-text.js';
 
 /**
  * The most characters of an id on the wire. Hosted Pusher allows a user's id this many on presence channels, and with the
@@ -19,9 +20,17 @@ const ESCAPED = /^==?[A-Za-z0-9_-]+$/;
 /** Half of a character outside the basic plane. UTF-8 cannot carry it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+/**
+ * An id as text. Pusher's own examples have numbers for ids. A number beyond the safe integers has lost digits, and could be
+ * another id, so it stays what it is, and is refused.
+ */
+export function idText(id: unknown): unknown {
+  return Number.isSafeInteger(id) ? String(id) : id;
+}
+
 /** Says what is wrong with a member's id, or nothing. Any text of 1 to `LIMITS.memberIdLength` characters is one. */
 export function memberIdProblem(id: unknown): string | undefined {
-  if (typeof id !== 'string') return `it is ${id === null ? 'null' : `of the type ${typeof id}`}, not a text`;
+  if (typeof id !== 'string') return notAText(id);
   if (id === '') return 'it is empty';
   // A text of so many code units is too long, whatever its characters are. They are not counted.
   const length = id.length > 4 * LIMITS.memberIdLength ? id.length : Array.from(id).length;

@@ -1,5 +1,5 @@
 import { isRecord, parseJsonObject } from './client-frame.js';
-import { hasEscapeMark, memberIdProblem, wireMemberId } from './member-id.js';
+import { hasEscapeMark, idText, memberIdProblem, wireMemberId } from './member-id.js';
 
 /** The user of a signin, with the application's own ids. */
 export interface UserData {
@@ -38,9 +38,10 @@ export function writeUserData(id: string, info: unknown, watchlist?: readonly st
 export function readUserData(userData: string): UserData | string {
   const data = parseJsonObject(userData);
   if (data === undefined) return 'it is not a JSON object';
-  const { id, user_info: info, member } = data;
+  const { user_info: info, member } = data;
+  const id = idText(data['id']);
   const isEscaped = isRecord(member) && typeof member['id'] === 'string' && wireMemberId(member['id']) === id;
-  const { id: memberId, watchlist } = isEscaped ? member : data;
+  const { id: memberId, watchlist } = isEscaped ? member : { ...data, id };
   const problem = memberIdProblem(memberId);
   if (typeof memberId !== 'string' || problem !== undefined) return `"id": ${problem ?? ''}`;
   // Otherwise somebody who may choose an id elsewhere could choose the escaped one of another user.

@@ -273,6 +273,23 @@ describe('The limits of a presence channel (3.6)', () => {
     expect(late.hears()).toEqual([]);
   });
 
+  test('are told with the name of the channel, because a client may have asked for many', () => {
+    const session = new EngineSession({ limits: { presenceMembers: 1 } });
+    session.joins(ROOM, { user_id: 'ann' });
+    const client = session.connects();
+    client.subscribes(ROOM, { user_id: 'bob' });
+    client.subscribes('presence-large', { user_id: 'bob', user_info: 'x'.repeat(1_024) });
+    client.says('pusher:subscribe', { channel: 'presence-nobody', auth: 'x' });
+    client.says('pusher:subscribe', { channel: 'a b' });
+    const messages = client.hears().map(({ data }) => (data as { message: string }).message);
+    expect(messages).toEqual([
+      `The presence channel ${ROOM} is full: 1 members are allowed`,
+      'Invalid channel_data: more than 1024 bytes (subscription to presence-large)',
+      'Invalid signature for the subscription to presence-nobody',
+      expect.stringContaining('(subscription to a b)') as string,
+    ]);
+  });
+
   test('admit a further connection of a member when it is full, and a new member when one has left', () => {
     const session = new EngineSession();
     const members = Array.from({ length: 100 }, (_, i) => session.joins(ROOM, { user_id: `member-${i}` }));

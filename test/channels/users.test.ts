@@ -69,7 +69,8 @@ describe('A signin (3.8)', () => {
   test.each([
     '{}',
     '{"id":""}',
-    '{"id":7}',
+    '{"id":9007199254740993}',
+    '{"id":0.5}',
     '{"id":null}',
     '{"id":["ann"]}',
     '{"id":"\\ud800"}',
@@ -86,6 +87,16 @@ describe('A signin (3.8)', () => {
     ann.signsIn(userData);
     expect(ann.hears()).toEqual([anError(4009)]);
     expect(session.engine.channels).toBe(0);
+  });
+
+  test('takes a number for the text of its digits, as presence does', async () => {
+    const session = new EngineSession();
+    const ann = session.connects();
+    ann.signsIn({ id: 7 });
+    expect(ann.hears()).toEqual([{ event: 'pusher:signin_success', data: { user_data: '{"id":7}' } }]);
+    void session.engine.publish('#server-to-user-7', 'created', '1');
+    expect(ann.hears()).toMatchObject([{ event: 'created', data: 1 }]);
+    expect(await session.isOnline('7')).toBe(true);
   });
 
   test('with an id of over 255 characters is refused', () => {

@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../channels/connection.js';
 import type { Clock } from '../../ports/clock.js';
-import { CODES } from '../../protocol/codes.js';
-import type { Frame } from '../../protocol/frame.js';
+import { CODES, ProtocolError } from '../../protocol/codes.js';
+import { errorFrame, type Frame } from '../../protocol/frame.js';
 import type { Batch } from './batch.js';
 import type { WriteCoalescer } from './write-coalescer.js';
 
@@ -25,6 +25,8 @@ export class WsConnection implements Connection {
   readonly #clock: Clock;
   /** The frames that were sent in this turn of the event loop and are not written yet. */
   #queue: Batch | undefined;
+  /** Whether it gets `pusher:error` with the code before its close: clients of protocol 5 do not see close codes. */
+  readonly #isToldItsClose: boolean;
   #isSealed = false;
   #isSlowReader = false;
 
@@ -34,11 +36,13 @@ export class WsConnection implements Connection {
     readonly id: string,
     coalescer: WriteCoalescer,
     clock: Clock,
+    isToldItsClose = false,
   ) {
     this.#socket = socket;
     this.#stream = stream;
     this.#coalescer = coalescer;
     this.#clock = clock;
+    this.#isToldItsClose = isToldItsClose;
   }
 
   /** Whether it was closed because its client reads too slowly. */
@@ -81,6 +85,7 @@ export class WsConnection implements Connection {
   }
 
   close(code: number, reason: string): void {
+    if (this.#isToldItsClose) this.send(errorFrame(new ProtocolError(code, reason)));
     // A paused socket would never read the client's close frame.
     this.#socket.resume();
     closeSocket(this.#socket, this.#clock, code, reason);

@@ -8,7 +8,7 @@ import { CLOCK, type Clock } from '../../ports/clock.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
 import { CODES, ProtocolError, RESTARTING } from '../../protocol/codes.js';
 import { errorFrame } from '../../protocol/frame.js';
-import { handshakeProblem } from '../../protocol/handshake.js';
+import { handshakeProblem, needsErrorBeforeClose } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
 import { GatewaySocket } from './gateway-socket.js';
@@ -126,7 +126,15 @@ export class WsGateway implements ServerAttachment, ServerRoute {
       refuse(client, this.#clock, problem);
       return;
     }
-    const connection = new WsConnection(client, socket, newSocketId(), this.#coalescer, this.#clock);
+    const isOldest = needsErrorBeforeClose(this.#target(request) ?? '');
+    const connection = new WsConnection(
+      client,
+      socket,
+      newSocketId(),
+      this.#coalescer,
+      this.#clock,
+      isOldest,
+    );
     client.connect(this.#engine, this.#engine.open(connection), connection);
     connection.flush();
   }

@@ -193,6 +193,24 @@ describe('When the application closes (3.11)', () => {
     for (const client of clients) expect(SENT_AWAY).toContain((await client.closed).code);
   });
 
+  test.each([
+    ['5', [4009, 4100, 4200]],
+    ['6', []],
+    ['7', []],
+  ])('a client of protocol %s is told the code before its close: %j', async (protocol, codes) => {
+    const host = await Host.start();
+    const client = host.raw(`/app/${host.app.key}?protocol=${protocol}`);
+    await client.greeted();
+    await host.close();
+    const { code } = await client.closed;
+    const errors = client.rest.filter(({ event }) => event === 'pusher:error');
+    expect(errors).toHaveLength(codes.length === 0 ? 0 : 1);
+    for (const { data } of errors) {
+      expect(data).toMatchObject({ code });
+      expect(codes).toContain(code);
+    }
+  });
+
   test('a client that never answers the close does not hold it up', async () => {
     const host = await Host.start();
     const socket = await upgradedTcp(host.port);

@@ -9,7 +9,7 @@ export type Attribute = 'user_count' | 'subscription_count' | 'cache';
 export interface Attributes {
   /** The number of distinct users; presence channels only. */
   readonly user_count?: number;
-  /** The number of subscriptions; all channels but presence channels. */
+  /** The number of subscriptions. */
   readonly subscription_count?: number;
   /** The last event of a cache channel, and the seconds until it is forgotten. */
   // eslint-disable-next-line no-restricted-syntax -- `ttl` is the wire's name; it is in seconds
@@ -33,7 +33,11 @@ export function parseInfo(info: string, known: readonly Attribute[]): ReadonlySe
   return requested;
 }
 
-/** Why channels of this type do not have an attribute, or `undefined`. The first text is hosted Pusher's own. */
+/**
+ * Why channels of this type do not have an attribute, or `undefined`. Hosted Pusher answers `subscription_count` for presence
+ * channels too, although one of its tables says otherwise. The first text is hosted
+ * Pusher's own.
+ */
 export function attributeProblem(channel: string, attribute: Attribute): string | undefined {
   const { access, cached } = channelType(channel);
   switch (attribute) {
@@ -41,8 +45,7 @@ export function attributeProblem(channel: string, attribute: Attribute): string 
       if (access === 'presence') return undefined;
       return 'Cannot retrieve the user count unless the channel is a presence channel';
     case 'subscription_count':
-      if (access !== 'presence') return undefined;
-      return 'Cannot retrieve the subscription count of a presence channel: ask for user_count';
+      return undefined;
     case 'cache':
       return cached ? undefined : 'Cannot retrieve the cache unless the channel is a cache channel';
   }

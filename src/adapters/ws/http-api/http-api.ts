@@ -17,8 +17,6 @@ import { EVENT_BODY_BYTES } from './publishing.js';
 import { requestTarget } from './request-target.js';
 import { checkParameters, findRoute } from './routes.js';
 
-const JSON_ANSWER = { 'Content-Type': 'application/json' };
-
 /**
  * The Pusher HTTP API, with which any Pusher server SDK can publish through the gateway: `<path>/apps/<app id>/…` on the
  * application's server, or on a separate port, where the gateway's path may be left out. Protocol sections 3.13 and 3.14.
@@ -85,7 +83,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   takeRequest(request: IncomingMessage, response: ServerResponse): void {
     this.#answer(request).then(
       (answer) => {
-        response.writeHead(200, JSON_ANSWER).end(JSON.stringify(answer));
+        send(response, 'application/json', JSON.stringify(answer));
       },
       (error: unknown) => {
         this.#refuse(request, response, error);
@@ -125,8 +123,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     response.statusCode = refusal.status;
     for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value ?? '');
     if (hasMuchToRead(request, EVENT_BODY_BYTES)) response.setHeader('Connection', 'close');
-    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-    response.end(`${refusal.message}\n`);
+    send(response, 'text/plain; charset=utf-8', `${refusal.message}\n`);
   }
 
   #refusal(error: unknown): ApiError {
@@ -142,6 +139,13 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   #prefixOf(url: string): string | undefined {
     return this.#prefixes.find((prefix) => url.startsWith(`${prefix}/apps/`));
   }
+}
+
+/** With a Content-Length, also where the request is a HEAD: SDKs in some languages do not read an answer in chunks. */
+function send(response: ServerResponse, type: string, text: string): void {
+  response.setHeader('Content-Type', type);
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
 }
 
 /** @throws ApiError 401 when there is a problem with the signature */

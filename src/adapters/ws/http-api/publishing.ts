@@ -18,11 +18,14 @@ export const EVENT_BODY_BYTES = EVENT_BYTES + LIMITS.channelsPerEvent * CHANNEL_
 /** The most bytes that the body of a batch can have within the default limits. */
 export const BATCH_BODY_BYTES = EVENTS_PER_BATCH * (EVENT_BYTES + CHANNEL_BYTES);
 
+/** The fields of an event that may stand in the query as well. A list of `channels` has no form there. */
+export const EVENT_PARAMETERS = ['name', 'data', 'channel', 'socket_id', 'info'];
+
 /** `POST /events`: one event to one or more channels. */
 export async function postEvent(
   request: ApiRequest,
 ): Promise<{ readonly channels?: Readonly<Record<string, Attributes>> }> {
-  const event = readEvent(readJson(request.body), request.eventBytes);
+  const event = readEvent(eventFields(request), request.eventBytes);
   const deliveries = publish(request, event);
   if (deliveries.length > 0) await Promise.all(deliveries);
   const { channels, info } = event;
@@ -37,7 +40,7 @@ export async function postBatch(request: ApiRequest): Promise<{ readonly batch?:
   const { batch } = readJson(request.body);
   if (!Array.isArray(batch)) throw badRequest('"batch": it is not a list of events');
   if (batch.length > EVENTS_PER_BATCH) {
-    throw badRequest(`"batch": it has ${batch.length} events, ${EVENTS_PER_BATCH} are allowed`);
+    throw badRequest(`Batch too large (${batch.length} > ${EVENTS_PER_BATCH})`);
   }
   const events = batch.map((fields: unknown, index) => {
     if (!isRecord(fields)) throw badRequest(`"batch[${index}]": it is not an event`);
@@ -67,6 +70,16 @@ async function attributes(
   info: NonNullable<PublishedEvent['info']>,
 ): Promise<Attributes> {
   return attributesOf(await engine.channelInfo(name), info, now);
+}
+
+/** The fields of the body, and those of the query that the body does not have. */
+function eventFields({ parameters, body }: ApiRequest): Readonly<Record<string, unknown>> {
+  const given = EVENT_PARAMETERS.flatMap((name) => {
+    const value = parameters.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  if (given.length === 0) return readJson(body);
+  return { ...Object.fromEntries(given), ...(body.length > 0 && readJson(body)) };
 }
 
 function readJson(body: Buffer): Readonly<Record<string, unknown>> {

@@ -1,7 +1,7 @@
 import { ApiError, badRequest } from '../../../http/api-error.js';
 import { SIGNATURE_PARAMETERS } from '../../../protocol/request-signature.js';
 import type { ApiRequest } from './api-request.js';
-import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, postBatch, postEvent } from './publishing.js';
+import { BATCH_BODY_BYTES, EVENT_BODY_BYTES, EVENT_PARAMETERS, postBatch, postEvent } from './publishing.js';
 import { getChannel, getChannels, getUsers, terminateConnections } from './queries.js';
 import type { RequestTarget } from './request-target.js';
 
@@ -25,7 +25,7 @@ export interface Route {
 const NO_BODY_BYTES = 1_024;
 
 const ROUTES: readonly Route[] = [
-  post('events', EVENT_BODY_BYTES, postEvent),
+  post('events', EVENT_BODY_BYTES, postEvent, EVENT_PARAMETERS),
   post('batch_events', BATCH_BODY_BYTES, postBatch),
   post('users/*/terminate_connections', NO_BODY_BYTES, terminateConnections),
   get('channels', ['filter_by_prefix', 'info'], getChannels),
@@ -62,8 +62,13 @@ export function checkParameters({ parameters, method }: Route, given: RequestTar
   throw badRequest(`The following query parameters are extraneous: ${extraneous.join(', ')}${hint}`);
 }
 
-function post(resource: string, bodyBytes: number, answer: Route['answer']): Route {
-  return { method: 'POST', resource: resource.split('/'), parameters: [], bodyBytes, answer };
+function post(
+  resource: string,
+  bodyBytes: number,
+  answer: Route['answer'],
+  parameters: readonly string[] = [],
+): Route {
+  return { method: 'POST', resource: resource.split('/'), parameters, bodyBytes, answer };
 }
 
 function get(resource: string, parameters: readonly string[], answer: Route['answer']): Route {

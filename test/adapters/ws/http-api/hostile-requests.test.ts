@@ -71,6 +71,35 @@ describe('The target of a request (3.13)', () => {
     expect(answer.body).toContain('send them in the JSON body');
   });
 
+  test('takes the fields of an event from the query too, and those of the body first', async () => {
+    const api = await Api.start();
+    const client = api.session.joins('orders');
+    const params = { name: 'created', channel: 'orders', data: '1', info: 'subscription_count' };
+    expect(await api.post('/events', '', { params })).toMatchObject({
+      status: 200,
+      body: { channels: { orders: { subscription_count: 1 } } },
+    });
+    await api.post('/events', { data: '2' }, { params: { ...params, socket_id: client.id } });
+    await api.post('/events', { ...EVENT, data: '3' }, { params: { name: 'other' } });
+    expect(client.hears()).toMatchObject([
+      { event: 'created', data: 1 },
+      { event: EVENT.name, data: 3 },
+    ]);
+  });
+
+  test.each([
+    ['GET', '/channels', 200],
+    ['HEAD', '/channels', 405],
+    ['GET', '/nothing', 404],
+    ['POST', '/events', 400],
+  ])('is answered with a Content-Length and not in chunks: %s %s', async (method, resource, status) => {
+    const api = await Api.start();
+    const answer = await api.send(api.signed(method, resource), method);
+    expect(answer.status).toBe(status);
+    expect(Number(answer.headers.get('content-length'))).toBeGreaterThan(0);
+    expect(answer.headers.get('transfer-encoding')).toBeNull();
+  });
+
   test('is answered with 4xx for a query of any length', async () => {
     const api = await Api.start();
     const many = Array.from({ length: 2_000 }, (_, n) => `k${n}=`).join('&');

@@ -79,6 +79,16 @@ describe('GET /channels/:name (3.13)', () => {
     ['nobody', 'subscription_count', { occupied: false, subscription_count: 0 }],
     ['presence-room', 'user_count', { occupied: true, user_count: 2 }],
     ['presence-nobody', 'user_count', { occupied: false, user_count: 0 }],
+    [
+      'presence-room',
+      'user_count,subscription_count',
+      { occupied: true, user_count: 2, subscription_count: 3 },
+    ],
+    [
+      'presence-cache-nobody',
+      'user_count,subscription_count,cache',
+      { user_count: 0, subscription_count: 0, cache: null },
+    ],
     ['%6Frders', '', { occupied: true }],
     ['__proto__', 'subscription_count', { occupied: true, subscription_count: 1 }],
     ['%23server-to-user-ann', '', { occupied: true }],
@@ -112,10 +122,7 @@ describe('GET /channels/:name (3.13)', () => {
 
   test.each([
     ['orders', 'user_count', 'Cannot retrieve the user count unless the channel is a presence channel'],
-    ['presence-room', 'subscription_count', 'Cannot retrieve the subscription count of a presence channel'],
-    ['presence-room', 'user_count,subscription_count', 'Cannot retrieve the subscription count'],
     ['orders', 'cache', 'Cannot retrieve the cache unless the channel is a cache channel'],
-    ['presence-cache-room', 'subscription_count', 'Cannot retrieve the subscription count'],
     ['orders', 'members', '"members" is not available here: ask for user_count, subscription_count, cache'],
     ['or%20ders', '', 'Invalid channel name'],
     ['or%2Fders', '', 'Invalid channel name'],
