@@ -49,6 +49,7 @@ export type { Payload } from './ports/payload.js';
 export type { Relay, RelayKind } from './ports/relay.js';
 export { type AdapterClient, RelayClient, type RelaySender } from './ports/relay-client.js';
 export {
+  type ChannelMember,
   type DeliveryHealth,
   type ImmediateRelayOptions,
   type ISocketClient,

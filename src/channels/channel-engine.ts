@@ -139,6 +139,11 @@ export class ChannelEngine implements ClusterNode {
     return this.#cluster.channel(name);
   }
 
+  /** The members of a presence channel, on all nodes. */
+  members(channel: string): Promise<readonly User[]> {
+    return this.#cluster.members(channel);
+  }
+
   /** Those of these users who are signed in on at least one connection, on any node. */
   async online(userIds: readonly string[]): Promise<ReadonlySet<string>> {
     const online = await this.#cluster.online(userIds.map(userChannel));

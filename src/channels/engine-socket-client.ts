@@ -1,13 +1,16 @@
 import { inject, injectable } from 'inversify';
-import type { SocketUnavailableError } from '../ports/errors.js';
-import { unanswered, unavailable } from '../ports/losses.js';
+import type { SocketDeliveryError, SocketUnavailableError } from '../ports/errors.js';
+import { membersUnknown, unanswered, unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
 import { RelayClient } from '../ports/relay-client.js';
-import type { ProviderHealth } from '../ports/socket-client.js';
+import type { ChannelMember, ProviderHealth } from '../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
 import { userChannel } from '../protocol/channel-name.js';
 import { dataFor } from '../protocol/encryption.js';
 import { ChannelEngine } from './channel-engine.js';
+
+/** Makes the error of a question that is refused. */
+export type QuestionError = (isRetryable: boolean, reason: string, cause?: unknown) => SocketDeliveryError;
 
 /**
  * The port over this process's own channel engine: the common part of the adapters `memory` and `ws`. An event is delivered
@@ -37,11 +40,27 @@ export class EngineSocketClient extends RelayClient {
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>> {
     const { provider } = this.config;
     if (this.#isClosed) throw unanswered(provider, true, CLOSED, { lost: memberIds });
-    this.acceptQuestion(memberIds);
+    this.acceptQuestion((isRetryable, reason, cause) =>
+      unanswered(provider, isRetryable, reason, { lost: memberIds, cause }),
+    );
     try {
       return await this.engine.online(memberIds);
     } catch (cause) {
-      throw unanswered(provider, true, 'Other nodes cannot be reached', { lost: memberIds, cause });
+      throw unanswered(provider, true, UNREACHABLE, { lost: memberIds, cause });
+    }
+  }
+
+  override async channelMembers(channel: string): Promise<readonly ChannelMember[]> {
+    const { provider } = this.config;
+    if (this.#isClosed) throw membersUnknown(provider, true, channel, CLOSED);
+    this.acceptQuestion((isRetryable, reason, cause) =>
+      membersUnknown(provider, isRetryable, channel, reason, { cause }),
+    );
+    try {
+      const members = await this.engine.members(channel);
+      return members.map(({ id, info }) => (info === undefined ? { id } : { id, info }));
+    } catch (cause) {
+      throw membersUnknown(provider, true, channel, UNREACHABLE, { cause });
     }
   }
 
@@ -70,7 +89,7 @@ export class EngineSocketClient extends RelayClient {
   }
 
   /** Called before every question. A throw refuses it. */
-  protected acceptQuestion(_memberIds: readonly string[]): void {
+  protected acceptQuestion(_errorOf: QuestionError): void {
     // Accepts everything.
   }
 
@@ -92,7 +111,7 @@ export class EngineSocketClient extends RelayClient {
     const lost = relay.recipients.filter((_, index) => results[index]?.status === 'rejected');
     if (lost.length === 0) return;
     const failure = results.find((result) => result.status === 'rejected');
-    throw this.#unavailable(relay, 'Other nodes cannot be reached', lost, failure?.reason);
+    throw this.#unavailable(relay, UNREACHABLE, lost, failure?.reason);
   }
 
   #unavailable(
@@ -106,3 +125,4 @@ export class EngineSocketClient extends RelayClient {
 }
 
 const CLOSED = 'It is closed';
+const UNREACHABLE = 'Other nodes cannot be reached';

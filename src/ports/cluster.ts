@@ -136,6 +136,8 @@ export interface Cluster {
   channels(prefix: string): Promise<readonly ChannelInfo[]>;
   /** A channel, occupied or not. Rejects when that cannot be known. */
   channel(name: string): Promise<ChannelInfo>;
+  /** The members of a presence channel, with their info. Rejects when that cannot be known. */
+  members(channel: string): Promise<readonly User[]>;
   /** Those of these users' channels whose users are signed in on a connection. Rejects when that cannot be known. */
   online(userChannels: readonly string[]): Promise<ReadonlySet<string>>;
 

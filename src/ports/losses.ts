@@ -56,6 +56,18 @@ export function unanswered(
   return deliveryError(isRetryable, message, failure);
 }
 
+/** Makes the error of a question about a channel's members that a provider did not answer. Its `lost` is empty by default. */
+export function membersUnknown(
+  provider: string,
+  isRetryable: boolean,
+  channel: string,
+  reason: string,
+  details: LossDetails = {},
+): SocketDeliveryError {
+  const message = `Could not ask "${provider}" who is on ${shown(channel)}: ${reason}`;
+  return deliveryError(isRetryable, message, { lost: [], ...details, provider });
+}
+
 /** Makes a delivery error with a complete message: unavailable where a retry can help, and rejected where it cannot. */
 export function deliveryError(
   isRetryable: boolean,

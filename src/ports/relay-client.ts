@@ -1,5 +1,6 @@
+import { membersUnknown } from './losses.js';
 import { createDisconnect, createRelay, type Relay } from './relay.js';
-import type { ImmediateRelayOptions, ISocketClient, ProviderHealth } from './socket-client.js';
+import type { ChannelMember, ImmediateRelayOptions, ISocketClient, ProviderHealth } from './socket-client.js';
 
 /** Carries relays to a provider. */
 export interface RelaySender {
@@ -34,6 +35,13 @@ export abstract class RelayClient implements AdapterClient {
   abstract send(relay: Relay): Promise<void>;
 
   abstract onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>>;
+
+  /** Rejects, unless the adapter has a `channelMembers` of its own. */
+  channelMembers(channel: string): Promise<readonly ChannelMember[]> {
+    const { name } = this.constructor;
+    const reason = `this provider cannot tell, because ${name} has no "channelMembers"`;
+    return Promise.reject(membersUnknown(name, false, channel, reason));
+  }
 
   abstract health(): Promise<ProviderHealth>;
 

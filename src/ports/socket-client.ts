@@ -80,6 +80,13 @@ export interface QueueHealth {
   readonly oldestMs: number;
 }
 
+/** A member who is present on a channel. */
+export interface ChannelMember {
+  readonly id: string;
+  /** The facts that others on the channel see; absent where there are none, and where the provider does not tell them. */
+  readonly info?: unknown;
+}
+
 /**
  * The port: all that the application needs from a realtime provider.
  *
@@ -125,6 +132,11 @@ export interface ISocketClient {
   disconnectMember(memberId: string): Promise<void>;
   /** Those of the given members who are signed in on at least one connection. */
   onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * The members of a presence channel, on all nodes, each once. Rejects with a `SocketRejectedError` on a provider that cannot
+   * tell.
+   */
+  channelMembers(channel: string): Promise<readonly ChannelMember[]>;
   /** The provider's state, asked now. Never rejects. */
   health(): Promise<ProviderHealth>;
   /** Releases every connection, timer and handle. Calls made afterwards reject with `SocketUnavailableError`. */

@@ -62,6 +62,15 @@ export function checkMemberId(id: unknown): void {
     throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
 }
 
+/** @throws SocketUsageError `INVALID_CHANNEL_NAME` */
+export function checkPresenceChannel(name: unknown): void {
+  const problem = channelNameProblem(name);
+  const isPresence = problem === undefined && channelType(String(name)).access === 'presence';
+  if (isPresence) return;
+  const reason = problem ?? 'only channels whose names begin with "presence-" have members';
+  throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${reason}`);
+}
+
 /** The name of an encrypted channel is invalid too where the provider cannot encrypt, or there is no key. */
 function checkChannel(name: unknown, { hasMasterKey, hasEncryptedChannels }: RelayRules): void {
   const problem = channelNameProblem(name);

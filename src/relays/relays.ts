@@ -4,13 +4,19 @@ import type { EventName, PayloadOf } from '../ports/event-map.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
-import type { ProviderHealth, RelayOptions } from '../ports/socket-client.js';
+import type { ChannelMember, ProviderHealth, RelayOptions } from '../ports/socket-client.js';
 import type { Provider } from '../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
 import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
 import type { Receipt } from './receipt.js';
-import { checkedDisconnect, checkedRelay, checkMemberId, type RelayRules } from './relay-checks.js';
+import {
+  checkedDisconnect,
+  checkedRelay,
+  checkMemberId,
+  checkPresenceChannel,
+  type RelayRules,
+} from './relay-checks.js';
 import type { RelayDelivery } from './relay-delivery.js';
 import { RelayReporter, type ReportTargets } from './relay-reporter.js';
 import type { RelayRuntime } from './relay-runtime.js';
@@ -178,6 +184,25 @@ export class Relays {
     } catch (error) {
       if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
       this.#logger.warn(`The online members are unknown: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /**
+   * The members of a presence channel right now, on all nodes, each once; `undefined` when the provider did not answer, which is
+   * logged. A member who has just left is listed until the grace period is over, as browsers have it. On `pusher` members have no
+   * `info`.
+   *
+   * @throws SocketUsageError for a bad name, or a channel that is no presence channel
+   * @throws SocketDeliveryError when the provider did not answer and `SOCKET_FAILURE` is `throw`
+   */
+  async channelMembers(channel: string): Promise<readonly ChannelMember[] | undefined> {
+    checkPresenceChannel(channel);
+    try {
+      return await this.#runtime.client.channelMembers(channel);
+    } catch (error) {
+      if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
+      this.#logger.warn(error.message);
       return undefined;
     }
   }

@@ -21,7 +21,10 @@ export interface ContractBrowser {
 /** A started provider. */
 export interface ContractHarness {
   readonly client: ISocketClient;
-  /** Opens a browser for a member. */
+  /**
+   * Opens a browser for a member. The backend admits every member to every channel whose name begins with `presence-`, with
+   * the info `{ role: 'guest' }`.
+   */
   connect(memberId: string): Promise<ContractBrowser>;
   /** Stops the provider, and releases every handle. */
   stop(): Promise<void>;
@@ -31,6 +34,8 @@ export interface ContractHarness {
 export interface ContractDifferences {
   /** The payload that a browser gets from a call without one. @default undefined */
   readonly absentPayloadArrivesAs?: unknown;
+  /** How much `channelMembers` tells: `ids` without info, or `nothing`, so that it rejects. @default 'info' */
+  readonly channelMembers?: 'info' | 'ids' | 'nothing';
 }
 
 /** Ids that no channel's name and no path can have as they are. */
@@ -60,7 +65,7 @@ const UNUSUAL_IDS = [
 export function describeSocketClient(
   name: string,
   start: () => Promise<ContractHarness>,
-  { absentPayloadArrivesAs }: ContractDifferences = {},
+  { absentPayloadArrivesAs, channelMembers = 'info' }: ContractDifferences = {},
 ): void {
   describe(`${name} keeps the promises of the port`, () => {
     let harness: ContractHarness;
@@ -246,6 +251,24 @@ export function describeSocketClient(
       expect(await client.onlineMembers([alice, bob])).toEqual(new Set([alice]));
     });
 
+    if (channelMembers === 'nothing') {
+      test('it says that it cannot tell who is on a presence channel', async () => {
+        const rejection = { code: 'PROVIDER_REJECTED', retryable: false };
+        await expect(client.channelMembers('presence-room')).rejects.toMatchObject(rejection);
+      });
+    } else {
+      test(`it knows who is on a presence channel, and tells their ${channelMembers}`, async () => {
+        const [room, alice, bob] = [`presence-${someone()}`, someone(), 'auth0|5f7c1e2d'];
+        for (const id of [alice, alice, bob]) await (await harness.connect(id)).subscribe(room);
+        await (await harness.connect(someone())).subscribe(`${room}-other`);
+        const members = await client.channelMembers(room);
+        const info = channelMembers === 'info' ? { info: { role: 'guest' } } : {};
+        expect(new Set(members)).toEqual(new Set([alice, bob].map((id) => ({ id, ...info }))));
+        expect(members).toHaveLength(2);
+        expect(await client.channelMembers(`${room}-empty`)).toEqual([]);
+      });
+    }
+
     test.each(UNUSUAL_IDS)('any text is a member id: %j', async (id) => {
       const [tab, other] = [await harness.connect(id), await harness.connect(someone())];
       await client.relayToMember(id, 'NAMED', { id });
@@ -275,6 +298,8 @@ export function describeSocketClient(
         await expect(other.client.relayToMember(id, 'LATE', 1)).rejects.toMatchObject(rejection);
         await expect(other.client.disconnectMember(id)).rejects.toMatchObject(rejection);
       }
+      const code = channelMembers === 'nothing' ? 'PROVIDER_REJECTED' : 'PROVIDER_UNAVAILABLE';
+      await expect(other.client.channelMembers('presence-room')).rejects.toMatchObject({ code });
       expect(await other.client.health()).toMatchObject({ status: 'down' });
       await other.stop();
     });

@@ -1,10 +1,12 @@
 import { Test } from '@nestjs/testing';
 import { describeSocketClient, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { SocketRuntime } from '../../src/runtime/socket-runtime.js';
+import { PresenceChannel } from './presence.channel.js';
 
 describeSocketClient('memory', async () => {
   const app = await Test.createTestingModule({
     imports: [SocketTestingModule.forRoot({ env: {} })],
+    providers: [PresenceChannel],
   }).compile();
   await app.init();
   const fake = app.get(SocketFake);

@@ -2,6 +2,7 @@ import type { SocketModuleOptions } from 'nestjs-switchboard';
 import type { ContractHarness } from 'nestjs-switchboard/testing';
 import { openBrowser, type PusherBrowser } from '../support/pusher-browser.js';
 import { startSocketApp } from '../support/socket-app.js';
+import { PresenceChannel } from './presence.channel.js';
 
 const app = { id: 'app-1', key: 'key-1', secret: 'secret-1' };
 
@@ -15,6 +16,7 @@ export async function startBesidePusher(options: SocketModuleOptions): Promise<C
   const backend = await startSocketApp({
     app,
     pusher: { host: '127.0.0.1', port, scheme: 'http', wsHost: '127.0.0.1', wsPort: port },
+    providers: [PresenceChannel],
     ...options,
   });
   const browsers: PusherBrowser[] = [];

@@ -1,9 +1,10 @@
 import { describeSocketClient } from 'nestjs-switchboard/testing';
 import { openBrowser, type PusherBrowser } from '../support/pusher-browser.js';
 import { startSocketApp } from '../support/socket-app.js';
+import { PresenceChannel } from './presence.channel.js';
 
 describeSocketClient('ws', async () => {
-  const host = await startSocketApp({ provider: 'ws' });
+  const host = await startSocketApp({ provider: 'ws', providers: [PresenceChannel] });
   const browsers: PusherBrowser[] = [];
   return {
     client: host.client,

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
+import { AuthorizeChannel, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { type Relayed, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import type { OrdersRepository } from './fixtures/relay/orders.repository.js';
 import { usePage } from './support/page.js';
@@ -100,6 +100,23 @@ test('onRelayError is told about every loss, while the call resolves', async () 
   ]);
 });
 
+test('the ids of those who are in a room are asked for', async () => {
+  type IdsIn = (service: SocketService, room: string) => Promise<readonly string[]>;
+  const { idsIn } = await page.run<{ idsIn: IdsIn }>('room-members.ts');
+
+  @AuthorizeChannel('presence-rooms.{room}')
+  class RoomChannel {
+    authorize(): boolean {
+      return true;
+    }
+  }
+  const fake = await start({ failure: 'report' }, [RoomChannel]);
+  for (const id of ['ada', 'alan']) await (await fake.connect(id)).subscribe(`presence-rooms.${id}`);
+  expect(await idsIn(app.get(SocketService), 'ada')).toEqual(['ada']);
+  fake.faults.goDown();
+  expect(await idsIn(app.get(SocketService), 'ada')).toEqual([]);
+});
+
 test('the status says who is online, what was sent and how the provider is doing', async () => {
   const { status } = await page.run<{ status: (service: SocketService) => Promise<object> }>('status.ts');
   const fake = await start({ failure: 'report' });
@@ -121,8 +138,10 @@ test('the status says who is online, what was sent and how the provider is doing
 test.each([
   ['ada@example.com', true],
   ['a3bb189e-8bf9-3888-9912-ace4e6543002', true],
-  ['ada+1@example.com', false],
-  ['auth0|5f7c', false],
+  ['auth0|5f7c', true],
+  ['a'.repeat(255), true],
+  ['a'.repeat(256), false],
+  ['', false],
 ])('whether "%s" is fit for a member id is as the page says: %s', async (id, isFit) => {
   await start();
   const call = app.get(SocketService).disconnectMember(id);

@@ -111,6 +111,16 @@ describe('with failure: report', () => {
     expect(warnings.lines).toContainEqual(expect.stringContaining('no answer in time'));
   });
 
+  test('so does channelMembers', async () => {
+    const warnings = logged('warn');
+    const { service, fake } = await startFake({ failure: 'report' });
+    fake.faults.timeOutNext();
+    expect(await service.channelMembers('presence-room')).toBeUndefined();
+    expect(warnings.lines).toContain(
+      'Could not ask "memory" who is on "presence-room": no answer in time (injected)',
+    );
+  });
+
   test("a caller's mistake rejects all the same, and counts as no failure", async () => {
     const errors = logged('error');
     const lost: LostRelay[] = [];

@@ -43,6 +43,7 @@ describe('faults', () => {
       () => service.relayToChannel('news', 'TEST_TICKED'),
       () => service.disconnectMember('alice'),
       () => service.onlineMembers(['alice']),
+      () => service.channelMembers('presence-room'),
     ]) {
       expect(await rejection(call())).toBeInstanceOf(SocketUnavailableError);
     }

@@ -1,5 +1,6 @@
+import type { QuestionError } from '../../channels/engine-socket-client.js';
 import type { SocketDeliveryError } from '../../ports/errors.js';
-import { unanswered, unavailableOrRejected } from '../../ports/losses.js';
+import { unavailableOrRejected } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 
 /** A failure that a test has injected. */
@@ -53,10 +54,8 @@ export class Faults {
   }
 
   /** @throws SocketDeliveryError when a failure was injected for this question */
-  checkQuestion(memberIds: readonly string[]): void {
-    this.#throw(({ isRetryable, reason, cause }) =>
-      unanswered('memory', isRetryable, reason, { lost: memberIds, cause }),
-    );
+  checkQuestion(errorOf: QuestionError): void {
+    this.#throw(({ isRetryable, reason, cause }) => errorOf(isRetryable, reason, cause));
   }
 
   #throw(errorOf: (fault: Fault) => SocketDeliveryError): void {

@@ -1,6 +1,6 @@
 import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../channels/channel-engine.js';
-import { EngineSocketClient } from '../../channels/engine-socket-client.js';
+import { EngineSocketClient, type QuestionError } from '../../channels/engine-socket-client.js';
 import type { Relay } from '../../ports/relay.js';
 import type { ProviderHealth } from '../../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
@@ -49,7 +49,7 @@ export class MemorySocketClient extends EngineSocketClient {
     this.accepted.push({ kind, recipients, event, payload, exceptSocketId });
   }
 
-  protected override acceptQuestion(memberIds: readonly string[]): void {
-    this.faults.checkQuestion(memberIds);
+  protected override acceptQuestion(errorOf: QuestionError): void {
+    this.faults.checkQuestion(errorOf);
   }
 }

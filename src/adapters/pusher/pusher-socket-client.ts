@@ -2,13 +2,14 @@ import pMap, { pMapSkip } from 'p-map';
 import { type Clock, within } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import { unanswered, unavailable } from '../../ports/losses.js';
+import { membersUnknown, unanswered, unavailable } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 import { RelayClient } from '../../ports/relay-client.js';
-import type { ProviderHealth } from '../../ports/socket-client.js';
+import type { ChannelMember, ProviderHealth } from '../../ports/socket-client.js';
 import { userChannel } from '../../protocol/channel-name.js';
 import { dataFor } from '../../protocol/encryption.js';
 import type { ApiEvent, PusherHttpApi } from './http/pusher-http-api.js';
+import { canRetry } from './http/request-failure.js';
 import type { PusherAdapterConfig } from './pusher.settings.js';
 import { ChannelQueues } from './requests/channel-queues.js';
 import { Dispatch, type Target } from './requests/dispatch.js';
@@ -82,6 +83,16 @@ export class PusherSocketClient extends RelayClient {
       return new Set(online);
     } catch (failure) {
       throw unansweredQuestion(failure);
+    }
+  }
+
+  /** Makes one request. The HTTP API tells the ids only, without the members' info. */
+  override async channelMembers(channel: string): Promise<readonly ChannelMember[]> {
+    if (this.#isClosed) throw membersUnknown('pusher', true, channel, CLOSED);
+    try {
+      return (await this.#api.users(channel)).map((id) => ({ id }));
+    } catch (failure) {
+      throw membersUnknown('pusher', canRetry(failure), channel, messageOf(failure), { cause: failure });
     }
   }
 

@@ -139,6 +139,10 @@ export class LocalCluster implements Cluster {
     return this.#info(name);
   }
 
+  async members(channel: string): Promise<readonly User[]> {
+    return [...this.roster(channel).values()];
+  }
+
   async online(userChannels: readonly string[]): Promise<ReadonlySet<string>> {
     return this.#online(userChannels);
   }

@@ -2,8 +2,10 @@ import pMap from 'p-map';
 import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
 import type { ChannelInfo } from '../../ports/cluster.js';
+import type { User } from '../../ports/user.js';
 import { isUserChannel } from '../../protocol/channel-name.js';
 import { run, script } from '../../redis/redis-scripts.js';
+import { infoOf } from './bus-message.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
 import { readStored } from './remembered-events.js';
@@ -57,6 +59,12 @@ export class ClusterQueries {
     const wanted = [...names].filter((name) => name.startsWith(prefix) && !isUserChannel(name));
     const channels = await pMap(wanted, (name) => this.#channel(name, false), { concurrency: CONCURRENCY });
     return channels.filter(({ isOccupied }) => isOccupied);
+  }
+
+  /** The members of a presence channel. */
+  async members(channel: string): Promise<readonly User[]> {
+    const infos = await this.#link.use(({ client }) => client.hgetall(this.#keys.of(channel, 'members')));
+    return Object.entries(infos).map(([id, info]) => ({ id, info: infoOf(info) }));
   }
 
   /** Those of these users' channels whose users are signed in on any node. */

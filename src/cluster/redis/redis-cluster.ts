@@ -193,6 +193,10 @@ export class RedisCluster implements Cluster {
     return this.#queries.channel(name);
   }
 
+  members(channel: string): Promise<readonly User[]> {
+    return this.#queries.members(channel);
+  }
+
   online(userChannels: readonly string[]): Promise<ReadonlySet<string>> {
     return this.#queries.online(userChannels);
   }

@@ -3,7 +3,7 @@ import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { Relay } from '../../ports/relay.js';
 import { type AdapterClient, RelayClient } from '../../ports/relay-client.js';
-import type { ProviderHealth, SecondHealth } from '../../ports/socket-client.js';
+import type { ChannelMember, ProviderHealth, SecondHealth } from '../../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../../ports/socket-config.js';
 import type { PairedProvider } from './best-effort-sender.js';
 
@@ -53,6 +53,19 @@ export abstract class ProviderPair extends RelayClient {
     return new Set([...online, ...(await others)]);
   }
 
+  /** The members who are on either; the info is that of the deciding provider, where it has one. */
+  override async channelMembers(channel: string): Promise<readonly ChannelMember[]> {
+    const [deciding, other] = this.providersWithMembers();
+    const others = other === undefined ? [] : this.#membersOn(other, channel);
+    const members = new Map<string, ChannelMember>();
+    const decided = await deciding.client.channelMembers(channel);
+    for (const member of [...decided, ...(await others)]) {
+      const known = members.get(member.id);
+      if (known?.info === undefined) members.set(member.id, member);
+    }
+    return [...members.values()];
+  }
+
   abstract override health(): Promise<ProviderHealth>;
 
   drain(): Promise<void> {
@@ -98,22 +111,27 @@ export abstract class ProviderPair extends RelayClient {
     if (failure !== undefined) throw failure.reason;
   }
 
-  async #onlineOn(
-    { provider, client }: PairedProvider,
-    memberIds: readonly string[],
-  ): Promise<Iterable<string>> {
+  #onlineOn(on: PairedProvider, memberIds: readonly string[]): Promise<Iterable<string>> {
+    return this.#inTime(on, 'The online members leave out', on.client.onlineMembers(memberIds));
+  }
+
+  #membersOn(on: PairedProvider, channel: string): Promise<Iterable<ChannelMember>> {
+    return this.#inTime(on, "A channel's members leave out", on.client.channelMembers(channel));
+  }
+
+  /** The other provider's answer; nothing where it is late or fails, which is logged. */
+  async #inTime<T>(
+    { provider }: PairedProvider,
+    failure: string,
+    answer: Promise<Iterable<T>>,
+  ): Promise<Iterable<T>> {
     const late = (): never => {
       throw new Error(`it took more than ${OTHER_PROVIDER_TIMEOUT_MS} ms`);
     };
     try {
-      return await within(
-        this.clock,
-        OTHER_PROVIDER_TIMEOUT_MS,
-        client.onlineMembers(memberIds) as Promise<Iterable<string>>,
-        late,
-      );
+      return await within(this.clock, OTHER_PROVIDER_TIMEOUT_MS, answer, late);
     } catch (error) {
-      this.logger.warn(`The online members leave out the provider "${provider}": ${messageOf(error)}`);
+      this.logger.warn(`${failure} the provider "${provider}": ${messageOf(error)}`);
       return [];
     }
   }

@@ -15,8 +15,8 @@ describe('A process that only publishes', () => {
   test('reaches members on every node, without a port, and ends when it is closed', async () => {
     const cluster = await Cluster.start();
     const [first, second] = await cluster.two();
-    const ada = await Member.on(first, 'ada', 'private-news', 'broadcast');
-    const bob = await Member.on(second, 'bob', 'private-news', 'broadcast');
+    const ada = await Member.on(first, 'ada', 'private-news', 'broadcast', 'presence-room');
+    const bob = await Member.on(second, 'bob', 'private-news', 'broadcast', 'presence-room');
     const publisher = await cluster.publisher();
 
     const receipts = [
@@ -36,6 +36,7 @@ describe('A process that only publishes', () => {
     ];
     expect(receipts.map(({ status }) => status)).toEqual(receipts.map(() => 'sent'));
     expect(await publisher.call('onlineMembers', ['ada', 'bob', 'cy'])).toEqual(['ada', 'bob']);
+    expect(await publisher.call('channelMembers', 'presence-room')).toEqual([{ id: 'ada' }, { id: 'bob' }]);
     await eventually(SETTLED_MS, () => {
       expect([numbers(ada), numbers(bob)]).toEqual([
         [1, 2, 3, 5],

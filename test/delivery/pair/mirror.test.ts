@@ -129,6 +129,24 @@ describe('a mirror', () => {
     expect([...primary.calls, ...secondary.calls]).toEqual([]);
   });
 
+  test('knows who is on a channel of either, with the info that one of them has', async () => {
+    const { client, primary, secondary, log } = startMirror();
+    primary.present = [{ id: 'ada' }, { id: 'alan', info: 1 }];
+    secondary.present = [{ id: 'ada', info: { name: 'Ada' } }, { id: 'alan', info: 2 }, { id: 'grace' }];
+    expect(await client.channelMembers('presence-room')).toEqual([
+      { id: 'ada', info: { name: 'Ada' } },
+      { id: 'alan', info: 1 },
+      { id: 'grace' },
+    ]);
+    secondary.present = Promise.reject(new Error('HTTP 503'));
+    expect(await client.channelMembers('presence-room')).toEqual(primary.present);
+    expect(log).toEqual(['A channel\'s members leave out the provider "ws": HTTP 503']);
+    primary.present = Promise.reject(unavailable([]));
+    await expect(client.channelMembers('presence-room')).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+    });
+  });
+
   test('knows who is on either, as far as the secondary says so in time', async () => {
     const { client, primary, secondary, clock, log } = startMirror();
     primary.online = ['ada'];

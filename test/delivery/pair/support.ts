@@ -3,13 +3,14 @@ import { Failover } from '../../../src/delivery/pair/failover.js';
 import { Mirror } from '../../../src/delivery/pair/mirror.js';
 import { RetryingDelivery } from '../../../src/delivery/retry/retrying-delivery.js';
 import type { AdapterClient } from '../../../src/ports/relay-client.js';
-import type { ProviderHealth } from '../../../src/ports/socket-client.js';
+import type { ChannelMember, ProviderHealth } from '../../../src/ports/socket-client.js';
 import type { DeliveryConfig, Provider as ProviderName } from '../../../src/ports/socket-config.js';
 import { down, LIMITS, Provider, relayTo, settled } from '../support.js';
 
 /** One of two providers, with a script: its answers, its online members and its health. */
 export class ScriptedProvider extends Provider {
   online: readonly string[] | Promise<never> = [];
+  present: readonly ChannelMember[] | Promise<never> = [];
   state: ProviderHealth = { status: 'up', connections: null };
   closed = false;
 
@@ -24,6 +25,7 @@ export class ScriptedProvider extends Provider {
     const online = await this.online;
     return new Set(ids.filter((id) => online.includes(id)));
   };
+  channelMembers = async (): Promise<readonly ChannelMember[]> => this.present;
   health = () => Promise.resolve(this.state);
   close = () => {
     this.closed = true;

@@ -49,6 +49,7 @@ const commands = {
   broadcast: (...relay) => timed(service.broadcast(...relay)),
   disconnectMember: (memberId) => timed(service.disconnectMember(memberId)),
   onlineMembers: async (memberIds) => [...((await service.onlineMembers(memberIds)) ?? [])].sort(),
+  channelMembers: async (channel) => sortedById((await service.channelMembers(channel)) ?? []),
   health: () => service.health(),
   relays: () => service.relays,
   flood,
@@ -79,6 +80,10 @@ tell({ port: isGateway ? app.getHttpServer().address().port : 0 });
 function identify({ headers }) {
   const id = headers['x-member'];
   return typeof id === 'string' ? { id, info: { name: id.toUpperCase() } } : null;
+}
+
+function sortedById(members) {
+  return [...members].sort((one, other) => (one.id < other.id ? -1 : 1));
 }
 
 /** The parent may be gone already. */

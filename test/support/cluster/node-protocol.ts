@@ -1,4 +1,4 @@
-import type { ProviderHealth, RelayOptions } from 'nestjs-switchboard';
+import type { ChannelMember, ProviderHealth, RelayOptions } from 'nestjs-switchboard';
 import type { ChannelEvent } from '../../../src/ports/channel-events.js';
 
 // The messages between a test and a node's process (./node-process.mjs), as JSON.
@@ -19,6 +19,8 @@ export interface NodeCommands {
   disconnectMember(memberId: string): TimedReceipt;
   /** In the order of their names. */
   onlineMembers(memberIds: readonly string[]): string[];
+  /** In the order of their ids. */
+  channelMembers(channel: string): ChannelMember[];
   health(): NodeHealth;
   relays(): { sent: number; failed: number };
   /** So many relays of so many bytes, without waiting for one before the next. */

@@ -32,6 +32,7 @@ export const CONCURRENT_REQUESTS = 100;
 const PROBE_PREFIX = 'private-switchboard-health-probe';
 
 const channelState = v.object({ occupied: v.boolean() });
+const userList = v.object({ users: v.array(v.object({ id: v.string() })) });
 /** A map, or an empty list: PHP servers serialize an empty map as a list. */
 const channelList = v.object({
   channels: v.union([v.record(v.string(), v.unknown()), v.array(v.unknown())]),
@@ -96,6 +97,13 @@ export class PusherHttpApi {
   async isOccupied(channel: string): Promise<boolean> {
     const text = await this.#request(() => this.#sdk.get({ path: `/channels/${pathSegment(channel)}` }));
     return parse(channelState, text).occupied;
+  }
+
+  /** The ids of the members of a presence channel. */
+  async users(channel: string): Promise<readonly string[]> {
+    const path = `/channels/${pathSegment(channel)}/users`;
+    const { users } = parse(userList, await this.#request(() => this.#sdk.get({ path })));
+    return users.map(({ id }) => id);
   }
 
   /** Resolves when the API is reachable and accepts the credentials. */

@@ -48,6 +48,7 @@ describe('an answer that is a failure', () => {
         client.broadcast('E'),
         client.disconnectMember('7'),
         client.onlineMembers(['7', '8']),
+        client.channelMembers('presence-room'),
       ].map(failureOf),
     );
 
@@ -56,6 +57,7 @@ describe('an answer that is a failure', () => {
       ['Could not deliver "E" through "pusher" to channel "everybody": HTTP 500', ['everybody']],
       ['Could not disconnect member "7" through "pusher": HTTP 500', ['7']],
       ['Could not ask "pusher" which members are online: HTTP 500', []],
+      ['Could not ask "pusher" who is on "presence-room": HTTP 500', []],
     ]);
   });
 

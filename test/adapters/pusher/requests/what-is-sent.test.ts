@@ -113,7 +113,7 @@ describe('the requests of the pusher adapter', () => {
 
   test.each([
     ['ann@example.com;a=1,b', 'ann@example.com;a=1,b'],
-    ['a/b?c#d e%f', 'a%2Fb%3Fc%23d%20e%25f'],
+    ['a/b?c#d e%f', '=YS9iP2MjZCBlJWY'],
   ])('signs the path as it is sent for the member %s', async (memberId, segment) => {
     const api = await HttpApi.start(({ method }) =>
       method === 'GET' ? { body: '{"occupied":true}' } : undefined,
@@ -159,6 +159,17 @@ describe('the requests of the pusher adapter', () => {
 
     expect((await client.onlineMembers(ids)).size).toBe(40);
     expect(most).toBeLessThanOrEqual(8);
+  });
+
+  test("asks once for a channel's members, whose ids need no escape there", async () => {
+    const users = [{ id: 'auth0|7' }, { id: '8' }];
+    const api = await HttpApi.start(() => ({ body: JSON.stringify({ users }) }));
+    const { client } = await startClient(api.port);
+
+    expect(await client.channelMembers('presence-room;1')).toEqual(users);
+    expect(api.received).toMatchObject([
+      { method: 'GET', path: '/apps/42/channels/presence-room;1/users', query: {} },
+    ]);
   });
 
   test('proves its health with a signed question that has a short answer', async () => {
