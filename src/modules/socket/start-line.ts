@@ -1,10 +1,12 @@
 import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
+import type { SocketConfig } from '../../ports/socket-config.js';
 import type { SocketRuntime } from '../../runtime/socket-runtime.js';
+import type { PublicUrl } from '../../settings/public-url.js';
 
 /**
  * The line that says what was started, like
- * `Provider "ws", gateway ws://localhost:3000/app/my-key, cluster local, delivery direct`.
+ * `Provider "ws", gateway ws://localhost:3000/app/my-key (public wss://app.example.com/app/my-key), cluster local, delivery direct`.
  *
  * @param server the application's HTTP server, which listens; absent in a process without one
  */
@@ -15,13 +17,22 @@ export function startLine(runtime: SocketRuntime, server?: Server): string {
   const isFake = providers.some(({ adapter }) => adapter.capabilities?.isFake === true);
   return [
     config.second === undefined ? `Provider ${names}` : `Providers ${names} (${config.second.role})`,
-    ...(hasGateway && server !== undefined
-      ? [`gateway ${addressOf(server)}${config.gateway.path}/app/${config.app.key}`]
-      : []),
+    ...(hasGateway && server !== undefined ? [gatewayOf(config, server)] : []),
     ...(isClustered ? [`cluster ${config.cluster}`] : []),
     // The fake neither retries nor queues.
     ...(isFake ? [] : [`delivery ${config.delivery.mode}`]),
   ].join(', ');
+}
+
+/** The gateway's address on this machine, and the public one where a setting says it. */
+function gatewayOf({ app, gateway, publicUrl }: SocketConfig, server: Server): string {
+  const path = `${gateway.path}/app/${app.key}`;
+  const inside = `gateway ${addressOf(server)}${path}`;
+  return publicUrl === undefined ? inside : `${inside} (public ${publicAddress(publicUrl)}${path})`;
+}
+
+function publicAddress({ hostname, port, secure, path }: PublicUrl): string {
+  return `${secure ? 'wss' : 'ws'}://${hostname}${port === undefined ? '' : `:${port}`}${path}`;
 }
 
 /** Where the server listens, as an address of this machine. */

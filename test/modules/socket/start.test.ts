@@ -76,6 +76,22 @@ describe('the start writes one line, which says what was started:', () => {
     ]);
   });
 
+  test.each([
+    ['https://app.example.com/api', 'wss://app.example.com/api/ws/app/the-key'],
+    ['http://10.0.0.7:8080', 'ws://10.0.0.7:8080/ws/app/the-key'],
+  ])('with the public address where the public URL is %s', async (publicUrl, address) => {
+    const { lines } = logged('log');
+    const env = { SOCKET_PUBLIC_URL: publicUrl };
+    const socketModule = SocketModule.forRoot({ env, identify, app: APP, gatewayPath: '/ws' });
+    const app = await NestFactory.create(onlyWith(socketModule));
+    onTeardown(() => app.close());
+    await app.listen(0, '127.0.0.1');
+    const port = portOf(serverOf(app));
+    expect(startLines(lines)).toEqual([
+      `Provider "ws", gateway ws://127.0.0.1:${port}/ws/app/the-key (public ${address}), cluster local, delivery direct`,
+    ]);
+  });
+
   test('on pusher at once, without an address', async () => {
     const { lines } = logged('log');
     await (await created(PUSHER)).init();
