@@ -34,9 +34,10 @@ const ON_ONE_NODE = {
 
 /**
  * The suites that keep a small machine busy for seconds, so that a suite beside them would miss its time limits: clusters of
- * processes, broken networks, killed workers, and projects that install the package. `npm run test:slow` runs them, one file at a time; `npm test` leaves them out.
+ * processes, broken networks, killed workers, and projects that install the package. `npm run test:slow` runs them, one file at
+ * a time; `npm test` leaves them out.
  */
-const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages|e2e/outside-adapter|package/)';
+const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages|e2e/outside-adapter|package/|consumers/)';
 
 /** The paths to leave out, by the part that scripts/test.mjs runs. Without a part every test runs. */
 const LEFT_OUT = { fast: [SLOW], slow: [`^(?!.*${SLOW})`] };

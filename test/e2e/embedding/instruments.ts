@@ -27,15 +27,26 @@ const { kill } = process;
 process.kill = (pid, signal) => pid === process.pid || kill.call(process, pid, signal);
 `;
 
+// An application of `nest new` does not tell its port, and listens on every interface.
+const tellAddress = `
+import { Server } from 'node:net';
+const { listen } = Server.prototype;
+Server.prototype.listen = function (port, ...rest) {
+  this.once('listening', () => console.log('Listening at http://127.0.0.1:' + this.address().port));
+  return typeof port === 'object' ? listen.call(this, port, ...rest) : listen.call(this, port, '127.0.0.1', ...rest);
+};
+`;
+
 /** The instruments' files, by their path in the instruments' folder. */
 export const INSTRUMENT_FILES: Readonly<Record<string, string>> = {
   'record-modules.mjs': recordModules,
   'record-modules-hooks.mjs': recordModulesHooks,
   'let-drain.mjs': letDrain,
+  'tell-address.mjs': tellAddress,
 };
 
 /**
  * `record-modules` writes the URL of every module into the file `LOADED_MODULES`, the last of them when the process ends by
- * itself; `let-drain` see there.
+ * itself; `let-drain` and `tell-address` see there.
  */
-export type Instrument = 'record-modules' | 'let-drain';
+export type Instrument = 'record-modules' | 'let-drain' | 'tell-address';

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import sparticuz from '@sparticuz/chromium';
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { launchChromium } from '../../support/chromium.js';
 
 const BACKEND = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 export const TEST_MS = 90_000;
@@ -17,11 +17,7 @@ export let problems: string[];
 
 // The hooks of every test file that imports this one.
 beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: await sparticuz.executablePath(),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'],
-    headless: true,
-  });
+  browser = await launchChromium();
 }, TEST_MS);
 
 afterAll(async () => {

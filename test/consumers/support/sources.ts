@@ -1,0 +1,145 @@
+// The files that a user writes into a project which `nest add` has prepared.
+
+/** How a unit test gets `expect`. */
+export const TYPED = {
+  globals: '',
+  jest: `import { describe, expect, it } from '@jest/globals';`,
+  vitest: `import { describe, expect, it } from 'vitest';\nimport { socketMatchers } from 'nestjs-switchboard/testing';\nexpect.extend(socketMatchers);`,
+};
+
+/** A unit test with the fake. The wrong calls are the compiler's to find. @param header its imports from the test runner */
+export function unitTest(suffix: string, header = ''): string {
+  return `${header}
+import { Test } from '@nestjs/testing';
+import { SocketService } from 'nestjs-switchboard';
+import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import { AppModule } from './app.module${suffix}';
+
+describe('a greeting', () => {
+  it('reaches its member, and nobody else', async () => {
+    const app = await Test.createTestingModule({ imports: [AppModule, SocketTestingModule] }).compile();
+    await app.init();
+    const fake = app.get(SocketFake);
+    const [ada, alan] = [await fake.connect('ada'), await fake.connect('alan')];
+    await app.get(SocketService).relayToMember('ada', 'GREETING', { text: 'hi' });
+    expect(ada).toHaveReceived('GREETING', { text: 'hi' });
+    expect(ada).toHaveReceived('GREETING', expect.objectContaining({ text: 'hi' }));
+    expect(ada).toHaveReceived('GREETING', ({ text }) => text === 'hi');
+    expect(ada).not.toBeDisconnected();
+    expect(alan).toHaveReceivedNothing();
+    // @ts-expect-error -- no such event
+    expect(alan).not.toHaveReceived('GREETNG');
+    // @ts-expect-error -- a payload of another shape
+    expect(alan).not.toHaveReceived('GREETING', { txt: 'hi' });
+    // @ts-expect-error -- a payload of another type
+    expect(() => fake.assertRelayed('ada', 'GREETING', { text: 7 })).toThrow('with {"text":7} to be relayed');
+    expect(() => expect(alan).toHaveReceived('GREETING')).toThrow('member "alan", who received nothing');
+    fake.assertRelayed('ada', 'GREETING', { text: 'hi' });
+    await app.close();
+  });
+});
+`;
+}
+
+/** The same without \`expect\`. */
+export function nodeTest(suffix: string): string {
+  return `
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Test } from '@nestjs/testing';
+import { SocketService } from 'nestjs-switchboard';
+import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
+import { AppModule } from './app.module${suffix}';
+
+test('a greeting reaches its member, and nobody else', async () => {
+  const app = await Test.createTestingModule({ imports: [AppModule, SocketTestingModule] }).compile();
+  await app.init();
+  const fake = app.get(SocketFake);
+  const alan = await fake.connect('alan');
+  await app.get(SocketService).relayToMember('ada', 'GREETING', { text: 'hi' });
+  fake.assertRelayed('ada', 'GREETING', { text: 'hi' });
+  assert.throws(() => fake.assertRelayed('alan', 'GREETING'), { name: 'SocketAssertionError' });
+  assert.deepEqual(alan.received, []);
+  await app.close();
+});
+`;
+}
+
+/** A test of the whole application with the real pusher-js. */
+export function endToEndTest(suffix: string, pusher: string, header = ''): string {
+  return `${header}
+import { Test } from '@nestjs/testing';
+${pusher}
+import { connect } from 'nestjs-switchboard/browser';
+import { AppModule } from './../src/app.module${suffix}';
+
+describe('a greeting (e2e)', () => {
+  it('is heard by the real pusher-js', async () => {
+    const app = (await Test.createTestingModule({ imports: [AppModule] }).compile()).createNestApplication();
+    await app.listen(0, '127.0.0.1');
+    const url = await app.getUrl();
+    const socket = await connect(Pusher, { url, headers: { 'x-member': 'ada' } });
+    const heard = new Promise((resolve) => socket.onMember('GREETING', resolve));
+    await fetch(url + '/greeting/ada', { method: 'POST' });
+    expect(await heard).toEqual({ text: 'Hello, ada!' });
+    socket.disconnect();
+    await app.close();
+  });
+});
+`;
+}
+
+/** Its types do not say that its exports are the class itself, where ES modules import it. */
+export const PUSHER = {
+  cjs: `import Pusher from 'pusher-js';`,
+  esm: `import PusherJs from 'pusher-js';\nconst Pusher = PusherJs as unknown as typeof PusherJs.default;`,
+};
+
+export const FASTIFY_MAIN = `
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+
+const app = await NestFactory.create<NestFastifyApplication>(AppModule, new FastifyAdapter());
+await app.listen(process.env['PORT'] ?? 3000);
+`;
+
+/** The strictest compiler: declaration files of all packages are checked too. */
+export const STRICT_TSCONFIG = JSON.stringify({
+  extends: './tsconfig.json',
+  compilerOptions: {
+    noEmit: true,
+    incremental: false,
+    strict: true,
+    strictPropertyInitialization: false,
+    skipLibCheck: false,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noImplicitOverride: true,
+    noFallthroughCasesInSwitch: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    noImplicitAny: true,
+    strictBindCallApply: true,
+  },
+  include: ['src', 'test'],
+});
+
+/** Jest, with the transformer that is quick. Nest 12 is ES modules: before Node 24.9 Jest cannot require them as they are. */
+export const SWC_JEST = `
+const swc = {
+  module: { type: 'commonjs' },
+  jsc: {
+    target: 'es2022',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+  },
+};
+module.exports = {
+  rootDir: '.',
+  testRegex: '(src/.*\\\\.spec|test/.*\\\\.e2e-spec)\\\\.ts$',
+  testEnvironment: 'node',
+  transform: { '^.+\\\\.(t|j)s$': ['@swc/jest', swc] },
+  transformIgnorePatterns: ['/node_modules/(?!@nestjs/)'],
+};
+`;
