@@ -207,6 +207,7 @@ describe('settings in code', () => {
       SOCKET_SECOND_ROLE: 'mirror',
       SOCKET_SECOND_RECHECK_S: '1',
       ...OWN,
+      SOCKET_PUBLIC_URL: 'https://environment.example.com',
       SOCKET_BROADCAST_CHANNEL: 'from-the-environment',
       SOCKET_FAILURE: 'report',
       SOCKET_CLOSE_TIMEOUT_MS: '1',
@@ -261,6 +262,7 @@ describe('settings in code', () => {
       provider: ['pusher', 'ws'],
       second: { role: 'failover', recheckS: 2 },
       app: { id: 'code', key: 'code-key', secret: 'code-secret' },
+      publicUrl: 'https://code.example.com/api',
       broadcastChannel: 'private-code',
       maxEventBytes: 2,
       failure: 'throw',
@@ -318,6 +320,7 @@ describe('settings in code', () => {
       provider: 'pusher',
       second: { provider: 'ws', ...settings.second },
       encryptionMasterKey,
+      publicUrl: { hostname: 'code.example.com', port: undefined, secure: true, path: '/api' },
       gateway: { path: '', ...settings.gateway },
       redis: { prefix: 'code', address: redisAddress(settings.redis.url) },
     });

@@ -161,6 +161,22 @@ export const VARIABLES: readonly VariableRow[] = [
     allowed: /one of: report, throw/,
   },
   {
+    variable: 'SOCKET_PUBLIC_URL',
+    read: ({ publicUrl }) => publicUrl,
+    byDefault: undefined,
+    good: [
+      ['https://app.example.com', { hostname: 'app.example.com', port: undefined, secure: true, path: '' }],
+      ['http://[::1]:8080/api/', { hostname: '[::1]', port: 8080, secure: false, path: '/api' }],
+    ],
+    bad: [
+      'app.example.com',
+      'wss://app.example.com',
+      'https://ada:x@app.example.com',
+      'https://a.example/?x',
+    ],
+    allowed: /http or https URL without credentials/,
+  },
+  {
     variable: 'SOCKET_CLOSE_TIMEOUT_MS',
     read: ({ closeTimeoutMs }) => closeTimeoutMs,
     byDefault: 10_000,

@@ -109,9 +109,9 @@ describe.each<[name: string, settings: () => SocketSettings | Promise<SocketSett
   });
 
   test.each<[code: string, call: (client: SocketClient) => Promise<unknown>]>([
-    ['INVALID_MEMBER_ID', (client) => client.relayToMember('a b', 'MEMBER_MESSAGED', HELLO)],
+    ['INVALID_MEMBER_ID', (client) => client.relayToMember('\ud800', 'MEMBER_MESSAGED', HELLO)],
     ['INVALID_MEMBER_ID', (client) => client.disconnectMember('')],
-    ['INVALID_MEMBER_ID', (client) => client.onlineMembers(['a b'])],
+    ['INVALID_MEMBER_ID', (client) => client.onlineMembers(['\ud800'])],
     ['INVALID_CHANNEL_NAME', (client) => client.relayToChannel('a b', 'ANNOUNCED', { message: 'x' })],
     ['INVALID_EVENT_NAME', (client) => client.broadcast('' as 'ANNOUNCED', { message: 'x' })],
     ['PAYLOAD_TOO_LARGE', (client) => client.broadcast('ANNOUNCED', { message: 'x'.repeat(20_000) })],
