@@ -92,3 +92,4 @@ export {
   setting,
   type SettingsOf,
 } from './settings/setting.js';
+export type { SettingProblem } from './settings/setting-problem.js';

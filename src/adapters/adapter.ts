@@ -6,6 +6,7 @@ import type { SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
 import type { PublicUrl, SocketConfig } from '../ports/socket-config.js';
 import type { ConfigOf, NoSection, Section, SettingsOf } from '../settings/setting.js';
+import type { SettingProblem } from '../settings/setting-problem.js';
 
 /**
  * One provider, as one object. The built-in ones stand in `adapters/index.ts`; an application hands its own to
@@ -26,18 +27,16 @@ export interface SocketAdapter<Sections extends Section = NoSection> {
   readonly capabilities?: AdapterCapabilities;
   /**
    * Finds problems between several settings, which the check of a single setting cannot find. A setting with an invalid
-   * value has its default here. Lines that name its variable are left out, but for those that begin with it and say that it "has
-   * no effect without" another one, or "has to be" something: they hold with any value.
+   * value has its default here.
    *
    * @param isChosen whether `SOCKET_PROVIDER` names this adapter
    * @param given the variables that have a value, valid or not, be it in the environment or in code
-   * @returns a line for each problem, beginning with a variable's name
    */
   problems?(
     config: SocketConfig & ConfigOf<Sections>,
     isChosen: boolean,
     given: ReadonlySet<string>,
-  ): readonly string[];
+  ): readonly SettingProblem[];
   /** Creates its parts, and loads its packages. Called once for each application or client. */
   create(context: AdapterContext<Sections>): AdapterParts | Promise<AdapterParts>;
   /**

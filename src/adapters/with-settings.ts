@@ -1,3 +1,4 @@
+import { checkObject } from '../ports/arguments.js';
 import type { Section, SettingsOf } from '../settings/setting.js';
 import type { SocketAdapter } from './adapter.js';
 
@@ -9,11 +10,14 @@ import type { SocketAdapter } from './adapter.js';
  * ```
  *
  * @returns a copy of the adapter with these settings
+ * @throws SocketUsageError `INVALID_ARGUMENT` when one of them is no object
  */
 export function withSettings<Sections extends Section>(
   adapter: SocketAdapter<Sections>,
   settingsInCode: SettingsOf<Sections>,
 ): SocketAdapter<Sections> {
+  checkObject('withSettings(adapter, settings): adapter', adapter);
+  checkObject('withSettings(adapter, settings): settings', settingsInCode);
   return {
     ...adapter,
     settingsInCode,

@@ -1,6 +1,7 @@
 import type { SocketAdapter } from '../adapters/adapter.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import { DEVELOPMENT_APP } from '../settings/app.js';
+import type { SettingProblem } from '../settings/setting-problem.js';
 
 /** As long as hosted Pusher's own. */
 const SECRET_LENGTH = 20;
@@ -18,7 +19,7 @@ export interface Combination {
 }
 
 /** Finds problems between several settings that belong to no single adapter. */
-export function combinationProblems(combination: Combination): string[] {
+export function combinationProblems(combination: Combination): SettingProblem[] {
   return [
     ...providerProblems(combination),
     ...credentialProblems(combination),
@@ -28,22 +29,32 @@ export function combinationProblems(combination: Combination): string[] {
   ];
 }
 
-function providerProblems({ given, isProduction, names }: Combination): string[] {
-  if (given.has('SOCKET_PROVIDER') || !isProduction) return [];
-  return [`SOCKET_PROVIDER: is required in production; one of: ${names.join(', ')}`];
+function providerProblems({ given, isProduction, names, chosen }: Combination): SettingProblem[] {
+  if (!isProduction) return [];
+  const variable = 'SOCKET_PROVIDER';
+  if (!given.has(variable))
+    return [{ variable, problem: `is required in production; one of: ${names.join(', ')}` }];
+  const fake = chosen?.find(({ capabilities }) => capabilities?.isFake === true);
+  if (fake === undefined) return [];
+  return [
+    {
+      variable,
+      problem: `must not be "${fake.name}" in production: it is a fake for tests, and its relays reach nobody`,
+    },
+  ];
 }
 
-function credentialProblems({ config, given, isProduction, chosen }: Combination): string[] {
+function credentialProblems({ config, given, isProduction, chosen }: Combination): SettingProblem[] {
   const demanding = chosen?.find(({ capabilities }) => capabilities?.needsCredentials === true);
   const isStrict = isProduction && (chosen?.some(usesCredentials) ?? true);
-  const problems: string[] = [];
+  const problems: SettingProblem[] = [];
   if (demanding !== undefined || isStrict) {
     const reason = demanding === undefined ? 'in production' : `by the provider "${demanding.name}"`;
     for (const variable of ['SOCKET_APP_ID', 'SOCKET_APP_KEY', 'SOCKET_APP_SECRET'])
-      if (!given.has(variable)) problems.push(`${variable}: is required ${reason}`);
+      if (!given.has(variable)) problems.push({ variable, problem: `is required ${reason}` });
   }
   const problem = isStrict && given.has('SOCKET_APP_SECRET') ? secretProblem(config.app.secret) : undefined;
-  if (problem !== undefined) problems.push(`SOCKET_APP_SECRET: ${problem}`);
+  if (problem !== undefined) problems.push({ variable: 'SOCKET_APP_SECRET', problem });
   return problems;
 }
 
@@ -62,42 +73,48 @@ function secretProblem(secret: string): string | undefined {
 }
 
 /** A setting that has no effect with one provider, and a setting that a failover needs. */
-function secondProblems({ config, given, chosen }: Combination): string[] {
+function secondProblems({ config, given, chosen }: Combination): SettingProblem[] {
   if (chosen === undefined) return [];
   if (config.second === undefined) {
-    return given.has('SOCKET_SECOND_ROLE')
-      ? [`SOCKET_SECOND_ROLE: has no effect with one provider; SOCKET_PROVIDER is "${config.provider}"`]
-      : [];
+    if (!given.has('SOCKET_SECOND_ROLE')) return [];
+    const problem = `has no effect with one provider; SOCKET_PROVIDER is "${config.provider}"`;
+    return [{ variable: 'SOCKET_SECOND_ROLE', problem, decidedBy: ['SOCKET_PROVIDER'] }];
   }
-  return config.second.role === 'failover' && config.delivery.breakerFailures === 0
-    ? ['SOCKET_BREAKER_FAILURES: must not be 0 where a second provider takes over, which is when it opens']
-    : [];
+  if (config.second.role !== 'failover' || config.delivery.breakerFailures !== 0) return [];
+  const problem = 'must not be 0 where a second provider takes over, which is when it opens';
+  const variable = 'SOCKET_BREAKER_FAILURES';
+  return [{ variable, problem, decidedBy: [variable, 'SOCKET_SECOND_ROLE'] }];
 }
 
 /**
  * Settings that have no effect without a queue, and settings that a queue needs. The process that delivers a relay may be
  * another one than the process that queued it.
  */
-function queueProblems({ config, given, chosen }: Combination): string[] {
+function queueProblems({ config, given, chosen }: Combination): SettingProblem[] {
+  const decidedBy = ['SOCKET_DELIVERY'];
   if (config.delivery.mode !== 'queue') {
+    const problem = 'has no effect without SOCKET_DELIVERY=queue';
     return ['SOCKET_QUEUE_CONCURRENCY', 'SOCKET_MAX_DEAD_LETTERS']
       .filter((variable) => given.has(variable))
-      .map((variable) => `${variable}: has no effect without SOCKET_DELIVERY=queue`);
+      .map((variable) => ({ variable, problem, decidedBy }));
   }
-  const problems: string[] = [];
+  const problems: SettingProblem[] = [];
   const isFake = chosen?.some(({ capabilities }) => capabilities?.isFake === true) === true;
   if (!isFake && config.redis.address === undefined)
-    problems.push('SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379');
+    problems.push(missingRedis('is required by SOCKET_DELIVERY=queue'));
   const clustered = chosen?.find(({ capabilities }) => capabilities?.isClustered === true);
   if (clustered !== undefined && config.cluster !== 'redis') {
-    problems.push(
-      `SOCKET_CLUSTER: has to be redis with SOCKET_DELIVERY=queue on "${clustered.name}": any process may bring a relay`,
-    );
+    const problem = `has to be redis with SOCKET_DELIVERY=queue on "${clustered.name}": any process may bring a relay`;
+    problems.push({ variable: 'SOCKET_CLUSTER', problem, decidedBy });
   }
   return problems;
 }
 
-function clusterProblems({ config }: Combination): string[] {
+function clusterProblems({ config }: Combination): SettingProblem[] {
   if (config.cluster !== 'redis' || config.redis.address !== undefined) return [];
-  return ['SOCKET_REDIS_URL: is required by SOCKET_CLUSTER=redis; like redis://host:6379'];
+  return [missingRedis('is required by SOCKET_CLUSTER=redis')];
+}
+
+function missingRedis(reason: string): SettingProblem {
+  return { variable: 'SOCKET_REDIS_URL', problem: `${reason}; like redis://host:6379` };
 }

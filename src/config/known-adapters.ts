@@ -48,6 +48,11 @@ export function allSections(adapters: readonly SocketAdapter[]): CoreSections & 
   };
 }
 
+/** Every variable that is read. */
+export function variablesOf(sections: Section): readonly string[] {
+  return [...OTHER_VARIABLES, ...settingsIn(sections).map(([, { variable }]) => variable)];
+}
+
 function nameProblems(adapters: readonly SocketAdapter[]): string[] {
   const names = adapters.map(({ name }) => name);
   return [

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isObject, kindOf } from '../ports/arguments.js';
 import {
   type ConfigOf,
   isSetting,
@@ -13,6 +14,8 @@ import type { Environment } from './settings.js';
 export class SettingsReader {
   readonly #environment: Environment;
   readonly #given = new Set<string>();
+  /** The variables whose settings were given in code, each with its path there. */
+  readonly #paths = new Map<string, string>();
   readonly #refused = new Set<string>();
   readonly #problems: string[] = [];
 
@@ -28,6 +31,11 @@ export class SettingsReader {
   /** The variables whose value is refused. */
   get refused(): ReadonlySet<string> {
     return this.#refused;
+  }
+
+  /** How a message names a setting: by its path in code where it was given there, and otherwise by its variable. */
+  nameOf(variable: string): string {
+    return this.#paths.get(variable) ?? variable;
   }
 
   /** A line for each refused value, in the order of the settings. */
@@ -53,33 +61,43 @@ export class SettingsReader {
 
   #sectionInCode(section: Section, inCode: unknown, path: string): object {
     if (inCode === undefined) return {};
-    const isList = Array.isArray(inCode);
-    if (typeof inCode === 'object' && inCode !== null && !isList) return inCode;
-    const kind = isList ? 'list' : typeof inCode;
+    if (isObject(inCode)) return inCode;
     // It may have secrets in it, so it is not shown.
-    this.#problems.push(
-      `${path}: must be an object of settings; it is ${inCode === null ? 'null' : `a ${kind}`}`,
-    );
+    this.#problems.push(`${path}: must be an object of settings; it is ${kindOf(inCode)}`);
     for (const [, { variable }] of settingsIn(section)) this.#refused.add(variable);
     return {};
   }
 
   #readSetting(setting: Setting, inCode: unknown, path: string): unknown {
-    if (inCode !== undefined) return this.#check(setting, inCode, inCode, `${path} in code`);
+    if (inCode !== undefined) {
+      this.#paths.set(setting.variable, path);
+      return this.#check(setting, inCode, inCode);
+    }
+    const given: unknown = this.#environment[setting.variable];
+    // Not from a process, but from an object in code.
+    if (given !== undefined && typeof given !== 'string')
+      return this.#refuse(setting, ['must be a text'], given);
     // An empty variable counts as absent.
-    const text = this.#environment[setting.variable]?.trim();
+    const text = given?.trim();
     if (text === undefined || text === '') return setting.default;
-    return this.#check(setting, setting.fromText(text), text, 'it');
+    return this.#check(setting, setting.fromText(text), text);
   }
 
-  #check(setting: Setting, value: unknown, shown: unknown, subject: string): unknown {
-    const { variable, schema } = setting;
+  #check(setting: Setting, value: unknown, shown: unknown): unknown {
+    const result = v.safeParse(setting.schema, value);
+    if (result.success) {
+      this.#given.add(setting.variable);
+      return result.output;
+    }
+    return this.#refuse(setting, new Set(result.issues.map((issue) => issue.message)), shown);
+  }
+
+  #refuse(setting: Setting, messages: Iterable<string>, shown: unknown): unknown {
+    const { variable } = setting;
     this.#given.add(variable);
-    const result = v.safeParse(schema, value);
-    if (result.success) return result.output;
     this.#refused.add(variable);
-    for (const message of new Set(result.issues.map((issue) => issue.message)))
-      this.#problems.push(`${variable}: ${message}; ${subject} is ${shownValue(shown, setting)}`);
+    for (const message of messages)
+      this.#problems.push(`${this.nameOf(variable)}: ${message}; it is ${shownValue(shown, setting)}`);
     return setting.default;
   }
 }

@@ -1,14 +1,19 @@
 import type { SocketAdapter } from '../adapters/adapter.js';
 import type { BuiltInConfig, BuiltInSections } from '../adapters/index.js';
+import { isObject, kindOf } from '../ports/arguments.js';
 import { messageOf, SocketConfigurationError } from '../ports/errors.js';
+import type { SocketLogger } from '../ports/logger.js';
+import { shown } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { CoreSections } from '../settings/core.js';
 import { DELIVERY_DEFAULTS, QUEUE_DEFAULTS } from '../settings/delivery.js';
 import type { ConfigOf } from '../settings/setting.js';
+import type { SettingProblem } from '../settings/setting-problem.js';
 import { combinationProblems } from './combination-problems.js';
-import { allSections, knownAdapters, providersAmong } from './known-adapters.js';
+import { allSections, knownAdapters, providersAmong, variablesOf } from './known-adapters.js';
 import type { Environment, SocketSettings } from './settings.js';
 import { SettingsReader } from './settings-reader.js';
+import { unknownVariables } from './unknown-variables.js';
 
 /** The facts that a configuration depends on besides its settings. */
 export interface SocketConfigOptions {
@@ -16,40 +21,49 @@ export interface SocketConfigOptions {
   readonly adapters?: readonly SocketAdapter[];
   /** The path before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
   readonly gatewayPath?: string;
+  /** Is warned of variables that begin like those of this package and have no effect. @default undefined, nobody is */
+  readonly logger?: Pick<SocketLogger, 'warn'>;
 }
 
 /**
  * Turns the environment, with the settings given in code laid over it, into a complete configuration. Empty variables
  * count as absent. The settings of every adapter are read, so that switching to another one brings no surprise.
  *
- * @throws SocketConfigurationError that lists every problem at once, each with its variable and what is allowed
+ * @throws SocketConfigurationError that lists every problem at once, each with its variable, or its path in code,
+ * and what is allowed
  */
 export function socketConfig(
   environment: Environment,
   settings: SocketSettings = {},
-  { adapters: own = [], gatewayPath = '' }: SocketConfigOptions = {},
+  options: SocketConfigOptions = {},
 ): SocketConfig & BuiltInConfig {
+  checkArguments(environment, settings, options);
+  const { adapters: own = [], gatewayPath = '', logger } = options;
   const adapters = knownAdapters(own);
+  const sections = allSections(adapters);
+  const unknown = unknownVariables(environment, variablesOf(sections));
+  if (unknown !== undefined) logger?.warn(unknown);
   const inCode = adapters.reduce((all, { settingsInCode }) => ({ ...all, ...settingsInCode }), settings);
   const reader = new SettingsReader(environment);
-  const values = reader.read(allSections(adapters), inCode);
+  const values = reader.read(sections, inCode);
 
   const { given, refused } = reader;
-  const isProduction = environment['NODE_ENV']?.trim() === 'production';
+  const isProduction = isText(environment['NODE_ENV']) && environment['NODE_ENV'].trim() === 'production';
   const isKnown = given.has('SOCKET_PROVIDER') ? !refused.has('SOCKET_PROVIDER') : !isProduction;
   const chosen = isKnown ? adapters.filter(({ name }) => values.provider.includes(name)) : undefined;
   const config = complete(values, given, chosen, gatewayPath);
 
   const { names } = providersAmong(adapters);
-  const combinations = [
-    ...combinationProblems({ config, given, isProduction, names, chosen }),
-    ...adapters.flatMap((adapter) =>
-      adapterProblems(adapter, config, chosen?.includes(adapter) === true, given),
-    ),
-  ];
+  const isDecided = ({ variable, decidedBy = [variable] }: SettingProblem) =>
+    !decidedBy.some((name) => refused.has(name));
+  const line = ({ variable, problem }: SettingProblem) => `${reader.nameOf(variable)}: ${problem}`;
   const problems = [
     ...reader.problems,
-    ...combinations.filter((line) => isDecided(line, refused)),
+    ...combinationProblems({ config, given, isProduction, names, chosen }).filter(isDecided).map(line),
+    ...adapters.flatMap((adapter) => {
+      const found = adapterProblems(adapter, config, chosen?.includes(adapter) === true, given);
+      return typeof found === 'string' ? [found] : found.filter(isDecided).map(line);
+    }),
     ...pathProblems(gatewayPath),
   ];
   if (problems.length > 0) throw new SocketConfigurationError(problems);
@@ -83,29 +97,41 @@ function complete(
   };
 }
 
-/** An adapter's mistake must not hide the other problems. */
+/** An adapter's mistake is a problem too, and hides no other. */
 function adapterProblems(
   adapter: SocketAdapter,
   ...[config, isChosen, given]: Parameters<NonNullable<SocketAdapter['problems']>>
-): readonly string[] {
+): readonly SettingProblem[] | string {
   try {
     return adapter.problems?.(config, isChosen, given) ?? [];
   } catch (error) {
-    return [`adapters: problems() of "${adapter.name}" failed: ${messageOf(error)}`];
+    return `adapters: problems() of "${adapter.name}" failed: ${messageOf(error)}`;
   }
 }
 
-/**
- * Whether a line holds whatever the refused variables are meant to be. A refused value decides nothing; but a variable that has
- * no effect, or has to be another one, is so with any value.
- */
-function isDecided(line: string, refused: ReadonlySet<string>): boolean {
-  const [subject = '', ...others] = line.match(/\w+/g) ?? [];
-  if (others.some((word) => refused.has(word))) return false;
-  return !refused.has(subject) || / has (?:no effect without|to be) /.test(line);
+/** JavaScript may give anything. */
+function checkArguments(environment: unknown, settings: unknown, options: unknown): void {
+  const { adapters } = Object(options) as SocketConfigOptions;
+  const problems = Object.entries({ env: environment, settings, options })
+    .filter(([, value]) => !isObject(value))
+    .map(([name, value]) => `${name}: must be an object; it is ${kindOf(value)}`);
+  if (adapters !== undefined && !(Array.isArray(adapters) && adapters.every(isAdapter))) {
+    const each = 'each an object with a name, create() and clientOptions()';
+    problems.push(`adapters: must be a list of adapters, ${each}`);
+  }
+  if (problems.length > 0) throw new SocketConfigurationError(problems);
 }
 
-function pathProblems(gatewayPath: string): string[] {
-  if (/^(?:\/[A-Za-z0-9._~-]+)*$/.test(gatewayPath)) return [];
-  return [`gatewayPath: must be empty or like /ws, without a slash at its end; it is "${gatewayPath}"`];
+function isAdapter(value: unknown): boolean {
+  const { name, create, clientOptions } = Object(value) as Partial<SocketAdapter>;
+  return typeof name === 'string' && typeof create === 'function' && typeof clientOptions === 'function';
+}
+
+function pathProblems(gatewayPath: unknown): string[] {
+  if (isText(gatewayPath) && /^(?:\/[A-Za-z0-9._~-]+)*$/.test(gatewayPath)) return [];
+  return [`gatewayPath: must be empty or like /ws, without a slash at its end; it is ${shown(gatewayPath)}`];
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Payload } from './payload.js';
-import type { RelayOptions } from './socket-client.js';
+import type { ImmediateRelayOptions } from './socket-client.js';
 
 /** The five calls of the port. */
 export type RelayKind = 'member' | 'members' | 'channel' | 'broadcast' | 'disconnect';
@@ -22,7 +22,10 @@ export interface Relay {
   readonly delayMs?: number | undefined;
 }
 
-const NO_OPTIONS: RelayOptions = {};
+/** The options of a relay, once they are checked. */
+type CheckedOptions = ImmediateRelayOptions & { readonly delayMs?: number | undefined };
+
+const NO_OPTIONS: CheckedOptions = {};
 
 /**
  * Makes a relay with a message id of its own, and reads its payload.
@@ -34,7 +37,7 @@ export function createRelay(
   recipients: readonly string[],
   event: string,
   payload: unknown,
-  options?: RelayOptions,
+  options?: CheckedOptions,
 ): Relay {
   // The caller's own object: nothing else in it counts.
   const { exceptSocketId, delayMs = 0 } = options ?? NO_OPTIONS;

@@ -7,16 +7,22 @@ export interface ImmediateRelayOptions {
    * The Pusher socket id (`123.456`) of a connection that does not get the event, on whichever node it is: usually the
    * sender's own. @default undefined, every connection gets it
    */
-  readonly exceptSocketId?: string;
+  readonly exceptSocketId?: string | undefined;
 }
 
 /** The options of a call of `SocketService`. */
-export interface RelayOptions extends ImmediateRelayOptions {
+export interface RelayOptions {
+  /**
+   * The Pusher socket id (`123.456`) of a connection that does not get the event, on whichever node it is: usually that of the
+   * page which caused it, straight from the request's header. A text that is no socket id leaves nobody out, so that nothing
+   * in a header can fail the call. @default undefined, every connection gets it
+   */
+  readonly exceptSocketId?: string | readonly string[] | null | undefined;
   /**
    * Milliseconds from the call until the relay is sent, up to 2,147,483,647 (24 days). With `SOCKET_DELIVERY=queue` the relay
    * waits in Redis; otherwise it waits in this process's memory, and is lost when the process ends. @default 0
    */
-  readonly delayMs?: number;
+  readonly delayMs?: number | undefined;
 }
 
 /** The state of a provider. */

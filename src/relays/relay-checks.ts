@@ -1,7 +1,9 @@
+import { invalidArgument, isObject, kindOf } from '../ports/arguments.js';
+import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { SocketUsageError } from '../ports/errors.js';
-import { shown } from '../ports/logger.js';
+import { shown, type SocketLogger } from '../ports/logger.js';
 import { createDisconnect, createRelay, type Relay, type RelayKind } from '../ports/relay.js';
-import type { RelayOptions } from '../ports/socket-client.js';
+import type { ImmediateRelayOptions, RelayOptions } from '../ports/socket-client.js';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { encryptedBytes, encryptionProblem } from '../protocol/encryption.js';
 import { eventNameProblem } from '../protocol/event-name.js';
@@ -11,6 +13,8 @@ import { isSocketId } from '../protocol/socket-id.js';
 /** The longest delay that a timer of Node can have. */
 const MAXIMUM_DELAY_MS = 2 ** 31 - 1;
 
+const NO_OPTIONS = {};
+
 /** The configuration that a relay is checked against. */
 export interface RelayRules {
   /** The largest payload, in bytes of its JSON; 0 allows any size. */
@@ -19,13 +23,15 @@ export interface RelayRules {
   readonly hasMasterKey: boolean;
   /** Whether the provider encrypts their events. */
   readonly hasEncryptedChannels: boolean;
+  /** Told of an `exceptSocketId` that is ignored. */
+  readonly logger: SocketLogger;
 }
 
 /**
  * Checks a call, and makes its relay to members or to a channel. All mistakes of a caller are found here, before any provider,
  * so that they are the same on every provider.
  *
- * @throws SocketUsageError for a bad recipient, event name, payload, `exceptSocketId` or `delayMs`
+ * @throws SocketUsageError for a bad recipient, event name, payload or option
  */
 export function checkedRelay(
   kind: Exclude<RelayKind, 'disconnect'>,
@@ -36,11 +42,9 @@ export function checkedRelay(
   rules: RelayRules,
 ): Relay {
   if (kind === 'channel') checkChannel(recipients[0], rules);
-  else if (kind !== 'broadcast') recipients.forEach(checkMemberId);
+  else if (kind !== 'broadcast') checkMemberIds(recipients);
   checkEventName(event);
-  checkSocketId(options?.exceptSocketId);
-  checkDelay(options?.delayMs);
-  const relay = createRelay(kind, recipients, event, payload, options);
+  const relay = createRelay(kind, recipients, event, payload, checkedOptions(options, event, rules.logger));
   checkSize(relay, rules.maximumBytes);
   return relay;
 }
@@ -56,7 +60,24 @@ export function checkedDisconnect(memberId: string): Relay {
 }
 
 /** @throws SocketUsageError `INVALID_MEMBER_ID` */
-export function checkMemberId(id: unknown): void {
+export function checkMemberIds(ids: readonly unknown[]): void {
+  if (!Array.isArray(ids)) {
+    const message = `The member ids must be a list, like ["ada", "alan"]; it is ${shown(ids)}`;
+    throw new SocketUsageError('INVALID_MEMBER_ID', message);
+  }
+  ids.forEach(checkMemberId);
+}
+
+/** @throws SocketUsageError `INVALID_ARGUMENT` when there is no channel event of this name */
+export function checkChannelEvent(name: unknown): void {
+  if ((CHANNEL_EVENT_NAMES as readonly unknown[]).includes(name)) return;
+  throw invalidArgument(
+    `There is no channel event ${shown(name)}; there are: ${CHANNEL_EVENT_NAMES.join(', ')}`,
+  );
+}
+
+/** @throws SocketUsageError `INVALID_MEMBER_ID` */
+function checkMemberId(id: unknown): void {
   const problem = memberIdProblem(id);
   if (problem !== undefined)
     throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
@@ -92,12 +113,44 @@ function checkEventName(event: unknown): void {
     throw new SocketUsageError('INVALID_EVENT_NAME', `Invalid event name ${shown(event)}: ${problem}`);
 }
 
-function checkSocketId(socketId: unknown): void {
-  if (socketId === undefined || isSocketId(socketId)) return;
-  throw new SocketUsageError(
-    'INVALID_SOCKET_ID',
-    `Invalid exceptSocketId ${shown(socketId)}: it must look like "123.456"`,
+function checkedOptions(
+  options: RelayOptions | null | undefined,
+  event: string,
+  logger: SocketLogger,
+): ImmediateRelayOptions & { readonly delayMs?: number | undefined } {
+  if (options === undefined || options === null) return NO_OPTIONS;
+  if (!isObject(options)) {
+    const example = '{ exceptSocketId: "123.456" }';
+    throw invalidArgument(
+      `The options of a relay must be an object, like ${example}; they are ${kindOf(options)}`,
+    );
+  }
+  const { exceptSocketId, delayMs } = options;
+  checkDelay(delayMs);
+  return { exceptSocketId: socketIdIn(exceptSocketId, event, logger), delayMs };
+}
+
+/**
+ * The socket id in a value that a browser's header may have. The call usually follows a commit, and a stranger chooses what is in
+ * a header: so a text that is no socket id leaves nobody out, and is no error.
+ */
+function socketIdIn(
+  given: RelayOptions['exceptSocketId'],
+  event: string,
+  logger: SocketLogger,
+): string | undefined {
+  if (given === undefined || isSocketId(given)) return given;
+  const texts: unknown[] = given === null ? [] : [given].flat();
+  if (!texts.every((text) => typeof text === 'string')) {
+    const message = `Invalid exceptSocketId ${shown(given)}: it must be a text like "123.456", or what a header has`;
+    throw new SocketUsageError('INVALID_SOCKET_ID', message);
+  }
+  const [only, ...others] = texts;
+  if (others.length === 0 && isSocketId(only)) return only;
+  logger.debug?.(
+    `exceptSocketId ${shown(given)} is no socket id like "123.456": ${shown(event)} leaves nobody out`,
   );
+  return undefined;
 }
 
 function checkDelay(delayMs: number | undefined): void {

@@ -1,3 +1,4 @@
+import { checkFunction } from '../ports/arguments.js';
 import type { ChannelEventName } from '../ports/channel-events.js';
 import { SocketDeliveryError } from '../ports/errors.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
@@ -11,9 +12,10 @@ import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
 import type { Receipt } from './receipt.js';
 import {
+  checkChannelEvent,
   checkedDisconnect,
   checkedRelay,
-  checkMemberId,
+  checkMemberIds,
   checkPresenceChannel,
   type RelayRules,
 } from './relay-checks.js';
@@ -73,6 +75,7 @@ export class Relays {
       maximumBytes: config.maxEventBytes,
       hasMasterKey: config.encryptionMasterKey !== undefined,
       hasEncryptedChannels: runtime.hasEncryptedChannels,
+      logger,
     };
     this.#reporter = new RelayReporter(targets, () => runtime.provider);
     this.#afterCommit = new AfterCommit(logger, sendUnattended);
@@ -178,7 +181,7 @@ export class Relays {
    * @throws SocketDeliveryError when the provider did not answer and `SOCKET_FAILURE` is `throw`
    */
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string> | undefined> {
-    memberIds.forEach(checkMemberId);
+    checkMemberIds(memberIds);
     try {
       return await this.#runtime.client.onlineMembers(memberIds);
     } catch (error) {
@@ -212,8 +215,12 @@ export class Relays {
    * the application is closed. On `pusher` this needs a webhook to `/socket/webhook` in the app's settings there.
    *
    * An error of a listener is logged, and does not reach other listeners.
+   *
+   * @throws SocketUsageError `INVALID_ARGUMENT` when there is no channel event of this name, or no listener
    */
   onChannelEvent<N extends ChannelEventName>(name: N, listener: ChannelListener<N>): () => void {
+    checkChannelEvent(name);
+    checkFunction('onChannelEvent(name, listener): listener', listener);
     return this.#listeners.add(name, listener);
   }
 
@@ -229,8 +236,15 @@ export class Relays {
    * Within another `afterCommit` it is a savepoint: its relays wait for the outermost commit, and its own rollback drops only
    * its own relays. A relay can also be made after the end, by work that began within: it is sent at once after a commit, and
    * is logged and `dropped` after a rollback.
+   *
+   * @throws SocketUsageError `INVALID_ARGUMENT` when it does not get a function; as a promise the transaction has begun already
    */
-  afterCommit<T>(work: () => Promise<T>): Promise<T> {
+  async afterCommit<T>(work: () => Promise<T>): Promise<T> {
+    checkFunction(
+      'afterCommit(work): work',
+      work,
+      ' that runs the transaction, like () => dataSource.transaction(…)',
+    );
     return this.#afterCommit.run(work);
   }
 
@@ -268,6 +282,8 @@ export class Relays {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the error is passed on unchanged
       return Promise.reject(error);
     }
+    // To nobody: there is nothing to hold, to queue or to wait for.
+    if (relay.recipients.length === 0) return this.#send(relay, { isUnattended: false });
     const status = this.#afterCommit.hold(relay);
     if (status === undefined) return this.#send(relay, { isUnattended: false });
     if (status === 'dropped') this.#reporter.dropped(relay);
@@ -301,6 +317,7 @@ export class Relays {
 
   /** Carries a relay one step on. Resolves with `queued` where it waits, and with anything else where the port has taken it. */
   #carry(relay: Relay): Promise<unknown> {
+    if (relay.recipients.length === 0) return Promise.resolve('sent');
     const delivery = this.#delivery;
     if (relay.delayMs !== undefined && delivery?.handlesDelays !== true) return this.#delay(relay);
     return delivery === undefined ? this.#runtime.client.send(relay) : delivery.send(relay);

@@ -1,4 +1,5 @@
 import type { SocketAdapter } from '../adapters/adapter.js';
+import { checkFunction, checkObject, invalidArgument, isObject, kindOf } from '../ports/arguments.js';
 import { oneLineLogger, type SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { LostRelay } from '../relays/receipt.js';
@@ -38,12 +39,32 @@ export class SocketClient extends Relays {
  * @param logger `console`, or any other logger with its methods
  * @throws MissingPackageError when a package that the configuration needs is not installed
  * @throws SocketConfigurationError when no adapter has the configured name
+ * @throws SocketUsageError `INVALID_ARGUMENT` for a configuration that `socketConfig` did not make, or no logger
  */
 export async function createSocketClient(
   config: SocketConfig,
   logger: SocketLogger,
   options: SocketClientOptions = {},
 ): Promise<SocketClient> {
+  checkArguments(config, logger, options);
   const runtime = await SocketRuntime.start(config, logger, options.adapters);
   return new SocketClient(runtime, oneLineLogger(logger), options);
+}
+
+function checkArguments(config: SocketConfig, logger: SocketLogger, options: SocketClientOptions): void {
+  const { provider, delivery } = Object(config) as Partial<SocketConfig>;
+  if (typeof provider !== 'string' || !isObject(delivery)) {
+    const what = 'createSocketClient(config, logger): config must be the result of socketConfig(environment)';
+    throw invalidArgument(`${what}; it is ${kindOf(config)}`);
+  }
+  const methods = Object(logger) as Readonly<Record<string, unknown>>;
+  for (const name of ['log', 'warn', 'error'])
+    checkFunction(`createSocketClient(config, logger): logger.${name}`, methods[name], ', as with console');
+  checkObject('createSocketClient(config, logger, options): options', options);
+  const { adapters = [] }: { readonly adapters?: unknown } = options;
+  if (!Array.isArray(adapters) || !adapters.every(isObject))
+    throw invalidArgument('createSocketClient(config, logger, options): adapters must be a list of adapters');
+  const onRelayError: unknown = Reflect.get(options, 'onRelayError');
+  if (onRelayError !== undefined)
+    checkFunction('createSocketClient(config, logger, options): onRelayError', onRelayError);
 }

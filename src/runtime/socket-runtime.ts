@@ -241,6 +241,6 @@ function adapterNamed(name: string, adapters: readonly SocketAdapter[]): SocketA
   if (adapter !== undefined) return adapter;
   const known = adapters.map((candidate) => candidate.name).join(', ');
   throw new SocketConfigurationError([
-    `SOCKET_PROVIDER: there is no adapter of this name, the adapters are ${known}; it is "${name}"`,
+    `provider: there is no adapter of this name, the adapters are ${known}; it is "${name}"`,
   ]);
 }

@@ -3,6 +3,7 @@ import type { ChannelAuthorization } from '../modules/socket/authorization/chann
 import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorization.js';
 import { channelType } from '../protocol/channel-name.js';
 import { decrypt } from '../protocol/encryption.js';
+import { requireText } from './test-arguments.js';
 
 /** An event as a handler in the member's browser gets it. */
 export interface ReceivedEvent {
@@ -66,6 +67,7 @@ export class FakeMember {
    * @throws Error when the authorizer or the engine refuses; the message is a sentence
    */
   async subscribe(channel: string): Promise<void> {
+    requireText('subscribe(channel): channel', channel);
     const { access } = channelType(channel);
     const failure = `"${this.id}" could not subscribe to "${channel}"`;
     if (access !== 'private' && access !== 'presence') {
@@ -79,6 +81,7 @@ export class FakeMember {
 
   /** Leaves a channel. @throws Error when the connection is closed */
   unsubscribe(channel: string): void {
+    requireText('unsubscribe(channel): channel', channel);
     this.#send('pusher:unsubscribe', { channel }, `"${this.id}" could not leave "${channel}"`);
   }
 
@@ -88,11 +91,14 @@ export class FakeMember {
    * @throws Error when the engine refuses it; the message is a sentence
    */
   trigger(channel: string, event: string, payload?: unknown): void {
+    requireText('trigger(channel, event): channel', channel);
+    requireText('trigger(channel, event): event', event);
     this.#send(event, payload, `"${this.id}" could not send "${event}" to "${channel}"`, channel);
   }
 
   /** The members who are present on a channel, as this browser knows it: the roster, and the joins and leaves since. */
   present(channel: string): PresenceMember[] {
+    requireText('present(channel): channel', channel);
     const present = new Map<string, PresenceMember>();
     for (const frame of this.#connection.frames) {
       if (frame.channel === channel) follow(present, frame.event, decode(frame.data));

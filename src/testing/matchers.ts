@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ExpectedPayload, ReceivableEvent } from './expected-payload.js';
 import type { FakeMember } from './fake-member.js';
 import { type Equals, type Expected, isExpected, listing, wording } from './relayed.js';
+import { requireFakeMember, requireText } from './test-arguments.js';
 
 interface Result {
   readonly pass: boolean;
@@ -15,6 +16,8 @@ interface Result {
 export const socketMatchers = {
   /** Passes if the event has arrived: `expect(alice).toHaveReceived('MEMBER_DEACTIVATED', payloadOrPredicate?)` */
   toHaveReceived(this: object, member: FakeMember, event: string, ...expected: [Expected?]): Result {
+    requireFakeMember('toHaveReceived', member);
+    requireText('toHaveReceived(event): event', event);
     const pass = member.received.some((received) => isExpected(received, event, expected, equalsOf(this)));
     const found = member.received.length === 0 ? 'received nothing.' : `received:${listing(member.received)}`;
     const not = pass ? 'not ' : '';
@@ -27,6 +30,7 @@ export const socketMatchers = {
 
   /** Passes if no event has arrived: `expect(alice).toHaveReceivedNothing()` */
   toHaveReceivedNothing(member: FakeMember): Result {
+    requireFakeMember('toHaveReceivedNothing', member);
     const pass = member.received.length === 0;
     return {
       pass,
@@ -39,6 +43,7 @@ export const socketMatchers = {
 
   /** Passes if the server has ended the connection; a closed tab does not count: `expect(alice).toBeDisconnected()` */
   toBeDisconnected(member: FakeMember): Result {
+    requireFakeMember('toBeDisconnected', member);
     const pass = member.closeCode !== undefined;
     const state = pass
       ? `closed with ${String(member.closeCode)}`

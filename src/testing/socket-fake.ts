@@ -2,12 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
+import { kindOf } from '../ports/arguments.js';
 import type { Identity } from '../ports/authorization.js';
 import type { EventName } from '../ports/event-map.js';
+import { shown } from '../ports/logger.js';
 import type { SocketRuntime } from '../runtime/socket-runtime.js';
 import type { ExpectedPayload } from './expected-payload.js';
 import { FakeMember } from './fake-member.js';
 import { type Expected, isExpected, listing, type Relayed, relayedBy, wording } from './relayed.js';
+import { requireText } from './test-arguments.js';
 
 /**
  * The provider `memory`, controlled by a test: members connect, the test moves the clock and orders failures, and a failed
@@ -29,6 +32,8 @@ export class SocketFake {
 
   /** Opens a browser for a member: signed in, and subscribed to the broadcast channel. Call it twice for two tabs. */
   async connect(member: string | Identity): Promise<FakeMember> {
+    if (typeof member !== 'string')
+      requireText('connect(member): the id of member', (Object(member) as Partial<Identity>).id);
     const identity = typeof member === 'string' ? { id: member } : member;
     const browser = new FakeMember(identity, this.#client.connect(), this.#authorization);
     browser.signIn();
@@ -38,6 +43,10 @@ export class SocketFake {
 
   /** Moves the clock forward: grace periods end, delayed relays are sent, silent connections are pinged. */
   advance(milliseconds: number): void {
+    if (!Number.isFinite(milliseconds) || milliseconds < 0) {
+      const what = 'advance(milliseconds): milliseconds must be a number from 0 on';
+      throw new TypeError(`${what}, because the clock never goes back; it is ${shown(milliseconds)}`);
+    }
     this.#client.clock.advance(milliseconds);
     // The listeners get the events of this time before the test goes on.
     for (const { channelEvents } of this.#runtime.providers) channelEvents.flush();
@@ -65,6 +74,8 @@ export class SocketFake {
 
   /** Runs a function, and returns the relays that the application made during it. */
   async captured(run: () => unknown): Promise<readonly Relayed[]> {
+    if (typeof run !== 'function')
+      throw new TypeError(`captured(run): run must be a function; it is ${kindOf(run)}`);
     const before = this.relayed.length;
     await run();
     await this.settled();
@@ -73,6 +84,7 @@ export class SocketFake {
 
   /** @throws SocketAssertionError unless the event was relayed to the member, with the expected payload if there is one */
   assertRelayed<E extends EventName>(memberId: string, event: E, ...expected: [ExpectedPayload<E>?]): void {
+    requireText('assertRelayed(memberId, event): memberId', memberId);
     this.#assert('member', memberId, `to be relayed to member "${memberId}"`, event, expected);
   }
 
@@ -82,6 +94,7 @@ export class SocketFake {
     event: E,
     ...expected: [ExpectedPayload<E>?]
   ): void {
+    requireText('assertRelayedToChannel(channel, event): channel', channel);
     this.#assert('channel', channel, `to be relayed to channel "${channel}"`, event, expected);
   }
 
@@ -92,6 +105,7 @@ export class SocketFake {
 
   /** @throws SocketAssertionError if there was a relay, a broadcast or a disconnect: of this member, or without an id of anybody */
   assertNothingRelayed(memberId?: string): void {
+    if (memberId !== undefined) requireText('assertNothingRelayed(memberId): memberId', memberId);
     const found = this.relayed.filter(({ kind, to }) => {
       return memberId === undefined || ((kind === 'member' || kind === 'disconnect') && to === memberId);
     });
@@ -102,6 +116,7 @@ export class SocketFake {
 
   /** @throws SocketAssertionError unless the application disconnected the member */
   assertDisconnected(memberId: string): void {
+    requireText('assertDisconnected(memberId): memberId', memberId);
     const disconnected = this.relayed.filter(({ kind }) => kind === 'disconnect').map(({ to }) => to);
     if (disconnected.includes(memberId)) return;
     const others = disconnected.length === 0 ? 'nobody was' : `only these were: ${disconnected.join(', ')}`;
@@ -115,6 +130,7 @@ export class SocketFake {
     event: string,
     expected: readonly [Expected?],
   ): void {
+    requireText('The event of the assertion', event);
     const there = this.relayed.filter((relayed) => relayed.kind === kind && relayed.to === to);
     if (there.some((relayed) => isExpected(relayed, event, expected))) return;
     const found = there.length === 0 ? 'nothing was.' : `this was:${listing(there)}`;

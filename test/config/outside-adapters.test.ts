@@ -20,7 +20,9 @@ const acmeSettings = {
 
 const acme = adapter('acme', acmeSettings, {
   problems: ({ acme: { url } }, isChosen) =>
-    isChosen && url === undefined ? ['ACME_URL: is required by the provider "acme"'] : [],
+    isChosen && url === undefined
+      ? [{ variable: 'ACME_URL', problem: 'is required by the provider "acme"' }]
+      : [],
 });
 
 const ON_ACME = { SOCKET_PROVIDER: 'acme', ACME_URL: 'acme://here' };
@@ -93,9 +95,7 @@ describe('an adapter from outside', () => {
       'ACME_RETRY_ATTEMPTS: must be a whole number from 1 to 9; it is "0"',
     ]);
     const hidden = withSettings(acme, { acme: { token: 7 as unknown as string } });
-    expect(problems({}, [hidden])).toEqual([
-      'ACME_TOKEN: must be a text that is not empty; acme.token in code is a number',
-    ]);
+    expect(problems({}, [hidden])).toEqual(['acme.token: must be a text that is not empty; it is a number']);
   });
 
   test('finds what no single setting can be blamed for, when it is chosen', () => {
@@ -132,7 +132,7 @@ describe('an adapter from outside', () => {
     expect(config).toMatchObject({ acme: { url: 'acme://code', token: 't', retry: { attempts: 1 } } });
     expect(read(ON_ACME)).toMatchObject({ acme: { url: 'acme://here' } });
     expect(problems(ON_ACME, [withSettings(acme, { acme: { url: 'code' } })])).toEqual([
-      'ACME_URL: must be like acme://host; acme.url in code is "code"',
+      'acme.url: must be like acme://host; it is "code"',
     ]);
   });
 

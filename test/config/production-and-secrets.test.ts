@@ -36,7 +36,7 @@ describe('in production', () => {
     const rest = { NODE_ENV, SOCKET_PROVIDER: provider, PUSHER_CLUSTER: 'eu' };
     const found = problems({ ...rest, ...copied });
     expect(found.join('\n')).toMatch(/SOCKET_APP_SECRET: .*development/);
-    expect(named(problems({ ...rest }, { app }))).toContain('SOCKET_APP_SECRET');
+    expect(named(problems({ ...rest }, { app }))).toContain('app.secret');
   });
 
   test('the development secret is told together with the missing provider', () => {
@@ -56,8 +56,17 @@ describe('in production', () => {
   });
 
   test('a short secret is nobody’s problem where nothing is signed with it, or nobody is a stranger', () => {
-    expect(problems({ NODE_ENV, SOCKET_PROVIDER: 'memory', SOCKET_APP_SECRET: 'short' })).toEqual([]);
+    const test = { NODE_ENV: 'test', SOCKET_PROVIDER: 'memory' };
+    expect(problems({ ...test, SOCKET_APP_SECRET: 'short' })).toEqual([]);
     expect(problems({ ...OWN, SOCKET_APP_SECRET: 'short' })).toEqual([]);
+  });
+
+  test('the fake is refused, also where code names it: its relays would say "sent" and reach nobody', () => {
+    const refusal = 'must not be "memory" in production: it is a fake for tests, and its relays reach nobody';
+    expect(problems({ NODE_ENV, SOCKET_PROVIDER: 'memory' })).toEqual([`SOCKET_PROVIDER: ${refusal}`]);
+    expect(problems({ NODE_ENV }, { provider: 'memory' })).toEqual([`provider: ${refusal}`]);
+    for (const pair of ['memory,ws', 'ws,memory'])
+      expect(named(problems({ NODE_ENV, ...OWN, SOCKET_PROVIDER: pair }))).toEqual(['SOCKET_PROVIDER']);
   });
 
   test('a provider with credentials of its own is all it takes', () => {
@@ -90,7 +99,7 @@ describe("a secret's value", () => {
         },
         settings,
       );
-    expect(named(problemsOf(read))).toContain('SOCKET_APP_ID');
+    expect(problemsOf(read).join('\n')).toMatch(/^(?:SOCKET_APP_ID|app\.id): /m);
     expect(everythingAbout(read)).not.toContain('hunter2');
   });
 
@@ -156,35 +165,27 @@ describe("a secret's value", () => {
   const PASSWORD = { password: 'hunter2' };
   const WITH_URL = new URL('https://user:hunter2@example.com/?token=hunter2');
 
-  test.each<[what: string, variable: string, settings: unknown]>([
-    ['a URL object', 'PUSHER_HOST', { pusher: { host: WITH_URL } }],
-    ['an object', 'SOCKET_REDIS_URL', { redis: { url: { host: 'redis', ...PASSWORD } } }],
-    [
-      'an object of a class',
-      'SOCKET_BROADCAST_CHANNEL',
-      { broadcastChannel: Object.assign(new Error(), PASSWORD) },
-    ],
-    ['a map', 'PUSHER_PORT', { pusher: { port: new Map([['password', 'hunter2']]) } }],
-    ['a function', 'SOCKET_FAILURE', { failure: () => 'hunter2' }],
-    ['a symbol', 'SOCKET_FAILURE', { failure: Symbol('hunter2') }],
-    ['a list of objects', 'SOCKET_WEBHOOK_URLS', { webhooks: { urls: [WITH_URL, PASSWORD] } }],
-    ['a list of lists of objects', 'SOCKET_WEBHOOK_URLS', { webhooks: { urls: [[[PASSWORD], [WITH_URL]]] } }],
-    [
-      'an object where a secret is expected',
-      'SOCKET_APP_SECRET',
-      { app: { id: '1', key: 'k', secret: PASSWORD } },
-    ],
+  test.each<[what: string, path: string, settings: unknown]>([
+    ['a URL object', 'pusher.host', { pusher: { host: WITH_URL } }],
+    ['an object', 'redis.url', { redis: { url: { host: 'redis', ...PASSWORD } } }],
+    ['an object of a class', 'broadcastChannel', { broadcastChannel: Object.assign(new Error(), PASSWORD) }],
+    ['a map', 'pusher.port', { pusher: { port: new Map([['password', 'hunter2']]) } }],
+    ['a function', 'failure', { failure: () => 'hunter2' }],
+    ['a symbol', 'failure', { failure: Symbol('hunter2') }],
+    ['a list of objects', 'webhooks.urls', { webhooks: { urls: [WITH_URL, PASSWORD] } }],
+    ['a list of lists of objects', 'webhooks.urls', { webhooks: { urls: [[[PASSWORD], [WITH_URL]]] } }],
+    ['an object where a secret is expected', 'app.secret', { app: { id: '1', key: 'k', secret: PASSWORD } }],
     ['a list where a section is expected', 'redis', { redis: [PASSWORD] }],
-  ])('never appears in the error when it is in %s, set in code as %s', (_, variable, settings) => {
+  ])('never appears in the error when it is in %s, set in code as %s', (_, path, settings) => {
     const read = () => socketConfig({}, settings as SocketSettings);
-    expect(named(problemsOf(read))).toEqual([variable]);
+    expect(named(problemsOf(read))).toEqual([path]);
     expect(everythingAbout(read)).not.toContain('hunter2');
   });
 
   test('is replaced by the kind of the object that it may be in, also in a list', () => {
     const urls = [WITH_URL, [PASSWORD], 'ftp://hooks.example.com', 7] as unknown as string[];
     expect(problems({}, { webhooks: { urls } }).join()).toContain(
-      'webhooks.urls in code is [a value of the kind object, [a value of the kind object], "ftp://hooks.example.com", 7]',
+      'webhooks.urls: must be http or https URLs, separated by commas; it is [a value of the kind object, [a value of the kind object], "ftp://hooks.example.com", 7]',
     );
   });
 
@@ -349,7 +350,7 @@ describe('settings in code', () => {
 
   test('are checked like the environment', () => {
     const found = problems({}, { broadcastChannel: 'presence-all', pusher: { port: 0 } });
-    expect(named(found)).toEqual(['SOCKET_BROADCAST_CHANNEL', 'PUSHER_PORT']);
+    expect(named(found)).toEqual(['broadcastChannel', 'pusher.port']);
   });
 });
 

@@ -226,13 +226,12 @@ describe('a webhook target that is this machine or in its network', () => {
     ['http://LOCALHOST.:3000/hook', 'localhost.'],
     ['http://app.localhost/hook', 'app.localhost'],
   ])('is refused: %s', (url, shown) => {
-    const message = `SOCKET_WEBHOOK_URLS: ${shown} is not a public address; SOCKET_WEBHOOK_PRIVATE_TARGETS=true allows it`;
-    expect(problems({ SOCKET_WEBHOOK_URLS: url })).toEqual([message]);
+    const message = `${shown} is not a public address; SOCKET_WEBHOOK_PRIVATE_TARGETS=true allows it`;
+    const line = `SOCKET_WEBHOOK_URLS: ${message}`;
+    expect(problems({ SOCKET_WEBHOOK_URLS: url })).toEqual([line]);
     const among = `https://a.example.com/hook, ${url}`;
-    expect(problems({ SOCKET_WEBHOOK_URLS: among, SOCKET_WEBHOOK_PRIVATE_TARGETS: 'false' })).toEqual([
-      message,
-    ]);
-    expect(problems({}, { webhooks: { urls: [url] } })).toEqual([message]);
+    expect(problems({ SOCKET_WEBHOOK_URLS: among, SOCKET_WEBHOOK_PRIVATE_TARGETS: 'false' })).toEqual([line]);
+    expect(problems({}, { webhooks: { urls: [url] } })).toEqual([`webhooks.urls: ${message}`]);
   });
 
   test('is taken where the configuration allows it', () => {

@@ -41,6 +41,20 @@ test('every call does what its comment says', async () => {
   expectRelayed(fake, { to: 'ada', event: 'CART_EMPTIED', exceptSocketId: '123.456' });
 });
 
+test('the header of a browser goes straight to the relay, and cannot fail the request', async () => {
+  type Carts = { empty(exceptSocketId?: string): Promise<void> };
+  const { CartsController } = await page.run<{ CartsController: Type<Carts> }>('carts.controller.ts');
+  const fake = await start({}, [CartsController]);
+  const ada = await fake.connect('ada');
+  const carts = app.get(CartsController);
+  await carts.empty(ada.socketId);
+  expect(ada.received).toEqual([]);
+  for (const header of [undefined, '', 'undefined', 'a stranger chose this']) {
+    await carts.empty(header);
+    expect(ada.received.splice(0)).toMatchObject([{ event: 'CART_EMPTIED' }]);
+  }
+});
+
 test('the reminder comes a quarter of an hour later', async () => {
   const { remind } = await page.run<{ remind: (service: SocketService, to: string) => Promise<void> }>(
     'remind.ts',

@@ -1,6 +1,6 @@
 import { type SocketService, SocketUsageError } from 'nestjs-switchboard';
 import { HOSTILE_IDS } from '../support/hostile-ids.js';
-import { type FakeHost, rejection, startFake } from '../support/hosts.js';
+import { type FakeHost, logged, rejection, startFake } from '../support/hosts.js';
 import { titled } from '../support/titled.js';
 
 /** The service as JavaScript sees it: nothing stops wrong arguments. */
@@ -126,12 +126,38 @@ describe.each(GOOD_RELAYS)('an event of %s', (_, relay) => {
     },
   );
 
-  test.each(['', '7', '1.2.3', '1.2 ', 'a.b', 12.5, null, '1.2\n'])(
-    'that leaves out the socket id %j is refused',
+  test.each([12.5, { id: '1.2' }, ['1.2', 3], true])(
+    'that leaves out the socket id %j, which no header can be, is refused',
     async (exceptSocketId) => {
       const error = await refusal(relay(service, 'NOTED', {}, { exceptSocketId }));
       expect(error.code).toBe('INVALID_SOCKET_ID');
-      expect(error.message).toContain(JSON.stringify(exceptSocketId));
+      expect(error.message).toContain('it must be a text like "123.456", or what a header has');
+    },
+  );
+
+  test.each([
+    '',
+    '7',
+    '1.2.3',
+    '1.2 ',
+    'a.b',
+    'undefined',
+    null,
+    '1.2\n',
+    [],
+    ['1.2', '3.4'],
+    'x'.repeat(500),
+  ])(
+    'that leaves out %j, which a header may have, is sent to everybody, and a debug line says so',
+    async (exceptSocketId) => {
+      const debugged = logged('debug');
+      await relay(service, 'NOTED', {}, { exceptSocketId });
+      expect(host.service.relays).toMatchObject({ sent: 1 });
+      expect(host.fake.relayed[0]).not.toHaveProperty('exceptSocketId');
+      expect(debugged.lines.join('\n')).toMatch(
+        /^exceptSocketId .* is no socket id like "123\.456": "NOTED"/,
+      );
+      expect(debugged.lines[0]?.length).toBeLessThan(250);
     },
   );
 

@@ -118,7 +118,7 @@ describe.each<[name: string, settings: () => SocketSettings | Promise<SocketSett
     ['PAYLOAD_NOT_JSON', (client) => client.broadcast('ANNOUNCED', (() => 1) as never)],
     [
       'INVALID_SOCKET_ID',
-      (client) => client.broadcast('ANNOUNCED', { message: 'x' }, { exceptSocketId: 'mine' }),
+      (client) => client.broadcast('ANNOUNCED', { message: 'x' }, { exceptSocketId: 12.5 as never }),
     ],
     ['INVALID_DELAY', (client) => client.broadcast('ANNOUNCED', { message: 'x' }, { delayMs: -1 })],
   ])('rejects a mistake of the caller with %s, and sends nothing', async (code, call) => {

@@ -1,4 +1,5 @@
 import { LIMITS } from '../../ports/limits.js';
+import type { SettingProblem } from '../../settings/setting-problem.js';
 import type { SocketAdapter } from '../adapter.js';
 import { DEFAULT_CLUSTER, type PusherAdapterConfig, pusherSettings } from './pusher.settings.js';
 
@@ -35,17 +36,20 @@ export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {
   },
 };
 
-function problems({ maxEventBytes, pusher }: PusherAdapterConfig): string[] {
-  const found: string[] = [];
+function problems({ maxEventBytes, pusher }: PusherAdapterConfig): SettingProblem[] {
+  const found: SettingProblem[] = [];
   if (maxEventBytes === 0 || maxEventBytes > LIMITS.payloadBytes) {
-    found.push(
-      `SOCKET_MAX_EVENT_BYTES: hosted Pusher takes at most ${LIMITS.payloadBytes}; it is ${maxEventBytes}`,
-    );
+    found.push({
+      variable: 'SOCKET_MAX_EVENT_BYTES',
+      problem: `hosted Pusher takes at most ${LIMITS.payloadBytes}; it is ${maxEventBytes}`,
+    });
   }
   if (pusher.cluster === undefined && pusher.host === undefined) {
-    found.push(
-      'PUSHER_CLUSTER: is required by the provider "pusher", unless PUSHER_HOST names a compatible server',
-    );
+    found.push({
+      variable: 'PUSHER_CLUSTER',
+      problem: 'is required by the provider "pusher", unless PUSHER_HOST names a compatible server',
+      decidedBy: ['PUSHER_CLUSTER', 'PUSHER_HOST'],
+    });
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import { isPrivateHost } from '../../protocol/public-address.js';
+import type { SettingProblem } from '../../settings/setting-problem.js';
 import type { SocketAdapter } from '../adapter.js';
 import { type HttpApiConfig, type WebhookConfig, wsSettings } from './ws.settings.js';
 
@@ -24,14 +25,20 @@ export const wsAdapter: SocketAdapter<typeof wsSettings> = {
   }),
 };
 
-function httpApiProblems({ enabled }: HttpApiConfig, given: ReadonlySet<string>): string[] {
-  if (enabled || !given.has('SOCKET_HTTP_API_PORT')) return [];
-  return ['SOCKET_HTTP_API_PORT: has no effect without SOCKET_HTTP_API=true'];
+function httpApiProblems({ enabled }: HttpApiConfig, given: ReadonlySet<string>): SettingProblem[] {
+  const variable = 'SOCKET_HTTP_API_PORT';
+  if (enabled || !given.has(variable)) return [];
+  const problem = 'has no effect without SOCKET_HTTP_API=true';
+  return [{ variable, problem, decidedBy: ['SOCKET_HTTP_API'] }];
 }
 
-function webhookProblems({ urls, privateTargets }: WebhookConfig): string[] {
+function webhookProblems({ urls, privateTargets }: WebhookConfig): SettingProblem[] {
   if (privateTargets) return [];
   const hosts = urls.map((url) => new URL(url).hostname).filter(isPrivateHost);
   const remedy = 'SOCKET_WEBHOOK_PRIVATE_TARGETS=true allows it';
-  return [...new Set(hosts)].map((host) => `SOCKET_WEBHOOK_URLS: ${host} is not a public address; ${remedy}`);
+  return [...new Set(hosts)].map((host) => ({
+    variable: 'SOCKET_WEBHOOK_URLS',
+    problem: `${host} is not a public address; ${remedy}`,
+    decidedBy: ['SOCKET_WEBHOOK_URLS', 'SOCKET_WEBHOOK_PRIVATE_TARGETS'],
+  }));
 }

@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { checkFunction, checkObject, checkText } from '../../ports/arguments.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
@@ -37,8 +38,14 @@ import { loadMetrics, startSocketRuntime } from './start-socket-runtime.js';
 @Global()
 @Module({})
 export class SocketModule {
-  /** With options that are known now. @param options win over the environment. @default {} */
+  /**
+   * With options that are known now.
+   *
+   * @param options win over the environment @default {}
+   * @throws SocketUsageError `INVALID_ARGUMENT` for options that are no object
+   */
   static forRoot(options: SocketModuleOptions & SocketModulePaths = {}): DynamicModule {
+    checkObject('SocketModule.forRoot(options): options', options);
     const origin = originOf('SocketModule.forRoot()');
     const make = () => assemble(options, [], { provide: SOCKET_OPTIONS, useValue: options }, origin);
     if (Object.keys(options).length > 0) return make();
@@ -47,9 +54,15 @@ export class SocketModule {
     return withoutOptions;
   }
 
-  /** With options that a factory makes from its injected dependencies. */
+  /**
+   * With options that a factory makes from its injected dependencies.
+   *
+   * @throws SocketUsageError `INVALID_ARGUMENT` when there is no factory
+   */
   static forRootAsync(options: SocketModuleAsyncOptions): DynamicModule {
+    checkObject('SocketModule.forRootAsync(options): options', options, ' with a useFactory');
     const { imports = [], inject = [], useFactory } = options;
+    checkFunction('SocketModule.forRootAsync(options): useFactory', useFactory, ' that makes the options');
     const origin = originOf('SocketModule.forRootAsync()');
     return assemble(options, imports, { provide: SOCKET_OPTIONS, inject: [...inject], useFactory }, origin);
   }
@@ -63,6 +76,7 @@ function assemble(
   options: Provider,
   origin: ModuleOrigin,
 ): DynamicModule {
+  checkText('SocketModule: path', path, ' like "socket"');
   return {
     module: SocketModule,
     imports: [...imports, DiscoveryModule],

@@ -1,4 +1,8 @@
-import { socketConfig } from '../../config/socket-config.js';
+import type { Environment } from '../../config/settings.js';
+import { socketConfig, type SocketConfigOptions } from '../../config/socket-config.js';
+import { checkObject, kindOf } from '../../ports/arguments.js';
+import { SocketConfigurationError } from '../../ports/errors.js';
+import type { SocketLogger } from '../../ports/logger.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { RelayMetrics } from '../../relays/relay-reporter.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
@@ -18,27 +22,52 @@ export async function startSocketRuntime(
   override: string | undefined,
 ): Promise<SocketRuntime> {
   const logger = socketLog();
-  const config = readConfig(options, gatewayPath, override);
+  checkObject('The options of SocketModule, as useFactory made them,', options);
+  const config = readConfig(options, gatewayPath, override, logger);
   const runtime = await SocketRuntime.start(config, logger, options.adapters);
   if (runtime.hasGateway && config.app.secret === DEVELOPMENT_APP.secret)
     logger.warn('SOCKET_APP_SECRET is the development secret, which is public');
   return runtime;
 }
 
-/** A provider that replaces the configured one has no second provider beside it. */
 function readConfig(
   options: SocketModuleOptions,
   gatewayPath: string,
   override: string | undefined,
+  logger: SocketLogger,
 ): SocketConfig {
-  const { env = process.env, adapters = [] } = options;
-  if (override === undefined) return socketConfig(env, options, { adapters, gatewayPath });
-  const { second: _, ...alone } = options;
-  return socketConfig(
-    { ...env, SOCKET_SECOND_ROLE: undefined },
-    { ...alone, provider: override },
-    { adapters, gatewayPath },
-  );
+  const problems = functionProblems(options);
+  const { env = process.env, adapters } = options;
+  const rest = { ...(adapters !== undefined && { adapters }), gatewayPath, logger };
+  try {
+    const config =
+      override === undefined ? socketConfig(env, options, rest) : overridden(env, options, rest, override);
+    if (problems.length === 0) return config;
+  } catch (error) {
+    if (!(error instanceof SocketConfigurationError)) throw error;
+    problems.push(...error.problems);
+  }
+  throw new SocketConfigurationError(problems);
+}
+
+/** A provider of tests that replaces the configured ones. It is alone, and may be a fake in production's environment too. */
+function overridden(
+  env: Environment,
+  { second: _, ...alone }: SocketModuleOptions,
+  rest: SocketConfigOptions,
+  override: string,
+): SocketConfig {
+  const environment = { ...env, SOCKET_SECOND_ROLE: undefined, NODE_ENV: undefined };
+  return socketConfig(environment, { ...alone, provider: override }, rest);
+}
+
+/** JavaScript may give anything. */
+function functionProblems(options: SocketModuleOptions): string[] {
+  const names = ['identify', 'onRelayError'] as const;
+  return names
+    .map((name): [string, unknown] => [name, Reflect.get(options, name)])
+    .filter(([, value]) => value !== undefined && typeof value !== 'function')
+    .map(([name, value]) => `${name}: must be a function; it is ${kindOf(value)}`);
 }
 
 /**
@@ -51,6 +80,11 @@ export async function loadMetrics(
   runtime: SocketRuntime,
 ): Promise<RelayMetrics | undefined> {
   if (metrics === undefined) return undefined;
+  const { registerMetric, getSingleMetric } = Object(metrics) as Readonly<Record<string, unknown>>;
+  if (typeof registerMetric !== 'function' || typeof getSingleMetric !== 'function')
+    throw new SocketConfigurationError([
+      `metrics: must be a Registry of prom-client; it is ${kindOf(metrics)}`,
+    ]);
   const { startMetrics } = await import('./metrics/start-metrics.js');
   return startMetrics(metrics, runtime);
 }

@@ -1,5 +1,4 @@
 import {
-  BadRequestException,
   Body,
   Controller,
   Get,
@@ -70,11 +69,8 @@ export class MembersController {
   ): Promise<Relayed> {
     const sender = this.#sessions.identify(request);
     if (sender === null) throw new UnauthorizedException('Send the bearer token of POST /session');
-    if (socketId !== undefined && !/^\d{1,20}\.\d{1,20}$/.test(socketId)) {
-      throw new BadRequestException('X-Socket-ID: must look like 123.456');
-    }
     const { id: to } = await this.#members.get(id);
-    const options = socketId === undefined ? {} : { exceptSocketId: socketId };
+    const options = { exceptSocketId: socketId };
     return relayed(
       await this.#socketService.relayToMember(to, 'MEMBER_MESSAGED', { from: sender.id, text }, options),
     );

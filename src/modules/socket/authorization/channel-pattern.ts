@@ -1,3 +1,4 @@
+import { shown } from '../../../ports/logger.js';
 import { channelType } from '../../../protocol/channel-name.js';
 
 const PATTERN = /^(?:[A-Za-z0-9_\-=@,.;]|\{[A-Za-z_]\w*\})+$/;
@@ -13,9 +14,9 @@ export class ChannelPattern {
 
   /** @throws TypeError for a pattern that could never match a channel that needs an authorizer */
   constructor(readonly text: string) {
-    if (!PATTERN.test(text)) {
+    if (typeof text !== 'string' || !PATTERN.test(text)) {
       throw new TypeError(
-        `Invalid channel pattern "${text}": a channel name with {placeholders} is expected`,
+        `Invalid channel pattern ${shown(text)}: a channel name with {placeholders} is expected`,
       );
     }
     if (text.includes('}{')) {
