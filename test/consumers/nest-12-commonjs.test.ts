@@ -1,11 +1,11 @@
 import { jest } from '@jest/globals';
 import type { Consumer } from './support/consumer.js';
 import { generate } from './support/generate.js';
-import { hears } from './support/greeting.js';
-import { endToEndTest, PUSHER, SWC_JEST, unitTest } from './support/sources.js';
+import { relaysOnEveryProvider } from './support/greeting.js';
+import { endToEndTest, PUSHER, STRICT_TSCONFIG, SWC_JEST, unitTest } from './support/sources.js';
 
-// What a stranger does on the first day: `nest new`, install, `nest add`, build, start, test. The project is one of Nest 12 in CommonJS,
-// in an empty folder, with the packed package. The table at the end says what each step costs.
+// What a stranger does on the first day: `nest new`, install, `nest add`, build, start, test. The project is
+// one of Nest 12 in CommonJS, in an empty folder, with the packed package.
 
 /** A fresh machine loads everything from the registry. */
 const SET_UP_MS = 600_000;
@@ -17,7 +17,7 @@ beforeAll(async () => {
   project = await generate({
     name: 'nest-12-commonjs',
     nest: 12,
-    adds: { '@nestjs/config': '^12.0.0', ws: '^8.0.0', 'pusher-js': '^8.4.0' },
+    adds: { '@nestjs/config': '^12.0.0', ws: '^8.0.0', pusher: '^5.0.0', 'pusher-js': '^8.4.0' },
     edit: async (manifest, project) => {
       Reflect.deleteProperty(manifest, 'type');
       for (const name of [
@@ -52,14 +52,18 @@ beforeAll(async () => {
     },
   });
   await project.write({
+    'tsconfig.strict.json': STRICT_TSCONFIG,
     'src/greeting.spec.ts': unitTest(''),
     'test/greeting.e2e-spec.ts': endToEndTest('', PUSHER.cjs),
   });
 }, SET_UP_MS);
 
-test('it builds, and relays', async () => {
+test('it compiles at the strictest', () =>
+  project.run('tsc, at the strictest', 'npx tsc -p tsconfig.strict.json'));
+
+test('it builds, and relays on every provider', async () => {
   await project.run('nest build', 'npx nest build');
-  await hears(await project.start());
+  await relaysOnEveryProvider(project);
 });
 
 test('Jest 30 with @swc/jest, which transforms Nest too', () =>

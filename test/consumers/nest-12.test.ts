@@ -12,8 +12,8 @@ import {
   unitTest,
 } from './support/sources.js';
 
-// What a stranger does on the first day: `nest new`, install, `nest add`, build, start, test. The project is as `nest new` of Nest 12 makes it,
-// in an empty folder, with the packed package. The table at the end says what each step costs.
+// What a stranger does on the first day: `nest new`, install, `nest add`, build, start, test. The project is
+// as `nest new` of Nest 12 makes it, in an empty folder, with the packed package.
 
 /** A fresh machine loads everything from the registry. */
 const SET_UP_MS = 600_000;
