@@ -11,5 +11,5 @@ test.each(PAGES)(
       page.remove();
     }
   },
-  60_000,
+  120_000,
 );

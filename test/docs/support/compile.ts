@@ -9,17 +9,24 @@ const sources = new Map<string, ts.SourceFile | undefined>();
 export function problemsOf(page: ExtractedPage): string[] {
   const forBrowsers = page.blocks.filter(isForBrowsers);
   const forNode = page.blocks.filter((block) => !isForBrowsers(block));
+  const bothEnds = [...forBrowsers, ...forNode.filter(isShared)];
   return [
     ...check(page, forNode, serverOptions()),
     ...(forBrowsers.length === 0
       ? []
-      : check(page, [...forBrowsers, ...forNode.filter(isShared)], browserOptions())),
+      : RESOLUTIONS.flatMap((resolution) => check(page, bothEnds, browserOptions(resolution)))),
   ];
 }
 
-/** Code that is bundled for browsers imports `pusher-js`, whose types only a bundler's module resolution reads right. */
+/** A front-end's project has one of these. The types of `pusher-js` differ between them. */
+const RESOLUTIONS = [
+  { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
+  { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
+] as const;
+
+/** Code that is bundled for browsers has the types of the DOM. */
 function isForBrowsers({ text }: Block): boolean {
-  return text.includes("from 'pusher-js'");
+  return /from 'pusher-js'|^\/\/ \S+\.browser\.ts$/m.test(text);
 }
 
 /** The application's events are declared for both ends. */
@@ -75,11 +82,10 @@ function serverOptions(): ts.CompilerOptions {
   };
 }
 
-function browserOptions(): ts.CompilerOptions {
+function browserOptions(resolution: (typeof RESOLUTIONS)[number]): ts.CompilerOptions {
   return {
     ...serverOptions(),
-    module: ts.ModuleKind.ESNext,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    ...resolution,
     lib: ['lib.es2023.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
   };
 }
