@@ -60,6 +60,11 @@ export class SocketLifecycle
     if (server !== undefined) {
       const webhook = servedPath(this.#application, `${this.#path}/webhook`, RequestMethod.POST);
       await this.#runtime.attach(server, webhook.replace(/\/webhook$/, ''));
+      if (hasGateway && !speaksHttp1(server))
+        this.#logger.warn(
+          'The HTTP server speaks HTTP/2 only, and browsers open WebSockets over HTTP/1: no page can connect. Allow both: ' +
+            'http2: true, https: { key, cert, allowHTTP1: true }',
+        );
     }
     // The gateway's address is known when the server listens.
     if (server === undefined || !hasGateway || server.listening) this.#logStart();
@@ -112,4 +117,10 @@ export class SocketLifecycle
     const httpAdapter = this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | null | undefined;
     return (httpAdapter?.getHttpServer() as Server | null | undefined) ?? undefined;
   }
+}
+
+/** Whether a server answers HTTP/1, which one of HTTP/2 does only where it is told to. It has the limits of HTTP/1 then. */
+function speaksHttp1(server: Server): boolean {
+  const isHttp2 = 'updateSettings' in server;
+  return !isHttp2 || (server as Partial<Server>).headersTimeout !== undefined;
 }

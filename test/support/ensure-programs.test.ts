@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 // Nothing of this machine is on the PATH of these tests but `env` and `openssl`, so no package is ever installed by them.
-const SCRIPT = 'test/support/ensure-redis-server.mjs';
+const SCRIPT = 'test/support/ensure-programs.mjs';
 let bin: string;
 
 beforeEach(() => {
