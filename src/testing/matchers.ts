@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import { kindOf } from '../ports/arguments.js';
 import type { ExpectedPayload, ReceivableEvent } from './expected-payload.js';
 import type { FakeMember } from './fake-member.js';
 import { type Equals, type Expected, isExpected, listing, wording } from './relayed.js';
-import { requireFakeMember, requireText } from './test-arguments.js';
+import { requireText } from './test-arguments.js';
 
 interface Result {
   readonly pass: boolean;
@@ -97,3 +98,13 @@ const runner = Object.create(globalThis) as {
   readonly expect?: { extend?(matchers: typeof socketMatchers): void };
 };
 runner.expect?.extend?.(socketMatchers);
+
+/** @throws TypeError when a matcher is used on something else than a member's browser */
+function requireFakeMember(matcher: string, value: unknown): asserts value is FakeMember {
+  const { id, received } = Object(value) as Partial<FakeMember>;
+  if (typeof id === 'string' && Array.isArray(received)) return;
+  const remedy = value instanceof Promise ? ': await fake.connect(…) first' : '';
+  throw new TypeError(
+    `${matcher} needs what fake.connect(…) resolves with; it got ${kindOf(value)}${remedy}`,
+  );
+}

@@ -95,7 +95,9 @@ describe('an adapter from outside', () => {
       'ACME_RETRY_ATTEMPTS: must be a whole number from 1 to 9; it is "0"',
     ]);
     const hidden = withSettings(acme, { acme: { token: 7 as unknown as string } });
-    expect(problems({}, [hidden])).toEqual(['acme.token: must be a text that is not empty; it is a number']);
+    expect(problems({}, [hidden])).toEqual([
+      'acme.token: must be a text that is not empty; it is a value of the kind number',
+    ]);
   });
 
   test('finds what no single setting can be blamed for, when it is chosen', () => {

@@ -72,7 +72,7 @@ test.each<[string, object, string]>([
 
 test('a secret is not shown, whatever it is', () => {
   expect(problems({ app: { secret: 12_345 } })).toEqual([
-    'app.secret: must be a text that is not empty; it is a number',
+    'app.secret: must be a text that is not empty; it is a value of the kind number',
   ]);
   expect(problems({ encryptionMasterKey: 'hunter2' })).toEqual([
     expect.stringMatching(/^encryptionMasterKey: .*; it is 7 characters$/),

@@ -168,12 +168,7 @@ export const VARIABLES: readonly VariableRow[] = [
       ['https://app.example.com', { hostname: 'app.example.com', port: undefined, secure: true, path: '' }],
       ['http://[::1]:8080/api/', { hostname: '[::1]', port: 8080, secure: false, path: '/api' }],
     ],
-    bad: [
-      'app.example.com',
-      'wss://app.example.com',
-      'https://ada:x@app.example.com',
-      'https://a.example/?x',
-    ],
+    bad: ['app.example.com', 'wss://app.example.com'],
     allowed: /http or https URL without credentials/,
   },
   {
