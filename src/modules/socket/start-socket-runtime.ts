@@ -71,7 +71,8 @@ function functionProblems(options: SocketModuleOptions): string[] {
 }
 
 /**
- * Registers the metrics with the application's registry. Without a registry, no module of the metrics is loaded.
+ * Registers the metrics with the application's registry. Without a registry, no module of the metrics is loaded. A runtime
+ * whose metrics cannot be registered is closed.
  *
  * @throws SocketConfigurationError, MissingPackageError
  */
@@ -80,11 +81,17 @@ export async function loadMetrics(
   runtime: SocketRuntime,
 ): Promise<RelayMetrics | undefined> {
   if (metrics === undefined) return undefined;
-  const { registerMetric, getSingleMetric } = Object(metrics) as Readonly<Record<string, unknown>>;
-  if (typeof registerMetric !== 'function' || typeof getSingleMetric !== 'function')
-    throw new SocketConfigurationError([
-      `metrics: must be a Registry of prom-client; it is ${kindOf(metrics)}`,
-    ]);
-  const { startMetrics } = await import('./metrics/start-metrics.js');
-  return startMetrics(metrics, runtime);
+  try {
+    const { registerMetric, getSingleMetric } = Object(metrics) as Readonly<Record<string, unknown>>;
+    if (typeof registerMetric !== 'function' || typeof getSingleMetric !== 'function')
+      throw new SocketConfigurationError([
+        `metrics: must be a Registry of prom-client; it is ${kindOf(metrics)}`,
+      ]);
+    const { startMetrics } = await import('./metrics/start-metrics.js');
+    return await startMetrics(metrics, runtime);
+  } catch (error) {
+    // Nest calls no hook of an application that it could not create.
+    await Promise.allSettled([runtime.close()]);
+    throw error;
+  }
 }

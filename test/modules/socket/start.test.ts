@@ -12,9 +12,12 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { type Receipt, SocketModule, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { connect } from 'nestjs-switchboard/browser';
+import { Counter, Registry } from 'prom-client';
 import { EventQueue } from '../../support/event-queue.js';
 import { identify, logged, rejection, startFake, startHost } from '../../support/hosts.js';
 import { Pusher } from '../../support/pusher-browser.js';
+import { startRedis } from '../../support/redis.js';
+import { until } from '../../support/redis-until.js';
 import { onTeardown } from '../../support/teardown.js';
 
 const HELLO = { from: 'ada', text: 'hello' };
@@ -247,6 +250,25 @@ describe('a shutdown during the start', () => {
     await app.close();
     expect(serverOf(app).listenerCount('upgrade')).toBe(0);
     expect(await app.get(SocketService).health()).toMatchObject({ status: 'down', reason: 'closed' });
+  });
+
+  test('metrics that cannot be registered leave no connection to Redis', async () => {
+    logged('warn');
+    logged('error');
+    const redis = await startRedis();
+    const registry = new Registry();
+    new Counter({ name: 'switchboard_relays_total', help: 'somebody else', registers: [registry] });
+    const client = redis.client();
+    const clients = async () => String(await client.client('LIST')).match(/^id=/gm)?.length;
+    expect(await clients()).toBe(1);
+    const options = { provider: 'ws', env: { SOCKET_CLUSTER: 'redis', SOCKET_REDIS_URL: redis.url } };
+    const start = created({ ...options, metrics: registry });
+    expect(String(await rejection(start))).toContain('another metric "switchboard_relays_total"');
+    // A connection that is left over tries until it succeeds, so the next application's connections come after it.
+    const app = await created(options);
+    await app.init();
+    await app.close();
+    await until('only the test is connected', async () => (await clients()) === 1);
   });
 
   test('a start that fails can be closed, and leaves nothing on the server', async () => {
