@@ -34,13 +34,19 @@ const ON_ONE_NODE = {
 
 /**
  * The suites that keep a small machine busy for seconds, so that a suite beside them would miss its time limits: clusters of
- * processes, broken networks, killed workers, and projects that install the package. `npm run test:slow` runs them, one file at
- * a time; `npm test` leaves them out.
+ * processes, broken networks, killed workers. `npm run test:slow` runs them, one file at a time.
  */
-const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages|e2e/outside-adapter|package/|consumers/)';
+const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages)';
+
+/** The suites that pack the package, and install it into projects. `npm run test:projects` runs them, two files at a time. */
+const PROJECTS = '/test/(consumers/|package/|e2e/outside-adapter)';
 
 /** The paths to leave out, by the part that scripts/test.mjs runs. Without a part every test runs. */
-const LEFT_OUT = { fast: [SLOW], slow: [`^(?!.*${SLOW})`] };
+const LEFT_OUT = {
+  fast: [SLOW, PROJECTS],
+  slow: [`^(?!.*${SLOW})`],
+  projects: [`^(?!.*${PROJECTS})`],
+};
 const leftOut = ['/node_modules/', ...(LEFT_OUT[process.env.SWITCHBOARD_TEST_PART] ?? [])];
 
 /** @type {import('jest').Config} */

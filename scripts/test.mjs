@@ -1,13 +1,14 @@
-// Runs one part of the tests: `fast`, two files at a time, or `slow`, one at a time; jest.config.cjs says which file is where.
+// Runs one part of the tests: `fast` and `projects` two files at a time, `slow` one at a time; jest.config.cjs says which file
+// is where.
 // All further arguments are passed to jest.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const JEST = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.meta.url));
-const WORKERS = { fast: '--maxWorkers=2', slow: '--runInBand' };
+const WORKERS = { fast: '--maxWorkers=2', slow: '--runInBand', projects: '--maxWorkers=2' };
 
 const [part = '', ...args] = process.argv.slice(2);
-if (!Object.hasOwn(WORKERS, part)) throw new Error(`The part is fast or slow, not "${part}".`);
+if (!Object.hasOwn(WORKERS, part)) throw new Error(`The part is fast, slow or projects, not "${part}".`);
 
 const { status } = spawnSync(
   process.execPath,
