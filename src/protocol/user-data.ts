@@ -51,6 +51,16 @@ export function readUserData(userData: string): UserData | string {
     ? watchlist.filter((entry): entry is string => memberIdProblem(entry) === undefined)
     : [];
   const wireId = wireMemberId(memberId);
-  const answer = wireId === id ? userData : JSON.stringify({ ...data, id: wireId });
+  const answer = wireId === id ? userData : written({ ...data, id: wireId });
+  if (answer === undefined) return 'it is nested too deeply';
   return { id: memberId, info, watchlist: [...new Set(watched)], answer };
+}
+
+/** @returns `undefined` for data that nest more deeply than `JSON.stringify` can follow; `JSON.parse` can follow them further */
+function written(data: object): string | undefined {
+  try {
+    return JSON.stringify(data);
+  } catch {
+    return undefined;
+  }
 }

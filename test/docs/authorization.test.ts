@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import type { INestApplication, Type } from '@nestjs/common';
-import { JwtService } from '@nestjs/jwt';
 import { NestFactory } from '@nestjs/core';
+import { JwtService } from '@nestjs/jwt';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { onTeardown } from '../support/teardown.js';

@@ -22,7 +22,7 @@ test('a path that nobody serves is told 4005, and closed with it', async () => {
 
 test('every proxy of the page has an idle limit that the default activity timeout stays well below', () => {
   const { activityTimeoutS } = socketConfig({}).gateway;
-  const limits = tableIn(page.text, 'proxy').map(([, seconds]) => Number(seconds));
+  const limits = tableIn(page.text, 'proxy or platform').map(([, seconds]) => Number(seconds));
   expect(limits.length).toBeGreaterThan(5);
   // The sweep takes a second, and a page in the background may ping some seconds late.
   expect(Math.min(...limits)).toBeGreaterThan(activityTimeoutS + 15);

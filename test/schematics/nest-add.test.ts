@@ -203,7 +203,7 @@ test.each([
     files: { 'src/app.module.ts': MODULE.replace('imports: []', 'imports: [ConfigModule.forRoot()]') },
   },
 ])('leaves it to the application to read .env where it does so by $how', ({ files }) => {
-  const { tree } = add(project(files as unknown as Record<string, string>));
+  const { tree } = add(project(files));
   const text = tree.readText('src/app.module.ts');
   expect(text.split('ConfigModule')).toHaveLength(files['src/app.module.ts'] === undefined ? 1 : 2);
   expect(text).toContain('SocketModule.forRoot({ identify })]');

@@ -69,7 +69,7 @@ const NONSENSE = [
 
 test.each(NONSENSE)('%s is refused with the configuration, at the start and without its password', (url) => {
   const message = messageOf(() => check(url));
-  expect(message).toContain('SOCKET_REDIS_URL');
+  expect(message).toContain('redis.url');
   expect(message).not.toContain('geheim');
 });
 

@@ -136,8 +136,9 @@ function isCount(value: number): boolean {
 /** Versions are texts, because Lua would not write all digits of such a number. */
 function readVersion(fields: Readonly<Record<string, unknown>>, latest: number): number | undefined {
   const text = fields['r'];
+  if (typeof text !== 'string' || !/^\d{1,16}$/.test(text)) return undefined;
   const version = Number(text);
-  return typeof text === 'string' && /^\d{1,16}$/.test(text) && version <= latest ? version : undefined;
+  return version <= latest ? version : undefined;
 }
 
 /** A user's info as text; empty when there is none. */

@@ -63,7 +63,7 @@ function echoOf<D extends Driver>(broadcaster: D, host: Host, memberId: string):
 }
 
 /** The `pusher-js` underneath, whose type laravel-echo imports in a way that Node's module resolution does not follow. */
-const pusherOf = (echo: Echo<Driver>) => echo.connector.pusher as unknown as Pusher;
+const pusherOf = (echo: Echo<Driver>) => echo.connector.pusher;
 
 /** The part of a channel that every type of it has. */
 interface EchoChannel {

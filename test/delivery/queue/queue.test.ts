@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { userChannel } from '../../../src/protocol/channel-name.js';
 import { APP, HttpApi } from '../../adapters/pusher/support.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { startRedis } from '../../support/redis.js';
@@ -160,7 +161,7 @@ describe('the queue', () => {
     }
     await eventually(20_000, () => {
       const channels = new Set(api.events.map(({ channel }) => channel));
-      expect(channels).toEqual(new Set([...names, ...names.map((name) => `#server-to-user-${name}`)]));
+      expect(channels).toEqual(new Set([...names, ...names.map(userChannel)]));
     });
   });
 

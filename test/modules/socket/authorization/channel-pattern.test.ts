@@ -81,7 +81,7 @@ describe('a bad pattern', () => {
     ]),
   )('%s is a TypeError where the class is defined', (_, pattern) => {
     expect(() => authorizerOf(pattern)).toThrow(TypeError);
-    expect(() => authorizerOf(pattern)).toThrow(`"${pattern}"`);
+    expect(() => authorizerOf(pattern)).toThrow(JSON.stringify(pattern));
   });
 
   test('with one placeholder twice is a TypeError too', () => {

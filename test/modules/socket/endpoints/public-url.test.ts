@@ -66,7 +66,7 @@ describe.each(Object.entries(FRAMEWORKS))('the public URL over %s', (_, httpAdap
   ])('%s is refused at the start', async (publicUrl) => {
     const error = await rejection(startHost({ provider: 'ws', publicUrl }, { httpAdapter }));
     expect(error).toBeInstanceOf(SocketConfigurationError);
-    expect(String(error)).toMatch(/SOCKET_PUBLIC_URL: must be an http or https URL without/);
+    expect(String(error)).toMatch(/publicUrl: must be an http or https URL without/);
     expect(String(error)).not.toContain('secret');
   });
 });
