@@ -14,7 +14,7 @@ import type { User } from '../ports/user.js';
 import { userChannel } from '../protocol/channel-name.js';
 import { type ClientFrame, parseClientFrame } from '../protocol/client-frame.js';
 import { CODES, ProtocolError, RESTARTING } from '../protocol/codes.js';
-import { connectionEstablished, errorFrame } from '../protocol/frame.js';
+import { connectionEstablished, errorFrame, removedFrom } from '../protocol/frame.js';
 import type { ChannelEventSource } from './channel-event-source.js';
 import { Channels } from './channels.js';
 import type { Connection } from './connection.js';
@@ -75,6 +75,9 @@ export class ChannelEngine implements ClusterNode {
       users: this.#users,
       watchlists: this.#watchlists,
       counters: this.counters,
+      renew: (session, reason) => {
+        this.#end(session, CODES.RECONNECT, reason, false);
+      },
       refuse: (session, error) => {
         this.#refuseMessage(session, error, false);
       },
@@ -294,6 +297,29 @@ export class ChannelEngine implements ClusterNode {
       const reason = 'Connection terminated by the application';
       this.#sendError(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
       this.#end(session, CODES.UNAUTHORIZED, reason, true);
+    }
+  }
+
+  /**
+   * Ends a user's subscriptions to a channel, on this node before it returns.
+   *
+   * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
+   */
+  removeEverywhere(channel: string, userId: string): Promise<void> | undefined {
+    this.remove(channel, userId);
+    return this.#cluster.remove(channel, userId);
+  }
+
+  /** Ends a user's subscriptions to a channel on this node. */
+  remove(channel: string, userId: string): void {
+    for (const session of this.#sessions) {
+      const subscription = session.subscriptions.get(channel);
+      if (session.user?.id !== userId && subscription?.user?.id !== userId) continue;
+      // Also where there is no subscription now: the client may have a signature from an earlier one.
+      (session.removedFrom ??= new Set()).add(channel);
+      if (subscription === undefined) continue;
+      this.#channels.leave(session, subscription, true);
+      session.connection.send(removedFrom(channel));
     }
   }
 

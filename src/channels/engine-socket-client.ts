@@ -1,6 +1,6 @@
 import { inject, injectable } from 'inversify';
 import type { SocketDeliveryError, SocketUnavailableError } from '../ports/errors.js';
-import { membersUnknown, unanswered, unavailable } from '../ports/losses.js';
+import { membersUnknown, notRemoved, unanswered, unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
 import { RelayClient } from '../ports/relay-client.js';
 import type { ChannelMember, ProviderHealth } from '../ports/socket-client.js';
@@ -64,6 +64,19 @@ export class EngineSocketClient extends RelayClient {
     }
   }
 
+  override async removeFromChannel(channel: string, memberId: string): Promise<void> {
+    const { provider } = this.config;
+    if (this.#isClosed) throw notRemoved(provider, true, channel, memberId, CLOSED);
+    this.acceptQuestion((isRetryable, reason, cause) =>
+      notRemoved(provider, isRetryable, channel, memberId, reason, cause),
+    );
+    try {
+      await this.engine.removeEverywhere(channel, memberId);
+    } catch (cause) {
+      throw notRemoved(provider, true, channel, memberId, UNREACHABLE, cause);
+    }
+  }
+
   async health(): Promise<ProviderHealth> {
     if (this.#isClosed) return { status: 'down', connections: 0, reason: 'closed' };
     const { connections, node, statistics, problem } = this.engine;
@@ -88,7 +101,7 @@ export class EngineSocketClient extends RelayClient {
     // Accepts everything.
   }
 
-  /** Called before every question. A throw refuses it. */
+  /** Called before every question and removal. A throw refuses it. */
   protected acceptQuestion(_errorOf: QuestionError): void {
     // Accepts everything.
   }

@@ -27,6 +27,8 @@ export interface FrameHandlerParts {
   readonly users: Users;
   readonly watchlists: Watchlists;
   readonly counters: ConnectionCounters;
+  /** Ends a connection whose client is to come back with another one at once. */
+  readonly renew: (session: Session, reason: string) => void;
   /** Answers a frame with `pusher:error` after {@link FrameHandler.handle} has returned. */
   readonly refuse: (session: Session, error: ProtocolError) => void;
 }
@@ -41,6 +43,7 @@ export class FrameHandler {
   readonly #users: Users;
   readonly #watchlists: Watchlists;
   readonly #counters: ConnectionCounters;
+  readonly #renew: (session: Session, reason: string) => void;
   readonly #refuse: (session: Session, error: ProtocolError) => void;
 
   constructor(parts: FrameHandlerParts) {
@@ -52,6 +55,7 @@ export class FrameHandler {
     this.#users = parts.users;
     this.#watchlists = parts.watchlists;
     this.#counters = parts.counters;
+    this.#renew = parts.renew;
     this.#refuse = parts.refuse;
   }
 
@@ -115,6 +119,10 @@ export class FrameHandler {
       return;
     }
     if (existing !== undefined) throw new ProtocolError(null, `Existing subscription to channel ${name}`);
+    if (session.removedFrom?.has(name) === true) {
+      this.#renew(session, 'Removed from the channel: a new connection asks the authorizer again');
+      return;
+    }
     const user = this.#admit(session, request);
     this.#channels.join(session, name, user, () => {
       const { presenceMembers } = this.#config.gateway.limits;

@@ -22,6 +22,11 @@ export class Session {
   /** The subscriptions, by channel. One that was requested just now may not receive events yet. */
   readonly subscriptions = new Map<string, Subscription>();
   user: User | undefined;
+  /**
+   * The channels that the application removed its member from. A signature is good for as long as the connection lasts, so
+   * another subscription to one of them needs another connection.
+   */
+  removedFrom: Set<string> | undefined;
   /** The time of the client's last message, in milliseconds of `Clock.now()`. */
   lastActivity: number;
   /** The time of the unanswered ping, in milliseconds of `Clock.now()`; `undefined` when no pong is due. */

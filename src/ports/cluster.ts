@@ -47,6 +47,8 @@ export interface ClusterNode {
   deliver(channel: string, message: ChannelMessage): void;
   /** Another node has asked to end every connection that is signed in as the user of this channel. */
   terminate(userChannel: string): void;
+  /** Another node has asked to end a user's subscriptions to a channel. */
+  remove(channel: string, userId: string): void;
   /** A user has joined a presence channel, with the first connection on any node. All nodes are called in the same order. */
   memberAdded(channel: string, user: User): void;
   /** A member of a presence channel has another info now. The user was not away, so no channel event is emitted. */
@@ -126,6 +128,9 @@ export interface Cluster {
   publish(channel: string, message: ChannelMessage): Promise<void> | undefined;
   /** Ends the connections of the user of this channel on the other nodes. Rejects when they cannot be reached. */
   terminate(userChannel: string): Promise<void> | undefined;
+
+  /** Ends a user's subscriptions to a channel on the other nodes. Rejects when they cannot be reached. */
+  remove(channel: string, userId: string): Promise<void> | undefined;
 
   /** Watches the users of these channels from now on. `done` is called with the channels of those who are online. */
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void;

@@ -68,6 +68,19 @@ export function membersUnknown(
   return deliveryError(isRetryable, message, { lost: [], ...details, provider });
 }
 
+/** Makes the error of a removal from a channel that a provider did not carry out. */
+export function notRemoved(
+  provider: string,
+  isRetryable: boolean,
+  channel: string,
+  memberId: string,
+  reason: string,
+  cause?: unknown,
+): SocketDeliveryError {
+  const message = `Could not remove member ${shown(memberId)} from ${shown(channel)} through "${provider}": ${reason}`;
+  return deliveryError(isRetryable, message, { lost: [memberId], provider, cause });
+}
+
 /** Makes a delivery error with a complete message: unavailable where a retry can help, and rejected where it cannot. */
 export function deliveryError(
   isRetryable: boolean,

@@ -1,4 +1,4 @@
-import { membersUnknown } from './losses.js';
+import { membersUnknown, notRemoved } from './losses.js';
 import { createDisconnect, createRelay, type Relay } from './relay.js';
 import type { ChannelMember, ImmediateRelayOptions, ISocketClient, ProviderHealth } from './socket-client.js';
 
@@ -41,6 +41,13 @@ export abstract class RelayClient implements AdapterClient {
     const { name } = this.constructor;
     const reason = `this provider cannot tell, because ${name} has no "channelMembers"`;
     return Promise.reject(membersUnknown(name, false, channel, reason));
+  }
+
+  /** Rejects, unless the adapter has a `removeFromChannel` of its own. */
+  removeFromChannel(channel: string, memberId: string): Promise<void> {
+    const reason =
+      'this provider cannot end one subscription. Let the authorizer refuse the member, then call disconnectMember';
+    return Promise.reject(notRemoved(this.constructor.name, false, channel, memberId, reason));
   }
 
   abstract health(): Promise<ProviderHealth>;

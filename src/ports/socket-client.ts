@@ -143,6 +143,12 @@ export interface ISocketClient {
    * tell.
    */
   channelMembers(channel: string): Promise<readonly ChannelMember[]>;
+  /**
+   * Ends the subscriptions to a private or presence channel of every connection that is signed in as the member, or present as
+   * the member there. A signature from before does not let them back. Rejects with a `SocketRejectedError` on a provider that
+   * cannot do it.
+   */
+  removeFromChannel(channel: string, memberId: string): Promise<void>;
   /** The provider's state, asked now. Never rejects. */
   health(): Promise<ProviderHealth>;
   /** Releases every connection, timer and handle. Calls made afterwards reject with `SocketUnavailableError`. */

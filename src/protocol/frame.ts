@@ -48,6 +48,12 @@ export function subscriptionSucceeded(channel: string, data = '{}'): Frame {
   return frame('pusher_internal:subscription_succeeded', { channel, data });
 }
 
+/** Tells a client that the application has ended its subscription. The protocol has this event for a refused one. */
+export function removedFrom(channel: string): Frame {
+  const data = { type: 'Removed', error: 'Removed from the channel by the application', status: 403 };
+  return frame('pusher:subscription_error', { channel, data: JSON.stringify(data) });
+}
+
 /** Asks a silent client whether it is still there. */
 export const PING = frame('pusher:ping', { data: '{}' });
 

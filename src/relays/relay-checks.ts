@@ -77,7 +77,7 @@ export function checkChannelEvent(name: unknown): void {
 }
 
 /** @throws SocketUsageError `INVALID_MEMBER_ID` */
-function checkMemberId(id: unknown): void {
+export function checkMemberId(id: unknown): void {
   const problem = memberIdProblem(id);
   if (problem !== undefined)
     throw new SocketUsageError('INVALID_MEMBER_ID', `Invalid member id ${shown(id)}: ${problem}`);
@@ -90,6 +90,17 @@ export function checkPresenceChannel(name: unknown): void {
   if (isPresence) return;
   const reason = problem ?? 'only channels whose names begin with "presence-" have members';
   throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${reason}`);
+}
+
+/** @throws SocketUsageError `INVALID_CHANNEL_NAME` */
+export function checkAuthorizedChannel(name: unknown): void {
+  const problem =
+    channelNameProblem(name) ??
+    (channelType(String(name)).access === 'public'
+      ? 'anybody may subscribe to a public channel again'
+      : undefined);
+  if (problem === undefined) return;
+  throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
 }
 
 /** The name of an encrypted channel is invalid too where the provider cannot encrypt, or there is no key. */

@@ -12,9 +12,11 @@ import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
 import type { Receipt } from './receipt.js';
 import {
+  checkAuthorizedChannel,
   checkChannelEvent,
   checkedDisconnect,
   checkedRelay,
+  checkMemberId,
   checkMemberIds,
   checkPresenceChannel,
   type RelayRules,
@@ -208,6 +210,23 @@ export class Relays {
       this.#logger.warn(error.message);
       return undefined;
     }
+  }
+
+  /**
+   * Takes a member out of a private or presence channel, now and on all nodes: ends the subscriptions of every connection that is
+   * signed in as the member, or present as the member there. The member's pages get `pusher:subscription_error`, and the others
+   * on a presence channel `pusher:member_removed` at once. Let the authorizer refuse the member before, or the page may come back.
+   *
+   * It is sent at once, also inside `afterCommit`, and never queued or tried again. It rejects whatever `SOCKET_FAILURE` says.
+   *
+   * @throws SocketUsageError for a bad name or member id, and for a public channel
+   * @throws SocketRejectedError on `pusher`, which cannot do it
+   * @throws SocketUnavailableError when other nodes could not be reached; this node's connections are removed all the same
+   */
+  async removeFromChannel(channel: string, memberId: string): Promise<void> {
+    checkAuthorizedChannel(channel);
+    checkMemberId(memberId);
+    await this.#runtime.client.removeFromChannel(channel, memberId);
   }
 
   /**

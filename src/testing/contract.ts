@@ -36,6 +36,8 @@ export interface ContractDifferences {
   readonly absentPayloadArrivesAs?: unknown;
   /** How much `channelMembers` tells: `ids` without info, or `nothing`, so that it rejects. @default 'info' */
   readonly channelMembers?: 'info' | 'ids' | 'nothing';
+  /** Whether `removeFromChannel` takes a member out of a channel; otherwise it rejects. @default true */
+  readonly canRemoveFromChannel?: boolean;
 }
 
 /** Ids that no channel's name and no path can have as they are. */
@@ -65,7 +67,7 @@ const UNUSUAL_IDS = [
 export function describeSocketClient(
   name: string,
   start: () => Promise<ContractHarness>,
-  { absentPayloadArrivesAs, channelMembers = 'info' }: ContractDifferences = {},
+  { absentPayloadArrivesAs, channelMembers = 'info', canRemoveFromChannel = true }: ContractDifferences = {},
 ): void {
   describe(`${name} keeps the promises of the port`, () => {
     let harness: ContractHarness;
@@ -266,6 +268,32 @@ export function describeSocketClient(
         expect(new Set(members)).toEqual(new Set([alice, bob].map((id) => ({ id, ...info }))));
         expect(members).toHaveLength(2);
         expect(await client.channelMembers(`${room}-empty`)).toEqual([]);
+      });
+    }
+
+    if (canRemoveFromChannel) {
+      test('a member who is removed from a channel hears nothing more there, and nobody else is removed', async () => {
+        const [room, alice, bob] = [`presence-${someone()}`, someone(), someone()];
+        const tabs = [await harness.connect(alice), await harness.connect(alice)];
+        const other = await harness.connect(bob);
+        for (const browser of [...tabs, other]) await browser.subscribe(room);
+        await client.removeFromChannel(room, alice);
+        await client.relayToChannel(room, 'INSIDE');
+        await client.relayToMembers([alice, bob], 'AFTER');
+        for (const tab of tabs) expect((await tab.next()).event).toBe('AFTER');
+        expect((await other.next()).event).toBe('INSIDE');
+        // Other nodes may tell a moment later that the member is gone.
+        while ((await client.channelMembers(room)).length > 1) continue;
+        expect(await client.channelMembers(room)).toMatchObject([{ id: bob }]);
+        await client.removeFromChannel(room, alice);
+        await client.removeFromChannel(room, someone());
+      });
+    } else {
+      test('it says that it cannot remove a member from a channel, and what to do', async () => {
+        const alice = someone();
+        const rejection = { code: 'PROVIDER_REJECTED', retryable: false, lost: [alice] };
+        const removal = client.removeFromChannel('presence-room', alice);
+        await expect(removal).rejects.toMatchObject(rejection);
       });
     }
 

@@ -131,6 +131,27 @@ test('the ids of those who are in a room are asked for', async () => {
   expect(await idsIn(app.get(SocketService), 'ada')).toEqual([]);
 });
 
+test('a member is taken out of a room, and is in no other way affected', async () => {
+  type TakeOut = (service: SocketService, room: string, memberId: string) => Promise<void>;
+  const { takeOut } = await page.run<{ takeOut: TakeOut }>('leave-room.ts');
+
+  @AuthorizeChannel('presence-rooms.{room}')
+  class RoomChannel {
+    authorize(): boolean {
+      return true;
+    }
+  }
+  const fake = await start({ failure: 'report' }, [RoomChannel]);
+  const ada = await fake.connect('ada');
+  for (const room of ['blue', 'red']) await ada.subscribe(`presence-rooms.${room}`);
+  const service = app.get(SocketService);
+  await takeOut(service, 'blue', 'ada');
+  expect(await service.channelMembers('presence-rooms.blue')).toEqual([]);
+  expect(await service.channelMembers('presence-rooms.red')).toMatchObject([{ id: 'ada' }]);
+  await service.relayToMember('ada', 'ANNOUNCED', { message: 'hi' });
+  expect(ada.received.at(-1)).toMatchObject({ event: 'ANNOUNCED', payload: { message: 'hi' } });
+});
+
 test('the status says who is online, what was sent and how the provider is doing', async () => {
   const { status } = await page.run<{ status: (service: SocketService) => Promise<object> }>('status.ts');
   const fake = await start({ failure: 'report' });

@@ -2,7 +2,7 @@ import pMap, { pMapSkip } from 'p-map';
 import { type Clock, within } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import { membersUnknown, unanswered, unavailable } from '../../ports/losses.js';
+import { membersUnknown, notRemoved, unanswered, unavailable } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 import { RelayClient } from '../../ports/relay-client.js';
 import type { ChannelMember, ProviderHealth } from '../../ports/socket-client.js';
@@ -94,6 +94,13 @@ export class PusherSocketClient extends RelayClient {
     } catch (failure) {
       throw membersUnknown('pusher', canRetry(failure), channel, messageOf(failure), { cause: failure });
     }
+  }
+
+  /** Rejects: hosted Pusher has no such request. */
+  override removeFromChannel(channel: string, memberId: string): Promise<void> {
+    const reason =
+      'Pusher cannot end one subscription. Let the authorizer refuse the member, then call disconnectMember';
+    return Promise.reject(notRemoved('pusher', false, channel, memberId, reason));
   }
 
   /** Makes one signed request: `up` means that the API is reachable and accepts the credentials. It reports no connections. */

@@ -119,6 +119,10 @@ export class LocalCluster implements Cluster {
     // There is no other node.
   }
 
+  remove(): undefined {
+    // There is no other node.
+  }
+
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {
     done(this.#online(userChannels));
   }

@@ -22,6 +22,8 @@ export type BusMessage =
       readonly stamp: number | undefined;
     }
   | { readonly kind: 'terminate'; readonly node: string }
+  /** The channel may be another one than that on which the message comes: the user's own. */
+  | { readonly kind: 'remove'; readonly node: string; readonly channel: string; readonly id: string }
   | { readonly kind: 'added'; readonly version: number; readonly id: string; readonly info: string }
   | { readonly kind: 'removed'; readonly version: number; readonly id: string }
   | { readonly kind: 'count'; readonly node: string; readonly count: number }
@@ -44,6 +46,11 @@ export function terminateMessage(node: string): string {
   return JSON.stringify({ v: BUS_VERSION, k: 'terminate', n: node });
 }
 
+/** Writes the message that ends a user's subscriptions to a channel on the other nodes. */
+export function removeMessage(node: string, channel: string, id: string): string {
+  return JSON.stringify({ v: BUS_VERSION, k: 'remove', n: node, channel, id });
+}
+
 /**
  * Reads a message from another node. Anybody with access to Redis can send one, so nothing in it is trusted.
  *
@@ -61,6 +68,11 @@ export function readBusMessage(text: string, timeMs: number): BusMessage | undef
     case 'terminate': {
       const node = fields['n'];
       return typeof node === 'string' ? { kind: 'terminate', node } : undefined;
+    }
+    case 'remove': {
+      const { n: node, channel, id } = fields;
+      if (typeof node !== 'string' || typeof channel !== 'string' || !isUserId(id)) return undefined;
+      return { kind: 'remove', node, channel, id };
     }
     case 'added': {
       const { id, info } = fields;

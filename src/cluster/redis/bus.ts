@@ -6,9 +6,16 @@ import {
   type ClusterStatistics,
 } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import { channelType, isUserChannel } from '../../protocol/channel-name.js';
+import { channelType, isUserChannel, userChannel } from '../../protocol/channel-name.js';
 import { run, script } from '../../redis/redis-scripts.js';
-import { type BusMessage, eventMessage, eventsOf, readBusMessage, terminateMessage } from './bus-message.js';
+import {
+  type BusMessage,
+  eventMessage,
+  eventsOf,
+  readBusMessage,
+  removeMessage,
+  terminateMessage,
+} from './bus-message.js';
 import type { RosterChange } from './channels/presence.js';
 import type { RedisConnection } from './connection/redis-connection.js';
 import type { RedisKeys } from './connection/redis-keys.js';
@@ -95,6 +102,19 @@ export class Bus {
     await this.#send((redis) => redis.publish(this.#parts.keys.bus(userChannel), text));
   }
 
+  /**
+   * Tells the nodes where a user is signed in, and those that have subscribers of the channel, to end the user's subscriptions
+   * to it.
+   *
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
+  async remove(channel: string, userId: string): Promise<void> {
+    const { leases, keys } = this.#parts;
+    const text = removeMessage(leases.node, channel, userId);
+    const to = [keys.bus(channel), keys.bus(userChannel(userId))];
+    await this.#send((redis) => Promise.all(to.map((redisChannel) => redis.publish(redisChannel, text))));
+  }
+
   /** Subscribes to a Redis channel. Resolves when the subscription is in force. */
   subscribe(redisChannel: string): Promise<void> {
     return this.#queueSubscription(redisChannel, true);
@@ -140,6 +160,10 @@ export class Bus {
       case 'terminate':
         if (!isUserChannel(channel)) return false;
         if (message.node !== leases.node) self.terminate(channel);
+        return true;
+      case 'remove':
+        if (channel !== message.channel && channel !== userChannel(message.id)) return false;
+        if (message.node !== leases.node) self.remove(message.channel, message.id);
         return true;
       case 'added':
       case 'removed':

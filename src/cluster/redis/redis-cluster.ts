@@ -168,6 +168,10 @@ export class RedisCluster implements Cluster {
     await this.#bus.terminate(userChannel);
   }
 
+  async remove(channel: string, userId: string): Promise<void> {
+    await this.#bus.remove(channel, userId);
+  }
+
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {
     const watched = this.#watched;
     watched.add(userChannels);

@@ -66,6 +66,11 @@ export abstract class ProviderPair extends RelayClient {
     return [...members.values()];
   }
 
+  /** Removes on both. Where one of them cannot do it, it is done on the other one all the same. */
+  override async removeFromChannel(channel: string, memberId: string): Promise<void> {
+    await this.#onEach((client) => client.removeFromChannel(channel, memberId));
+  }
+
   abstract override health(): Promise<ProviderHealth>;
 
   drain(): Promise<void> {

@@ -22,6 +22,7 @@ export class BareNode {
     const node = {
       deliver: (channel: string, { event }: { event: string }) => this.told.push(`${event} on ${channel}`),
       terminate: (userId: string) => this.told.push(`terminate ${userId}`),
+      remove: () => undefined,
       memberAdded: (_: string, { id }: User) => this.told.push(`+${id}`),
       memberChanged: (_: string, { id }: User) => this.told.push(`~${id}`),
       memberRemoved: (_: string, id: string) => this.told.push(`-${id}`),
