@@ -108,7 +108,7 @@ describe('The HTTP API of two nodes, whichever is asked', () => {
     const info = 'user_count,subscription_count';
     const answer = await sdkOf(first).trigger([ROOM, NEWS], 'news', { n: 1 }, { info });
     expect(await answer.json()).toEqual({
-      channels: { [ROOM]: { user_count: 3 }, [NEWS]: { subscription_count: 2 } },
+      channels: { [ROOM]: { user_count: 3, subscription_count: 4 }, [NEWS]: { subscription_count: 2 } },
     });
     const batch = await sdkOf(second).triggerBatch([
       { channel: ROOM, name: 'batch', data: { n: 2 }, info: 'user_count' },
