@@ -5,14 +5,19 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const JEST = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.meta.url));
-const WORKERS = { fast: '--maxWorkers=2', slow: '--runInBand', projects: '--maxWorkers=2' };
+// Something that the parts besides `fast` load keeps Jest from exiting by itself.
+const OPTIONS = {
+  fast: ['--maxWorkers=2'],
+  slow: ['--runInBand', '--forceExit'],
+  projects: ['--maxWorkers=2', '--forceExit'],
+};
 
 const [part = '', ...args] = process.argv.slice(2);
-if (!Object.hasOwn(WORKERS, part)) throw new Error(`The part is fast, slow or projects, not "${part}".`);
+if (!Object.hasOwn(OPTIONS, part)) throw new Error(`The part is fast, slow or projects, not "${part}".`);
 
 const { status } = spawnSync(
   process.execPath,
-  ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', JEST, WORKERS[part], ...args],
+  ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', JEST, ...OPTIONS[part], ...args],
   { stdio: 'inherit', env: { ...process.env, SWITCHBOARD_TEST_PART: part } },
 );
 process.exitCode = status ?? 1;

