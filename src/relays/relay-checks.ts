@@ -88,8 +88,7 @@ export function checkPresenceChannel(name: unknown): void {
   const problem = channelNameProblem(name);
   const isPresence = problem === undefined && channelType(String(name)).access === 'presence';
   if (isPresence) return;
-  const reason = problem ?? 'only channels whose names begin with "presence-" have members';
-  throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${reason}`);
+  throw invalidChannel(name, problem ?? 'only channels whose names begin with "presence-" have members');
 }
 
 /** @throws SocketUsageError `INVALID_CHANNEL_NAME` */
@@ -99,23 +98,23 @@ export function checkAuthorizedChannel(name: unknown): void {
     (channelType(String(name)).access === 'public'
       ? 'anybody may subscribe to a public channel again'
       : undefined);
-  if (problem === undefined) return;
-  throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
+  if (problem !== undefined) throw invalidChannel(name, problem);
 }
 
 /** The name of an encrypted channel is invalid too where the provider cannot encrypt, or there is no key. */
 function checkChannel(name: unknown, { hasMasterKey, hasEncryptedChannels }: RelayRules): void {
   const problem = channelNameProblem(name);
-  if (problem !== undefined) {
-    throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
-  }
+  if (problem !== undefined) throw invalidChannel(name, problem);
   const channel = String(name);
   if (!channelType(channel).encrypted) return;
   if (!hasEncryptedChannels) {
-    const reason = 'it is encrypted, and the provider has no encrypted channels';
-    throw new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${reason}`);
+    throw invalidChannel(name, 'it is encrypted, and the provider has no encrypted channels');
   }
   if (!hasMasterKey) throw new SocketUsageError('INVALID_CHANNEL_NAME', encryptionProblem(channel));
+}
+
+function invalidChannel(name: unknown, problem: string): SocketUsageError {
+  return new SocketUsageError('INVALID_CHANNEL_NAME', `Invalid channel name ${shown(name)}: ${problem}`);
 }
 
 function checkEventName(event: unknown): void {
