@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SocketLogger } from '../ports/logger.js';
 import type { Relay } from '../ports/relay.js';
+import { type CallContext, currentContext } from './call-context.js';
 
 /** The state of one `afterCommit` call, which all asynchronous code within the call shares. */
 interface Scope {
@@ -13,6 +14,7 @@ interface Scope {
 interface HeldRelay {
   readonly scope: Scope;
   readonly relay: Relay;
+  readonly inContext: CallContext;
 }
 
 /**
@@ -60,7 +62,7 @@ export class AfterCommit {
       case 'committed':
         return undefined;
       case 'open':
-        scope.held.push({ scope, relay });
+        scope.held.push({ scope, relay, inContext: currentContext() });
         return 'queued';
       case 'rolled back':
         return 'dropped';
@@ -76,7 +78,12 @@ export class AfterCommit {
     const dropped = all.filter(({ state }) => state === 'rolled back');
     if (dropped.length > 0)
       this.#logger.debug?.(`A transaction was rolled back, and ${dropped.length} relay(s) with it`);
-    for (const { relay, state } of all) if (state === 'committed') this.#sendNow(relay);
+    for (const { relay, inContext, state } of all) {
+      if (state !== 'committed') continue;
+      inContext(() => {
+        this.#sendNow(relay);
+      });
+    }
   }
 
   #sendNow(relay: Relay): void {

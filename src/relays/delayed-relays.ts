@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Relay } from '../ports/relay.js';
+import { type CallContext, currentContext } from './call-context.js';
 import { Capacity } from './capacity.js';
 
 /** How many relays, and how many bytes of payload, may wait in memory. 0 allows any number. */
@@ -8,12 +9,18 @@ export interface DelayBounds {
   readonly waitingBytes: number;
 }
 
+/** A relay that waits for its time. */
+interface DelayedRelay {
+  readonly timer: Timer;
+  readonly inContext: CallContext;
+}
+
 /** Holds relays with a `delayMs` in this process's memory until their time. They are lost when the process ends. */
 export class DelayedRelays {
   readonly #clock: Clock;
   readonly #capacity: Capacity;
   readonly #send: (relay: Relay) => void;
-  readonly #timers = new Map<Relay, Timer>();
+  readonly #waiting = new Map<Relay, DelayedRelay>();
   #isClosed = false;
 
   /** @param send sends a relay whose time has come. It gets the relay without its delay, and never throws. */
@@ -25,7 +32,7 @@ export class DelayedRelays {
 
   /** How many relays wait. */
   get size(): number {
-    return this.#timers.size;
+    return this.#waiting.size;
   }
 
   /** @returns the reason why the relay cannot wait here; `undefined` where it waits */
@@ -36,21 +43,28 @@ export class DelayedRelays {
     const bytes = payload?.bytes ?? 0;
     const refusal = this.#capacity.acquire(recipients.length, bytes);
     if (refusal !== undefined) return refusal;
+    const inContext = currentContext();
     const timer = this.#clock.after(delayMs, () => {
-      this.#timers.delete(relay);
+      this.#waiting.delete(relay);
       this.#capacity.release(recipients.length, bytes);
-      this.#send(immediateRelay);
+      inContext(() => {
+        this.#send(immediateRelay);
+      });
     });
-    this.#timers.set(relay, timer);
+    this.#waiting.set(relay, { timer, inContext });
     return undefined;
   }
 
-  /** Takes no more relays. @returns the relays that were waiting; they are not sent any more */
-  close(): readonly Relay[] {
+  /** Takes no more relays. @param lose called for each relay that was waiting; it is not sent any more */
+  close(lose: (relay: Relay) => void): void {
     this.#isClosed = true;
-    for (const timer of this.#timers.values()) timer.cancel();
-    const unsent = [...this.#timers.keys()];
-    this.#timers.clear();
-    return unsent;
+    const unsent = [...this.#waiting];
+    this.#waiting.clear();
+    for (const [relay, { timer, inContext }] of unsent) {
+      timer.cancel();
+      inContext(() => {
+        lose(relay);
+      });
+    }
   }
 }

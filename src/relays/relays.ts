@@ -281,13 +281,11 @@ export class Relays {
 
   /** Reports the relays that still wait for their delay as lost, and removes every listener. The last step of a shutdown. */
   #release(): void {
-    for (const relay of this.#delayed.close()) {
+    this.#delayed.close((relay) => {
+      const reason = 'the application closed before its delay was over';
       this.#reporter.failed(relay);
-      this.#reporter.lost(
-        relay,
-        unavailable(this.provider, relay, 'the application closed before its delay was over'),
-      );
-    }
+      this.#reporter.lost(relay, unavailable(this.provider, relay, reason));
+    });
     this.#listeners.release();
     this.#reporter.release();
   }

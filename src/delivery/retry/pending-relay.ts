@@ -1,4 +1,5 @@
 import type { Relay } from '../../ports/relay.js';
+import { type CallContext, currentContext } from '../../relays/call-context.js';
 import type { Progress } from '../../relays/relay-delivery.js';
 
 /**
@@ -27,6 +28,8 @@ export class PendingRelay {
   readonly number: number;
   /** When it is given up, on the clock's {@link Clock.now}. */
   readonly deadline: number;
+  /** The context of its call. Everything that is done for it later runs there. */
+  readonly inContext: CallContext = currentContext();
   readonly #calledAt: number;
   #stage: Stage = 'attempting';
   #report: Report = 'unanswered';

@@ -265,7 +265,10 @@ export class RetryingDelivery implements RelayDelivery {
     for (const [pending, lanes] of this.#blocked.removeWhile(isGivenUp)) {
       pending.lose();
       this.#settle(pending, lanes.length, true);
-      this.#reportLoss(pending, lossOfWaiting(this.#provider, pending, recipientsOf(lanes), why));
+      const loss = lossOfWaiting(this.#provider, pending, recipientsOf(lanes), why);
+      pending.inContext(() => {
+        this.#reportLoss(pending, loss);
+      });
       this.#goOn(lanes);
     }
   }
@@ -294,7 +297,8 @@ export class RetryingDelivery implements RelayDelivery {
     for (const [pending, lanes] of relays) {
       if (pending.attempts > 0) this.#retried++;
       // It never rejects: any failure of a retry is a loss, or another wait.
-      void this.#attempt(pending, lanes, true).then((loss) => {
+      void pending.inContext(async () => {
+        const loss = await this.#attempt(pending, lanes, true);
         if (loss !== undefined) this.#reportLoss(pending, loss);
       });
     }
