@@ -24,6 +24,8 @@ export class FakeMember {
   readonly #secrets = new Map<string, Buffer>();
   /** The events that reached the browser's handlers, the oldest first. Events of the protocol itself are not among them. */
   readonly received: ReceivedEvent[] = [];
+  /** The channels that `removeFromChannel` has taken this browser out of, the oldest first. */
+  readonly removedFrom: string[] = [];
 
   constructor(
     /** The member that this browser is signed in as. */
@@ -131,10 +133,14 @@ export class FakeMember {
     this.#connection.write(event, data, channel);
     const error = this.#connection.frames.slice(before).find((frame) => frame.event === 'pusher:error');
     if (error !== undefined) throw new Error(`${failure}: ${JSON.stringify(error.data)}`);
+    const { closeCode } = this;
+    if (closeCode !== undefined) throw new Error(`${failure}: the connection was closed with ${closeCode}`);
   }
 
   #record({ event, channel, data, user_id: userId }: ReceivedFrame): void {
     if (event === 'pusher:ping') this.#connection.write('pusher:pong', {});
+    // The engine answers a refused subscription in another way.
+    if (event === 'pusher:subscription_error' && channel !== undefined) this.removedFrom.push(channel);
     if (event.startsWith('pusher:') || event.startsWith('pusher_internal:')) return;
     const secret = this.#secrets.get(channel ?? '');
     if (secret === undefined) this.received.push({ event, payload: decode(data), channel, userId });

@@ -146,6 +146,45 @@ describe('present', () => {
   });
 });
 
+describe('removedFrom', () => {
+  test('has the channels that the application has taken the member out of, in every tab', async () => {
+    const { fake, service } = await start();
+    const tabs = [await fake.connect('alice'), await fake.connect('alice')];
+    const bob = await fake.connect('bob');
+    for (const browser of [...tabs, bob]) await browser.subscribe('presence-room');
+    for (const tab of tabs) await tab.subscribe('private-diary.alice');
+    await service.removeFromChannel('presence-room', 'alice');
+    for (const tab of tabs) expect(tab.removedFrom).toEqual(['presence-room']);
+    expect(bob.removedFrom).toEqual([]);
+    expect(bob.present('presence-room')).toMatchObject([{ id: 'bob' }]);
+    await service.removeFromChannel('private-diary.alice', 'alice');
+    for (const tab of tabs) expect(tab.removedFrom).toEqual(['presence-room', 'private-diary.alice']);
+  });
+
+  test('has no channel that the member was refused on, or left', async () => {
+    const { fake, service } = await start();
+    const alice = await fake.connect('alice');
+    await expect(alice.subscribe('private-diary.bob')).rejects.toThrow('no authorizer admits');
+    await alice.subscribe('presence-room');
+    alice.unsubscribe('presence-room');
+    await service.removeFromChannel('presence-room', 'alice');
+    expect(alice.removedFrom).toEqual([]);
+  });
+
+  test('is followed by the end of the connection if the browser subscribes again', async () => {
+    const { fake, service } = await start();
+    const alice = await fake.connect('alice');
+    await alice.subscribe('presence-room');
+    await service.removeFromChannel('presence-room', 'alice');
+    await expect(alice.subscribe('presence-room')).rejects.toThrow(
+      '"alice" could not subscribe to "presence-room": the connection was closed with 4200',
+    );
+    const again = await fake.connect('alice');
+    await again.subscribe('presence-room');
+    expect(again.present('presence-room')).toMatchObject([{ id: 'alice' }]);
+  });
+});
+
 describe('trigger', () => {
   const allowed = { gateway: { clientEvents: true } };
 
