@@ -129,7 +129,10 @@ export interface Cluster {
   /** Ends the connections of the user of this channel on the other nodes. Rejects when they cannot be reached. */
   terminate(userChannel: string): Promise<void> | undefined;
 
-  /** Ends a user's subscriptions to a channel on the other nodes. Rejects when they cannot be reached. */
+  /**
+   * Ends a user's subscriptions to a channel on the other nodes, and the user's grace period on it, if that is running. Rejects
+   * when they cannot be reached.
+   */
   remove(channel: string, userId: string): Promise<void> | undefined;
 
   /** Watches the users of these channels from now on. `done` is called with the channels of those who are online. */

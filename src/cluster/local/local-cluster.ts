@@ -119,8 +119,8 @@ export class LocalCluster implements Cluster {
     // There is no other node.
   }
 
-  remove(): undefined {
-    // There is no other node.
+  remove(channel: string, userId: string): undefined {
+    this.#channels.get(channel)?.leaving.get(userId)?.end();
   }
 
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {

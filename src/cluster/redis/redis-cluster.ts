@@ -170,6 +170,8 @@ export class RedisCluster implements Cluster {
 
   async remove(channel: string, userId: string): Promise<void> {
     await this.#bus.remove(channel, userId);
+    // A process that only publishes reports no events. There the grace period goes on, so that its end is reported.
+    if (this.#leases.isStarted) await this.#syncs.endGrace(channel, userId);
   }
 
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {

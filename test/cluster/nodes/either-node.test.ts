@@ -269,6 +269,51 @@ describe('The grace period on two nodes', () => {
       expect(data(observer, REMOVED)).toEqual([{ user_id: 'ada' }]);
     });
   });
+
+  test.each(['the node that lost the connection', 'the other node'])(
+    'is over at once for whoever is removed from the channel, on %s',
+    async (where) => {
+      const nodes = await two({ presenceGraceMs: 10_000 });
+      const [first, second] = nodes;
+      const observer = await second.joins('presence-room', 'observer');
+      for (const id of ['ada', 'bob']) (await first.joins('presence-room', id)).isLost();
+      await eventually(SETTLED_MS, async () => {
+        // Redis knows of both leaves: nobody but the observer has a subscription.
+        expect(await first.engine.channelInfo('presence-room')).toMatchObject({ subscriptionCount: 1 });
+      });
+      const caller = where === 'the other node' ? second : first;
+      await caller.engine.removeEverywhere('presence-room', 'ada');
+      expect(await rosterOf(first, 'presence-room')).toEqual(['bob', 'observer']);
+      await eventually(SETTLED_MS, () => {
+        expect(data(observer, REMOVED)).toEqual([{ user_id: 'ada' }]);
+        expect(caller.told('presence-room', 'member_removed')).toHaveLength(1);
+      });
+      await second.joins('presence-room', 'bob');
+      await throughout(300, () => {
+        expect(told(nodes, 'presence-room', 'member_removed')).toHaveLength(1);
+      });
+    },
+  );
+
+  test('is over at once for the last one who is removed, and the channel is vacated', async () => {
+    const nodes = await two({ presenceGraceMs: 10_000 });
+    const [first, second] = nodes;
+    const ada = await first.joins('presence-room', 'ada');
+    ada.isLost();
+    await eventually(SETTLED_MS, async () => {
+      expect(await first.engine.channelInfo('presence-room')).toMatchObject({ subscriptionCount: 0 });
+    });
+    await second.engine.removeEverywhere('presence-room', 'ada');
+    expect(await first.engine.channelInfo('presence-room')).toMatchObject({ isOccupied: false, userIds: [] });
+    await eventually(SETTLED_MS, () => {
+      expect(second.told('presence-room').map(({ name }) => name)).toEqual([
+        'member_removed',
+        'channel_vacated',
+      ]);
+    });
+    await first.joins('presence-room', 'ada');
+    expect(told(nodes, 'presence-room', 'channel_occupied')).toHaveLength(2);
+  });
 });
 
 describe('The messages between clients of two nodes', () => {

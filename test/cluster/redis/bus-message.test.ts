@@ -13,7 +13,7 @@ import type { ChannelMessage } from '../../../src/ports/cluster.js';
 /** Reads a message that has just arrived. */
 const read = (text: string) => readBusMessage(text, Date.now());
 
-const KINDS = ['event', 'terminate', 'added', 'removed', 'count', 'status'];
+const KINDS = ['event', 'terminate', 'remove', 'added', 'removed', 'count', 'status'];
 const text = fc.string({ unit: 'binary' });
 const eventName = text.filter((name) => name !== '' && !/^pusher(?:_internal)?:/.test(name));
 
@@ -80,6 +80,7 @@ test('so is anything that looks like a message', () => {
     'info',
     'count',
     'online',
+    'channel',
     '__proto__',
   ];
   const value = fc.oneof(
@@ -99,6 +100,7 @@ test('so is anything that looks like a message', () => {
 const COMPLETE: Record<string, object> = {
   event: { n: 'a.1', e: 'news', d: '{}' },
   terminate: { n: 'a.1' },
+  remove: { n: 'a.1', channel: 'presence-room', id: 'ada' },
   added: { r: '17', id: 'ada', info: '{"a":1}' },
   removed: { r: '17', id: 'ada' },
   count: { n: 'a.1', count: 3 },
@@ -184,6 +186,7 @@ function expectHarmless(message: BusMessage | undefined): void {
       expect(() => message.info === '' || (JSON.parse(message.info) as unknown)).not.toThrow();
       expect(message.id).not.toBe('');
       return;
+    case 'remove':
     case 'removed':
       expect(message.id).not.toBe('');
       return;

@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import type { Clock } from '../../../ports/clock.js';
 import type { ClusterNode } from '../../../ports/cluster.js';
 import type { SocketLogger } from '../../../ports/logger.js';
+import { channelType } from '../../../protocol/channel-name.js';
 import type { WatchedUsers } from '../watched-users.js';
 import { ChannelSync, type SyncContext } from './channel-sync.js';
 import type { OccupancyStore } from './occupancy-store.js';
@@ -117,6 +118,14 @@ export class ChannelSyncs {
     if (timesMs.length === 0) return;
     await store.list(channel);
     this.of(channel).settleAfter(Math.min(...timesMs));
+  }
+
+  /** Ends a member's grace period on a channel now, if it is running. Rejects when Redis cannot be reached. */
+  async endGrace(channel: string, userId: string): Promise<void> {
+    if (channelType(channel).access !== 'presence') return;
+    const { store, self } = this.#parts;
+    const { events } = await store.settle(channel, userId);
+    for (const event of events) self.emit({ ...event, channel });
   }
 
   /** Resolves when no step is under way any more. @returns whether any channel has a timer to wait for */

@@ -63,9 +63,13 @@ export class OccupancyStore {
     return reply;
   }
 
-  /** Ends the grace periods of a channel that are over, and announces its count if that is due. */
-  async settle(channel: string): Promise<OccupancyChange> {
-    return readOccupancyChange(await this.#run(channel, this.leaseName, { mode: 'settle' }));
+  /**
+   * Ends the grace periods of a channel that are over, and announces its count if that is due.
+   *
+   * @param removed a user whose grace period is over now
+   */
+  async settle(channel: string, removed?: string): Promise<OccupancyChange> {
+    return readOccupancyChange(await this.#run(channel, this.leaseName, { mode: 'settle', removed }));
   }
 
   /**

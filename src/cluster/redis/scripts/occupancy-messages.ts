@@ -48,6 +48,8 @@ export interface SyncAction extends SyncReport {
 /** Ends the grace periods that are over, and announces a count that is due. */
 export interface SettleAction {
   readonly mode: 'settle';
+  /** A user whom the application has removed: the user's grace period is over now, if it is running. */
+  readonly removed: string | undefined;
 }
 
 /** Removes everything that a node had whose lease is over. */

@@ -115,6 +115,7 @@ end
 local wasOccupied, wasOnline = isOccupied(), redis.call('HLEN', nodes) > 0
 local versionBefore = redis.call('GET', versions) or '0'
 
+if r.removed then redis.call('ZADD', leaving, 'XX', now, r.removed) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', leaving, '-inf', r.isLast and '+inf' or now)) do
   if id == '' then redis.call('ZREM', leaving, id) else remove(id) end
 end
