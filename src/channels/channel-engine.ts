@@ -153,6 +153,11 @@ export class ChannelEngine implements ClusterNode {
     return new Set(userIds.filter((id) => online.has(userChannel(id))));
   }
 
+  /** Connects to the cluster, if there is one, until {@link close}. Before, a connection is there only while a call needs it. */
+  connectCluster(): void {
+    this.#cluster.open();
+  }
+
   /** Joins the cluster as a node that expects connections. A process that only publishes never calls it. */
   start(): Promise<void> {
     return this.#cluster.start();

@@ -87,7 +87,12 @@ export interface Cluster {
   knows(channel: string): boolean;
 
   /**
-   * Starts to take part in the cluster, as a node that has connections or will have some. A process that only publishes
+   * Connects to the other nodes, and stays connected until {@link close}. Before, a connection is there only while a call needs
+   * it.
+   */
+  open(): void;
+  /**
+   * Opens, and starts to take part in the cluster, as a node that has connections or will have some. A process that only publishes
    * does not need it. Resolves when the other nodes can know of this one, or when they cannot be reached. Never rejects.
    */
   start(): Promise<void>;

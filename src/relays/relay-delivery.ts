@@ -14,6 +14,11 @@ export interface RelayDelivery {
   /** How many attempts this process made after the first one of each relay. */
   readonly retried: number;
   /**
+   * Begins with its work in the background, and connects until {@link close}. Before, it takes relays all the same, and holds
+   * nothing that would keep the process alive. Absent where it has neither.
+   */
+  open?(): void;
+  /**
    * Takes a relay. Resolves with `sent` when the provider has accepted it for all its recipients, and with `queued` when
    * another attempt follows.
    *

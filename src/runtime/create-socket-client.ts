@@ -48,7 +48,9 @@ export async function createSocketClient(
 ): Promise<SocketClient> {
   checkArguments(config, logger, options);
   const runtime = await SocketRuntime.start(config, logger, options.adapters);
-  return new SocketClient(runtime, oneLineLogger(logger), options);
+  const client = new SocketClient(runtime, oneLineLogger(logger), options);
+  runtime.open();
+  return client;
 }
 
 function checkArguments(config: SocketConfig, logger: SocketLogger, options: SocketClientOptions): void {

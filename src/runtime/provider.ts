@@ -14,6 +14,8 @@ export interface StartedProvider extends AdapterParts {
   readonly adapter: SocketAdapter;
   readonly clock: Clock;
   readonly channelEvents: ChannelEventSource;
+  /** Connects to the cluster, until the client is closed. */
+  open(): void;
 }
 
 /**
@@ -47,7 +49,10 @@ export async function startProvider(
   try {
     const context = { config, logger, clock: systemClock, channelEvents, createEngine };
     const parts = checked(name, await loadWith(packages, 'provider', name, () => adapter.create(context)));
-    return { clock: systemClock, ...parts, name, adapter, channelEvents };
+    const open = () => {
+      for (const engine of engines) engine.connectCluster();
+    };
+    return { clock: systemClock, ...parts, name, adapter, channelEvents, open };
   } catch (cause) {
     await Promise.allSettled(engines.map((engine) => engine.close()));
     throw cause;

@@ -15,7 +15,11 @@ import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays
 import { type StartedProvider, startProvider } from './provider.js';
 import type { SecondProvider } from './second-provider.js';
 
-/** Everything that one configuration needs, started: the providers, the port over them, and the delivery in front of it. */
+/**
+ * Everything that one configuration needs: the providers, the port over them, and the delivery in front of it. Until
+ * {@link open} it takes relays, and holds nothing that would keep the process alive: if another part of the application
+ * stops the start, nobody closes it.
+ */
 export class SocketRuntime {
   readonly config: SocketConfig;
   readonly #primary: StartedProvider;
@@ -43,7 +47,7 @@ export class SocketRuntime {
   }
 
   /**
-   * Starts the configured providers. No code of other providers is loaded.
+   * Makes the configured providers. No code of other providers is loaded.
    *
    * @param adapters the adapters besides the built-in ones that the configuration was read with @default []
    * @throws MissingPackageError when a package that they need is not installed
@@ -155,6 +159,13 @@ export class SocketRuntime {
   /** The options of the browser's client for the provider in force. */
   clientOptions(origin: ClientOrigin): object {
     return this.#inForce.adapter.clientOptions(this.config, origin);
+  }
+
+  /** Connects, and begins with the work in the background, unless the shutdown has begun. */
+  open(): void {
+    if (this.#draining !== undefined) return;
+    for (const provider of this.providers) provider.open();
+    this.#delivery?.open?.();
   }
 
   /**

@@ -51,6 +51,10 @@ export class LocalCluster implements Cluster {
     return this.#channels.has(channel);
   }
 
+  open(): void {
+    // There is nobody to connect to.
+  }
+
   async start(): Promise<void> {
     // No other node has to know of this one, and no other node has left anything.
   }

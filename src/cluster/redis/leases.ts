@@ -111,12 +111,14 @@ export class Leases {
   }
 
   /**
-   * Marks this node as one that takes no more clients. It goes on renewing its lease.
+   * Marks this node as one that takes no more clients. It goes on renewing its lease. A node without a lease has no clients, and
+   * leaves nothing in Redis.
    *
    * @returns whether another node is alive that takes clients
    * @throws ClusterUnreachableError when Redis cannot be reached
    */
   async retire(): Promise<boolean> {
+    if (!this.#isRegistered) return true;
     const { nodes, resigned, retired } = this.#keys;
     return this.#link.use(async (redis) => {
       return (await run(redis, RETIRE, [nodes, resigned, retired], [this.name, LEASE_MS])) === 1;

@@ -113,7 +113,6 @@ export class RedisCluster implements Cluster {
     this.#bus = bus;
     this.#syncs = new ChannelSyncs({ store, clock, logger, self, watched, limits });
     this.#queries = new ClusterQueries(link, keys, clock);
-    link.open();
   }
 
   get node(): string {
@@ -132,7 +131,12 @@ export class RedisCluster implements Cluster {
     return this.#bus.statistics;
   }
 
+  open(): void {
+    this.#link.open();
+  }
+
   start(): Promise<void> {
+    this.open();
     return this.#leases.start();
   }
 

@@ -24,7 +24,13 @@ export class QueuedDelivery implements RelayDelivery {
   readonly queued = 0;
   readonly #provider: string;
   readonly #clock: Clock;
-  readonly #queue: RelayQueue;
+  readonly #connect: () => RelayQueue;
+  readonly #startWorker: (queue: RelayQueue) => RelayWorker | undefined;
+  /** Connected to Redis. Until {@link open} it is there only while a call needs it. */
+  #queue: RelayQueue | undefined;
+  #uses = 0;
+  #isOpen = false;
+  #isClosed = false;
   #worker: RelayWorker | undefined;
 
   /**
@@ -38,14 +44,24 @@ export class QueuedDelivery implements RelayDelivery {
   ) {
     const { provider, delivery, redis } = config;
     const { clock, logger } = parts;
-    if (redis.address === undefined) throw new SocketConfigurationError([NO_ADDRESS]);
+    const { address, prefix } = redis;
+    if (address === undefined) throw new SocketConfigurationError([NO_ADDRESS]);
     this.#provider = provider;
     this.#clock = clock;
-    this.#queue = new RelayQueue(redis.address, redis.prefix, delivery, clock, (reason) => {
-      logger.warn(`The queue's Redis cannot be reached: ${reason}`);
-    });
-    if (delivery.queueConcurrency > 0)
-      this.#worker = new RelayWorker(this.#queue, redis.address, config, isRetried, parts);
+    this.#connect = () =>
+      new RelayQueue(address, prefix, delivery, clock, (reason) => {
+        logger.warn(`The queue's Redis cannot be reached: ${reason}`);
+      });
+    this.#startWorker = (queue) =>
+      delivery.queueConcurrency > 0 ? new RelayWorker(queue, address, config, isRetried, parts) : undefined;
+  }
+
+  /** Connects, and starts the worker. */
+  open(): void {
+    if (this.#isOpen || this.#isClosed) return;
+    this.#isOpen = true;
+    this.#queue ??= this.#connect();
+    this.#worker = this.#startWorker(this.#queue);
   }
 
   get retried(): number {
@@ -59,7 +75,7 @@ export class QueuedDelivery implements RelayDelivery {
    */
   async send(relay: Relay): Promise<'queued'> {
     try {
-      await this.#queue.accept(relay);
+      await this.#use((queue) => queue.accept(relay));
       return 'queued';
     } catch (cause) {
       const lost = cause instanceof NotQueuedError ? cause.lost : relay.recipients;
@@ -68,11 +84,10 @@ export class QueuedDelivery implements RelayDelivery {
   }
 
   async health(): Promise<DeliveryHealth> {
-    const { link, lanes, deadLetters } = this.#queue;
     const breaker = this.#worker?.breaker ?? 'closed';
     try {
-      const [{ relays, bytes, oldestAt }, later, dead] = await link.use(() =>
-        Promise.all([lanes.counts(), lanes.delayed(), deadLetters.count()]),
+      const [{ relays, bytes, oldestAt }, later, dead] = await this.#use(({ link, lanes, deadLetters }) =>
+        link.use(() => Promise.all([lanes.counts(), lanes.delayed(), deadLetters.count()])),
       );
       const oldestMs = oldestAt === undefined ? 0 : Math.max(0, this.#clock.time() - oldestAt);
       return { waiting: relays, bytes, breaker, queue: { later, dead, oldestMs } };
@@ -90,6 +105,26 @@ export class QueuedDelivery implements RelayDelivery {
 
   async close(): Promise<void> {
     await this.drain();
-    await this.#queue.close();
+    this.#isClosed = true;
+    await this.#disconnect();
+  }
+
+  /** The work begins within this call. */
+  async #use<T>(work: (queue: RelayQueue) => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new Error('the queue is closed');
+    this.#queue ??= this.#connect();
+    this.#uses++;
+    try {
+      return await work(this.#queue);
+    } finally {
+      this.#uses--;
+      if (this.#uses === 0 && !this.#isOpen) void this.#disconnect();
+    }
+  }
+
+  async #disconnect(): Promise<void> {
+    const queue = this.#queue;
+    this.#queue = undefined;
+    await queue?.close();
   }
 }

@@ -2,7 +2,6 @@ import type { Server } from 'node:http';
 import {
   type BeforeApplicationShutdown,
   Injectable,
-  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   RequestMethod,
 } from '@nestjs/common';
@@ -15,9 +14,7 @@ import { startLine } from './start-line.js';
 
 /** Starts and stops the runtime with the Nest application. */
 @Injectable()
-export class SocketLifecycle
-  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
-{
+export class SocketLifecycle implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #runtime: SocketRuntime;
   readonly #host: HttpAdapterHost;
   readonly #application: ApplicationConfig;
@@ -47,11 +44,11 @@ export class SocketLifecycle
   }
 
   /**
-   * Attaches the providers that need it to the application's HTTP server.
+   * Attaches the providers that need it to the application's HTTP server, and opens the runtime.
    *
    * @throws SocketConfigurationError when a provider cannot listen on a port of its own; the application's start then fails
    */
-  async onApplicationBootstrap(): Promise<void> {
+  async start(): Promise<void> {
     // A hybrid application can call its hooks a second time, for a microservice.
     if (this.#hasStarted) return;
     this.#hasStarted = true;
@@ -59,13 +56,14 @@ export class SocketLifecycle
     const { hasGateway, config, providers } = this.#runtime;
     if (server !== undefined) {
       const webhook = servedPath(this.#application, `${this.#path}/webhook`, RequestMethod.POST);
-      await this.#runtime.attach(server, webhook.replace(/\/webhook$/, ''));
+      await this.#attach(server, webhook.replace(/\/webhook$/, ''));
       if (hasGateway && !speaksHttp1(server))
         this.#logger.warn(
           'The HTTP server speaks HTTP/2 only, and browsers open WebSockets over HTTP/1: no page can connect. Allow both: ' +
             'http2: true, https: { key, cert, allowHTTP1: true }',
         );
     }
+    this.#runtime.open();
     // The gateway's address is known when the server listens.
     if (server === undefined || !hasGateway || server.listening) this.#logStart();
     else server.once('listening', this.#logStart);
@@ -95,6 +93,16 @@ export class SocketLifecycle
   async onApplicationShutdown(): Promise<void> {
     this.#deadline?.cancel();
     await this.#runtime.close();
+  }
+
+  /** The start fails with this, so nothing may be left open. */
+  async #attach(server: Server, path: string): Promise<void> {
+    try {
+      await this.#runtime.attach(server, path);
+    } catch (error) {
+      await Promise.allSettled([this.#runtime.close()]);
+      throw error;
+    }
   }
 
   async #closeEarly(milliseconds: number): Promise<void> {

@@ -5,6 +5,7 @@ import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import { SocketEndpoints } from './endpoints/socket-endpoints.js';
+import { LastHook } from './last-hook.js';
 import { MODULE_ORIGIN, type ModuleOrigin, originOf, requireOnlyModule } from './only-module.js';
 import { SocketService } from './socket.service.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
@@ -79,7 +80,7 @@ function assemble(
   checkText('SocketModule: path', path, ' like "socket"');
   return {
     module: SocketModule,
-    imports: [...imports, DiscoveryModule],
+    imports: [...imports, DiscoveryModule, LastHook],
     providers: [
       options,
       { provide: MODULE_ORIGIN, useValue: origin },
@@ -125,6 +126,14 @@ function assemble(
       SocketService,
       SocketHealthIndicator,
     ],
-    exports: [SocketService, SocketHealthIndicator, SOCKET_CLIENT, ChannelAuthorization, SocketRuntime],
+    exports: [
+      SocketService,
+      SocketHealthIndicator,
+      SOCKET_CLIENT,
+      ChannelAuthorization,
+      SocketRuntime,
+      // For the last hook.
+      SocketLifecycle,
+    ],
   };
 }

@@ -33,15 +33,23 @@ export interface LinkEvents {
 }
 
 /**
- * The connection to Redis, for as long as the process lives: a lost connection is replaced. While there is none every call
- * rejects at once, so nobody waits and nothing piles up.
+ * The connection to Redis. From {@link open} on it is there for as long as the process lives: a lost connection is replaced,
+ * and while there is none every call rejects at once, so nobody waits and nothing piles up.
+ *
+ * Before that it is there only while a command needs it. So an application whose start fails holds nothing that would keep
+ * its process alive, although nobody closes it.
  */
 export class RedisLink {
   readonly #address: RedisAddress;
   readonly #clock: Clock;
   readonly #logger: SocketLogger;
   readonly #events: LinkEvents;
-  readonly #closing = new AbortController();
+  #isOpen = false;
+  #isClosed = false;
+  /** Ends the attempts to connect; `undefined` while there are none. */
+  #connecting: AbortController | undefined;
+  /** The commands that are under way. */
+  #uses = 0;
   #connection: RedisConnection | undefined;
   #problem: string | undefined = 'not connected yet';
   #unansweredBytes = 0;
@@ -49,7 +57,7 @@ export class RedisLink {
   #failedAt = Number.NEGATIVE_INFINITY;
   #failure: string | undefined;
   /** Settled by the first attempt, successful or not. Until then nobody knows whether Redis can be reached. */
-  readonly #tried: Promise<void>;
+  #tried: Promise<void> | undefined;
   #resolveTried: () => void = () => undefined;
 
   constructor(address: RedisAddress, clock: Clock, logger: SocketLogger, events: LinkEvents) {
@@ -57,9 +65,6 @@ export class RedisLink {
     this.#clock = clock;
     this.#logger = logger;
     this.#events = events;
-    this.#tried = new Promise((resolve) => {
-      this.#resolveTried = resolve;
-    });
   }
 
   /** Whether there is a connection. */
@@ -73,13 +78,21 @@ export class RedisLink {
     return this.#problem ?? (isRecent ? this.#failure : undefined);
   }
 
-  /** Starts to connect. */
+  /** Connects, and stays connected until {@link close}. */
   open(): void {
-    void this.#connect();
+    if (this.#isOpen || this.#isClosed) return;
+    this.#isOpen = true;
+    if (this.#connection !== undefined && this.#problem === undefined) this.#up();
+    else void this.tried();
   }
 
   /** Resolves when the first attempt to connect has succeeded or failed. */
   tried(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    this.#tried ??= new Promise((resolve) => {
+      this.#resolveTried = resolve;
+      void this.#connect();
+    });
     return this.#tried;
   }
 
@@ -90,7 +103,25 @@ export class RedisLink {
    * @throws ClusterUnreachableError when Redis cannot be reached, does not answer or fails
    */
   async use<T>(command: (connection: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
-    if (this.#connection === undefined) await this.#tried;
+    this.#uses++;
+    try {
+      if (this.#connection === undefined) await this.tried();
+      return await this.#send(command, bytes);
+    } finally {
+      this.#uses--;
+      if (this.#uses === 0 && !this.#isOpen) this.#disconnect();
+    }
+  }
+
+  /** Closes the connection for good. */
+  close(): void {
+    this.#isClosed = true;
+    this.#isOpen = false;
+    this.#disconnect();
+    this.#problem = 'closed';
+  }
+
+  async #send<T>(command: (connection: RedisConnection) => Promise<T>, bytes: number): Promise<T> {
     const connection = this.#connection;
     if (connection === undefined) {
       throw new ClusterUnreachableError(`Redis cannot be reached: ${this.#problem ?? 'closed'}`);
@@ -117,19 +148,21 @@ export class RedisLink {
     }
   }
 
-  /** Closes the connection for good. */
-  close(): void {
-    this.#closing.abort();
+  /** Until it is needed again. */
+  #disconnect(): void {
+    this.#connecting?.abort();
     this.#resolveTried();
+    this.#tried = undefined;
     this.#connection?.close();
     this.#connection = undefined;
-    this.#problem = 'closed';
   }
 
   async #connect(): Promise<void> {
-    const { signal } = this.#closing;
+    const connecting = new AbortController();
+    this.#connecting = connecting;
+    const { signal } = connecting;
     try {
-      await pRetry(() => this.#attempt(), {
+      await pRetry(() => this.#attempt(signal), {
         retries: Number.POSITIVE_INFINITY,
         minTimeout: FIRST_RETRY_MS,
         // Nodes that lost their connections in the same moment should not all come back in the same moment.
@@ -138,7 +171,7 @@ export class RedisLink {
         unref: true,
         signal,
         onFailedAttempt: ({ error }) => {
-          this.#failed(error.message);
+          if (!signal.aborted) this.#failed(error.message);
         },
       });
     } catch (error) {
@@ -146,12 +179,16 @@ export class RedisLink {
       return;
     }
     this.#problem = undefined;
-    this.#logger.log('Redis is connected');
     this.#resolveTried();
+    if (this.#isOpen) this.#up();
+  }
+
+  #up(): void {
+    this.#logger.log('Redis is connected');
     this.#events.up();
   }
 
-  async #attempt(): Promise<void> {
+  async #attempt(signal: AbortSignal): Promise<void> {
     const connection: { current?: RedisConnection } = {};
     let lostEarly: string | undefined;
     try {
@@ -172,7 +209,7 @@ export class RedisLink {
     await preload(connection.current).catch((error: unknown) => {
       lostEarly ??= reasonOf(error);
     });
-    if (this.#closing.signal.aborted || lostEarly !== undefined) {
+    if (signal.aborted || lostEarly !== undefined) {
       connection.current.close();
       throw new Error(lostEarly ?? 'closed');
     }
@@ -188,7 +225,6 @@ export class RedisLink {
 
   #failed(problem: string): void {
     this.#resolveTried();
-    if (this.#closing.signal.aborted) return;
     const reason = this.#readable(problem);
     // Logged once for each time that Redis goes away, and not for each attempt.
     if (this.#problem !== reason) {
