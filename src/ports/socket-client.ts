@@ -3,10 +3,7 @@ import type { Provider, SecondRole } from './socket-config.js';
 
 /** The options of a call of the port, which sends at once. */
 export interface ImmediateRelayOptions {
-  /**
-   * The Pusher socket id (`123.456`) of a connection that does not get the event, on whichever node it is: usually the
-   * sender's own. @default undefined, every connection gets it
-   */
+  /** As in {@link RelayOptions}, once it is checked. @default undefined, every connection gets it */
   readonly exceptSocketId?: string | undefined;
 }
 

@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Controller, type INestApplication, Module } from '@nestjs/common';
+import { Controller, type INestApplication, Module, type Type } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -154,6 +154,16 @@ describe('@nestjs/config', () => {
     return path;
   }
 
+  /** The name of the provider that an application of this module has. */
+  async function providerOf(module: Type): Promise<string> {
+    const context = await NestFactory.createApplicationContext(module, {
+      logger: false,
+      abortOnError: false,
+    });
+    onTeardown(() => context.close());
+    return context.get(SocketService).provider;
+  }
+
   test.each(['before', 'after'])(
     'fills the environment in time, where it is imported %s SocketModule',
     async (order) => {
@@ -161,12 +171,7 @@ describe('@nestjs/config', () => {
       const configModule = ConfigModule.forRoot({ envFilePath: await envFile() });
       @Module({ imports: order === 'before' ? [configModule, socketModule] : [socketModule, configModule] })
       class AppModule {}
-      const context = await NestFactory.createApplicationContext(AppModule, {
-        logger: false,
-        abortOnError: false,
-      });
-      onTeardown(() => context.close());
-      expect(context.get(SocketService).provider).toBe('memory');
+      expect(await providerOf(AppModule)).toBe('memory');
     },
   );
 
@@ -182,11 +187,6 @@ describe('@nestjs/config', () => {
     });
     @Module({ imports: [configModule, socketModule] })
     class AppModule {}
-    const context = await NestFactory.createApplicationContext(AppModule, {
-      logger: false,
-      abortOnError: false,
-    });
-    onTeardown(() => context.close());
-    expect(context.get(SocketService).provider).toBe('memory');
+    expect(await providerOf(AppModule)).toBe('memory');
   });
 });
