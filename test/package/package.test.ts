@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { promisify } from 'node:util';
 import { jest } from '@jest/globals';
 import { ROOT } from '../docs/support/page.js';
-import { pack } from '../e2e/embedding/workshop.js';
+import { writeFiles } from '../e2e/embedding/workshop.js';
+import { unpack } from './support.js';
 
 const run = promisify(execFile);
 const MINUTE = 60_000;
@@ -22,20 +22,8 @@ let installed: string;
 jest.setTimeout(5 * MINUTE);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'switchboard-package-'));
-  tarball = join(folder, (await pack(folder)).tarball);
-  await run('tar', ['xzf', tarball, '-C', folder]);
-  installed = join(folder, 'package');
-  // Its dependencies are those of this project.
-  const modules = join(folder, 'node_modules');
-  await mkdir(modules);
-  for (const name of await readdir(join(ROOT, 'node_modules'))) {
-    if (!name.startsWith('.')) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
-  }
-  await symlink(installed, join(modules, 'nestjs-switchboard'));
+  ({ folder, tarball, installed } = await unpack());
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('publint has nothing to say', async () => {
   const { stdout } = await run(join(ROOT, 'node_modules/.bin/publint'), [tarball, '--strict']);
@@ -80,10 +68,83 @@ test('a process that imports and requires it has one of everything', async () =>
     }
     console.log(JSON.stringify(differing));
   `;
-  await writeFile(join(folder, 'both.mjs'), script);
+  await writeFiles(folder, { 'both.mjs': script });
   const { stdout, stderr } = await run(process.execPath, ['both.mjs'], { cwd: folder });
   expect({ differing: JSON.parse(stdout) as unknown, warnings: stderr }).toEqual({
     differing: [],
     warnings: '',
   });
+});
+
+// The dependency is CommonJS, and requires the library; the application is an ES module, and imports it.
+const GREETER = `
+const { Inject, Module } = require('@nestjs/common');
+const { SOCKET_CLIENT, SocketDeliveryError, SocketService } = require('nestjs-switchboard');
+
+class Greeter {
+  constructor(socketService, client) {
+    Object.assign(this, { socketService, client });
+  }
+  greet(memberId) {
+    return this.socketService.relayToMember(memberId, 'GREETING', { text: 'hi' });
+  }
+  async failure(memberId) {
+    const error = await this.greet(memberId).catch((error) => error);
+    return { error, isDeliveryError: error instanceof SocketDeliveryError };
+  }
+}
+Inject(SocketService)(Greeter, undefined, 0);
+Inject(SOCKET_CLIENT)(Greeter, undefined, 1);
+class GreeterModule {}
+Module({ providers: [Greeter], exports: [Greeter] })(GreeterModule);
+module.exports = { Greeter, GreeterModule };
+`;
+
+const GREETED = `
+import { deepEqual, equal } from 'node:assert/strict';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import greeter from 'greeter';
+import { SOCKET_CLIENT, SocketDeliveryError, SocketModule, SocketService } from 'nestjs-switchboard';
+import { connect } from 'nestjs-switchboard/browser';
+import Pusher from 'pusher-js';
+
+class AppModule {}
+Module({
+  imports: [
+    SocketModule.forRoot({ env: {}, failure: 'throw', identify: ({ headers }) => ({ id: headers['x-member'] }) }),
+    greeter.GreeterModule,
+  ],
+})(AppModule);
+const app = await NestFactory.create(AppModule, { logger: false });
+await app.listen(0, '127.0.0.1');
+const { socketService, client } = app.get(greeter.Greeter);
+equal(socketService, app.get(SocketService));
+equal(client, app.get(SOCKET_CLIENT));
+
+const socket = await connect(Pusher, { url: await app.getUrl(), headers: { 'x-member': 'alice' } });
+const heard = new Promise((resolve) => socket.onMember('GREETING', resolve));
+equal((await app.get(greeter.Greeter).greet('alice')).status, 'sent');
+deepEqual(await heard, { text: 'hi' });
+
+socket.disconnect();
+await app.close();
+const { error, isDeliveryError } = await app.get(greeter.Greeter).failure('alice');
+deepEqual([error.code, error instanceof SocketDeliveryError, isDeliveryError], ['PROVIDER_UNAVAILABLE', true, true]);
+// pusher-js for Node leaves a timer of 30 seconds behind.
+process.stdout.write('both halves are one', () => process.exit());
+`;
+
+test('a CommonJS dependency of an ES module relays through its application, and their errors and tokens are the same', async () => {
+  await writeFiles(folder, {
+    'node_modules/greeter/package.json': JSON.stringify({
+      name: 'greeter',
+      version: '1.0.0',
+      main: 'index.js',
+    }),
+    'node_modules/greeter/index.js': GREETER,
+    'greeted.mjs': GREETED,
+  });
+  const { stdout, stderr } = await run(process.execPath, ['greeted.mjs'], { cwd: folder });
+  expect({ stdout, stderr }).toEqual({ stdout: 'both halves are one', stderr: '' });
 });
