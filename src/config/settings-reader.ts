@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { isObject, kindOf } from '../ports/arguments.js';
 import {
   type ConfigOf,
@@ -84,12 +83,13 @@ export class SettingsReader {
   }
 
   #check(setting: Setting, value: unknown, shown: unknown): unknown {
-    const result = v.safeParse(setting.schema, value);
-    if (result.success) {
-      this.#given.add(setting.variable);
-      return result.output;
-    }
-    return this.#refuse(setting, new Set(result.issues.map((issue) => issue.message)), shown);
+    const result = setting.schema['~standard'].validate(value);
+    if (result instanceof Promise)
+      return this.#refuse(setting, ['has a schema that returns a promise; it must check at once'], shown);
+    if (result.issues)
+      return this.#refuse(setting, new Set(result.issues.map((issue) => issue.message)), shown);
+    this.#given.add(setting.variable);
+    return result.value;
   }
 
   #refuse(setting: Setting, messages: Iterable<string>, shown: unknown): unknown {

@@ -27,7 +27,7 @@ export const yesOrNo: Kind<boolean> = {
 
 /** One of these texts. */
 export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
-  return { fromText: asItIs, schema: v.picklist(values, mustBeOneOf(values)) };
+  return { fromText: asItIs, schema: schemaOfOne(values) };
 }
 
 /** Any text that is not empty. */
@@ -50,24 +50,13 @@ export const hostname = textLike(
 
 /** Text that is read into something else. */
 export function textReadBy<T>(read: (text: string) => T | undefined, allowed: string): Kind<T, string> {
-  return {
-    fromText: asItIs,
-    schema: v.pipe(
-      v.string(allowed),
-      v.rawTransform(({ dataset, addIssue, NEVER }): T => {
-        const value = read(dataset.value);
-        if (value !== undefined) return value;
-        addIssue({ message: allowed });
-        return NEVER;
-      }),
-    ),
-  };
+  return { fromText: asItIs, schema: schemaReadBy(read, allowed) };
 }
 
 /** A list of these texts. In a variable they are separated by commas. */
 export function listOf<const T extends string>(values: readonly T[]): Kind<readonly T[]> {
-  const { schema } = oneOf(values);
-  return { fromText: splitList, schema: v.array(schema, `must be a list; each ${mustBeOneOf(values)}`) };
+  const allowed = `must be a list; each ${mustBeOneOf(values)}`;
+  return { fromText: splitList, schema: v.array(schemaOfOne(values), allowed) };
 }
 
 /** A list of texts that pass a check. In a variable they are separated by commas. */
@@ -86,8 +75,23 @@ export function listReadBy<T>(
   read: (text: string) => T | undefined,
   allowed: string,
 ): Kind<readonly T[], readonly string[]> {
-  const { schema } = textReadBy(read, allowed);
-  return { fromText: splitList, schema: v.array(schema, allowed) };
+  return { fromText: splitList, schema: v.array(schemaReadBy(read, allowed), allowed) };
+}
+
+function schemaOfOne<const T extends string>(values: readonly T[]) {
+  return v.picklist(values, mustBeOneOf(values));
+}
+
+function schemaReadBy<T>(read: (text: string) => T | undefined, allowed: string) {
+  return v.pipe(
+    v.string(allowed),
+    v.rawTransform(({ dataset, addIssue, NEVER }): T => {
+      const value = read(dataset.value);
+      if (value !== undefined) return value;
+      addIssue({ message: allowed });
+      return NEVER;
+    }),
+  );
 }
 
 function mustBeOneOf(values: readonly string[]): string {

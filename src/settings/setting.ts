@@ -1,4 +1,18 @@
-import type * as v from 'valibot';
+/** A schema's answer: the value that it made, or what is wrong. */
+type Checked<Value> =
+  | { readonly value: Value; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+/**
+ * A schema of valibot, or of any other library with Standard Schema. The part that is used is written down here, because it is in
+ * the package's declarations: those of valibot take a compiler seconds where it checks the declarations of all packages.
+ */
+export interface Schema<Value, Given = Value> {
+  readonly '~standard': {
+    readonly validate: (value: unknown) => Checked<Value> | Promise<Checked<Value>>;
+    readonly types?: { readonly input: Given; readonly output: Value } | undefined;
+  };
+}
 
 /**
  * The kind of a setting's value: how a variable's text is read, and which values are allowed. `Given` is the type in code,
@@ -11,10 +25,10 @@ export interface Kind<Value, Given = Value> {
    */
   readonly fromText: (text: string) => unknown;
   /**
-   * Checks a value from code or from {@link fromText}, and turns it into the configuration's value. An issue's message says what
-   * is allowed.
+   * Checks a value from code or from {@link fromText}, and turns it into the configuration's value, at once. An issue's
+   * message says what is allowed.
    */
-  readonly schema: v.GenericSchema<Given, Value>;
+  readonly schema: Schema<Value, Given>;
 }
 
 /** The units of settings. Their names end with it: `timeoutMs`, `PUSHER_TIMEOUT_MS`. */

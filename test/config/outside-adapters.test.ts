@@ -1,6 +1,7 @@
 import {
   type AdapterCapabilities,
   type Environment,
+  type Kind,
   kinds,
   type Section,
   setting,
@@ -97,6 +98,26 @@ describe('an adapter from outside', () => {
     const hidden = withSettings(acme, { acme: { token: 7 as unknown as string } });
     expect(problems({}, [hidden])).toEqual([
       'acme.token: must be a text that is not empty; it is a value of the kind number',
+    ]);
+  });
+
+  test('may check its settings with another library than valibot, at once', () => {
+    const lengthOf = (value: unknown) =>
+      typeof value === 'string' && value.length > 1
+        ? { value: value.length }
+        : { issues: [{ message: 'must be two letters, or more' }] };
+    const counting = (validate: Kind<number, string>['schema']['~standard']['validate']) =>
+      adapter('count', {
+        count: {
+          word: setting('COUNT_WORD', { fromText: (text) => text, schema: { '~standard': { validate } } }),
+        },
+      });
+    expect(read({ COUNT_WORD: 'four' }, [counting(lengthOf)])).toMatchObject({ count: { word: 4 } });
+    expect(problems({ COUNT_WORD: '4' }, [counting(lengthOf)])).toEqual([
+      'COUNT_WORD: must be two letters, or more; it is "4"',
+    ]);
+    expect(problems({ COUNT_WORD: 'four' }, [counting(async (value) => lengthOf(value))])).toEqual([
+      'COUNT_WORD: has a schema that returns a promise; it must check at once; it is "four"',
     ]);
   });
 

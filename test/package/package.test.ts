@@ -35,6 +35,26 @@ test('its types are right for every entry, under node10, node16 and bundler', as
   expect(stdout).toContain('No problems found');
 });
 
+test('its declarations load none of its dependencies, which a strict compiler would check for seconds', async () => {
+  const entries = ['', '/testing', '/browser'].map(
+    (entry) => `export * from 'nestjs-switchboard${entry}';\n`,
+  );
+  await writeFiles(
+    folder,
+    Object.fromEntries(entries.map((text, index) => [`entry-${String(index)}.mts`, text])),
+  );
+  const files = entries.map((_, index) => `entry-${String(index)}.mts`);
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const options = ['--module', 'nodenext', '--strict', '--types', 'node', '--listFilesOnly'];
+  const { stdout } = await run(process.execPath, [compiler, ...options, ...files], { cwd: folder });
+  expect(stdout).toContain('package/dist/testing/index.d.ts');
+  const { dependencies, peerDependenciesMeta } = JSON.parse(
+    await readFile(join(installed, 'package.json'), 'utf8'),
+  ) as Record<'dependencies' | 'peerDependenciesMeta', object>;
+  for (const name of Object.keys({ ...dependencies, ...peerDependenciesMeta }))
+    expect(stdout).not.toContain(`/node_modules/${name}/`);
+});
+
 test('every relative link of the README leads to a file of the package, and so do the links of docs/ to other pages', async () => {
   const pages = [
     'README.md',
