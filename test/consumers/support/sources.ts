@@ -7,6 +7,17 @@ export const TYPED = {
   vitest: `import { describe, expect, it } from 'vitest';\nimport { socketMatchers } from 'nestjs-switchboard/testing';\nexpect.extend(socketMatchers);`,
 };
 
+/** Events that a page declares, beside those that `nest add` declares for the backend. */
+export const BROWSER_EVENTS = `
+import 'nestjs-switchboard/browser';
+
+declare module 'nestjs-switchboard/browser' {
+  interface SocketEvents {
+    GREETING_SEEN: { by: number };
+  }
+}
+`;
+
 /** A unit test with the fake. The wrong calls are the compiler's to find. @param header its imports from the test runner */
 export function unitTest(suffix: string, header = ''): string {
   return `${header}
@@ -14,6 +25,7 @@ import { Test } from '@nestjs/testing';
 import { SocketService } from 'nestjs-switchboard';
 import { SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import { AppModule } from './app.module${suffix}';
+import './browser-events${suffix}';
 
 describe('a greeting', () => {
   it('reaches its member, and nobody else', async () => {
@@ -25,12 +37,15 @@ describe('a greeting', () => {
     expect(ada).toHaveReceived('GREETING', { text: 'hi' });
     expect(ada).toHaveReceived('GREETING', expect.objectContaining({ text: 'hi' }));
     expect(ada).toHaveReceived('GREETING', ({ text }) => text === 'hi');
+    expect(ada).not.toHaveReceived('GREETING_SEEN', { by: 7 });
     expect(ada).not.toBeDisconnected();
     expect(alan).toHaveReceivedNothing();
     // @ts-expect-error -- no such event
     expect(alan).not.toHaveReceived('GREETNG');
     // @ts-expect-error -- a payload of another shape
     expect(alan).not.toHaveReceived('GREETING', { txt: 'hi' });
+    // @ts-expect-error -- a payload of another type, of an event that the page declares
+    expect(ada).not.toHaveReceived('GREETING_SEEN', { by: 'alan' });
     // @ts-expect-error -- a payload of another type
     expect(() => fake.assertRelayed('ada', 'GREETING', { text: 7 })).toThrow('with {"text":7} to be relayed');
     expect(() => expect(alan).toHaveReceived('GREETING')).toThrow('member "alan", who received nothing');
@@ -104,7 +119,10 @@ const app = await NestFactory.create<NestFastifyApplication>(AppModule, new Fast
 await app.listen(process.env['PORT'] ?? 3000);
 `;
 
-/** The strictest compiler: declaration files of all packages are checked too. */
+/**
+ * The strictest compiler: the declarations of all packages are checked too. Not those of the compiler itself, which would take longer
+ * than all others.
+ */
 export const STRICT_TSCONFIG = JSON.stringify({
   extends: './tsconfig.json',
   compilerOptions: {
@@ -113,6 +131,7 @@ export const STRICT_TSCONFIG = JSON.stringify({
     strict: true,
     strictPropertyInitialization: false,
     skipLibCheck: false,
+    skipDefaultLibCheck: true,
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
     noImplicitOverride: true,
