@@ -70,6 +70,7 @@ export type {
   Provider,
   PublicUrl,
   RedisAddress,
+  RedisClientOptions,
   RedisConfig,
   SecondConfig,
   SecondRole,

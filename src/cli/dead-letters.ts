@@ -99,8 +99,11 @@ async function withDeadLetters(
   });
   if (redis.address === undefined)
     throw new SocketConfigurationError(['SOCKET_REDIS_URL: says where the queue is, like redis://host:6379']);
-  const { RelayQueue } = await loadQueue();
-  const queue = new RelayQueue(redis.address, redis.prefix, delivery, systemClock, (reason) => {
+  const { recognizeCluster, RelayQueue } = await loadQueue();
+  const address = await recognizeCluster(redis.address).catch((cause: unknown) => {
+    throw new Error(`the queue cannot be reached: ${messageOf(cause)}`, { cause });
+  });
+  const queue = new RelayQueue(address, redis.prefix, delivery, systemClock, (reason) => {
     output.err(`Redis: ${reason}`);
   });
   try {

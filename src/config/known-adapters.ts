@@ -6,7 +6,16 @@ import type { KnownProviders } from '../settings/provider.js';
 import { type Section, settingsIn } from '../settings/setting.js';
 
 /** The options of `SocketModule.forRoot` that are no settings. */
-const OTHER_OPTIONS = ['adapters', 'env', 'gatewayPath', 'identify', 'metrics', 'onRelayError', 'path'];
+const OTHER_OPTIONS = [
+  'adapters',
+  'env',
+  'gatewayPath',
+  'identify',
+  'metrics',
+  'onRelayError',
+  'path',
+  'redisOptions',
+];
 
 /** Variables that are read, although they are no settings. */
 const OTHER_VARIABLES = ['NODE_ENV', 'PORT'];

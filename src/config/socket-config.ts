@@ -7,6 +7,7 @@ import { shown } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { CoreSections } from '../settings/core.js';
 import { DELIVERY_DEFAULTS, QUEUE_DEFAULTS } from '../settings/delivery.js';
+import { type RedisClientOptions, redisOptionsProblems } from '../settings/redis-options.js';
 import type { ConfigOf } from '../settings/setting.js';
 import type { SettingProblem } from '../settings/setting-problem.js';
 import { combinationProblems } from './combination-problems.js';
@@ -21,6 +22,8 @@ export interface SocketConfigOptions {
   readonly adapters?: readonly SocketAdapter[];
   /** The path before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
   readonly gatewayPath?: string;
+  /** The options of `ioredis` that `SOCKET_REDIS_URL` cannot carry. @default undefined, none */
+  readonly redisOptions?: RedisClientOptions;
   /** Is warned of variables that begin like those of this package and have no effect. @default undefined, nobody is */
   readonly logger?: Pick<SocketLogger, 'warn'>;
 }
@@ -38,7 +41,7 @@ export function socketConfig(
   options: SocketConfigOptions = {},
 ): SocketConfig & BuiltInConfig {
   checkArguments(environment, settings, options);
-  const { adapters: own = [], gatewayPath = '', logger } = options;
+  const { adapters: own = [], gatewayPath = '', redisOptions, logger } = options;
   const adapters = knownAdapters(own);
   const sections = allSections(adapters);
   const unknown = unknownVariables(environment, variablesOf(sections));
@@ -51,7 +54,7 @@ export function socketConfig(
   const isProduction = isText(environment['NODE_ENV']) && environment['NODE_ENV'].trim() === 'production';
   const isKnown = given.has('SOCKET_PROVIDER') ? !refused.has('SOCKET_PROVIDER') : !isProduction;
   const chosen = isKnown ? adapters.filter(({ name }) => values.provider.includes(name)) : undefined;
-  const config = complete(values, given, chosen, gatewayPath);
+  const config = complete(values, given, chosen, gatewayPath, redisOptions);
 
   const { names } = providersAmong(adapters);
   const isDecided = ({ variable, decidedBy = [variable] }: SettingProblem) =>
@@ -65,6 +68,7 @@ export function socketConfig(
       return typeof found === 'string' ? [found] : found.filter(isDecided).map(line);
     }),
     ...pathProblems(gatewayPath),
+    ...(redisOptions === undefined ? [] : redisOptionsProblems(redisOptions)),
   ];
   if (problems.length > 0) throw new SocketConfigurationError(problems);
   return config;
@@ -75,6 +79,7 @@ function complete(
   given: ReadonlySet<string>,
   chosen: readonly SocketAdapter[] | undefined,
   gatewayPath: string,
+  redisOptions: RedisClientOptions | undefined,
 ): SocketConfig & BuiltInConfig {
   const {
     second,
@@ -93,7 +98,12 @@ function complete(
     failure: isFake && !given.has('SOCKET_FAILURE') ? 'throw' : values.failure,
     delivery: { ...DELIVERY_DEFAULTS[values.delivery.mode], ...QUEUE_DEFAULTS, ...values.delivery },
     gateway: { ...values.gateway, path: gatewayPath },
-    redis: { ...redis, ...(address !== undefined && { address }) },
+    redis: {
+      ...redis,
+      ...(address !== undefined && {
+        address: { ...address, ...(redisOptions !== undefined && { options: redisOptions }) },
+      }),
+    },
   };
 }
 

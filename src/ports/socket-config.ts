@@ -11,6 +11,7 @@ import type { ConfigOf } from '../settings/setting.js';
 export type { Provider } from '../settings/provider.js';
 export type { PublicUrl } from '../settings/public-url.js';
 export type { RedisAddress } from '../settings/redis-address.js';
+export type { RedisClientOptions } from '../settings/redis-options.js';
 
 type Second = ReturnType<typeof providerSettings>['second'];
 

@@ -1,4 +1,6 @@
-/** Where Redis is. */
+import type { RedisClientOptions } from './redis-options.js';
+
+/** Where Redis is, and how to connect to it. */
 export interface RedisAddress {
   /** The servers, or with `primary` the sentinels. Several without it are seeds of a Redis Cluster. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
@@ -9,6 +11,10 @@ export interface RedisAddress {
   readonly isTls: boolean;
   /** The name by which sentinels know the server. */
   readonly primary: string | undefined;
+  /** Whether it is known to be a Redis Cluster. Of a single server, it is known once the server was asked. */
+  readonly isCluster: boolean;
+  /** The options that a URL cannot carry. @default undefined, none */
+  readonly options?: RedisClientOptions;
 }
 
 const SHAPE = /^(rediss?)(-sentinel)?:\/\/(?:([^\s/@]*)@)?([^\s/@?#]+)(?:\/(\d+)?)?(?:#([^\s#]+))?$/;
@@ -35,6 +41,7 @@ export function redisAddress(url: string): RedisAddress | undefined {
     database: Number(database ?? 0),
     isTls: scheme === 'rediss',
     primary,
+    isCluster: hosts.length > 1 && primary === undefined,
   };
 }
 

@@ -19,12 +19,14 @@ import { RedisKeys } from '../../src/cluster/redis/connection/redis-keys.js';
 import { LEASE_MS } from '../../src/cluster/redis/leases.js';
 import { CACHE_TTL_MS } from '../../src/ports/cluster.js';
 import { redisAddress } from '../../src/settings/redis-address.js';
+import { REDIS_OPTIONS } from '../../src/settings/redis-options.js';
 import { Api } from '../support/cluster/api.js';
 import { Pusher, subscribed } from '../support/pusher-browser.js';
 import { hearing } from '../support/pusher-events.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { startRedisCluster } from '../support/redis-cluster.js';
 import { startProtectedRedis } from '../support/redis-protected.js';
+import { startTlsRedis } from '../support/redis-tls.js';
 import { until } from '../support/redis-until.js';
 import { startReferenceBackend } from '../support/reference-backend.js';
 import { onTeardown } from '../support/teardown.js';
@@ -132,6 +134,26 @@ test('every form of the URL is taken, and read', () => {
     socketConfig({ SOCKET_CLUSTER: 'redis', SOCKET_REDIS_URL: url });
     expect(redisAddress(url)?.hosts.map(({ host }) => host)).not.toContain('');
   }
+});
+
+test('an authority of the application’s own is given in code, and Redis is up', async () => {
+  const { server, caFile } = await startTlsRedis();
+  const given = { REDIS_CA_FILE: caFile, SOCKET_REDIS_URL: server.url };
+  onTeardown(() => {
+    for (const name of Object.keys(given)) Reflect.deleteProperty(process.env, name);
+  });
+  Object.assign(process.env, given);
+  const { AppModule: TlsModule } = await page.run<{ AppModule: Type }>('redis-tls.module.ts');
+  const { app } = await start(TlsModule);
+  await until('Redis is up', async () => (await app.get(SocketService).health()).status === 'up');
+});
+
+test('every option that a URL cannot carry is in the table', () => {
+  const [, table = ''] = /### What a URL cannot carry([\s\S]*?)All other options/.exec(page.text) ?? [];
+  const listed = [...table.matchAll(/^\| (`.*?`) +\|/gm)].flatMap(
+    ([, names = '']) => names.match(/\w+/g) ?? [],
+  );
+  expect(listed.sort()).toEqual([...REDIS_OPTIONS].sort());
 });
 
 test('a load balancer of the page waits longer than a silent connection may take', () => {

@@ -8,6 +8,7 @@ const PLAIN: RedisAddress = {
   password: undefined,
   database: 0,
   isTls: false,
+  isCluster: false,
   primary: undefined,
 };
 
@@ -30,7 +31,7 @@ const URLS: [url: string, address: Partial<RedisAddress>][] = [
     'rediss://:p@[2001:db8::7]:6380/1',
     { hosts: hosts(['2001:db8::7', 6_380]), password: 'p', database: 1, isTls: true },
   ],
-  ['redis://one:1,two,[::3]:3', { hosts: hosts(['one', 1], ['two', 6_379], ['::3', 3]) }],
+  ['redis://one:1,two,[::3]:3', { hosts: hosts(['one', 1], ['two', 6_379], ['::3', 3]), isCluster: true }],
   ['redis-sentinel://one#main', { hosts: hosts(['one', 26_379]), primary: 'main' }],
   [
     'rediss-sentinel://:p%23@one:1,[::2]:2,three/4#my-main',

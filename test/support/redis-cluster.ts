@@ -1,6 +1,7 @@
 import { Cluster, type ClusterOptions } from 'ioredis';
 import { likelyFreePort } from '../../scripts/redis-process.mjs';
 import { LEAVE_AT_ONCE, RedisServer, standingArgs, type StartRedisOptions } from './redis.js';
+import type { RedisCertificate } from './redis-certificate.js';
 import { onTeardownOf } from './redis-teardown.js';
 import { until as untilTrue } from './redis-until.js';
 
@@ -29,12 +30,19 @@ interface Node {
   readonly busPort: number;
 }
 
+/** How to start one. */
+export interface StartRedisClusterOptions extends StartRedisOptions {
+  /** Makes all of it speak TLS only. @default undefined, nothing does */
+  readonly certificate?: RedisCertificate;
+}
+
 /** Starts a cluster and resolves when all of it is there, which takes some three seconds. */
 export async function startRedisCluster({
   until = 'test',
   args = [],
-}: StartRedisOptions = {}): Promise<RedisCluster> {
-  const start = (): Promise<Node> => startNode(until, args);
+  certificate,
+}: StartRedisClusterOptions = {}): Promise<RedisCluster> {
+  const start = (): Promise<Node> => startNode(until, args, certificate);
   const started = await Promise.all([start(), start(), start()]);
   const nodes = [started[0].server, started[1].server, started[2].server] as const;
   for (const [index, [first, last]] of SLOTS.entries()) {
@@ -60,20 +68,27 @@ export async function startRedisCluster({
   return cluster;
 }
 
-async function startNode(until: 'test' | 'file', args: readonly string[]): Promise<Node> {
+async function startNode(
+  until: 'test' | 'file',
+  args: readonly string[],
+  certificate: RedisCertificate | undefined,
+): Promise<Node> {
   let busPort = 0;
   const server = await RedisServer.start(
     {
       args: (port, folder) => {
         busPort = likelyFreePort();
         return [
-          ...[...standingArgs(folder), '--port', String(port), '--cluster-port', String(busPort)],
+          ...[...standingArgs(folder), '--cluster-port', String(busPort)],
+          ...(certificate === undefined ? ['--port', String(port)] : certificate.args(port)),
+          ...(certificate === undefined ? [] : ['--tls-cluster', 'yes']),
           ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'],
           ...['--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'],
           ...args,
         ];
       },
-      url: (port) => `redis://127.0.0.1:${port}`,
+      url: (port) => (certificate === undefined ? `redis://127.0.0.1:${port}` : `rediss://localhost:${port}`),
+      ...(certificate !== undefined && { client: { tls: { ca: certificate.ca } } }),
     },
     until,
   );

@@ -4,10 +4,12 @@ import { Redis } from 'ioredis';
 import {
   type ClientOptions,
   LEAVE_AT_ONCE,
+  type RedisLaunch,
   RedisServer,
   standingArgs,
   type StartRedisOptions,
 } from './redis.js';
+import type { RedisCertificate } from './redis-certificate.js';
 import { type Lifetime, onTeardownOf } from './redis-teardown.js';
 import { until as untilTrue } from './redis-until.js';
 
@@ -40,6 +42,8 @@ export interface StartSentinelRedisOptions extends StartRedisOptions {
    * @default 3
    */
   readonly sentinels?: number;
+  /** Makes all of it speak TLS only. @default undefined, nothing does */
+  readonly certificate?: RedisCertificate;
 }
 
 const NAME = 'main';
@@ -49,12 +53,14 @@ export async function startSentinelRedis({
   until = 'test',
   args = [],
   sentinels: count = 3,
+  certificate,
 }: StartSentinelRedisOptions = {}): Promise<SentinelRedis> {
-  const primary = await startData(until, args);
-  const replica = await startData(until, [...args, '--replicaof', '127.0.0.1', String(primary.port)]);
+  const primary = await startData(until, args, certificate);
+  const replicaArgs = [...args, '--replicaof', '127.0.0.1', String(primary.port)];
+  const replica = await startData(until, replicaArgs, certificate);
   const quorum = Math.floor(count / 2) + 1;
   const sentinels = await Promise.all(
-    Array.from({ length: count }, () => startSentinel(until, primary.port, quorum)),
+    Array.from({ length: count }, () => startSentinel(until, primary.port, quorum, certificate)),
   );
   const addresses = sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
 
@@ -97,37 +103,53 @@ export async function startSentinelRedis({
   };
 }
 
-function startData(until: Lifetime, args: readonly string[]): Promise<RedisServer> {
+function startData(
+  until: Lifetime,
+  args: readonly string[],
+  certificate: RedisCertificate | undefined,
+): Promise<RedisServer> {
   return RedisServer.start(
     {
+      ...launchOf(certificate),
       args: (port, folder) => [
-        ...[...standingArgs(folder), '--port', String(port), '--repl-diskless-sync-delay', '0', ...args],
+        ...[...standingArgs(folder), '--repl-diskless-sync-delay', '0'],
+        ...[...(certificate?.args(port) ?? ['--port', String(port)]), ...args],
       ],
-      url: (port) => `redis://127.0.0.1:${port}`,
     },
     until,
   );
 }
 
-function startSentinel(until: Lifetime, primary: number, quorum: number): Promise<RedisServer> {
+function startSentinel(
+  until: Lifetime,
+  primary: number,
+  quorum: number,
+  certificate: RedisCertificate | undefined,
+): Promise<RedisServer> {
   return RedisServer.start(
     {
+      ...launchOf(certificate),
       args: (port, folder) => {
         // A file, because a sentinel keeps what it learns in it.
         const file = join(folder, 'sentinel.conf');
         const lines = [
-          ...['bind 127.0.0.1', `port ${port}`, `dir ${folder}`],
+          ...['bind 127.0.0.1', `dir ${folder}`],
           `sentinel monitor ${NAME} 127.0.0.1 ${primary} ${quorum}`,
           `sentinel down-after-milliseconds ${NAME} 1000`,
           `sentinel failover-timeout ${NAME} 5000`,
         ];
         writeFileSync(file, `${lines.join('\n')}\n`);
-        return [file, '--sentinel'];
+        return [file, '--sentinel', ...(certificate?.args(port) ?? ['--port', String(port)])];
       },
-      url: (port) => `redis://127.0.0.1:${port}`,
     },
     until,
   );
+}
+
+/** The address of a server, and how the test's own clients trust it. The certificate is for a name. */
+function launchOf(certificate: RedisCertificate | undefined): Pick<RedisLaunch, 'url' | 'client'> {
+  if (certificate === undefined) return { url: (port) => `redis://127.0.0.1:${port}` };
+  return { url: (port) => `rediss://localhost:${port}`, client: { tls: { ca: certificate.ca } } };
 }
 
 async function primaryPort(sentinel: RedisServer): Promise<number> {

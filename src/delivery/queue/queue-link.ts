@@ -1,11 +1,11 @@
 import { Queue } from 'bullmq';
-import { Cluster, Redis } from 'ioredis';
+import { type Cluster, Redis } from 'ioredis';
 import type { Clock } from '../../ports/clock.js';
 import type { RedisAddress } from '../../ports/socket-config.js';
-import { access, type ClientOptions, reasonOf, whereabouts } from '../../redis/redis-options.js';
+import { type ClientOptions, openCluster, reasonOf, whereabouts } from '../../redis/redis-options.js';
 
 /** Milliseconds until a caller who waits for a connection or an answer is refused. */
-const ANSWER_TIMEOUT_MS = 1_500;
+export const ANSWER_TIMEOUT_MS = 1_500;
 
 /** For callers who wait: a command that cannot be sent soon fails, and is not sent later either. */
 const IMPATIENT: ClientOptions = {
@@ -56,14 +56,14 @@ export function patientConnections(address: RedisAddress): PatientConnections {
 }
 
 function open(address: RedisAddress, options: ClientOptions): Redis | Cluster {
-  if (address.primary !== undefined || address.hosts.length === 1)
-    return new Redis({ ...whereabouts(address), ...COMMON, ...options });
+  const common = { ...COMMON, ...options };
+  if (!address.isCluster) return new Redis({ ...whereabouts(address), ...common });
   const { enableOfflineQueue } = options;
-  return new Cluster([...address.hosts], {
+  const forCluster = {
     shardedSubscribers: false,
     ...(enableOfflineQueue !== undefined && { enableOfflineQueue }),
-    redisOptions: { ...access(address), ...COMMON, ...options },
-  });
+  };
+  return openCluster(address, forCluster, common);
 }
 
 /** The beginning of BullMQ's keys and of ours. They are in one slot of a Redis Cluster, since scripts touch several of them. */

@@ -1,15 +1,12 @@
 import type { Clock } from '../../ports/clock.js';
-import { messageOf, SocketConfigurationError } from '../../ports/errors.js';
+import { messageOf } from '../../ports/errors.js';
 import { unavailable } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 import type { DeliveryHealth } from '../../ports/socket-client.js';
-import type { SocketConfig } from '../../ports/socket-config.js';
+import type { RedisAddress, SocketConfig } from '../../ports/socket-config.js';
 import type { DeliveryParts, RelayDelivery } from '../../relays/relay-delivery.js';
 import { NotQueuedError, RelayQueue } from './relay-queue.js';
 import { RelayWorker } from './relay-worker.js';
-
-/** The check of the configuration says the same earlier. */
-const NO_ADDRESS = 'SOCKET_REDIS_URL: is required by SOCKET_DELIVERY=queue; like redis://host:6379';
 
 /** Milliseconds that {@link QueuedDelivery.drain} waits for the worker's attempts. */
 const DRAIN_MS = 5_000;
@@ -34,22 +31,21 @@ export class QueuedDelivery implements RelayDelivery {
   #worker: RelayWorker | undefined;
 
   /**
+   * @param address where Redis is, of which it is known whether it is a Redis Cluster
    * @param isRetried whether later relays to a recipient fail with a failed one, so that several can be under way
-   * @throws SocketConfigurationError when the configuration has no address of Redis
    */
   constructor(
     config: Pick<SocketConfig, 'provider' | 'delivery' | 'redis'>,
+    address: RedisAddress,
     isRetried: boolean,
     parts: DeliveryParts,
   ) {
     const { provider, delivery, redis } = config;
     const { clock, logger } = parts;
-    const { address, prefix } = redis;
-    if (address === undefined) throw new SocketConfigurationError([NO_ADDRESS]);
     this.#provider = provider;
     this.#clock = clock;
     this.#connect = () =>
-      new RelayQueue(address, prefix, delivery, clock, (reason) => {
+      new RelayQueue(address, redis.prefix, delivery, clock, (reason) => {
         logger.warn(`The queue's Redis cannot be reached: ${reason}`);
       });
     this.#startWorker = (queue) =>

@@ -4,6 +4,7 @@ import type { SocketAdapter } from '../../adapters/adapter.js';
 import type { Environment, SocketSettings } from '../../config/settings.js';
 import type { Identity } from '../../ports/authorization.js';
 import type { LostRelay } from '../../relays/receipt.js';
+import type { RedisClientOptions } from '../../settings/redis-options.js';
 
 /** The part of an HTTP request that Express and Fastify have in common. */
 export interface HttpRequest {
@@ -37,6 +38,8 @@ export interface SocketModuleOptions extends SocketSettings {
    * Several modules can share one; the metrics are sums then. @default undefined, `prom-client` is not loaded
    */
   readonly metrics?: MetricsRegistry;
+  /** The options of `ioredis` that `SOCKET_REDIS_URL` cannot carry. @default undefined, none */
+  readonly redisOptions?: RedisClientOptions;
   /** The adapters besides the built-in ones. `SOCKET_PROVIDER` may have their names. @default [] */
   readonly adapters?: readonly SocketAdapter[];
   /** The variables of the configuration. @default process.env */

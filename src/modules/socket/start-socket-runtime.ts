@@ -37,8 +37,13 @@ function readConfig(
   logger: SocketLogger,
 ): SocketConfig {
   const problems = functionProblems(options);
-  const { env = process.env, adapters } = options;
-  const rest = { ...(adapters !== undefined && { adapters }), gatewayPath, logger };
+  const { env = process.env, adapters, redisOptions } = options;
+  const rest = {
+    ...(adapters !== undefined && { adapters }),
+    ...(redisOptions !== undefined && { redisOptions }),
+    gatewayPath,
+    logger,
+  };
   try {
     const config =
       override === undefined ? socketConfig(env, options, rest) : overridden(env, options, rest, override);

@@ -1,8 +1,14 @@
 // Not the global one: the application's tests may replace it by one that they run by hand.
 import { setImmediate } from 'node:timers';
-import { Cluster, Redis } from 'ioredis';
+import { type Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from '../../../ports/socket-config.js';
-import { access, type ClientOptions, reasonOf, whereabouts } from '../../../redis/redis-options.js';
+import {
+  type ClientOptions,
+  isInCluster,
+  openCluster,
+  reasonOf,
+  whereabouts,
+} from '../../../redis/redis-options.js';
 
 /** How long to wait for an answer or a connection, in milliseconds. Redis usually answers in less than one. */
 export const ANSWER_TIMEOUT_MS = 1_500;
@@ -43,7 +49,7 @@ export interface ConnectionEvents {
  * @throws Error when there is no connection within {@link ANSWER_TIMEOUT_MS}
  */
 export async function connect(address: RedisAddress, events: ConnectionEvents): Promise<RedisConnection> {
-  if (address.primary === undefined && address.hosts.length > 1) return connectCluster(address, events);
+  if (address.isCluster) return connectCluster(address, events);
   const commands = new Redis(standalone(address));
   const subscriber = new Redis(standalone(address));
   let isClosed = false;
@@ -68,8 +74,7 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
     const attempts = await Promise.allSettled([commands.connect(), subscriber.connect()]);
     const failed = attempts.find((attempt) => attempt.status === 'rejected');
     if (failed !== undefined) throw asError(failed.reason);
-    const isCluster = /^cluster_enabled:1/m.test(await commands.info('cluster'));
-    if (isCluster) {
+    if (await isInCluster(commands)) {
       close();
       return await connectCluster(address, events);
     }
@@ -108,8 +113,7 @@ function cork(stream: Redis['stream']): void {
 }
 
 async function connectCluster(address: RedisAddress, events: ConnectionEvents): Promise<RedisConnection> {
-  const { hosts } = address;
-  const cluster = new Cluster([...hosts], {
+  const options = {
     lazyConnect: true,
     shardedSubscribers: true,
     enableOfflineQueue: false,
@@ -118,8 +122,8 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
     maxRedirections: 4,
     retryDelayOnFailover: 100,
     retryDelayOnClusterDown: 100,
-    redisOptions: { ...access(address), ...TIMEOUTS },
-  });
+  };
+  const cluster = openCluster(address, options, TIMEOUTS);
   // ioredis finds single servers again. The connection is lost only when all of them are gone.
   let lastProblem = 'every connection was closed';
   for (const event of ['error', 'node error']) {
