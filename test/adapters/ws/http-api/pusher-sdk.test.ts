@@ -122,6 +122,35 @@ describe('The pusher SDK, through the HTTP API to pusher-js (3.13)', () => {
     expect(await get('/channels/presence-room/users')).toEqual({ users: [{ id: 'ann' }] });
   });
 
+  test('gets both counts of a presence channel, where a member has two tabs, from every request that has info', async () => {
+    const { host, sdk } = await start();
+    const room = 'presence-room';
+    const bob = await host.browser('bob');
+    for (const member of [await host.browser('ann'), await host.browser('ann'), bob]) {
+      await subscribed(member.channel(room));
+    }
+    const info = 'user_count,subscription_count';
+    const counts = { user_count: 2, subscription_count: 3 };
+    const get = (name: string, params: object) => json(sdk.get({ path: `/channels/${name}`, params }));
+    expect(await get(room, { info })).toEqual({ occupied: true, ...counts });
+    const none = { user_count: 0, subscription_count: 0 };
+    expect(await get('presence-empty', { info })).toEqual({ occupied: false, ...none });
+    const heard = hearing(bob.channel(room), 'created', 'batched');
+    expect(await json(sdk.trigger([room, 'presence-empty', 'orders'], 'created', {}, { info }))).toEqual({
+      channels: {
+        [room]: counts,
+        'presence-empty': none,
+        orders: { subscription_count: 0 },
+      },
+    });
+    const event = { channel: room, name: 'batched', data: {} };
+    const batch = [{ ...event, info }, { ...event, info: 'subscription_count' }, event];
+    expect(await json(sdk.triggerBatch(batch))).toEqual({ batch: [counts, { subscription_count: 3 }, {}] });
+    // Asked for or not, each was published.
+    const names = ['created', 'batched', 'batched', 'batched'];
+    for (const name of names) expect((await heard.next()).event).toBe(name);
+  });
+
   test('is told why it is refused', async () => {
     const { sdk } = await start();
     await expect(sdk.trigger('orders', 'created', 'x'.repeat(10_241))).rejects.toMatchObject({
