@@ -46,8 +46,24 @@ export type CheckedOptions = Required<Omit<ConnectOptions, 'url' | 'path' | 'sig
     readonly base: string;
   };
 
+const NAMES = Object.keys({
+  url: 1,
+  path: 1,
+  headers: 1,
+  credentials: 1,
+  guest: 1,
+  timeoutMs: 1,
+  requestTimeoutMs: 1,
+  signal: 1,
+} satisfies Record<keyof ConnectOptions, 1>);
+
 /** @throws ConnectError that names the option, its value and what is allowed */
 export function checked(options: ConnectOptions): CheckedOptions {
+  const unknown = Object.entries(options).find(
+    ([name, value]) => value !== undefined && !NAMES.includes(name),
+  );
+  if (unknown !== undefined)
+    throw new ConnectError('INVALID_OPTION', `${unknown[0]}: is no option. There are: ${NAMES.join(', ')}`);
   const { url = '', path = '/socket', headers = {}, guest = false, ...rest } = options;
   return {
     ...rest,

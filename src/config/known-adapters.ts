@@ -6,7 +6,7 @@ import type { KnownProviders } from '../settings/provider.js';
 import { type Section, settingsIn } from '../settings/setting.js';
 
 /** The options of `SocketModule.forRoot` that are no settings. */
-const OTHER_OPTIONS = [
+export const OTHER_OPTIONS: readonly string[] = [
   'adapters',
   'env',
   'gatewayPath',

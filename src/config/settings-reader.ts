@@ -1,4 +1,4 @@
-import { isObject, kindOf } from '../ports/arguments.js';
+import { isObject, kindOf, meant, nearestName, unknownNames } from '../ports/arguments.js';
 import {
   type ConfigOf,
   isSetting,
@@ -17,6 +17,8 @@ export class SettingsReader {
   readonly #paths = new Map<string, string>();
   readonly #refused = new Set<string>();
   readonly #problems: string[] = [];
+  /** Other names under which somebody may look for a setting, each with its path: `maxConnections` for `gateway.limits.connections`. */
+  readonly #aliases = new Map<string, string>();
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -42,13 +44,22 @@ export class SettingsReader {
     return this.#problems;
   }
 
-  /** Reads a section. A setting whose value is refused has its default. */
-  read<S extends Section>(section: S, inCode: SettingsOf<S>): ConfigOf<S> {
+  /**
+   * Reads the sections. A setting whose value is refused has its default.
+   *
+   * @param others the names that may stand beside the sections in code, and are read elsewhere
+   */
+  read<S extends Section>(sections: S, inCode: SettingsOf<S>, others: readonly string[]): ConfigOf<S> {
+    for (const [path, { variable }] of settingsIn(sections)) {
+      for (const alias of [path.replace(/.*\./, ''), inCamelCase(variable)])
+        if (!this.#aliases.has(alias)) this.#aliases.set(alias, path);
+    }
     // Every entry was read by the setting, or the section, of its name.
-    return this.#readSection(section, inCode, '') as ConfigOf<S>;
+    return this.#readSection(sections, inCode, '', others) as ConfigOf<S>;
   }
 
-  #readSection(section: Section, inCode: object, prefix: string): object {
+  #readSection(section: Section, inCode: object, prefix: string, others: readonly string[] = []): object {
+    this.#refuseUnknown(inCode, [...Object.keys(section), ...others], prefix);
     const entries = Object.entries(section).map(([name, entry]): [string, unknown] => {
       const given: unknown = Reflect.get(inCode, name);
       const path = prefix + name;
@@ -56,6 +67,16 @@ export class SettingsReader {
       return [name, this.#readSection(entry, this.#sectionInCode(entry, given, path), `${path}.`)];
     });
     return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  }
+
+  /** A name that no setting has is a mistake: its value would have no effect. */
+  #refuseUnknown(inCode: object, known: readonly string[], prefix: string): void {
+    for (const name of unknownNames(inCode, known)) {
+      const near = nearestName(name, known);
+      const elsewhere = this.#aliases.get(nearestName(name, [...this.#aliases.keys()]) ?? '');
+      const path = near === undefined ? elsewhere : prefix + near;
+      this.#problems.push(`${prefix}${name}: is no setting; ${meant(path, known)}`);
+    }
   }
 
   #sectionInCode(section: Section, inCode: unknown, path: string): object {
@@ -122,4 +143,10 @@ function withoutUrlSecrets(text: string): string {
 
 function same(text: string): string {
   return text;
+}
+
+/** A variable's name as code would write it, without the beginning that all have: `maxConnections`. */
+function inCamelCase(variable: string): string {
+  const words = variable.replace(/^(?:SOCKET|PUSHER)_/, '').toLowerCase();
+  return words.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,6 +1,6 @@
 import type { SocketAdapter } from '../adapters/adapter.js';
 import type { BuiltInConfig, BuiltInSections } from '../adapters/index.js';
-import { isObject, kindOf } from '../ports/arguments.js';
+import { isObject, kindOf, meant, nearestName, unknownNames } from '../ports/arguments.js';
 import { messageOf, SocketConfigurationError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { shown } from '../ports/logger.js';
@@ -11,7 +11,7 @@ import { type RedisClientOptions, redisOptionsProblems } from '../settings/redis
 import type { ConfigOf } from '../settings/setting.js';
 import type { SettingProblem } from '../settings/setting-problem.js';
 import { combinationProblems } from './combination-problems.js';
-import { allSections, knownAdapters, providersAmong, variablesOf } from './known-adapters.js';
+import { allSections, knownAdapters, OTHER_OPTIONS, providersAmong, variablesOf } from './known-adapters.js';
 import type { Environment, SocketSettings } from './settings.js';
 import { SettingsReader } from './settings-reader.js';
 import { unknownVariables } from './unknown-variables.js';
@@ -27,6 +27,13 @@ export interface SocketConfigOptions {
   /** Is warned of variables that begin like those of this package and have no effect. @default undefined, nobody is */
   readonly logger?: Pick<SocketLogger, 'warn'>;
 }
+
+const CONFIG_OPTIONS = Object.keys({
+  adapters: true,
+  gatewayPath: true,
+  redisOptions: true,
+  logger: true,
+} satisfies Record<keyof SocketConfigOptions, true>);
 
 /**
  * Turns the environment, with the settings given in code laid over it, into a complete configuration. Empty variables
@@ -48,7 +55,7 @@ export function socketConfig(
   if (unknown !== undefined) logger?.warn(unknown);
   const inCode = adapters.reduce((all, { settingsInCode }) => ({ ...all, ...settingsInCode }), settings);
   const reader = new SettingsReader(environment);
-  const values = reader.read(sections, inCode);
+  const values = reader.read(sections, inCode, OTHER_OPTIONS);
 
   const { given, refused } = reader;
   const isProduction = isText(environment['NODE_ENV']) && environment['NODE_ENV'].trim() === 'production';
@@ -129,6 +136,10 @@ function checkArguments(environment: unknown, settings: unknown, options: unknow
     const each = 'each an object with a name, create() and clientOptions()';
     problems.push(`adapters: must be a list of adapters, ${each}`);
   }
+  for (const name of unknownNames(Object(options) as object, CONFIG_OPTIONS))
+    problems.push(
+      `options.${name}: is no option; ${meant(nearestName(name, CONFIG_OPTIONS), CONFIG_OPTIONS)}`,
+    );
   if (problems.length > 0) throw new SocketConfigurationError(problems);
 }
 

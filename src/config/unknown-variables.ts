@@ -1,3 +1,4 @@
+import { nearestName } from '../ports/arguments.js';
 import type { Environment } from './settings.js';
 
 /** Only these beginnings are ours. `PUSHER_BEAMS_…` belongs to another product. */
@@ -32,36 +33,8 @@ export function unknownVariables(environment: Environment, known: readonly strin
   const named = unknown.map((name) => {
     const here = NAMES_ELSEWHERE[name];
     if (here !== undefined) return `${name} (its name here is ${here})`;
-    const near = nearest(name, known);
+    const near = nearestName(name, known);
     return near === undefined ? name : `${name} (did you mean ${near}?)`;
   });
   return `These variables have no effect: ${named.join(', ')}`;
-}
-
-/** The name that a misspelt one is most likely meant to be; `undefined` where none is near. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  let least = Math.floor(name.length / 5) + 1;
-  let found: string | undefined;
-  for (const candidate of known) {
-    const edits = distance(name, candidate);
-    if (edits >= least) continue;
-    least = edits;
-    found = candidate;
-  }
-  return found;
-}
-
-/** The edits of single characters that turn one text into the other: Levenshtein's distance. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let line = 1; line <= from.length; line++) {
-    const next = [line];
-    for (let column = 1; column <= to.length; column++) {
-      const isSame = from[line - 1] === to[column - 1];
-      const [replaced = 0, removed = 0] = [row[column - 1], row[column]];
-      next.push(Math.min(replaced + (isSame ? 0 : 1), removed + 1, (next[column - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }

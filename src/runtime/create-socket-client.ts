@@ -1,5 +1,12 @@
 import type { SocketAdapter } from '../adapters/adapter.js';
-import { checkFunction, checkObject, invalidArgument, isObject, kindOf } from '../ports/arguments.js';
+import {
+  checkFunction,
+  checkNames,
+  checkObject,
+  invalidArgument,
+  isObject,
+  kindOf,
+} from '../ports/arguments.js';
 import { oneLineLogger, type SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { LostRelay } from '../relays/receipt.js';
@@ -16,6 +23,11 @@ export interface SocketClientOptions {
    */
   onRelayError?(lost: LostRelay): void;
 }
+
+const CLIENT_OPTIONS = Object.keys({ adapters: true, onRelayError: true } satisfies Record<
+  keyof SocketClientOptions,
+  true
+>);
 
 /** {@link Relays} without Nest, for a worker, a script or a command-line tool. {@link createSocketClient} makes it. */
 export class SocketClient extends Relays {
@@ -63,6 +75,7 @@ function checkArguments(config: SocketConfig, logger: SocketLogger, options: Soc
   for (const name of ['log', 'warn', 'error'])
     checkFunction(`createSocketClient(config, logger): logger.${name}`, methods[name], ', as with console');
   checkObject('createSocketClient(config, logger, options): options', options);
+  checkNames('createSocketClient(config, logger, options): options', options, CLIENT_OPTIONS);
   const { adapters = [] }: { readonly adapters?: unknown } = options;
   if (!Array.isArray(adapters) || !adapters.every(isObject))
     throw invalidArgument('createSocketClient(config, logger, options): adapters must be a list of adapters');

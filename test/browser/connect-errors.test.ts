@@ -190,6 +190,16 @@ describe('an option that is no value of its kind is named, with what is allowed'
     expect(error.message).toContain(told);
   });
 
+  test('one that does not exist, which JavaScript may give', async () => {
+    const misspelt = { url: 'http://localhost', autentication: {}, cluster: undefined };
+    const error = await failure(misspelt);
+    expect(error.code).toBe('INVALID_OPTION');
+    expect(error.message).toBe(
+      'autentication: is no option. There are: ' +
+        'url, path, headers, credentials, guest, timeoutMs, requestTimeoutMs, signal',
+    );
+  });
+
   test('the class of pusher-js', async () => {
     const error = await rejection(connect({} as typeof ReleasedPusher, { url: 'http://localhost' }));
     expect((error as Error).message).toMatch(/^connect\(Pusher\): .*class of pusher-js/);

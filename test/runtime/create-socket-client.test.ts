@@ -330,3 +330,13 @@ describe('a client without Nest on two providers', () => {
     expect(await client.health()).toMatchObject({ status: 'down' });
   });
 });
+
+test.each([
+  [{ onRelayEror: () => undefined }, 'must have no "onRelayEror"; did you mean onRelayError?'],
+  [{ failure: 'throw' }, 'must have no "failure"; there are: adapters, onRelayError'],
+])('a client without Nest refuses options that do not exist: %j', async (options: object, message) => {
+  await expect(createSocketClient(socketConfig({}), new Lines(), options)).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: `createSocketClient(config, logger, options): options ${message}`,
+  });
+});

@@ -1,6 +1,6 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { checkFunction, checkObject, checkText } from '../../ports/arguments.js';
+import { checkFunction, checkNames, checkObject, checkText } from '../../ports/arguments.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
@@ -64,10 +64,19 @@ export class SocketModule {
     checkObject('SocketModule.forRootAsync(options): options', options, ' with a useFactory');
     const { imports = [], inject = [], useFactory } = options;
     checkFunction('SocketModule.forRootAsync(options): useFactory', useFactory, ' that makes the options');
+    checkNames('SocketModule.forRootAsync(options): options', options, ASYNC_OPTIONS);
     const origin = originOf('SocketModule.forRootAsync()');
     return assemble(options, imports, { provide: SOCKET_OPTIONS, inject: [...inject], useFactory }, origin);
   }
 }
+
+const ASYNC_OPTIONS = Object.keys({
+  imports: true,
+  inject: true,
+  useFactory: true,
+  path: true,
+  gatewayPath: true,
+} satisfies Record<keyof SocketModuleAsyncOptions, true>);
 
 let withoutOptions: DynamicModule | undefined;
 
@@ -89,7 +98,7 @@ function assemble(
         inject: [ModulesContainer, SOCKET_OPTIONS, { token: PROVIDER_OVERRIDE, optional: true }],
         useFactory: (modules: ModulesContainer, socketOptions: SocketModuleOptions, override?: string) => {
           requireOnlyModule(modules);
-          return startSocketRuntime(socketOptions, gatewayPath, override);
+          return startSocketRuntime(socketOptions, { path, gatewayPath }, override);
         },
       },
       {

@@ -8,22 +8,23 @@ import type { RelayMetrics } from '../../relays/relay-reporter.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { DEVELOPMENT_APP } from '../../settings/app.js';
 import { socketLog } from './socket-log.js';
-import type { SocketModuleOptions } from './socket-options.js';
+import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js';
 
 /**
  * Reads the configuration, and starts the providers that it names.
  *
+ * @param paths the paths that the module was made with
  * @param override the name of a provider to start instead of the configured ones
  * @throws SocketConfigurationError, MissingPackageError
  */
 export async function startSocketRuntime(
   options: SocketModuleOptions,
-  gatewayPath: string,
+  paths: Required<SocketModulePaths>,
   override: string | undefined,
 ): Promise<SocketRuntime> {
   const logger = socketLog();
   checkObject('The options of SocketModule, as useFactory made them,', options);
-  const config = readConfig(options, gatewayPath, override, logger);
+  const config = readConfig(options, paths, override, logger);
   const runtime = await SocketRuntime.start(config, logger, options.adapters);
   if (runtime.hasGateway && config.app.secret === DEVELOPMENT_APP.secret)
     logger.warn('SOCKET_APP_SECRET is the development secret, which is public');
@@ -32,11 +33,12 @@ export async function startSocketRuntime(
 
 function readConfig(
   options: SocketModuleOptions,
-  gatewayPath: string,
+  paths: Required<SocketModulePaths>,
   override: string | undefined,
   logger: SocketLogger,
 ): SocketConfig {
-  const problems = functionProblems(options);
+  const problems = [...functionProblems(options), ...pathProblems(options, paths)];
+  const { gatewayPath } = paths;
   const { env = process.env, adapters, redisOptions } = options;
   const rest = {
     ...(adapters !== undefined && { adapters }),
@@ -73,6 +75,16 @@ function functionProblems(options: SocketModuleOptions): string[] {
     .map((name): [string, unknown] => [name, Reflect.get(options, name)])
     .filter(([, value]) => value !== undefined && typeof value !== 'function')
     .map(([name, value]) => `${name}: must be a function; it is ${kindOf(value)}`);
+}
+
+/** The paths that a factory returns come too late: Nest has made the module by then. */
+function pathProblems(options: SocketModuleOptions, paths: Required<SocketModulePaths>): string[] {
+  return Object.entries(paths)
+    .filter(([name, path]) => {
+      const returned: unknown = Reflect.get(options, name);
+      return returned !== undefined && returned !== path;
+    })
+    .map(([name]) => `${name}: must stand beside useFactory, and not in the options that it returns`);
 }
 
 /**
