@@ -1,17 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import { blocksOf } from '../docs/support/page.js';
+import { blocksOf, blockThatBegins, ROOT } from '../docs/support/page.js';
+import { unpack } from '../package/support.js';
 import { HostProcess } from './embedding/host-process.js';
 import { HOST_FILES } from './embedding/host-sources.js';
 import { run } from './embedding/run.js';
-import { whenSuiteEnds } from './embedding/teardown.js';
-import { compile, npmInstall, pack, versionHere, writeFiles } from './embedding/workshop.js';
+import { compile, npmInstall, versionHere, writeFiles } from './embedding/workshop.js';
 
-// Somebody else's adapter, as `docs/adapters.md` shows it: a package of its own in an empty folder, built against the packed
-// library, and an application that installs both. No file of this project knows it.
+// Somebody else's adapter, as `docs/adapters.md` shows it: a package of its own, built against the packed library, and an
+// application that installs both. No file of this project knows it.
 
 const TEST_MS = 60_000;
 /** On a fresh machine everything comes from the registry. */
@@ -20,6 +18,12 @@ const SET_UP_MS = 300_000;
 const ADAPTER_INDEX = `
 export { emitterAdapter, type EmitterConfig } from './emitter.adapter.js';
 export { EmitterClient, type Listener } from './emitter-client.js';
+`;
+
+/** What docs/testing.md says of a package of ES modules. */
+const JEST_FOR_ES_MODULES = `
+module.exports.testRegex = 'src/.*\\\\.test\\\\.ts$';
+module.exports.moduleNameMapper = { '^(\\\\.{1,2}/.*)\\\\.js$': '$1' };
 `;
 
 const HOST_MODULE = `
@@ -67,26 +71,18 @@ let host: string;
 jest.setTimeout(TEST_MS);
 
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'switchboard-outside-'));
-  whenSuiteEnds(() => rm(folder, { recursive: true, force: true }));
-  const { tarball } = await pack(folder);
+  const { folder, tarball } = await unpack();
   [adapter, host] = [join(folder, 'emitter'), join(folder, 'host')];
-  const library = { 'nestjs-switchboard': `file:../${tarball}` };
 
-  await npmInstall(adapter, {
-    ...{ name: 'switchboard-emitter', version: '1.0.0', type: 'module', exports: './dist/index.js' },
-    files: ['dist'],
-    peerDependencies: { 'nestjs-switchboard': '*' },
-    devDependencies: {
-      ...library,
-      ...(await versions(['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'])),
-      ...(await versions(['jest', '@types/jest', '@types/node'])),
-    },
-  });
   const page = blocksOf('docs/adapters.md').filter(({ file }) => file.startsWith('emitter'));
   await writeFiles(adapter, {
+    'package.json': JSON.stringify({
+      ...{ name: 'switchboard-emitter', version: '1.0.0', type: 'module', exports: './dist/index.js' },
+      files: ['dist'],
+      peerDependencies: { 'nestjs-switchboard': '*' },
+    }),
     'tsconfig.json': tsconfig(['node', 'jest']),
-    'jest.config.json': JSON.stringify({ roots: ['<rootDir>/dist'], transform: {} }),
+    'jest.config.cjs': `${blockThatBegins('docs/testing.md', 'js', '// jest.config.js')}${JEST_FOR_ES_MODULES}`,
     'src/index.ts': ADAPTER_INDEX,
     ...Object.fromEntries(page.map(({ file, text }) => [`src/${file}`, text])),
   });
@@ -96,7 +92,7 @@ beforeAll(async () => {
   await npmInstall(host, {
     ...{ name: 'host', private: true, type: 'module' },
     dependencies: {
-      ...library,
+      'nestjs-switchboard': `file:${tarball}`,
       'switchboard-emitter': 'file:../switchboard-emitter-1.0.0.tgz',
       ...(await versions(['@nestjs/common', '@nestjs/core', '@nestjs/platform-express'])),
       ...(await versions(['reflect-metadata', 'rxjs'])),
@@ -111,16 +107,11 @@ beforeAll(async () => {
   expect(await compile(host)).toBe('');
 }, SET_UP_MS);
 
-/** Before Node 24.9, Jest's own ES modules cannot load a package that requires Nest 12, see docs/testing.md. */
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const canRequireEsModules = major > 24 || (major === 24 && minor >= 9);
-
-const testWithEsModules = canRequireEsModules ? test : test.skip;
-
-testWithEsModules('the adapter passes the contract suite, with the runner of its own project', () => {
-  const runner = join(adapter, 'node_modules/jest/bin/jest.js');
-  const { status, stderr } = spawnSync(process.execPath, ['--experimental-vm-modules', runner, '--ci'], {
+test('the adapter passes the contract suite, in Jest as the documentation sets it up', () => {
+  const runner = join(ROOT, 'node_modules/jest/bin/jest.js');
+  const { status, stderr } = spawnSync(process.execPath, [runner, '--ci'], {
     cwd: adapter,
+    env: { PATH: process.env['PATH'] },
     encoding: 'utf8',
   });
   expect(stderr).toMatch(/^Tests: +(\d+) passed, \1 total$/m);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import { readPage } from '../docs/support/page.js';
+import { blockThatBegins } from '../docs/support/page.js';
 import { HostProcess } from '../e2e/embedding/host-process.js';
 import { run } from '../e2e/embedding/run.js';
 import { whenSuiteEnds, whenTestEnds } from '../e2e/embedding/teardown.js';
@@ -99,7 +99,7 @@ beforeAll(async () => {
     'dist/main.js': MAIN,
     'run-webpack.js': WEBPACK,
     'webpack.page.js': WEBPACK_PAGE,
-    'webpack.config.js': blockOf('docs/installing.md', 'js'),
+    'webpack.config.js': blockThatBegins('docs/installing.md', 'js', '// webpack.config.js'),
   });
 }, SET_UP_MS);
 
@@ -121,7 +121,7 @@ describe.each(['esbuild', 'webpack'])('a backend', (bundler) => {
     told = await toldBy(
       bundler === 'webpack'
         ? 'run-webpack webpack.config.js'
-        : `${blockOf('docs/installing.md', 'sh').trim()} --log-level=warning`,
+        : `${blockThatBegins('docs/installing.md', 'sh', 'npx esbuild').trim()} --log-level=warning`,
     );
     // Where no package is installed.
     deployed = join(folder, bundler);
@@ -180,12 +180,4 @@ async function toldBy(command: string): Promise<string> {
 
 async function ship(url: string): Promise<unknown> {
   return (await fetch(`${url}/orders/42/ship-to/alice`, { method: 'POST' })).json();
-}
-
-/** The page's last block in a language. */
-function blockOf(page: string, language: string): string {
-  const blocks = [...readPage(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))];
-  const [, text] = blocks.at(-1) ?? [];
-  if (text === undefined) throw new Error(`${page} has no block in ${language}`);
-  return text;
 }

@@ -47,7 +47,7 @@ test('its declarations load none of its dependencies, which a strict compiler wo
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
   const options = ['--module', 'nodenext', '--strict', '--types', 'node', '--listFilesOnly'];
   const { stdout } = await run(process.execPath, [compiler, ...options, ...files], { cwd: folder });
-  expect(stdout).toContain('package/dist/testing/index.d.ts');
+  expect(stdout).toContain('nestjs-switchboard/dist/testing/index.d.ts');
   const { dependencies, peerDependenciesMeta } = JSON.parse(
     await readFile(join(installed, 'package.json'), 'utf8'),
   ) as Record<'dependencies' | 'peerDependenciesMeta', object>;

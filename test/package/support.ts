@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../docs/support/page.js';
@@ -21,12 +21,12 @@ export async function unpack(): Promise<Unpacked> {
   whenSuiteEnds(() => rm(folder, { recursive: true, force: true }));
   const tarball = join(folder, (await pack(folder)).tarball);
   await run('tar', ['xzf', tarball, '-C', folder], folder);
-  const installed = join(folder, 'package');
   const modules = join(folder, 'node_modules');
   await mkdir(modules);
   for (const name of await readdir(join(ROOT, 'node_modules'))) {
     if (!name.startsWith('.')) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
   }
-  await symlink(installed, join(modules, 'nestjs-switchboard'));
+  const installed = join(modules, 'nestjs-switchboard');
+  await rename(join(folder, 'package'), installed);
   return { folder, tarball, installed };
 }

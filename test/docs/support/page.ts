@@ -59,6 +59,14 @@ export function blocksOf(page: string): Block[] {
   });
 }
 
+/** The block of a page in any language that begins with these words. */
+export function blockThatBegins(page: string, language: string, start: string): string {
+  const texts = [...readPage(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))];
+  const found = texts.map(([, text = '']) => text).find((text) => text.startsWith(start));
+  if (found === undefined) throw new Error(`${page} has no such block in ${language}: ${start}`);
+  return found;
+}
+
 export function readPage(page: string): string {
   return readFileSync(join(ROOT, page), 'utf8');
 }

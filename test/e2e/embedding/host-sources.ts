@@ -160,7 +160,9 @@ const tsconfig = JSON.stringify({
     target: 'ES2023',
     module: 'nodenext',
     strict: true,
+    // The declarations of all packages, and not those of the compiler itself: these would take longer than all others.
     skipLibCheck: false,
+    skipDefaultLibCheck: true,
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
     experimentalDecorators: true,
