@@ -22,7 +22,8 @@ export class Consumer {
   constructor(
     readonly name: string,
     readonly folder: string,
-    private readonly instruments: string,
+    /** The folder of the instruments that watch the application. */
+    readonly instruments: string,
     /** What each step took, in the order of their ends. */
     readonly steps: Step[] = [],
   ) {}
@@ -35,13 +36,19 @@ export class Consumer {
       .join('\n');
   }
 
-  /** Runs a command as a user's shell does. Rejects with everything it wrote when it fails. */
+  /** Runs a command as a user's shell does, or a script of the package.json. Rejects with everything it wrote when it fails. */
   async run(step: string, command: string): Promise<string> {
     const start = performance.now();
     const [program = '', ...args] = command.split(' ');
     const child = spawn(program, args, {
       cwd: this.folder,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], CI: '1', NO_COLOR: '1' },
+      // As in the scripts of a package.json. npx would look for the program first.
+      env: {
+        PATH: `${this.folder}/node_modules/.bin:${process.env['PATH'] ?? ''}`,
+        HOME: process.env['HOME'],
+        CI: '1',
+        NO_COLOR: '1',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       // npx, npm and the test runners have processes of their own. As a group, all of them can be ended.
       detached: true,

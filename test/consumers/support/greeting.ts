@@ -3,10 +3,23 @@ import { launchChromium } from '../../support/chromium.js';
 import { openBrowser } from '../../support/pusher-browser.js';
 import type { Consumer } from './consumer.js';
 
-// What must hold of every project that has the example of `nest add`.
+// What must hold of projects that have the example of `nest add`.
+
+/** The tests of every project. The tests that run what they build come after them. */
+export function compilesAndRelays(project: Consumer): void {
+  test('it compiles at the strictest, with the events checked in its matchers', () =>
+    project.run('tsc, at the strictest', 'tsc -p tsconfig.strict.json'));
+
+  test('it builds, and relays on every provider', async () => {
+    await project.run('nest build', 'nest build');
+    await relaysOnEveryProvider(project);
+  });
+
+  test('node:test', () => project.run('node --test', 'node --test dist/greeting.node.js'));
+}
 
 /** Starts the application with each provider: `ws`; `pusher`, against another one as the hosted service; and `memory`. */
-export async function relaysOnEveryProvider(project: Consumer): Promise<void> {
+async function relaysOnEveryProvider(project: Consumer): Promise<void> {
   const hosted = await project.start({ SOCKET_HTTP_API: 'true' });
   await hears(hosted);
   const pusher = await project.start({
@@ -57,7 +70,7 @@ export async function addsOnce(project: Consumer): Promise<void> {
   const before = await Promise.all(files.map((file) => project.read(file)));
   const told = await project.run(
     'nest add, again',
-    'npx nest add nestjs-switchboard --skip-install --provider ws',
+    'nest add nestjs-switchboard --skip-install --provider ws',
   );
   expect(told).toContain('src/app.module.ts has SocketModule already');
   expect(told).not.toMatch(/CREATE|UPDATE/);

@@ -1,3 +1,5 @@
+import { blockThatBegins } from '../../docs/support/page.js';
+
 // The files that a user writes into a project which `nest add` has prepared.
 
 /** How a unit test gets `expect`. */
@@ -144,21 +146,14 @@ export const STRICT_TSCONFIG = JSON.stringify({
   include: ['src', 'test'],
 });
 
-/** Jest, with the transformer that is quick. Nest 12 is ES modules: before Node 24.9 Jest cannot require them as they are. */
-export const SWC_JEST = `
-const swc = {
-  module: { type: 'commonjs' },
-  jsc: {
-    target: 'es2022',
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true },
-  },
-};
-module.exports = {
-  rootDir: '.',
-  testRegex: '(src/.*\\\\.spec|test/.*\\\\.e2e-spec)\\\\.ts$',
-  testEnvironment: 'node',
-  transform: { '^.+\\\\.(t|j)s$': ['@swc/jest', swc] },
-  transformIgnorePatterns: ['/node_modules/(?!@nestjs/)'],
-};
+/** Jest as the documentation sets it up, also for the tests of the whole application. */
+export const SWC_JEST = `${blockThatBegins('docs/testing.md', 'js', '// jest.config.js')}
+module.exports.testRegex = '(src/.*\\\\.spec|test/.*\\\\.e2e-spec)\\\\.ts$';
+`;
+
+/** Vitest as the project has it, but without globals. */
+export const PLAIN_VITEST = `
+import config from './vitest.config';
+
+export default { ...config, test: { ...config.test, globals: false, include: ['**/*-imported.spec.ts'] } };
 `;
