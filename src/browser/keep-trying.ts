@@ -8,6 +8,10 @@ interface Restartable extends PusherLike {
     readonly runner: object | null;
     startConnecting(): void;
     abortConnecting(): void;
+    /** The timer of the next try. */
+    readonly retryTimer: { isRunning(): boolean } | null;
+    clearRetryTimer(): void;
+    retryIn(delayMs: number): void;
   };
   readonly timeline: { readonly events: readonly { readonly cid?: unknown; readonly state?: unknown }[] };
 }
@@ -21,6 +25,7 @@ interface Restartable extends PusherLike {
 export function keepTrying(pusher: PusherLike): void {
   if (!isRestartable(pusher)) return;
   const { connection } = pusher;
+  keepOneTimer(connection);
   let failures = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const wait = () => {
@@ -47,6 +52,19 @@ export function keepTrying(pusher: PusherLike): void {
   check();
 }
 
+/**
+ * For one close with a code like 4100, `pusher-js` starts the timer of its next try twice. `disconnect` stops only the second, so
+ * a page that leaves in that second would be connected again. Here the first one stays, unless a try is due at once.
+ */
+function keepOneTimer(connection: Restartable['connection']): void {
+  const retryIn = connection.retryIn.bind(connection);
+  connection.retryIn = (delayMs) => {
+    if (delayMs > 0 && connection.retryTimer?.isRunning() === true) return;
+    connection.clearRetryTimer();
+    retryIn(delayMs);
+  };
+}
+
 /** Whether every socket that it has opened is closed. */
 function hasFailed({ timeline }: Restartable): boolean {
   const states = new Map<unknown, unknown>();
@@ -60,6 +78,8 @@ function isRestartable(pusher: PusherLike): pusher is Restartable {
   return (
     isFunction(connection, 'startConnecting') &&
     isFunction(connection, 'abortConnecting') &&
+    isFunction(connection, 'clearRetryTimer') &&
+    isFunction(connection, 'retryIn') &&
     'runner' in connection &&
     'timeline' in pusher &&
     Array.isArray((pusher.timeline as { events?: unknown } | undefined)?.events)

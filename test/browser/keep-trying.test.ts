@@ -12,6 +12,8 @@ function startStub(state = 'connecting') {
     bind: (_: string, handler: () => void) => void handlers.push(handler),
     unbind: () => undefined,
     abortConnecting: jest.fn(),
+    clearRetryTimer: jest.fn(),
+    retryIn: jest.fn(),
     startConnecting: jest.fn(() => void events.push({ cid: 100 + events.length, state: 'connecting' })),
   };
   const pusher = { connection, timeline: { events } };
@@ -105,6 +107,8 @@ test('a pusher-js with another inside keeps its own pace', () => {
   for (const change of [
     { connection: { startConnecting: undefined } },
     { connection: { abortConnecting: undefined } },
+    { connection: { clearRetryTimer: undefined } },
+    { connection: { retryIn: undefined } },
     { timeline: undefined },
     { timeline: {} },
   ]) {

@@ -79,6 +79,21 @@ test('a page is back soon after a gateway that refused upgrades, and sees no sta
   expect(states).toEqual(['connecting', 'connected']);
 }, 30_000);
 
+test('a page that leaves within the second after a restart began is not connected again', async () => {
+  const host = await startHost({ provider: 'ws' });
+  const socket = await connected({ url: host.url, headers: ALICE });
+  const { connection } = socket.pusher;
+  const closed = goes(connection, 'error');
+  const ended = host.close();
+  // In the same turn pusher-js starts the timers of its next try.
+  await closed;
+  socket.disconnect();
+  const states: string[] = [];
+  connection.bind('state_change', ({ current }: { current: string }) => states.push(current));
+  await Promise.all([ended, pause(1_500)]);
+  expect(states).toEqual([]);
+});
+
 test('a member is signed in again although the backend could not answer at once after the reconnect', async () => {
   const host = await startHost({ provider: 'ws' });
   let failures = 0;

@@ -5,10 +5,32 @@ import type PusherModule from 'pusher-js';
 import type { Channel } from 'pusher-js';
 import { EventQueue } from './event-queue.js';
 
-export type Pusher = PusherModule;
-
 // pusher-js is CommonJS whose exports are the class itself, which its types do not say.
-export const Pusher = createRequire(import.meta.url)('pusher-js') as typeof PusherModule;
+const StockPusher = createRequire(import.meta.url)('pusher-js') as typeof PusherModule;
+
+const left = new WeakSet<PusherModule>();
+
+/**
+ * The real `pusher-js`, which stays away once a test has left. After a close with 4100 it has two timers for its next try, and
+ * its `disconnect` stops only one of them: a second later it would connect again, and try for ever.
+ */
+export class Pusher extends StockPusher {
+  override connect(): void {
+    left.delete(this);
+    super.connect();
+  }
+
+  override disconnect(): void {
+    left.add(this);
+    super.disconnect();
+    this.connection.bind('connecting', () => {
+      // pusher-js is in the middle of it.
+      setImmediate(() => {
+        if (left.has(this)) super.disconnect();
+      });
+    });
+  }
+}
 
 // pusher-js for Node closes a socket that the server has closed already, and its faye-websocket then leaves a timer of
 // 30 seconds behind. It must not keep the test run alive.
