@@ -2,9 +2,13 @@
 // is where.
 // All further arguments are passed to jest.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const JEST = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const JEST = join(ROOT, 'node_modules/jest/bin/jest.js');
 // Something that the parts besides `fast` load keeps Jest from exiting by itself.
 const OPTIONS = {
   fast: ['--maxWorkers=2'],
@@ -15,9 +19,27 @@ const OPTIONS = {
 const [part = '', ...args] = process.argv.slice(2);
 if (!Object.hasOwn(OPTIONS, part)) throw new Error(`The part is fast, slow or projects, not "${part}".`);
 
+const packed = part === 'projects' ? packInto(mkdtempSync(join(tmpdir(), 'switchboard-packed-'))) : undefined;
 const { status } = spawnSync(
   process.execPath,
   ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', JEST, ...OPTIONS[part], ...args],
-  { stdio: 'inherit', env: { ...process.env, SWITCHBOARD_TEST_PART: part } },
+  {
+    stdio: 'inherit',
+    env: { ...process.env, SWITCHBOARD_TEST_PART: part, ...(packed && { SWITCHBOARD_PACKED: packed }) },
+  },
 );
 process.exitCode = status ?? 1;
+if (packed) rmSync(packed, { recursive: true });
+
+/** Packs the package, with npm's list of its files beside the tarball. Every project installs this one. */
+function packInto(folder) {
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
+  const { stdout, status } = spawnSync('npm', args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (status !== 0) throw new Error('npm could not pack the package');
+  writeFileSync(join(folder, 'list.json'), stdout);
+  return folder;
+}

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,17 +79,25 @@ export async function verifyDependencies(folder: string): Promise<void> {
   await run('npm', ['ls', '--all'], folder);
 }
 
-/** Packs the package into a folder. */
+/** Puts the packed package into a folder. */
 export async function pack(folder: string): Promise<{ tarball: string; packed: readonly string[] }> {
-  // The build has been made by now, and another one in the middle of other tests would pull dist away from under them.
-  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
-  const { stdout } = await run('npm', args, PROJECT);
-  const [packed] = JSON.parse(stdout) as readonly {
+  // scripts/test.mjs packs once for all files of its part.
+  const shared = process.env['SWITCHBOARD_PACKED'];
+  const list =
+    shared === undefined ? await npmPack(folder) : await readFile(join(shared, 'list.json'), 'utf8');
+  const [packed] = JSON.parse(list) as readonly {
     filename: string;
     files: readonly { path: string }[];
   }[];
-  if (packed === undefined) throw new Error(`npm pack named no tarball: ${stdout}`);
+  if (packed === undefined) throw new Error(`npm pack named no tarball: ${list}`);
+  if (shared !== undefined) await copyFile(join(shared, packed.filename), join(folder, packed.filename));
   return { tarball: packed.filename, packed: packed.files.map(({ path }) => path) };
+}
+
+async function npmPack(folder: string): Promise<string> {
+  // The build has been made by now, and another one in the middle of other tests would pull dist away from under them.
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
+  return (await run('npm', args, PROJECT)).stdout;
 }
 
 async function install(folder: string, tarball: string, packages: readonly string[]): Promise<void> {
