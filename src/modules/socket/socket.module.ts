@@ -5,7 +5,6 @@ import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import { SocketEndpoints } from './endpoints/socket-endpoints.js';
-import { LastHook } from './last-hook.js';
 import { MODULE_ORIGIN, type ModuleOrigin, originOf, requireOnlyModule } from './only-module.js';
 import { SocketService } from './socket.service.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
@@ -18,6 +17,7 @@ import {
   type SocketModuleOptions,
   type SocketModulePaths,
 } from './socket-options.js';
+import { SocketStart } from './socket-start.js';
 import { loadMetrics, startSocketRuntime } from './start-socket-runtime.js';
 
 /**
@@ -89,7 +89,7 @@ function assemble(
   checkText('SocketModule: path', path, ' like "socket"');
   return {
     module: SocketModule,
-    imports: [...imports, DiscoveryModule, LastHook],
+    imports: [...imports, DiscoveryModule, SocketStart],
     providers: [
       options,
       { provide: MODULE_ORIGIN, useValue: origin },

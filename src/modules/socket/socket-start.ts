@@ -11,12 +11,12 @@ const LAST = -1;
  * are too early, because it is global.
  */
 @Module({})
-export class LastHook implements OnApplicationBootstrap {
+export class SocketStart implements OnApplicationBootstrap {
   readonly #lifecycle: SocketLifecycle;
 
   constructor(modules: ModulesContainer, lifecycle: SocketLifecycle) {
     this.#lifecycle = lifecycle;
-    for (const module of modules.values()) if (module.metatype === LastHook) module.distance = LAST;
+    for (const module of modules.values()) if (module.metatype === SocketStart) module.distance = LAST;
   }
 
   onApplicationBootstrap(): Promise<void> {
