@@ -15,6 +15,7 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 500;
 /** A server that answers with one of these is of no use for a while, or for ever. A new connection may find a better one. */
 const USELESS = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOAUTH|UNBLOCKED)\b/;
+const NOT_YET = 'not connected yet';
 const TIMED_OUT = 'Command timed out';
 /** How long a failed command counts as a problem. Failed commands are tried again more often than that. */
 const RECENT_MS = 5_000;
@@ -51,7 +52,7 @@ export class RedisLink {
   /** The commands that are under way. */
   #uses = 0;
   #connection: RedisConnection | undefined;
-  #problem: string | undefined = 'not connected yet';
+  #problem: string | undefined = NOT_YET;
   #unansweredBytes = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
@@ -82,8 +83,12 @@ export class RedisLink {
   open(): void {
     if (this.#isOpen || this.#isClosed) return;
     this.#isOpen = true;
-    if (this.#connection !== undefined && this.#problem === undefined) this.#up();
-    else void this.tried();
+    if (this.#connection !== undefined && this.#problem === undefined) {
+      this.#up();
+      return;
+    }
+    this.#problem ??= NOT_YET;
+    void this.tried();
   }
 
   /** Resolves when the first attempt to connect has succeeded or failed. */
