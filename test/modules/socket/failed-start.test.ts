@@ -10,6 +10,7 @@ import { type Receipt, SocketModule, type SocketModuleOptions, SocketService } f
 import { APP, HttpApi } from '../../adapters/pusher/support.js';
 import { identify, logged, rejection } from '../../support/hosts.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
+import { startRedisCluster } from '../../support/redis-cluster.js';
 import { until } from '../../support/redis-until.js';
 import { onTeardown } from '../../support/teardown.js';
 
@@ -21,24 +22,45 @@ const HELLO = { from: 'ada', text: 'hello' };
 const STARTED_AS = ['an application', 'an application without a server', 'a testing module'];
 const FAILS_IN = ['a provider', 'onModuleInit', 'onApplicationBootstrap'];
 
+/** Runs it to its end. It is killed when it does not end by itself. */
+async function failedStart(url: string, startedAs: string, failsIn: string): Promise<[string, unknown]> {
+  const child = spawn(process.execPath, [SCRIPT], {
+    env: { PATH: process.env['PATH'], REDIS_URL: url, STARTED_AS: startedAs, FAILS_IN: failsIn },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: BOUND_MS,
+    killSignal: 'SIGKILL',
+  });
+  const ended = once(child, 'close');
+  return [await text(child.stdout), await ended];
+}
+
 describe.each(STARTED_AS)('%s whose start fails', (startedAs) => {
   test.each(FAILS_IN)(
     'in %s ends by itself, although it has used Redis, and leaves no node',
     async (failsIn) => {
       const redis = await startRedis();
-      const child = spawn(process.execPath, [SCRIPT], {
-        env: { PATH: process.env['PATH'], REDIS_URL: redis.url, STARTED_AS: startedAs, FAILS_IN: failsIn },
-        stdio: ['ignore', 'pipe', 'inherit'],
-        timeout: BOUND_MS,
-        killSignal: 'SIGKILL',
-      });
-      const ended = once(child, 'close');
-      expect(await text(child.stdout)).toBe('queued\n0\nno database\n');
-      expect(await ended).toEqual([3, null]);
+      const [output, ending] = await failedStart(redis.url, startedAs, failsIn);
+      expect(output).toBe('queued\n0\nno database\n');
+      expect(ending).toEqual([3, null]);
       const keys = await redis.client().keys('*');
       expect(keys.filter((key) => !key.startsWith('{test:queue}'))).toEqual([]);
     },
   );
+});
+
+test('an application whose start fails ends by itself on a Redis Cluster too', async () => {
+  const { urls } = await startRedisCluster();
+  const url = `redis://${urls.map((address) => new URL(address).host).join(',')}`;
+  const [output, ending] = await failedStart(url, 'an application', 'onApplicationBootstrap');
+  expect(output).toBe('queued\n0\nno database\n');
+  expect(ending).toEqual([3, null]);
+});
+
+test('an application whose start fails ends by itself where Redis cannot be reached', async () => {
+  const url = 'redis://127.0.0.1:1';
+  const [output, ending] = await failedStart(url, 'an application', 'onApplicationBootstrap');
+  expect(output).toBe('failed\nundefined\nno database\n');
+  expect(ending).toEqual([3, null]);
 });
 
 /** Calls that are made while the application starts, one after the other. */

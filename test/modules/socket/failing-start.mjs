@@ -24,7 +24,7 @@ const failing = {
   useFactory: async (service) => {
     const { status } = await service.relayToMember('ada', 'MEMBER_MESSAGED', { from: 'bob', text: 'hello' });
     process.stdout.write(`${status}\n`);
-    process.stdout.write(`${(await service.onlineMembers(['ada'])).size}\n`);
+    process.stdout.write(`${(await service.onlineMembers(['ada']))?.size}\n`);
     if (FAILS_IN === 'a provider') throw new Error('no database');
     return new Failing();
   },
