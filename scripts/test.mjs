@@ -9,11 +9,10 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const JEST = join(ROOT, 'node_modules/jest/bin/jest.js');
-// Something that the parts besides `fast` load keeps Jest from exiting by itself.
 const OPTIONS = {
   fast: ['--maxWorkers=2'],
-  slow: ['--runInBand', '--forceExit'],
-  projects: ['--maxWorkers=2', '--forceExit'],
+  slow: ['--runInBand'],
+  projects: ['--maxWorkers=2'],
 };
 
 const [part = '', ...args] = process.argv.slice(2);
