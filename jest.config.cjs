@@ -30,6 +30,9 @@ const ON_ONE_NODE = {
     'they control one engine by hand, behind a server without an application',
   'adapters/ws/webhooks/(webhooks|bounds|retry|targets).test.ts':
     'they control the webhooks by hand, without an application',
+  'adapters/ws/write-coalescer/[a-z-]+.test.ts': 'they are about the sockets of one process',
+  'browser/(connect-errors|keep-trying|needs|pages|patience|requests).test.ts':
+    'they are about the helper, whatever answers it',
 };
 
 /**
@@ -39,7 +42,7 @@ const ON_ONE_NODE = {
 const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages)';
 
 /** The suites that pack the package, and install it into projects. `npm run test:projects` runs them, two files at a time. */
-const PROJECTS = '/test/(consumers/|package/|e2e/outside-adapter)';
+const PROJECTS = '/test/(consumers/|package/|e2e/(outside-adapter|embedding))';
 
 /** The paths to leave out, by the part that scripts/test.mjs runs. Without a part every test runs. */
 const LEFT_OUT = {
