@@ -1,10 +1,10 @@
 // An application of its own process whose start fails, as FAILS_IN and STARTED_AS say. Its relays go by way of the queue, and its
 // nodes are a cluster. It relays and asks before it fails, and prints the answers. Nobody closes it.
 import 'reflect-metadata';
-import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { SocketModule, SocketService } from 'nestjs-switchboard';
+import { SocketService } from 'nestjs-switchboard';
+import { appOnRedis } from './app-on-redis.mjs';
 
 const { REDIS_URL, FAILS_IN, STARTED_AS } = process.env;
 const EXIT_CODE = 3;
@@ -30,21 +30,7 @@ const failing = {
   },
 };
 
-// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- a module in Nest is a class
-class App {}
-Module({
-  imports: [
-    SocketModule.forRoot({
-      env: {},
-      provider: 'ws',
-      cluster: 'redis',
-      delivery: { mode: 'queue' },
-      redis: { url: String(REDIS_URL), prefix: 'test' },
-      identify: () => null,
-    }),
-  ],
-  providers: [failing],
-})(App);
+const App = appOnRedis(REDIS_URL, [failing]);
 
 const options = { logger: false, abortOnError: false };
 const starts = {

@@ -3,9 +3,8 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { SocketModule } from 'nestjs-switchboard';
+import { appOnRedis } from './app-on-redis.mjs';
 
 const { REDIS_URL, CLOSED_IN } = process.env;
 /** Longer than a signal takes to arrive. */
@@ -27,21 +26,7 @@ class Slow {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- a module in Nest is a class
-class App {}
-Module({
-  imports: [
-    SocketModule.forRoot({
-      env: {},
-      provider: 'ws',
-      cluster: 'redis',
-      delivery: { mode: 'queue' },
-      redis: { url: String(REDIS_URL), prefix: 'test' },
-      identify: () => null,
-    }),
-  ],
-  providers: [Slow],
-})(App);
+const App = appOnRedis(REDIS_URL, [Slow]);
 
 const app = await NestFactory.create(App, { logger: ['error'], abortOnError: false });
 if (CLOSED_IN === undefined) {
