@@ -39,7 +39,7 @@ const ON_ONE_NODE = {
  * The suites that keep a small machine busy for seconds, so that a suite beside them would miss its time limits: clusters of
  * processes, broken networks, killed workers. `npm run test:slow` runs them, one file at a time.
  */
-const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/outages)';
+const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/(outages|cuts))';
 
 /** The suites that pack the package, and install it into projects. `npm run test:projects` runs them, two files at a time. */
 const PROJECTS = '/test/(consumers/|package/|e2e/(outside-adapter|embedding))';
@@ -56,6 +56,8 @@ const leftOut = ['/node_modules/', ...(LEFT_OUT[process.env.SWITCHBOARD_TEST_PAR
 module.exports = {
   // Events come within milliseconds; the long limit is for a machine that is busy with other work.
   testTimeout: 30_000,
+  // Every file leaves some of its modules in the memory of its worker. A worker whose heap is nearly full is ten times slower.
+  workerIdleMemoryLimit: '1GB',
   projects: [
     {
       ...common,

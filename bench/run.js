@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { copyBuild } from './support/build.js';
 import { Load } from './support/load.js';
 import { installPackages, peerVersions } from './support/packages.js';
+import { redisVersion } from './support/redis.js';
 import { readResults, rounded, worseThan, writeResults } from './support/results.js';
 import { Bench } from './support/run.js';
 import { tableOf } from './support/table.js';
@@ -97,7 +98,7 @@ async function playSuite(suite, wanted, bench) {
     made: {
       cpus: cpus().length,
       node: process.version,
-      ...(suite === 'cluster' ? { redis: await bench.redisVersion() } : await peerVersions()),
+      ...(suite === 'speed' ? await peerVersions() : { redis: await redisVersion() }),
       rounds: bench.rounds,
     },
     scenarios: Object.fromEntries(

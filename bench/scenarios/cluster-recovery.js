@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { namesOf, steadyOf, sumOf } from '../support/command-count.js';
-import { contentOf, untilContentIs } from '../support/content.js';
+import { contentOf, untilRestored } from '../support/content.js';
 import { median } from '../support/statistics.js';
 
 const CONNECTIONS = 25;
@@ -35,7 +35,7 @@ export default {
       await redis.stop();
       let milliseconds = 0;
       const observed = await observe(async () => {
-        milliseconds = await untilContentIs(redis.client, full, true);
+        milliseconds = await untilRestored(redis.client, full);
         await delay(NEWS_MS);
       });
       // Each node gets the other node's events again.

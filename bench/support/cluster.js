@@ -1,5 +1,5 @@
 import { endChild, startChild } from './children.js';
-import { contentOf, untilContentIs } from './content.js';
+import { untilEmpty } from './content.js';
 import { nodeEnv } from './node-env.js';
 import { RedisServer } from './redis.js';
 
@@ -20,8 +20,6 @@ export class Cluster {
     this.redis = redis;
     /** @type {{ caller: import('./rpc.js').Caller, url: string, controlPort: number }[]} */
     this.nodes = [];
-    /** The contents of Redis while no client is connected. */
-    this.empty = { keys: 0, channels: 0 };
   }
 
   /**
@@ -44,7 +42,6 @@ export class Cluster {
         const { status } = await caller.dispatch('health');
         if (status !== 'up') throw new Error(`node ${index + 1} is ${status}`);
       }
-      cluster.empty = await contentOf(cluster.redis.client);
     } catch (error) {
       await cluster.close();
       throw error;
@@ -77,7 +74,7 @@ export class Cluster {
 
   /** Resolves when Redis has no trace of the former clients, after their grace periods. */
   async untilEmpty() {
-    await untilContentIs(this.redis.client, this.empty);
+    await untilEmpty(this.redis.client);
   }
 
   /** Throws when a node has lost a message. */

@@ -1,5 +1,5 @@
 /** The keys of the nodes' leases. Their commands depend only on time, and not on the work of a node. */
-const LEASES = /:\{#\}:(?:nodes|epoch|heard|claims|resigned)$/;
+const LEASES = /:\{#\}:(?:nodes|heard|claims|reaped|resigned|swept)$/;
 
 /**
  * The counted commands by name: those that nodes sent, and those that scripts ran.

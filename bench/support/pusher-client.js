@@ -33,9 +33,12 @@ export class PusherClient extends Client {
     this.socketId = id;
   }
 
-  /** @param {string} id the member's */
-  async signIn(id) {
-    const data = JSON.stringify({ id });
+  /**
+   * @param {string} id the member's
+   * @param {readonly string[]} [watchlist] the members whose status it wants to know
+   */
+  async signIn(id, watchlist) {
+    const data = JSON.stringify({ id, watchlist });
     const done = this.reply('pusher:signin_success');
     this.#say('pusher:signin', { auth: this.sign(`${this.socketId}::user::${data}`), user_data: data });
     await done;

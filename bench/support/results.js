@@ -8,7 +8,19 @@ const TOLERANCE = 1.1;
  * The least growth that counts as a regression, by kind of figure. A tiny share that doubles (0.002 that becomes 0.004) is no
  * regression, and on a busy machine a ratio of CPU times moves a little too.
  */
-const FLOORS = { count: 0.05, bytes: 0.02, cpu: 0.15, share: 0.02, growth: 0.15, ratio: 0.01, latency: 0.25 };
+const FLOORS = {
+  count: 0.05,
+  bytes: 0.02,
+  cpu: 0.15,
+  share: 0.02,
+  growth: 0.15,
+  ratio: 0.01,
+  latency: 0.25,
+  order: 0.2,
+};
+
+/** A growth below these was luck, so it is no standard. @type {Partial<Record<import('./run.js').Check['kind'], number>>} */
+const LEAST = { growth: 1, order: 0 };
 
 /** @param {string} suite */
 const fileOf = (suite) => fileURLToPath(new URL(`../results/${suite}.json`, import.meta.url));
@@ -34,8 +46,7 @@ export function worseThan(committed, checks) {
   return checks.filter(({ name, kind, value }) => {
     const known = committed[name];
     if (known === undefined) return false;
-    // A growth below 1 was luck, so it is no standard.
-    const before = kind === 'growth' ? Math.max(1, known) : known;
+    const before = Math.max(known, LEAST[kind] ?? Number.NEGATIVE_INFINITY);
     return !(value <= before * TOLERANCE || value - before <= FLOORS[kind]);
   });
 }

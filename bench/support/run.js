@@ -10,9 +10,10 @@ import { Server } from './server.js';
  *
  * A figure that `--check` compares: less is better. `count` is a number of commands, `bytes` of bytes or a ratio of them, `cpu` a
  * ratio of CPU times within one run, `share` one that is almost nothing, `growth` one that is 1 at best, `ratio` one of
- * ours to a peer's, `latency` one of times.
+ * ours to a peer's, `latency` one of times, `order` the order of growth of a cost.
  *
- * @typedef {{ name: string, kind: 'count' | 'bytes' | 'cpu' | 'share' | 'growth' | 'ratio' | 'latency', value: number }} Check
+ * @typedef {{ name: string, kind: 'count' | 'bytes' | 'cpu' | 'share' | 'growth' | 'ratio' | 'latency' | 'order',
+ *   value: number }} Check
  *
  * @typedef {{ rows: Row[], notes?: string[], checks?: Check[] }} Result
  * @typedef {(bench: Bench) => Promise<Result>} Run
@@ -96,12 +97,6 @@ export class Bench {
     this.#started = this.#started.filter((started) => !finished.includes(started));
     await Promise.all(finished.map((each) => each.close()));
   };
-
-  /** The version of the Redis, if there was one. */
-  async redisVersion() {
-    const [cluster] = await Promise.all(this.#clusters.values());
-    return cluster?.redis.version();
-  }
 
   /** Ends all shared processes, so that the next suite has the machine for itself. */
   async endSuite() {

@@ -20,10 +20,12 @@ import { Channels } from './channels.js';
 import type { Connection } from './connection.js';
 import { ConnectionCounters } from './connection-counters.js';
 import { Drain } from './drain.js';
+import { FanOut } from './fan-out.js';
 import { FrameHandler } from './frame-handler.js';
 import { Liveness } from './liveness.js';
 import { MessageRate } from './message-rate.js';
 import { type Inbound, Session } from './session.js';
+import { type MissedUsers, UserEvents } from './user-events.js';
 import { Users } from './users.js';
 import { Watchlists } from './watchlists.js';
 
@@ -44,6 +46,8 @@ export class ChannelEngine implements ClusterNode {
   readonly #users = new Users();
   readonly #watchlists: Watchlists;
   readonly #channels: Channels;
+  readonly #fanOut = new FanOut();
+  readonly #userEvents: UserEvents;
   readonly #frames: FrameHandler;
   readonly #liveness: Liveness;
   readonly #messageRate: MessageRate;
@@ -64,8 +68,11 @@ export class ChannelEngine implements ClusterNode {
     this.#logger = logger;
     this.#events = events;
     this.#cluster = joinCluster(this);
-    this.#watchlists = new Watchlists(this.#cluster);
-    this.#channels = new Channels(this.#cluster);
+    this.#watchlists = new Watchlists(this.#cluster, clock, config.gateway.limits);
+    this.#channels = new Channels(this.#cluster, (error) => {
+      logger.error(`Unexpected error while answering a subscription: ${String(error)}`);
+    });
+    this.#userEvents = new UserEvents(this.#cluster, this.#channels, this.#fanOut);
     this.#frames = new FrameHandler({
       config,
       clock,
@@ -88,7 +95,8 @@ export class ChannelEngine implements ClusterNode {
     this.#messageRate = new MessageRate(clock, config.gateway.limits, (session, reason) => {
       this.#refuseMessage(session, new ProtocolError(CODES.RATE_EXCEEDED, reason), false);
     });
-    this.#drain = new Drain(clock, config.gateway, this.#sessions, this.#cluster, (session) => {
+    const caughtUp = () => this.#caughtUp();
+    this.#drain = new Drain(clock, config.gateway, this.#sessions, { caughtUp }, (session) => {
       this.#sendAway(session);
     });
   }
@@ -263,8 +271,10 @@ export class ChannelEngine implements ClusterNode {
     this.#endAll();
   }
 
-  /** Ends the remaining connections, and leaves the cluster. */
+  /** Ends the remaining connections after the events that are on their way to them, and leaves the cluster. */
   async close(): Promise<void> {
+    const idle = this.#fanOut.idle();
+    if (idle !== undefined) await idle;
     this.#endAll();
     this.#liveness.stop();
     await this.#cluster.close();
@@ -272,7 +282,8 @@ export class ChannelEngine implements ClusterNode {
   }
 
   /**
-   * Sends an event to all subscribers of a channel: to this node's before it returns.
+   * Sends an event to all subscribers of a channel: to this node's before it returns, unless an event to many users is still on
+   * its way to this one.
    *
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
@@ -282,7 +293,25 @@ export class ChannelEngine implements ClusterNode {
     data: string | undefined,
     exceptSocketId?: string,
   ): Promise<void> | undefined {
-    return this.#channels.publish(channel, { event, data, exceptSocketId });
+    return this.#fanOut.toOne(channel, () =>
+      this.#channels.publish(channel, { event, data, exceptSocketId }),
+    );
+  }
+
+  /**
+   * Sends an event to many users: to few on this node before it returns, to more of them in slices.
+   *
+   * @param userIds each of them once
+   * @returns those whom it may have missed, because the other nodes could not be reached; `undefined` when there is nothing to
+   * wait for
+   */
+  publishToUsers(
+    userIds: readonly string[],
+    event: string,
+    data: string | undefined,
+    exceptSocketId?: string,
+  ): Promise<readonly MissedUsers[]> | undefined {
+    return this.#userEvents.publish(userIds, { event, data, exceptSocketId });
   }
 
   /**
@@ -292,12 +321,21 @@ export class ChannelEngine implements ClusterNode {
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
   terminateEverywhere(channel: string): Promise<void> | undefined {
-    this.terminate(channel);
-    return this.#cluster.terminate(channel);
+    return this.#fanOut.toOne(channel, () => {
+      this.#terminate(channel);
+      return this.#cluster.terminate(channel);
+    });
+  }
+
+  terminate(channel: string): void {
+    void this.#fanOut.toOne(channel, () => {
+      this.#terminate(channel);
+      return undefined;
+    });
   }
 
   /** Ends a user's connections to this node. */
-  terminate(channel: string): void {
+  #terminate(channel: string): void {
     for (const session of this.#users.sessionsOf(channel)) {
       const reason = 'Connection terminated by the application';
       this.#sendError(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
@@ -329,7 +367,14 @@ export class ChannelEngine implements ClusterNode {
   }
 
   deliver(channel: string, message: ChannelMessage): void {
-    this.#channels.deliver(channel, message);
+    void this.#fanOut.toOne(channel, () => {
+      this.#channels.deliver(channel, message);
+      return undefined;
+    });
+  }
+
+  deliverToUsers(userChannels: readonly string[], message: ChannelMessage): void {
+    this.#userEvents.deliver(userChannels, message);
   }
 
   memberAdded(channel: string, user: User): void {
@@ -354,6 +399,13 @@ export class ChannelEngine implements ClusterNode {
 
   emit(event: ChannelEvent): void {
     this.#events.emit(event);
+  }
+
+  /** Resolves when everything is delivered that the other nodes had sent before; `undefined` when it is. */
+  #caughtUp(): Promise<void> | undefined {
+    const heard = this.#cluster.caughtUp();
+    if (heard === undefined) return this.#fanOut.idle();
+    return heard.then(() => this.#fanOut.idle());
   }
 
   #endAll(): void {

@@ -1,6 +1,7 @@
 import { type ChannelType, channelType } from '../protocol/channel-name.js';
 import type { Frame } from '../protocol/frame.js';
 import type { Connection } from './connection.js';
+import { Newcomer } from './newcomer.js';
 
 /** One channel with subscriptions on this node. */
 export class Channel {
@@ -36,6 +37,13 @@ export class Channel {
   deliver(frame: Frame, exceptSocketId?: string): void {
     for (const subscriber of this.subscribers) {
       if (exceptSocketId === undefined || subscriber.id !== exceptSocketId) subscriber.send(frame);
+    }
+  }
+
+  /** Sends what is new of the members to every subscriber. Newcomers learn it from the roster that they will get. */
+  announce(frame: Frame): void {
+    for (const subscriber of this.subscribers) {
+      if (!(subscriber instanceof Newcomer)) subscriber.send(frame);
     }
   }
 }

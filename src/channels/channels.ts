@@ -1,17 +1,31 @@
-import type { ChannelMessage, Cluster } from '../ports/cluster.js';
+import type { CachedEvent, ChannelMessage, Cluster, JoinRefusal } from '../ports/cluster.js';
 import type { User } from '../ports/user.js';
-import { type Frame, frame, subscriptionSucceeded } from '../protocol/frame.js';
+import { type Frame, frame, framesOf, subscriptionSucceeded } from '../protocol/frame.js';
+import { Answers } from './answers.js';
 import { Channel } from './channel.js';
+import { Newcomer } from './newcomer.js';
 import type { Session, Subscription } from './session.js';
+
+/** The answer to a subscription; on cache channels with the event that was the last one when it was accepted. */
+interface Answer {
+  readonly channel: Channel;
+  readonly isFull: boolean;
+  readonly cached: CachedEvent | undefined;
+}
+
+type OnAnswered = (answer: Answer) => void;
 
 /** All channels with subscriptions on this node. Sessions join and leave them here, after `admission.ts` has admitted them. */
 export class Channels {
   readonly #cluster: Cluster;
   readonly #channels = new Map<string, Channel>();
+  readonly #answers: Answers;
   #subscriptions = 0;
 
-  constructor(cluster: Cluster) {
+  /** @param failed called with what goes wrong while a subscription is answered later */
+  constructor(cluster: Cluster, failed: (error: unknown) => void) {
     this.#cluster = cluster;
+    this.#answers = new Answers(failed);
   }
 
   /** The number of subscriptions to all channels together. */
@@ -26,14 +40,14 @@ export class Channels {
    * @param onFull called when the presence channel is full
    */
   join(session: Session, name: string, user: User | undefined, onFull: () => void): void {
-    this.#subscribe(session, name, user, (channel, isFull) => {
+    this.#subscribe(session, name, user, ({ channel, isFull, cached }) => {
       if (isFull) {
         onFull();
         return;
       }
       const roster = channel.type.access === 'presence' ? rosterJson(this.#cluster.roster(name)) : undefined;
       session.connection.send(subscriptionSucceeded(name, roster));
-      if (channel.type.cached) this.#sendCached(session, name);
+      if (channel.type.cached) sendCached(session, name, cached);
     });
   }
 
@@ -62,6 +76,21 @@ export class Channels {
   publish(name: string, message: ChannelMessage): Promise<void> | undefined {
     this.deliver(name, message);
     return this.#cluster.publish(name, message);
+  }
+
+  /** Whether this node has subscriptions of a channel. */
+  has(name: string): boolean {
+    return this.#channels.has(name);
+  }
+
+  /** Makes a function that sends one message to this node's subscribers of the channel that it is called with. */
+  deliverer({ event, data, exceptSocketId }: ChannelMessage): (name: string) => void {
+    const frameOf = framesOf(event, data);
+    return (name) => {
+      const channel = this.#channels.get(name);
+      if (channel === undefined || channel.subscribers.size === 0) return;
+      channel.deliver(frameOf(name), exceptSocketId);
+    };
   }
 
   /** Sends a message to this node's subscribers. The frame is built once, and only when there is a subscriber. */
@@ -93,20 +122,19 @@ export class Channels {
 
   counted(name: string, count: number): void {
     const data = JSON.stringify({ subscription_count: count });
-    this.#announce(name, () => frame('pusher_internal:subscription_count', { channel: name, data }));
+    this.deliver(name, {
+      event: 'pusher_internal:subscription_count',
+      data,
+      exceptSocketId: undefined,
+    });
   }
 
   #announce(name: string, build: () => Frame): void {
     const channel = this.#channels.get(name);
-    if (channel !== undefined && channel.subscribers.size > 0) channel.deliver(build());
+    if (channel !== undefined && channel.subscribers.size > 0) channel.announce(build());
   }
 
-  #subscribe(
-    session: Session,
-    name: string,
-    user: User | undefined,
-    onAnswered: (channel: Channel, isFull: boolean) => void,
-  ): void {
+  #subscribe(session: Session, name: string, user: User | undefined, onAnswered: OnAnswered): void {
     const channel = this.#channels.get(name) ?? new Channel(name);
     this.#channels.set(name, channel);
     const subscription: Subscription = { channel, user };
@@ -115,26 +143,64 @@ export class Channels {
     this.#subscriptions++;
     channel.addSubscription(user?.id);
     const resume = session.defer();
+    let isWithinCall = true;
     this.#cluster.join(name, channel.subscriptions, user, (refusal) => {
-      // The session may be closed by now.
-      if (session.subscriptions.get(name) === subscription) {
-        if (refusal === undefined) channel.subscribers.add(session.connection);
-        else this.leave(session, subscription, true);
-        onAnswered(channel, refusal === 'full');
+      if (isWithinCall || this.#answers.isFree()) {
+        this.#admit(session, subscription, refusal, onAnswered);
+        resume();
+      } else this.#admitLater(session, subscription, refusal, onAnswered, resume);
+    });
+    isWithinCall = false;
+  }
+
+  #admit(
+    session: Session,
+    subscription: Subscription,
+    refusal: JoinRefusal | undefined,
+    onAnswered: OnAnswered,
+    cached = this.#cachedOn(subscription.channel),
+  ): void {
+    const { channel } = subscription;
+    // The session may be closed by now.
+    if (session.subscriptions.get(channel.name) !== subscription) return;
+    if (refusal === undefined) channel.subscribers.add(session.connection);
+    else this.leave(session, subscription, true);
+    onAnswered({ channel, isFull: refusal === 'full', cached });
+  }
+
+  /** Admits a session in its turn. Until then the channel's events are kept for it. */
+  #admitLater(
+    session: Session,
+    subscription: Subscription,
+    refusal: JoinRefusal | undefined,
+    onAnswered: OnAnswered,
+    resume: () => void,
+  ): void {
+    const { channel } = subscription;
+    const newcomer = new Newcomer(session.connection);
+    if (refusal === undefined) channel.subscribers.add(newcomer);
+    // A newer one is among the events that are kept.
+    const cached = this.#cachedOn(channel);
+    this.#answers.later(() => {
+      channel.subscribers.delete(newcomer);
+      try {
+        this.#admit(session, subscription, refusal, onAnswered, cached);
+        if (channel.subscribers.has(session.connection)) newcomer.handOver();
+      } finally {
+        resume();
       }
-      resume();
     });
   }
 
-  /** Sends the remembered event right after `subscription_succeeded`: before any newer event. */
-  #sendCached(session: Session, name: string): void {
-    const cached = this.#cluster.cached(name);
-    if (cached !== undefined) {
-      session.connection.send(frame(cached.event, { channel: name, data: cached.data }));
-      return;
-    }
-    session.connection.send(frame('pusher:cache_miss', { channel: name }));
+  #cachedOn({ name, type }: Channel): CachedEvent | undefined {
+    return type.cached ? this.#cluster.cached(name) : undefined;
   }
+}
+
+/** Sends the remembered event right after `subscription_succeeded`: before any newer event. */
+function sendCached(session: Session, name: string, cached: CachedEvent | undefined): void {
+  if (cached === undefined) session.connection.send(frame('pusher:cache_miss', { channel: name }));
+  else session.connection.send(frame(cached.event, { channel: name, data: cached.data }));
 }
 
 /** The roster as `subscription_succeeded` carries it. */

@@ -8,6 +8,7 @@ import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
 import { userChannel } from '../protocol/channel-name.js';
 import { dataFor } from '../protocol/encryption.js';
 import { ChannelEngine } from './channel-engine.js';
+import type { MissedUsers } from './user-events.js';
 
 /** Makes the error of a question that is refused. */
 export type QuestionError = (isRetryable: boolean, reason: string, cause?: unknown) => SocketDeliveryError;
@@ -32,9 +33,14 @@ export class EngineSocketClient extends RelayClient {
   async send(relay: Relay): Promise<void> {
     if (this.#isClosed) throw this.#unavailable(relay, CLOSED);
     this.accept(relay);
-    const outcomes = this.#deliver(relay);
-    // On a single node no outcome has to be awaited.
-    if (outcomes.some((outcome) => outcome !== undefined)) await this.#settle(relay, outcomes);
+    // On a single node, and to few members, nothing has to be awaited.
+    if (relay.kind === 'members') {
+      const missed = this.#deliverToMembers(relay);
+      if (missed !== undefined) await this.#settle(relay, missed);
+    } else {
+      const outcome = this.#deliver(relay);
+      if (outcome !== undefined) await this.#reached(relay, outcome);
+    }
   }
 
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string>> {
@@ -106,25 +112,37 @@ export class EngineSocketClient extends RelayClient {
     // Accepts everything.
   }
 
-  /** @returns one outcome for each recipient; `undefined` where no other node has to be reached */
-  #deliver({ kind, recipients, event, payload, exceptSocketId }: Relay): (Promise<void> | undefined)[] {
-    if (event === undefined) return recipients.map((id) => this.engine.terminateEverywhere(userChannel(id)));
-    const { encryptionMasterKey } = this.config;
-    const isToMembers = kind === 'member' || kind === 'members';
-    return recipients.map((recipient) => {
-      const channel = isToMembers ? userChannel(recipient) : recipient;
-      const data = dataFor(channel, encryptionMasterKey, payload?.json);
-      return this.engine.publish(channel, event, data, exceptSocketId);
-    });
+  /** @returns the outcome; `undefined` where no other node has to be reached */
+  #deliver({ kind, recipients, event, payload, exceptSocketId }: Relay): Promise<void> | undefined {
+    const [recipient] = recipients;
+    if (recipient === undefined) return undefined;
+    if (event === undefined) return this.engine.terminateEverywhere(userChannel(recipient));
+    const channel = kind === 'member' ? userChannel(recipient) : recipient;
+    const data = dataFor(channel, this.config.encryptionMasterKey, payload?.json);
+    return this.engine.publish(channel, event, data, exceptSocketId);
   }
 
-  /** @throws SocketUnavailableError that names the recipients for whom the other nodes could not be reached */
-  async #settle(relay: Relay, outcomes: readonly (Promise<void> | undefined)[]): Promise<void> {
-    const results = await Promise.allSettled(outcomes.map(async (outcome) => outcome));
-    const lost = relay.recipients.filter((_, index) => results[index]?.status === 'rejected');
-    if (lost.length === 0) return;
-    const failure = results.find((result) => result.status === 'rejected');
-    throw this.#unavailable(relay, UNREACHABLE, lost, failure?.reason);
+  #deliverToMembers(relay: Relay): Promise<readonly MissedUsers[]> | undefined {
+    const { recipients, event = '', payload, exceptSocketId } = relay;
+    return this.engine.publishToUsers(recipients, event, payload?.json, exceptSocketId);
+  }
+
+  /** @throws SocketUnavailableError when the other nodes could not be reached */
+  async #reached(relay: Relay, outcome: Promise<void>): Promise<void> {
+    try {
+      await outcome;
+    } catch (cause) {
+      throw this.#unavailable(relay, UNREACHABLE, relay.recipients, cause);
+    }
+  }
+
+  /** @throws SocketUnavailableError that names the members for whom the other nodes could not be reached */
+  async #settle(relay: Relay, outcome: Promise<readonly MissedUsers[]>): Promise<void> {
+    const missed = await outcome;
+    const [first] = missed;
+    if (first === undefined) return;
+    const lost = missed.flatMap(({ userIds }) => userIds);
+    throw this.#unavailable(relay, UNREACHABLE, lost, first.cause);
   }
 
   #unavailable(

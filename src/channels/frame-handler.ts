@@ -181,7 +181,14 @@ export class FrameHandler {
     );
   }
 
+  #limitSignins(session: Session): void {
+    const { signinsPerSecond } = this.#config.gateway.limits;
+    if (session.signinRate.allows(signinsPerSecond, this.#clock.now())) return;
+    throw new ProtocolError(CODES.RATE_EXCEEDED, `Signin refused: more than ${signinsPerSecond} in a second`);
+  }
+
   #signIn(session: Session, received: ClientFrame): void {
+    this.#limitSignins(session);
     const fields = dataFields(received);
     const sent = textField(fields, 'user_data');
     const auth = textField(fields, 'auth');
@@ -195,7 +202,7 @@ export class FrameHandler {
       session.connection.send(
         frame('pusher:signin_success', { data: JSON.stringify({ user_data: userData }) }),
       );
-      this.#watchlists.watch(session, watchlist, () => {
+      this.#watchlists.watch(session, user.id, watchlist, () => {
         if (!isWatchlistCut) return;
         const message = `The watchlist is too long: its first ${LIMITS.watchlist} users are watched`;
         this.#refuse(session, new ProtocolError(CODES.WATCHLIST_TOO_LONG, message));

@@ -52,6 +52,7 @@ export class Session {
   // Created on demand: most connections send no client events, and subscribe rarely.
   #clientEventRate: RateLimit | undefined;
   #subscribeRate: RateLimit | undefined;
+  #signinRate: RateLimit | undefined;
 
   constructor(
     readonly connection: Connection,
@@ -73,6 +74,10 @@ export class Session {
 
   get subscribeRate(): RateLimit {
     return (this.#subscribeRate ??= new RateLimit());
+  }
+
+  get signinRate(): RateLimit {
+    return (this.#signinRate ??= new RateLimit());
   }
 
   /** Handles a message at once, or after the messages before it when those are deferred. */

@@ -129,22 +129,21 @@ async function perform(
   }
   // The keys are listed first: a letter that dies again meanwhile would otherwise be sent again for ever.
   const chosen = isAll ? await letters.keys() : await withMessageIds(keys, letters);
-  let done = 0;
-  let failed = 0;
-  for (const key of chosen) {
-    try {
-      if (await letters[action](key)) done++;
-      else {
-        output.err(`There is no dead letter ${key}`);
-        failed++;
+  const missing = action === 'remove' ? await letters.remove(chosen) : [];
+  const problems = missing.map((key) => `There is no dead letter ${key}`);
+  if (action === 'resend') {
+    for (const key of chosen) {
+      try {
+        if (!(await letters.resend(key))) problems.push(`There is no dead letter ${key}`);
+      } catch (error) {
+        problems.push(messageOf(error));
       }
-    } catch (error) {
-      output.err(messageOf(error));
-      failed++;
     }
   }
+  for (const problem of problems) output.err(problem);
+  const done = chosen.length - problems.length;
   output.out(`${done} dead letter(s) ${action === 'resend' ? 'sent again' : 'removed'}`);
-  return failed === 0 ? 0 : 1;
+  return problems.length === 0 ? 0 : 1;
 }
 
 /** Replaces each message id, which the log has, by the keys of all letters of that message. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Server as TlsServer } from 'node:tls';
+import { declineUpgrade } from './declined-upgrade.js';
 
 /** Whether a route claims a request: `best` when the request also names the route's own application. */
 export type Claim = 'best' | 'yes' | 'no';
@@ -93,10 +93,7 @@ export class ServerRouter {
       route.takeUpgrade?.(request, socket, head);
       return;
     }
-    // The server parses the request again, this time without the offer.
-    socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), head]));
-    // On a TLS server, `connection` would start a second handshake inside the first.
-    this.#server.emit(this.#server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
+    declineUpgrade(this.#server, request, socket, head);
   };
 
   #uninstall(): void {
@@ -105,15 +102,4 @@ export class ServerRouter {
     // A library that has wrapped `emit` since then still calls this one, which passes every event on without routes.
     if (this.#server.emit === this.#intercept) this.#server.emit = this.#emit;
   }
-}
-
-/** A request's head as it was sent, without the headers that offer the upgrade. */
-function withoutUpgrade({ method = 'GET', url = '/', httpVersion, rawHeaders }: IncomingMessage): string {
-  let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    if (!/^(?:connection|upgrade|http2-settings)$/i.test(name))
-      head += `${name}: ${rawHeaders[index + 1] ?? ''}\r\n`;
-  }
-  return `${head}\r\n`;
 }

@@ -32,8 +32,8 @@ export interface ChannelInfo {
   /** Whether the channel has subscriptions, or members whose grace period is running. */
   readonly isOccupied: boolean;
   readonly subscriptionCount: number;
-  /** The members; empty on channels without presence. */
-  readonly userIds: readonly string[];
+  /** How many members there are; 0 on channels without presence. */
+  readonly userCount: number;
   /** The last event of a cache channel; `undefined` when it remembers none. */
   readonly cached: CachedEvent | undefined;
 }
@@ -45,6 +45,8 @@ export type JoinRefusal = 'full';
 export interface ClusterNode {
   /** Another node has sent an event: delivers it to this node's own subscribers. */
   deliver(channel: string, message: ChannelMessage): void;
+  /** Another node has sent an event to the users of these channels: delivers it to this node's own connections. */
+  deliverToUsers(userChannels: readonly string[], message: ChannelMessage): void;
   /** Another node has asked to end every connection that is signed in as the user of this channel. */
   terminate(userChannel: string): void;
   /** Another node has asked to end a user's subscriptions to a channel. */
@@ -131,6 +133,16 @@ export interface Cluster {
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
   publish(channel: string, message: ChannelMessage): Promise<void> | undefined;
+  /** How many users one call of {@link publishToUsers} may have; `Infinity` when there is one node only. */
+  readonly usersAtOnce: number;
+  /**
+   * Sends an event to the users of these channels on the other nodes. The event's data goes there once.
+   *
+   * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
+   */
+  publishToUsers(userChannels: readonly string[], message: ChannelMessage): Promise<void> | undefined;
+  /** Resolves when more can be sent without being refused for its amount; `undefined` while it can. Never rejects. */
+  room(): Promise<void> | undefined;
   /** Ends the connections of the user of this channel on the other nodes. Rejects when they cannot be reached. */
   terminate(userChannel: string): Promise<void> | undefined;
 

@@ -50,6 +50,8 @@ export interface DeliveryFailure {
   readonly cause?: unknown;
   /** Those of `lost` that a retry can reach. @default all of them where the error is `retryable`, otherwise none */
   readonly retryableLost?: readonly string[];
+  /** Those of `lost` whom the relay may reach all the same. @default none */
+  readonly uncertainLost?: readonly string[];
   /** Milliseconds to wait before a retry, where the provider asked for that. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -58,18 +60,35 @@ export interface DeliveryFailure {
 export abstract class SocketDeliveryError extends SocketError {
   /** The name of the provider that failed. */
   readonly provider: string;
-  /** Exactly the recipients who were missed: member ids or channel names. */
-  readonly lost: readonly string[];
   /** Milliseconds to wait before a retry; absent unless the provider asked for that. */
   readonly retryAfterMs?: number;
+  readonly #lost: readonly string[];
+  readonly #uncertainLost: readonly string[];
   readonly #retryableLost: readonly string[] | undefined;
 
   constructor(message: string, failure: DeliveryFailure) {
     super(message, { cause: failure.cause });
     this.provider = failure.provider;
-    this.lost = failure.lost;
+    this.#lost = failure.lost;
+    this.#uncertainLost = failure.uncertainLost ?? [];
     if (failure.retryAfterMs !== undefined) this.retryAfterMs = failure.retryAfterMs;
     this.#retryableLost = failure.retryableLost;
+  }
+
+  /**
+   * Exactly the recipients who were missed: member ids or channel names. The message names the first of them only, and a log
+   * that shows the whole error does not list them either: there may be thousands.
+   */
+  get lost(): readonly string[] {
+    return this.#lost;
+  }
+
+  /**
+   * Those in `lost` whom the relay may reach all the same: [the queue](../../docs/queue.md#promises) was asked to keep it, and
+   * Redis did not answer in time. Empty where it is known that the queue does not have the relay, and without a queue.
+   */
+  get uncertainLost(): readonly string[] {
+    return this.#uncertainLost;
   }
 
   /**
@@ -77,7 +96,7 @@ export abstract class SocketDeliveryError extends SocketError {
    * none, or those who were missed for another reason than a refusal.
    */
   get retryableLost(): readonly string[] {
-    return this.#retryableLost ?? (this.retryable ? this.lost : []);
+    return this.#retryableLost ?? (this.retryable ? this.#lost : []);
   }
 }
 

@@ -29,6 +29,13 @@ export function frame(
   return new Frame(text + '}');
 }
 
+/** Builds the frames of one event to any number of channels. The data is encoded once for all of them. */
+export function framesOf(event: string, data: string | undefined): (channel: string) => Frame {
+  const before = `{"event":${JSON.stringify(event)},"channel":`;
+  const after = data === undefined ? '}' : `,"data":${JSON.stringify(data)}}`;
+  return (channel) => new Frame(before + JSON.stringify(channel) + after);
+}
+
 /** The first frame of every accepted connection. `activityTimeoutS` must be positive, or `pusher-js` throws. */
 export function connectionEstablished(socketId: string, activityTimeoutS: number): Frame {
   return frame('pusher:connection_established', {

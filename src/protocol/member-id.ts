@@ -32,8 +32,9 @@ export function idText(id: unknown): unknown {
 export function memberIdProblem(id: unknown): string | undefined {
   if (typeof id !== 'string') return notAText(id);
   if (id === '') return 'it is empty';
-  // A text of so many code units is too long, whatever its characters are. They are not counted.
-  const length = id.length > 4 * LIMITS.memberIdLength ? id.length : Array.from(id).length;
+  // Characters have one or two code units. They are counted only where it depends on that, and not in a text of any length.
+  const isUnclear = id.length > LIMITS.memberIdLength && id.length <= 4 * LIMITS.memberIdLength;
+  const length = isUnclear ? Array.from(id).length : id.length;
   if (length > LIMITS.memberIdLength)
     return `it has ${length} characters, ${LIMITS.memberIdLength} are allowed`;
   if (LONE_SURROGATE.test(id)) return 'it contains a lone surrogate, which is half of a character';

@@ -60,6 +60,15 @@ export function reasonOf(error: unknown): string {
   return 'syscall' in error && typeof code === 'string' ? code : error.message;
 }
 
+/**
+ * An error of a command without the command: the client adds it, and its arguments are payloads and the names of everybody whom
+ * it is for. A log that shows an error with its causes would show them.
+ */
+export function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error) Reflect.deleteProperty(error, 'command');
+  return error;
+}
+
 /** The credentials and the TLS settings for a server. */
 function access({ hosts, username, password, isTls, options = {} }: RedisAddress): ClientOptions {
   return {

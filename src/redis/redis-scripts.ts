@@ -7,7 +7,7 @@ interface Connection {
 }
 
 /** A script, and the hash by which Redis knows it. */
-interface Script {
+export interface Script {
   readonly text: string;
   readonly sha: string;
 }

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { SocketUsageError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
-import type { Relay } from '../ports/relay.js';
 import { type CallContext, currentContext } from './call-context.js';
+import type { CheckedRelay } from './call-order.js';
 
 /** The state of one `afterCommit` call, which all asynchronous code within the call shares. */
 interface Scope {
@@ -13,7 +14,7 @@ interface Scope {
 
 interface HeldRelay {
   readonly scope: Scope;
-  readonly relay: Relay;
+  readonly relay: CheckedRelay;
   readonly inContext: CallContext;
 }
 
@@ -23,11 +24,11 @@ interface HeldRelay {
  */
 export class AfterCommit {
   readonly #logger: SocketLogger;
-  readonly #send: (relay: Relay) => Promise<unknown>;
+  readonly #send: (relay: CheckedRelay) => Promise<unknown>;
   readonly #scopes = new AsyncLocalStorage<Scope>();
 
   /** @param send sends a relay that was held; its rejection is logged, because the caller was answered before */
-  constructor(logger: SocketLogger, send: (relay: Relay) => Promise<unknown>) {
+  constructor(logger: SocketLogger, send: (relay: CheckedRelay) => Promise<unknown>) {
     this.#logger = logger;
     this.#send = send;
   }
@@ -55,7 +56,7 @@ export class AfterCommit {
    * @returns `queued` when it waits for the commit, `dropped` when the transaction was rolled back, and `undefined` when it
    * can be sent now, because it belongs to no transaction or to one that has committed
    */
-  hold(relay: Relay): 'queued' | 'dropped' | undefined {
+  hold(relay: CheckedRelay): 'queued' | 'dropped' | undefined {
     const scope = this.#scopes.getStore();
     if (scope === undefined) return undefined;
     switch (stateOf(scope)) {
@@ -86,9 +87,12 @@ export class AfterCommit {
     }
   }
 
-  #sendNow(relay: Relay): void {
-    this.#send(relay).catch((error: unknown) => {
-      this.#logger.error(`Relay ${relay.id} failed after the commit: ${String(error)}`, { id: relay.id });
+  #sendNow(relay: CheckedRelay): void {
+    this.#send(relay).catch(async (error: unknown) => {
+      // Its call was told, when it was checked.
+      if (error instanceof SocketUsageError) return;
+      const { id } = await relay;
+      this.#logger.error(`Relay ${id} failed after the commit: ${String(error)}`, { id });
     });
   }
 }

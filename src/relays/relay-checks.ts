@@ -3,17 +3,25 @@ import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { SocketUsageError } from '../ports/errors.js';
 import { shown, type SocketLogger } from '../ports/logger.js';
 import { createDisconnect, createRelay, type Relay, type RelayKind } from '../ports/relay.js';
+import { inSlices, type Work } from '../ports/slices.js';
 import type { ImmediateRelayOptions, RelayOptions } from '../ports/socket-client.js';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { encryptedBytes, encryptionProblem } from '../protocol/encryption.js';
 import { eventNameProblem } from '../protocol/event-name.js';
 import { memberIdProblem } from '../protocol/member-id.js';
 import { isSocketId } from '../protocol/socket-id.js';
+import type { CheckedRelay } from './call-order.js';
 
 /** The longest delay that a timer of Node can have. */
 const MAXIMUM_DELAY_MS = 2 ** 31 - 1;
 
+/** The ids of more members than this are checked in slices. */
+const CHECKED_AT_ONCE = 1_000;
+
 const NO_OPTIONS = {};
+
+/** A call's arguments after its recipients, and the rules for it. */
+type RelayContent = [event: string, payload: unknown, options: RelayOptions | undefined, rules: RelayRules];
 
 /** The configuration that a relay is checked against. */
 export interface RelayRules {
@@ -28,6 +36,23 @@ export interface RelayRules {
 }
 
 /**
+ * Checks a call, and makes its relay to several members. So many that checking them would hold the event loop are checked in
+ * slices.
+ *
+ * @throws SocketUsageError for a bad list, event name, payload or option. For a bad id it is thrown, or the promise rejects
+ */
+export function checkedRelayToMembers(
+  memberIds: readonly string[],
+  ...[event, payload, options, rules]: RelayContent
+): CheckedRelay {
+  checkIsList(memberIds);
+  if (memberIds.length <= CHECKED_AT_ONCE)
+    return checkedRelay('members', memberIds, event, payload, options, rules);
+  const relay = checkedRelay('members', [], event, payload, options, rules);
+  return inSlices(distinctMembers([...memberIds])).then((recipients) => ({ ...relay, recipients }));
+}
+
+/**
  * Checks a call, and makes its relay to members or to a channel. All mistakes of a caller are found here, before any provider,
  * so that they are the same on every provider.
  *
@@ -36,10 +61,7 @@ export interface RelayRules {
 export function checkedRelay(
   kind: Exclude<RelayKind, 'disconnect'>,
   recipients: readonly string[],
-  event: string,
-  payload: unknown,
-  options: RelayOptions | undefined,
-  rules: RelayRules,
+  ...[event, payload, options, rules]: RelayContent
 ): Relay {
   if (kind === 'channel') checkChannel(recipients[0], rules);
   else if (kind !== 'broadcast') checkMemberIds(recipients);
@@ -61,11 +83,25 @@ export function checkedDisconnect(memberId: string): Relay {
 
 /** @throws SocketUsageError `INVALID_MEMBER_ID` */
 export function checkMemberIds(ids: readonly unknown[]): void {
-  if (!Array.isArray(ids)) {
-    const message = `The member ids must be a list, like ["ada", "alan"]; it is ${shown(ids)}`;
-    throw new SocketUsageError('INVALID_MEMBER_ID', message);
-  }
+  checkIsList(ids);
   ids.forEach(checkMemberId);
+}
+
+function checkIsList(ids: unknown): void {
+  if (Array.isArray(ids)) return;
+  const message = `The member ids must be a list, like ["ada", "alan"]; it is ${shown(ids)}`;
+  throw new SocketUsageError('INVALID_MEMBER_ID', message);
+}
+
+/** The ids, each once. Fails like {@link checkMemberIds}. */
+function* distinctMembers(ids: readonly string[]): Work<readonly string[]> {
+  const distinct = new Set<string>();
+  for (const id of ids) {
+    checkMemberId(id);
+    distinct.add(id);
+    yield;
+  }
+  return distinct.size === ids.length ? ids : [...distinct];
 }
 
 /** @throws SocketUsageError `INVALID_ARGUMENT` when there is no channel event of this name */

@@ -1,6 +1,8 @@
+import { systemClock } from '../ports/clock.js';
 import type { SocketDeliveryError } from '../ports/errors.js';
 import type { LogFields, SocketLogger } from '../ports/logger.js';
 import type { Relay, RelayKind } from '../ports/relay.js';
+import { RepeatedLines } from '../ports/repeated-lines.js';
 import type { LostRelay, RelayOutcome } from './receipt.js';
 import type { Progress } from './relay-delivery.js';
 
@@ -29,6 +31,7 @@ export interface ReportTargets {
 export class RelayReporter {
   readonly #targets: ReportTargets;
   readonly #provider: () => string;
+  readonly #repeated: RepeatedLines;
   #sent = 0;
   #failed = 0;
 
@@ -36,6 +39,8 @@ export class RelayReporter {
   constructor(targets: ReportTargets, provider: () => string) {
     this.#targets = targets;
     this.#provider = provider;
+    // Not the clock of a test, which may stand still.
+    this.#repeated = new RepeatedLines(targets.logger, systemClock);
   }
 
   /** How many relays the provider accepted for all their recipients, since the process started. */
@@ -65,7 +70,11 @@ export class RelayReporter {
   /** An attempt failed, and another one follows. */
   retrying(relay: Relay, error: Error, progress?: Progress): void {
     const message = `${named(relay)} waits to be tried again: ${error.message}`;
-    this.#targets.logger.warn(message, this.#fields(relay, 'queued', progress, error));
+    this.#repeated.warn(
+      'Relays wait to be tried again',
+      message,
+      this.#fields(relay, 'queued', progress, error),
+    );
   }
 
   /** The provider accepted a relay that had been queued. */
@@ -85,7 +94,7 @@ export class RelayReporter {
   /** Logs that the relay is lost to the recipients that the error names, and calls `onRelayError`. Does not count. */
   lost(relay: Relay, error: SocketDeliveryError, progress?: Progress): void {
     const message = `${named(relay)} was lost: ${error.message}`;
-    this.#targets.logger.error(message, this.#fields(relay, 'failed', progress, error));
+    this.#repeated.error('Relays were lost', message, this.#fields(relay, 'failed', progress, error));
     this.#callOnRelayError({ id: relay.id, event: relay.event, error });
   }
 
@@ -93,11 +102,21 @@ export class RelayReporter {
   dropped(relay: Relay): void {
     this.#targets.metrics?.count(relay.kind, 'dropped');
     const reason = 'it was made after its transaction had been rolled back';
-    this.#targets.logger.warn(`${named(relay)} was not sent: ${reason}`, this.#fields(relay, 'dropped'));
+    this.#repeated.warn(
+      'Relays were not sent',
+      `${named(relay)} was not sent: ${reason}`,
+      this.#fields(relay, 'dropped'),
+    );
   }
 
-  /** Takes the metrics out of the application's registry. */
+  /** A question was not answered. */
+  unanswered(error: SocketDeliveryError, message = error.message): void {
+    this.#repeated.warn('Questions were not answered', message);
+  }
+
+  /** Takes the metrics out of the application's registry, and logs what is still to be logged. */
   release(): void {
+    this.#repeated.flush();
     this.#targets.metrics?.release();
   }
 
@@ -111,7 +130,9 @@ export class RelayReporter {
   #callOnRelayError(lost: LostRelay): void {
     const onFailure = (reason: unknown) => {
       const { id } = lost;
-      this.#targets.logger.error(`onRelayError failed for relay ${id}: ${String(reason)}`, { id });
+      this.#repeated.error('onRelayError failed', `onRelayError failed for relay ${id}: ${String(reason)}`, {
+        id,
+      });
     };
     try {
       // It may be async, although its type does not ask for it.

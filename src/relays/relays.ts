@@ -2,12 +2,12 @@ import { checkFunction } from '../ports/arguments.js';
 import type { ChannelEventName } from '../ports/channel-events.js';
 import { SocketDeliveryError } from '../ports/errors.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
-import type { SocketLogger } from '../ports/logger.js';
 import { unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
 import type { ChannelMember, ProviderHealth, RelayOptions } from '../ports/socket-client.js';
 import type { Provider } from '../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
+import { CallOrder, type CheckedRelay } from './call-order.js';
 import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
 import type { Receipt } from './receipt.js';
@@ -16,6 +16,7 @@ import {
   checkChannelEvent,
   checkedDisconnect,
   checkedRelay,
+  checkedRelayToMembers,
   checkMemberId,
   checkMemberIds,
   checkPresenceChannel,
@@ -58,8 +59,8 @@ export interface RelayCounts {
  */
 export class Relays {
   readonly #runtime: RelayRuntime;
-  readonly #logger: SocketLogger;
   readonly #rules: RelayRules;
+  readonly #callOrder = new CallOrder();
   readonly #afterCommit: AfterCommit;
   readonly #delayed: DelayedRelays;
   readonly #delivery: RelayDelivery | undefined;
@@ -70,9 +71,8 @@ export class Relays {
   constructor(runtime: RelayRuntime, targets: ReportTargets) {
     const { config, clock, channelEvents } = runtime;
     const { logger } = targets;
-    const sendUnattended = (relay: Relay) => this.#send(relay, { isUnattended: true });
+    const sendUnattended = (relay: CheckedRelay) => this.#send(relay, { isUnattended: true });
     this.#runtime = runtime;
-    this.#logger = logger;
     this.#rules = {
       maximumBytes: config.maxEventBytes,
       hasMasterKey: config.encryptionMasterKey !== undefined,
@@ -128,7 +128,8 @@ export class Relays {
   }
 
   /**
-   * Sends one event to several members. A member who is listed twice gets the event once. An empty list is no error.
+   * Sends one event to several members. A member who is listed twice gets the event once. An empty list is no error. To many
+   * members it is sent in slices, which do not hold the event loop; the order for each member stays.
    *
    * @throws SocketUsageError, SocketDeliveryError as {@link relayToMember} does; the latter names the members who were missed
    */
@@ -137,7 +138,7 @@ export class Relays {
     event: E,
     ...[payload, options]: Rest<E>
   ): Promise<Receipt> {
-    return this.#submit(() => checkedRelay('members', memberIds, event, payload, options, this.#rules));
+    return this.#submit(() => checkedRelayToMembers(memberIds, event, payload, options, this.#rules));
   }
 
   /**
@@ -188,7 +189,7 @@ export class Relays {
       return await this.#runtime.client.onlineMembers(memberIds);
     } catch (error) {
       if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
-      this.#logger.warn(`The online members are unknown: ${error.message}`);
+      this.#reporter.unanswered(error, `The online members are unknown: ${error.message}`);
       return undefined;
     }
   }
@@ -207,7 +208,7 @@ export class Relays {
       return await this.#runtime.client.channelMembers(channel);
     } catch (error) {
       if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
-      this.#logger.warn(error.message);
+      this.#reporter.unanswered(error);
       return undefined;
     }
   }
@@ -291,20 +292,15 @@ export class Relays {
   }
 
   /** Makes a relay and sends or holds it. Never throws: a caller's mistake is a rejection too. */
-  #submit(make: () => Relay): Promise<Receipt> {
-    let relay: Relay;
-    try {
-      relay = make();
-    } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the error is passed on unchanged
-      return Promise.reject(error);
-    }
+  async #submit(make: () => CheckedRelay): Promise<Receipt> {
+    const made = make();
     // To nobody: there is nothing to hold, to queue or to wait for.
-    if (relay.recipients.length === 0) return this.#send(relay, { isUnattended: false });
-    const status = this.#afterCommit.hold(relay);
-    if (status === undefined) return this.#send(relay, { isUnattended: false });
+    const isToNobody = !(made instanceof Promise) && made.recipients.length === 0;
+    const status = isToNobody ? undefined : this.#afterCommit.hold(made);
+    if (status === undefined) return this.#send(made, { isUnattended: false });
+    const relay = made instanceof Promise ? await made : made;
     if (status === 'dropped') this.#reporter.dropped(relay);
-    return Promise.resolve({ id: relay.id, status });
+    return { id: relay.id, status };
   }
 
   /**
@@ -312,7 +308,9 @@ export class Relays {
    *
    * @param options `isUnattended`: the call was already answered with a receipt, so a failure is reported and does not reject
    */
-  async #send(relay: Relay, { isUnattended }: { readonly isUnattended: boolean }): Promise<Receipt> {
+  async #send(checked: CheckedRelay, { isUnattended }: { readonly isUnattended: boolean }): Promise<Receipt> {
+    const inOrder = this.#callOrder.next(checked);
+    const relay = inOrder instanceof Promise ? await inOrder : inOrder;
     const { id } = relay;
     const { clock } = this.#runtime;
     const startedAt = clock.now();

@@ -129,6 +129,19 @@ export const gatewaySettings = {
        */
       subscribesPerSecond: setting('SOCKET_MAX_SUBSCRIBES_PER_SECOND', limit, { default: 500 }),
       /**
+       * Signins of one connection in any second.
+       *
+       * @default 10
+       */
+      signinsPerSecond: setting('SOCKET_MAX_SIGNINS_PER_SECOND', limit, { default: 10 }),
+      /**
+       * New watchlists of one member in a second, on all connections to this process together. A list is new when somebody is on it
+       * whom nobody on this process watches. Lists above the limit are watched in a later second.
+       *
+       * @default 10
+       */
+      watchlistsPerSecond: setting('SOCKET_MAX_WATCHLISTS_PER_SECOND', limit, { default: 10 }),
+      /**
        * Client events of one connection in any second.
        *
        * @default 10
@@ -146,6 +159,13 @@ export const gatewaySettings = {
        * @default 1048576
        */
       bufferedBytes: setting('SOCKET_MAX_BUFFERED_BYTES', limit, { default: 1_048_576, unit: 'bytes' }),
+      /**
+       * Requests to the Pusher HTTP API that wait on one connection, because its client sends them without waiting for answers;
+       * beyond it, HTTP 503 and the end of the connection. One of them is handled in each turn of the event loop.
+       *
+       * @default 100
+       */
+      pipelinedRequests: setting('SOCKET_MAX_PIPELINED_REQUESTS', limit, { default: 100 }),
       /**
        * Distinct members of one presence channel.
        *

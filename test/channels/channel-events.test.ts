@@ -17,7 +17,7 @@ describe('the events of channels (3.15)', () => {
     expect(session.engine.connections).toBe(0);
     expect(await session.engine.channelInfo('presence-room')).toMatchObject({
       isOccupied: false,
-      userIds: [],
+      userCount: 0,
     });
     expect(session.engine.channels).toBe(0);
   });

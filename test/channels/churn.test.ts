@@ -246,9 +246,8 @@ async function visitOverNetwork(host: Host, number: number, sockets: Set<WebSock
   const pong = once(socket, 'pong');
   socket.ping();
   await pong;
-  expect((await engineOf(host.runtime).channelInfo(`presence-room-${number}`)).userIds).toEqual([
-    `user-${number}`,
-  ]);
+  const members = await engineOf(host.runtime).members(`presence-room-${number}`);
+  expect(members.map(({ id }) => id)).toEqual([`user-${number}`]);
   if (number % 3 === 0) socket.close(1000);
   else if (number % 3 === 1) socket.terminate();
   else await host.runtime.client.disconnectMember(`user-${number}`);

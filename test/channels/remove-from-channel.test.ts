@@ -75,7 +75,8 @@ describe('A member who is removed from a channel', () => {
     ]);
     expect(told()).toEqual(['subscription_count', 'member_removed']);
     expect(await session.engine.channelInfo(CHAT)).toMatchObject({ isOccupied: true, subscriptionCount: 1 });
-    expect(await session.engine.channelInfo(ROOM)).toMatchObject({ subscriptionCount: 1, userIds: ['bob'] });
+    expect(await session.engine.channelInfo(ROOM)).toMatchObject({ subscriptionCount: 1, userCount: 1 });
+    expect(await session.engine.members(ROOM)).toMatchObject([{ id: 'bob' }]);
   });
 
   test('leaves an empty channel that is vacated at once, and nothing that ticks', async () => {

@@ -357,9 +357,12 @@ export const VARIABLES: readonly VariableRow[] = [
       ['SOCKET_MAX_CHANNELS_PER_CONNECTION', 'channelsPerConnection', 500],
       ['SOCKET_MAX_MESSAGES_PER_SECOND', 'messagesPerSecond', 1_000],
       ['SOCKET_MAX_SUBSCRIBES_PER_SECOND', 'subscribesPerSecond', 500],
+      ['SOCKET_MAX_SIGNINS_PER_SECOND', 'signinsPerSecond', 10],
+      ['SOCKET_MAX_WATCHLISTS_PER_SECOND', 'watchlistsPerSecond', 10],
       ['SOCKET_MAX_CLIENT_EVENTS_PER_SECOND', 'clientEventsPerSecond', 10],
       ['SOCKET_MAX_FRAME_BYTES', 'frameBytes', 65_536],
       ['SOCKET_MAX_BUFFERED_BYTES', 'bufferedBytes', 1_048_576],
+      ['SOCKET_MAX_PIPELINED_REQUESTS', 'pipelinedRequests', 100],
       ['SOCKET_MAX_PRESENCE_MEMBERS', 'presenceMembers', 100],
       ['SOCKET_UNAUTHORIZED_TIMEOUT_S', 'unauthorizedS', 0],
     ] as const

@@ -36,13 +36,18 @@ export class Provider implements RelaySender {
   fate: Fate = () => undefined;
   /** The promise that calls wait for. */
   gate: Promise<unknown> | undefined;
+  /** The most calls that were under way at a time. */
+  mostUnderWay = 0;
+  #underWay = 0;
 
   send = (relay: Relay) => this.#take(relay.event ?? '-', relay.recipients);
 
   async #take(event: string, to: readonly string[]): Promise<void> {
     this.calls.push(`${event} ${to.join()}`);
     const failure = this.fate(to);
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.#underWay);
     await (this.gate ?? nextTurn());
+    this.#underWay--;
     if (failure !== undefined) throw failure;
   }
 }

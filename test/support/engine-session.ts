@@ -60,8 +60,15 @@ export class EngineSession {
   readonly events: ChannelEventSource;
   #opened = 0;
 
-  /** @param hasSuccessor whether there is another node that would take the clients, although nobody is on it */
-  constructor(gateway: SocketSettings['gateway'] = {}, hasSuccessor = false) {
+  /**
+   * @param hasSuccessor whether there is another node that would take the clients, although nobody is on it
+   * @param changed the cluster, as the test wants it
+   */
+  constructor(
+    gateway: SocketSettings['gateway'] = {},
+    hasSuccessor = false,
+    changed = (cluster: Cluster): Cluster => cluster,
+  ) {
     const config = socketConfig({}, { provider: 'memory', app: APP, gateway: { ...GATEWAY, ...gateway } });
     const logger = {
       log: () => undefined,
@@ -72,7 +79,7 @@ export class EngineSession {
     this.engine = new ChannelEngine(config, this.clock, logger, this.events, (node) => {
       const cluster: Cluster = new LocalCluster(node, config, this.clock);
       if (hasSuccessor) cluster.retire = () => Promise.resolve(true);
-      return cluster;
+      return changed(cluster);
     });
   }
 

@@ -5,10 +5,12 @@ import type { RedisCertificate } from './redis-certificate.js';
 import { onTeardownOf } from './redis-teardown.js';
 import { until as untilTrue } from './redis-until.js';
 
-/** A Redis Cluster of three primaries without replicas. */
+/** A Redis Cluster of three primaries. */
 export interface RedisCluster {
   /** The slots from 0 to 5460, to 10922 and to 16383. Each can be stopped, and comes back as what it was. */
   readonly nodes: readonly [RedisServer, RedisServer, RedisServer];
+  /** The replica of each of these, in the same order; none, unless they were asked for. */
+  readonly replicas: readonly RedisServer[];
   /** The nodes' URLs; any of them leads to all. */
   readonly urls: readonly string[];
   /** A plain client of the cluster, disconnected at its teardown. */
@@ -23,7 +25,7 @@ const SLOTS = [
   [10923, 16383],
 ] as const;
 
-const WHOLE = ['cluster_state:ok', 'cluster_known_nodes:3', 'cluster_slots_ok:16384'];
+const WHOLE = ['cluster_state:ok', 'cluster_slots_ok:16384'];
 
 interface Node {
   readonly server: RedisServer;
@@ -34,6 +36,8 @@ interface Node {
 export interface StartRedisClusterOptions extends StartRedisOptions {
   /** Makes all of it speak TLS only. @default undefined, nothing does */
   readonly certificate?: RedisCertificate;
+  /** Whether every primary has a replica, which takes over when it dies. @default false */
+  readonly hasReplicas?: boolean;
 }
 
 /** Starts a cluster and resolves when all of it is there, which takes some three seconds. */
@@ -41,18 +45,23 @@ export async function startRedisCluster({
   until = 'test',
   args = [],
   certificate,
+  hasReplicas = false,
 }: StartRedisClusterOptions = {}): Promise<RedisCluster> {
   const start = (): Promise<Node> => startNode(until, args, certificate);
   const started = await Promise.all([start(), start(), start()]);
+  const copies = hasReplicas ? await Promise.all([start(), start(), start()]) : [];
+  const everybody = [...started, ...copies];
   const nodes = [started[0].server, started[1].server, started[2].server] as const;
   for (const [index, [first, last]] of SLOTS.entries()) {
     await ask(started[index], 'SET-CONFIG-EPOCH', index + 1);
     await ask(started[index], 'ADDSLOTSRANGE', first, last);
     if (index > 0) await meet(started[index], started[0]);
   }
+  for (const copy of copies) await meet(copy, started[0]);
   const urls = nodes.map(({ url }) => url);
   const cluster: RedisCluster = {
     nodes,
+    replicas: copies.map(({ server }) => server),
     urls,
     client: (options = {}) => {
       const client = new Cluster([...urls], { ...options, redisOptions: LEAVE_AT_ONCE });
@@ -62,9 +71,10 @@ export async function startRedisCluster({
       });
       return client;
     },
-    whole: () => untilTrue('the Redis Cluster is whole', () => isWhole(started)),
+    whole: () => untilTrue('the Redis Cluster is whole', () => isWhole(everybody)),
   };
   await cluster.whole();
+  for (const [index, copy] of copies.entries()) await replicate(copy, started[index]);
   return cluster;
 }
 
@@ -84,6 +94,7 @@ async function startNode(
           ...(certificate === undefined ? [] : ['--tls-cluster', 'yes']),
           ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'],
           ...['--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'],
+          ...['--repl-diskless-sync-delay', '0'],
           ...args,
         ];
       },
@@ -99,10 +110,22 @@ async function meet(node: Node | undefined, { server, busPort }: Node): Promise<
   await ask(node, 'MEET', '127.0.0.1', server.port, busPort);
 }
 
+/** A server that has just met another one may not know it yet. */
+async function replicate(copy: Node, primary: Node | undefined): Promise<void> {
+  const id = await ask(primary, 'MYID');
+  await untilTrue('a replica follows its primary', () =>
+    ask(copy, 'REPLICATE', id).then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
 /** The state alone says too little: with `--cluster-require-full-coverage no` it is ok while slots are missing. */
 async function isWhole(nodes: readonly Node[]): Promise<boolean> {
   const told = await Promise.all(nodes.map((node) => ask(node, 'INFO')));
-  return told.every((info) => WHOLE.every((sign) => info.includes(sign)));
+  const signs = [...WHOLE, `cluster_known_nodes:${nodes.length}`];
+  return told.every((info) => signs.every((sign) => info.includes(sign)));
 }
 
 async function ask(node: Node | undefined, ...args: (string | number)[]): Promise<string> {

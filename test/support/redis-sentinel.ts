@@ -56,8 +56,9 @@ export async function startSentinelRedis({
   certificate,
 }: StartSentinelRedisOptions = {}): Promise<SentinelRedis> {
   const primary = await startData(until, args, certificate);
-  const replicaArgs = [...args, '--replicaof', '127.0.0.1', String(primary.port)];
-  const replica = await startData(until, replicaArgs, certificate);
+  const replica = await startData(until, args, certificate);
+  // Not by an argument: started again as what it is by then, it would be told to follow somebody once more.
+  await withClient(replica, (client) => client.replicaof('127.0.0.1', primary.port));
   const quorum = Math.floor(count / 2) + 1;
   const sentinels = await Promise.all(
     Array.from({ length: count }, () => startSentinel(until, primary.port, quorum, certificate)),
@@ -163,10 +164,14 @@ async function knowsAll(sentinel: RedisServer, count: number): Promise<boolean> 
   return of('num-slaves') === '1' && of('num-other-sentinels') === String(count - 1);
 }
 
-async function ask(sentinel: RedisServer, question: string): Promise<unknown> {
-  const client = sentinel.client({ maxRetriesPerRequest: 3 });
+function ask(sentinel: RedisServer, question: string): Promise<unknown> {
+  return withClient(sentinel, (client) => client.call('SENTINEL', question, NAME));
+}
+
+async function withClient<T>(server: RedisServer, task: (client: Redis) => Promise<T>): Promise<T> {
+  const client = server.client({ maxRetriesPerRequest: 3 });
   try {
-    return await client.call('SENTINEL', question, NAME);
+    return await task(client);
   } finally {
     client.disconnect();
   }

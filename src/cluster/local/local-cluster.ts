@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../ports/clock.js';
 import type {
@@ -16,11 +17,14 @@ import { Occupancy } from './occupancy.js';
 import { SubscriptionCounts } from './subscription-counts.js';
 
 const NOBODY: ReadonlyMap<string, User> = new Map();
+/** How many channels a list reads in one turn of the event loop. */
+const CHANNELS_PER_TURN = 500;
 
 /** The cluster of one node. No other node has to be asked, so every answer is given within the call. */
 export class LocalCluster implements Cluster {
   readonly node = undefined;
   readonly statistics = undefined;
+  readonly usersAtOnce = Infinity;
   readonly #self: ClusterNode;
   readonly #clock: Clock;
   readonly #channels = new Map<string, Occupancy>();
@@ -119,6 +123,14 @@ export class LocalCluster implements Cluster {
     if (occupancy !== undefined) occupancy.isMissEmitted = false;
   }
 
+  publishToUsers(): undefined {
+    // There is no other node.
+  }
+
+  room(): undefined {
+    // Nothing is sent.
+  }
+
   terminate(): undefined {
     // There is no other node.
   }
@@ -136,11 +148,14 @@ export class LocalCluster implements Cluster {
   }
 
   async channels(prefix: string): Promise<readonly ChannelInfo[]> {
-    return [...this.#channels]
-      .filter(([name, { isVacant }]) => {
-        return name.startsWith(prefix) && !isUserChannel(name) && !isVacant;
-      })
-      .map(([name]) => this.#info(name));
+    // By name: a channel that is vacated and occupied again meanwhile is at the end of the map too.
+    const found = new Map<string, ChannelInfo>();
+    let visited = 0;
+    for (const [name, { isVacant }] of this.#channels) {
+      if (++visited % CHANNELS_PER_TURN === 0) await nextTurn();
+      if (name.startsWith(prefix) && !isUserChannel(name) && !isVacant) found.set(name, this.#info(name));
+    }
+    return [...found.values()];
   }
 
   async channel(name: string): Promise<ChannelInfo> {
@@ -235,7 +250,7 @@ export class LocalCluster implements Cluster {
       name,
       isOccupied: occupancy !== undefined && !occupancy.isVacant,
       subscriptionCount: occupancy?.subscriptions ?? 0,
-      userIds: [...(occupancy?.roster.keys() ?? [])],
+      userCount: occupancy?.roster.size ?? 0,
       cached: this.#cache.get(name),
     };
   }

@@ -1,5 +1,6 @@
 import type { ChannelMessage } from '../../ports/cluster.js';
 import { LIMITS } from '../../ports/limits.js';
+import { USER_CHANNEL_PREFIX } from '../../protocol/channel-name.js';
 import { parseJsonObject } from '../../protocol/client-frame.js';
 import { memberIdProblem } from '../../protocol/member-id.js';
 
@@ -12,6 +13,12 @@ const READABLE_VERSIONS: readonly unknown[] = [BUS_VERSION - 1, BUS_VERSION, BUS
 /** The clocks of Redis and this node differ by less than this. */
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 
+/** The version of a roster after a change, and before it. */
+interface ChangeVersions {
+  readonly version: number;
+  readonly previous: number;
+}
+
 /** A message from one node to the others. */
 export type BusMessage =
   | {
@@ -21,17 +28,27 @@ export type BusMessage =
       /** Only on cache channels: the event with the highest stamp is the last one. */
       readonly stamp: number | undefined;
     }
+  | {
+      readonly kind: 'users';
+      readonly node: string;
+      readonly message: ChannelMessage;
+      /** The users' own channels. */
+      readonly userChannels: readonly string[];
+    }
   | { readonly kind: 'terminate'; readonly node: string }
+  /** Redis has lost the channel: the nodes that are on it report it again. */
+  | { readonly kind: 'lost' }
   /** The channel may be another one than that on which the message comes: the user's own. */
   | { readonly kind: 'remove'; readonly node: string; readonly channel: string; readonly id: string }
-  | { readonly kind: 'added'; readonly version: number; readonly id: string; readonly info: string }
-  | { readonly kind: 'removed'; readonly version: number; readonly id: string }
+  | ({ readonly kind: 'added'; readonly id: string; readonly info: string } & ChangeVersions)
+  | ({ readonly kind: 'removed'; readonly id: string } & ChangeVersions)
   | { readonly kind: 'count'; readonly node: string; readonly count: number }
   | { readonly kind: 'status'; readonly version: number; readonly isOnline: boolean };
 
-/** The text with which every event of a node begins. */
-export function eventsOf(node: string): string {
-  return `{"v":${BUS_VERSION},"k":"event","n":${JSON.stringify(node)},`;
+/** The texts with which the events of a node begin: those to a channel, and those to many users. */
+export function eventsOf(node: string): readonly [toChannel: string, toUsers: string] {
+  const rest = `","n":${JSON.stringify(node)},`;
+  return [`{"v":${BUS_VERSION},"k":"event${rest}`, `{"v":${BUS_VERSION},"k":"users${rest}`];
 }
 
 /** Writes an event for the other nodes. A script may insert a stamp before the last brace. */
@@ -39,6 +56,18 @@ export function eventMessage(node: string, message: ChannelMessage): string {
   const { event, data, exceptSocketId, userId, isClientEvent } = message;
   const fields = { e: event, d: data, x: exceptSocketId, u: userId, c: isClientEvent };
   return JSON.stringify({ v: BUS_VERSION, k: 'event', n: node, ...fields });
+}
+
+/** The most users of one event. */
+export const USERS_AT_ONCE = 1_000;
+/** The most characters of so many users in a message. */
+export const USERS_LENGTH = USERS_AT_ONCE * (LIMITS.channelNameLength + '"",'.length);
+
+/** Writes an event for many users on the other nodes: the data once, and the users' ids as they are in their channels' names. */
+export function usersMessage(node: string, userChannels: readonly string[], message: ChannelMessage): string {
+  const { event, data, exceptSocketId } = message;
+  const to = userChannels.map((channel) => channel.slice(USER_CHANNEL_PREFIX.length));
+  return JSON.stringify({ v: BUS_VERSION, k: 'users', n: node, e: event, d: data, x: exceptSocketId, to });
 }
 
 /** Writes the message that ends a user's connections on the other nodes. */
@@ -65,10 +94,14 @@ export function readBusMessage(text: string, timeMs: number): BusMessage | undef
   switch (fields['k']) {
     case 'event':
       return readEvent(fields, latest);
+    case 'users':
+      return readUsers(fields, latest);
     case 'terminate': {
       const node = fields['n'];
       return typeof node === 'string' ? { kind: 'terminate', node } : undefined;
     }
+    case 'lost':
+      return { kind: 'lost' };
     case 'remove': {
       const { n: node, channel, id } = fields;
       if (typeof node !== 'string' || typeof channel !== 'string' || !isUserId(id)) return undefined;
@@ -76,16 +109,16 @@ export function readBusMessage(text: string, timeMs: number): BusMessage | undef
     }
     case 'added': {
       const { id, info } = fields;
-      const version = readVersion(fields, latest);
-      if (version === undefined || !isUserId(id) || typeof info !== 'string' || !isInfo(info)) {
+      const versions = readVersions(fields, latest);
+      if (versions === undefined || !isUserId(id) || typeof info !== 'string' || !isInfo(info)) {
         return undefined;
       }
-      return { kind: 'added', version, id, info };
+      return { kind: 'added', ...versions, id, info };
     }
     case 'removed': {
       const { id } = fields;
-      const version = readVersion(fields, latest);
-      return version === undefined || !isUserId(id) ? undefined : { kind: 'removed', version, id };
+      const versions = readVersions(fields, latest);
+      return versions === undefined || !isUserId(id) ? undefined : { kind: 'removed', ...versions, id };
     }
     case 'count': {
       const { n: node, count } = fields;
@@ -94,7 +127,7 @@ export function readBusMessage(text: string, timeMs: number): BusMessage | undef
     }
     case 'status': {
       const { online } = fields;
-      const version = readVersion(fields, latest);
+      const version = readVersion(fields['r'], latest);
       if (version === undefined || typeof online !== 'boolean') return undefined;
       return { kind: 'status', version, isOnline: online };
     }
@@ -103,7 +136,19 @@ export function readBusMessage(text: string, timeMs: number): BusMessage | undef
   }
 }
 
-function readEvent(fields: Readonly<Record<string, unknown>>, latest: number): BusMessage | undefined {
+function readUsers(fields: Readonly<Record<string, unknown>>, latest: number): BusMessage | undefined {
+  const event = readEvent(fields, latest);
+  const { to } = fields;
+  if (event === undefined || !Array.isArray(to) || to.length > USERS_AT_ONCE || !to.every(isText)) {
+    return undefined;
+  }
+  const { node, message } = event;
+  return { kind: 'users', node, message, userChannels: to.map((id) => USER_CHANNEL_PREFIX + id) };
+}
+
+type EventMessage = Extract<BusMessage, { readonly kind: 'event' }>;
+
+function readEvent(fields: Readonly<Record<string, unknown>>, latest: number): EventMessage | undefined {
   const { n: node, e: event, d: data, x: exceptSocketId, u: userId, c: isClientEvent, s: stamp } = fields;
   if (typeof node !== 'string' || !isEventName(event) || !isTextOrAbsent(data)) return undefined;
   if (!isTextOrAbsent(exceptSocketId) || !isTextOrAbsent(userId)) return undefined;
@@ -125,8 +170,12 @@ function isEventName(name: unknown): name is string {
   return typeof name === 'string' && name !== '' && !/^pusher(?:_internal)?:/.test(name);
 }
 
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
 function isTextOrAbsent(value: unknown): value is string | undefined {
-  return value === undefined || typeof value === 'string';
+  return value === undefined || isText(value);
 }
 
 function isUserId(id: unknown): id is string {
@@ -145,9 +194,14 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
+function readVersions(fields: Readonly<Record<string, unknown>>, latest: number): ChangeVersions | undefined {
+  const version = readVersion(fields['r'], latest);
+  const previous = readVersion(fields['p'], latest);
+  return version === undefined || previous === undefined ? undefined : { version, previous };
+}
+
 /** Versions are texts, because Lua would not write all digits of such a number. */
-function readVersion(fields: Readonly<Record<string, unknown>>, latest: number): number | undefined {
-  const text = fields['r'];
+function readVersion(text: unknown, latest: number): number | undefined {
   if (typeof text !== 'string' || !/^\d{1,16}$/.test(text)) return undefined;
   const version = Number(text);
   return version <= latest ? version : undefined;

@@ -15,14 +15,17 @@ import {
   readBusMessage,
   removeMessage,
   terminateMessage,
+  USERS_LENGTH,
+  usersMessage,
 } from './bus-message.js';
-import type { RosterChange } from './channels/presence.js';
+import type { RosterChange } from './channels/roster.js';
 import type { RedisConnection } from './connection/redis-connection.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
 import type { Leases } from './leases.js';
 import { type RememberedEvents, storedText } from './remembered-events.js';
 import { REMEMBER_SCRIPT } from './scripts/channel-scripts.js';
+import { SendOrder } from './send-order.js';
 
 const REMEMBER = script(REMEMBER_SCRIPT);
 
@@ -32,6 +35,8 @@ export interface BusEvents {
   readonly isSubscribed: (channel: string) => boolean;
   readonly rosterChanged: (channel: string, change: RosterChange) => void;
   readonly statusChanged: (userChannel: string, version: number, isOnline: boolean) => void;
+  /** Redis has lost a channel, and a node that is new there waits for the others to report it again. */
+  readonly lost: (channel: string) => void;
 }
 
 /** The parts that a {@link Bus} works with. */
@@ -51,12 +56,20 @@ export interface BusParts {
 export class Bus {
   readonly #parts: BusParts;
   readonly #events: BusEvents;
-  readonly #ownEvents: string;
+  readonly #ownEvents: readonly [toChannel: string, toUsers: string];
+  readonly #order = new SendOrder(() => {
+    this.#undelivered++;
+  });
   #undelivered = 0;
   #malformed = 0;
   /** The Redis channels to subscribe to (true) or to unsubscribe from, in one command each per turn of the event loop. */
   #queued = new Map<string, boolean>();
   #flushing: Promise<void> | undefined;
+  /** The connection that the next two are about. */
+  #heardOn: RedisConnection | undefined;
+  /** The Redis channels that this node hears, besides that for events to many users. */
+  readonly #heard = new Set<string>();
+  #hearsUsers = false;
 
   constructor(parts: BusParts, events: BusEvents) {
     this.#parts = parts;
@@ -74,13 +87,19 @@ export class Bus {
    *
    * @throws ClusterUnreachableError when Redis cannot be reached
    */
-  async publish(channel: string, message: ChannelMessage): Promise<void> {
-    const { leases, keys, remembered } = this.#parts;
+  publish(channel: string, message: ChannelMessage): Promise<void> {
+    if (message.isClientEvent !== true && channelType(channel).cached)
+      return this.#publishCached(channel, message);
+    const { leases, keys } = this.#parts;
+    // Many messages may wait to be sent, so each is written when it is.
+    return this.#send(async (redis) => {
+      await redis.publish(keys.bus(channel), eventMessage(leases.node, message));
+    }, message.data?.length);
+  }
+
+  async #publishCached(channel: string, message: ChannelMessage): Promise<void> {
+    const { leases, remembered } = this.#parts;
     const text = eventMessage(leases.node, message);
-    if (message.isClientEvent === true || !channelType(channel).cached) {
-      await this.#send((redis) => redis.publish(keys.bus(channel), text), text.length);
-      return;
-    }
     const isSubscribed = this.#events.isSubscribed(channel);
     if (isSubscribed) remembered.sending(channel, message);
     try {
@@ -90,6 +109,45 @@ export class Bus {
       if (isSubscribed) remembered.failed(channel);
       throw error;
     }
+  }
+
+  /**
+   * Sends an event to the nodes that have some of these users. It goes to every node with subscribers, because one message to
+   * each user would carry the data as often. In a Redis Cluster the order would be lost between that message and others to a
+   * user, so there each of its servers gets the data once, and sends it on for each user.
+   *
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
+  async publishToUsers(userChannels: readonly string[], message: ChannelMessage): Promise<void> {
+    const { leases, keys, link } = this.#parts;
+    const text = usersMessage(leases.node, userChannels, message);
+    // There the nodes read the data for each user, and Redis keeps what they have not read.
+    const bytes = link.isSharded ? text.length * userChannels.length : text.length;
+    await this.#send(
+      (redis) =>
+        redis.publishOnShards === undefined
+          ? redis.publish(keys.users, text)
+          : redis.publishOnShards(
+              userChannels.map((channel) => keys.bus(channel)),
+              eventMessage(leases.node, message),
+            ),
+      bytes,
+    );
+  }
+
+  /** Resolves when more can be sent without being refused for its amount; `undefined` while it can. Never rejects. */
+  room(): Promise<void> | undefined {
+    return this.#order.room() ?? this.#parts.link.room();
+  }
+
+  /** How many messages wait to be sent. */
+  get waiting(): number {
+    return this.#order.waiting;
+  }
+
+  /** Resolves when no message waits to be sent any more; `undefined` while none does. Never rejects. */
+  sent(): Promise<void> | undefined {
+    return this.#order.sent();
   }
 
   /**
@@ -128,10 +186,11 @@ export class Bus {
   /** Handles a message from Redis. A message of any content is safe: those that no node sends are counted and dropped. */
   receive(redisChannel: string, text: string): void {
     // A node hears its own events too. They are most of its messages, so they are not even parsed.
-    if (text.startsWith(this.#ownEvents)) return;
+    if (this.#ownEvents.some((own) => text.startsWith(own))) return;
     const { keys, clock, logger, maximumLength } = this.#parts;
     const topic = keys.read(redisChannel);
-    const isTooLong = maximumLength !== 0 && text.length > maximumLength;
+    const longest = redisChannel === keys.users ? maximumLength + USERS_LENGTH : maximumLength;
+    const isTooLong = maximumLength !== 0 && text.length > longest;
     const message = isTooLong ? undefined : readBusMessage(text, clock.time());
     try {
       if (topic === undefined || message === undefined || !this.#handle(topic, message)) {
@@ -157,9 +216,15 @@ export class Bus {
         }
         self.deliver(channel, message.message);
         return true;
+      case 'users':
+        if (message.node !== leases.node) self.deliverToUsers(message.userChannels, message.message);
+        return true;
       case 'terminate':
         if (!isUserChannel(channel)) return false;
         if (message.node !== leases.node) self.terminate(channel);
+        return true;
+      case 'lost':
+        this.#events.lost(channel);
         return true;
       case 'remove':
         if (channel !== message.channel && channel !== userChannel(message.id)) return false;
@@ -198,7 +263,7 @@ export class Bus {
         run(
           redis,
           REMEMBER,
-          [keys.of(channel, 'cache'), keys.of(channel, 'missed'), keys.bus(channel)],
+          [keys.bus(channel), keys.cache(channel)],
           [storedText(message), CACHE_TTL_MS, text.slice(0, -1), redis.isSharded ? '1' : '0'],
         ),
       2 * text.length,
@@ -206,13 +271,8 @@ export class Bus {
     return Number(stamp);
   }
 
-  async #send<T>(command: (redis: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
-    try {
-      return await this.#parts.link.use(command, bytes);
-    } catch (error) {
-      this.#undelivered++;
-      throw error;
-    }
+  #send<T>(command: (redis: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
+    return this.#order.send(() => this.#parts.link.use(command, bytes), bytes);
   }
 
   #queueSubscription(redisChannel: string, isWanted: boolean): Promise<void> {
@@ -227,11 +287,37 @@ export class Bus {
     this.#flushing = undefined;
     const added = queued.filter(([, isWanted]) => isWanted).map(([name]) => name);
     const removed = queued.filter(([, isWanted]) => !isWanted).map(([name]) => name);
-    await this.#parts.link.use((redis) =>
-      Promise.all([
-        added.length === 0 ? undefined : redis.subscribe(added),
-        removed.length === 0 ? undefined : redis.unsubscribe(removed),
-      ]),
-    );
+    await this.#parts.link.use(async (redis) => {
+      if (this.#heardOn !== redis) {
+        this.#heardOn = redis;
+        this.#heard.clear();
+        this.#hearsUsers = false;
+      }
+      for (const name of added) this.#heard.add(name);
+      for (const name of removed) this.#heard.delete(name);
+      if (!redis.isSharded) this.#hearUsers(added, removed);
+      try {
+        await Promise.all([
+          added.length === 0 ? undefined : redis.subscribe(added),
+          removed.length === 0 ? undefined : redis.unsubscribe(removed),
+        ]);
+      } catch (error) {
+        this.#hearsUsers = false;
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * With its first channel this node begins to hear events to many users, so that no subscriber is there without; and with its
+   * last one it stops.
+   */
+  #hearUsers(added: string[], removed: string[]): void {
+    const { users } = this.#parts.keys;
+    const isWanted = this.#heard.size > 0;
+    if (isWanted === this.#hearsUsers) return;
+    this.#hearsUsers = isWanted;
+    if (isWanted) added.unshift(users);
+    else removed.push(users);
   }
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import pMap from 'p-map';
 import * as v from 'valibot';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
-import { RENEW_SCRIPT, RESIGN_SCRIPT, RETIRE_SCRIPT } from './scripts/lease-scripts.js';
+import { KnownLeases } from './known-leases.js';
+import { CLAIM_SCRIPT, RENEW_SCRIPT, RESIGN_SCRIPT, RETIRE_SCRIPT } from './scripts/lease-scripts.js';
 
 /** A node that has not renewed its lease for so long is gone, in milliseconds. */
 export const LEASE_MS = 8_000;
@@ -21,15 +21,35 @@ const REAPING_CONCURRENCY = 256;
 const RENEW = script(RENEW_SCRIPT);
 const RETIRE = script(RETIRE_SCRIPT);
 const RESIGN = script(RESIGN_SCRIPT);
-/** The epoch, 1 if the lease was good, and `node, since, node, since`… of the nodes to reap. */
-const renewal = v.strictTuple([v.string(), v.number(), v.array(v.string())]);
+const CLAIM = script(CLAIM_SCRIPT);
+/** See {@link RENEW_SCRIPT}. The lists are `name, time, name, time`… */
+const renewal = v.strictTuple([
+  v.picklist(['good', 'older', 'lost', 'claimed']),
+  v.number(),
+  v.array(v.string()),
+  v.array(v.string()),
+  v.array(v.string()),
+  v.array(v.string()),
+]);
+
+/** A node whose lease is over. */
+export interface Reaped {
+  /** The name of that lease. */
+  readonly node: string;
+  /** When that node was last heard of, in milliseconds by Redis's clock. */
+  readonly since: number;
+  /** Whether to end all grace periods of its channels, because no other node is left that would. */
+  readonly isLast: boolean;
+  /** Whether the node was reaped before, and only a Redis with older data has it again: nothing is told a second time. */
+  readonly wasReaped: boolean;
+}
 
 /** Called by {@link Leases}. */
 export interface LeaseEvents {
-  /** Redis did not know the lease any more. The node has a new name, and everything has to be reported again. */
+  /** Redis did not know the lease any more, or had an older one. Everything has to be reported again. */
   readonly lapsed: (isDataLost: boolean) => void;
   /** Removes what a node had on a channel. */
-  readonly reap: (channel: string, node: string, since: number, isLast: boolean) => Promise<void>;
+  readonly reap: (channel: string, reaped: Reaped) => Promise<void>;
   /** The lease was not renewed, or a node not reaped. A problem that stays is reported once. */
   readonly failed: (error: unknown) => void;
 }
@@ -47,15 +67,21 @@ export class Leases {
   /** The name of this process, for as long as it lives. */
   readonly node = randomBytes(6).toString('base64url').replaceAll(/[-_]/g, '0');
   #incarnation = 1;
-  #isRegistered = false;
-  #epoch: string | undefined;
+  #wasDataLost = false;
+  /** The nodes that others waited for when this one started, until it renews its lease. */
+  #awaited: readonly string[] = [];
+  /** When the lease was renewed last, in milliseconds by Redis's clock. */
+  #renewedAt: number | undefined;
+  /** The same by this node's clock, which goes on while the process stands still. */
+  #heardAt = Number.NEGATIVE_INFINITY;
   #isStarted = false;
   #timer: Timer | undefined;
   #renewing: Promise<void> | undefined;
   readonly #reaping = new Map<string, Promise<void>>();
+  readonly #known = new KnownLeases();
   /** Whether the lease was lost and `lapsed` was not called yet. */
   #hasLapsed = false;
-  /** Whether Redis has lost its data since the last renewal. */
+  /** Whether Redis may have lost data since the last renewal. */
   #isDataLost = false;
   #problem: string | undefined;
 
@@ -89,11 +115,42 @@ export class Leases {
     await this.renew();
   }
 
-  /** Renews the lease on a new connection. @returns whether Redis has lost its data since the last connection */
+  /** Renews the lease on a new connection. @returns whether Redis may have lost data since the last connection */
   async enter(): Promise<boolean> {
-    const before = this.#epoch;
-    if (this.#isStarted) await this.renew();
-    return before !== undefined && before !== this.#epoch;
+    if (!this.#isStarted) return false;
+    await this.renew();
+    return this.#wasDataLost;
+  }
+
+  /** Whether the lease was renewed so recently that no other node can have claimed it. */
+  get isFresh(): boolean {
+    return this.#clock.now() - this.#heardAt < LEASE_MS - RENEWAL_MS;
+  }
+
+  /** Whether this process has had no lease yet. */
+  get #isFirst(): boolean {
+    return this.#heardAt === Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether a node has this lease, or it is claimed, as far as this node knows. */
+  isKnown(name: string): boolean {
+    return name === this.name || this.#known.has(name);
+  }
+
+  /** The other processes that were alive when Redis had lost nothing last. */
+  get others(): readonly string[] {
+    const alive = [...this.#known.alive].map((name) => name.slice(0, name.lastIndexOf('.')));
+    return [...new Set([...alive, ...this.#awaited])].filter((node) => node !== this.node);
+  }
+
+  /**
+   * Has lease names reaped that Redis has on channels and no node has.
+   *
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
+  async claim(names: readonly string[]): Promise<void> {
+    const { nodes, claims } = this.#keys;
+    await this.#link.use((redis) => run(redis, CLAIM, [nodes, claims], names));
   }
 
   /** Why the lease was not renewed; `undefined` while it is. */
@@ -118,7 +175,7 @@ export class Leases {
    * @throws ClusterUnreachableError when Redis cannot be reached
    */
   async retire(): Promise<boolean> {
-    if (!this.#isRegistered) return true;
+    if (this.#renewedAt === undefined) return true;
     const { nodes, resigned, retired } = this.#keys;
     return this.#link.use(async (redis) => {
       return (await run(redis, RETIRE, [nodes, resigned, retired], [this.name, LEASE_MS])) === 1;
@@ -137,8 +194,8 @@ export class Leases {
     await this.#renewing;
     this.stop();
     await Promise.all(this.#reaping.values());
-    if (!this.#isRegistered) return;
-    const { nodes, claims, resigned, retired, epoch, heard } = this.#keys;
+    if (this.#renewedAt === undefined) return;
+    const { nodes, claims, resigned, retired, heard, reaped, swept, restored, awaited } = this.#keys;
     const hasOthers = await this.#link.use((redis) =>
       run(redis, RESIGN, [nodes, claims, resigned, retired], [this.name, LEASE_MS, afterMs]),
     );
@@ -147,8 +204,8 @@ export class Leases {
       return;
     }
     const left = await this.#link.use(({ client }) => client.hkeys(claims));
-    for (const node of left) await this.#reap(node, 0, true);
-    await this.#link.use(({ client }) => client.del(epoch, heard));
+    for (const node of left) await this.#reap({ node, since: 0, isLast: true, wasReaped: false });
+    await this.#link.use(({ client }) => client.del(heard, reaped, swept, restored, awaited));
   }
 
   /** Renews the lease no more. It is over after a while. */
@@ -168,14 +225,20 @@ export class Leases {
 
   async #renew(): Promise<void> {
     try {
-      const [epoch, isGood, over] = await this.#ask();
-      this.#isDataLost ||= this.#epoch !== undefined && this.#epoch !== epoch;
-      this.#epoch = epoch;
+      const isFirst = this.#isFirst;
+      const { state, over, awaited } = await this.#ask();
       this.#reapAll(over);
-      if (isGood === 0 && this.#isRegistered) await this.#lapse();
-      this.#isRegistered = true;
+      // A node that starts while others report what Redis has lost waits for them, as they wait for each other.
+      this.#awaited = isFirst ? awaited : [];
+      this.#wasDataLost = state === 'older' || state === 'lost' || this.#awaited.length > 0;
+      this.#isDataLost ||= this.#wasDataLost;
+      if (this.#wasDataLost) this.#hasLapsed = true;
+      // On its way before anything that is reported again.
+      const taken = state === 'lost' ? this.#take() : undefined;
+      if (state === 'claimed') await this.#lapse();
       if (this.#hasLapsed) this.#events.lapsed(this.#isDataLost);
       this.#hasLapsed = this.#isDataLost = false;
+      await taken;
       this.#problem = undefined;
     } catch (error) {
       const problem = String(error);
@@ -184,16 +247,37 @@ export class Leases {
     }
   }
 
-  async #ask(): Promise<v.InferOutput<typeof renewal>> {
-    const { nodes, epoch, heard, claims } = this.#keys;
-    const isNew = this.#isRegistered ? '0' : '1';
+  async #ask(): Promise<{
+    readonly state: v.InferOutput<typeof renewal>[0];
+    readonly over: readonly string[];
+    readonly awaited: readonly string[];
+  }> {
+    const { nodes, heard, claims, reaped, resigned, awaited } = this.#keys;
     const reaping = JSON.stringify([...this.#reaping.keys()]);
-    const values = [this.name, LEASE_MS, randomBytes(8).toString('hex'), isNew, SILENCE_MS, reaping];
+    const askedAt = this.#clock.now();
+    const values = [this.name, LEASE_MS, this.#renewedAt ?? '', SILENCE_MS, reaping];
     const [answer] = await this.#link.use((redis) =>
       // Pings the subscriber too: an idle connection looks the same as a dead one.
-      Promise.all([run(redis, RENEW, [nodes, epoch, heard, claims], values), redis.ping()]),
+      Promise.all([
+        run(redis, RENEW, [nodes, heard, claims, reaped, resigned, awaited], values),
+        redis.ping(),
+      ]),
     );
-    return v.parse(renewal, answer);
+    const [state, now, over, names, claimed, awaitedNodes] = v.parse(renewal, answer);
+    const isComplete = state === 'good' && (this.#renewedAt !== undefined || this.#isFirst);
+    this.#known.learn([...names, ...claimed], now - LEASE_MS, isComplete);
+    if (state === 'good' || state === 'older') {
+      this.#renewedAt = now;
+      this.#heardAt = askedAt;
+    }
+    return { state, over, awaited: awaitedNodes };
+  }
+
+  /** Takes the lease as a new one. */
+  async #take(): Promise<void> {
+    this.#renewedAt = undefined;
+    const { over } = await this.#ask();
+    this.#reapAll(over);
   }
 
   /** Redis does not know this lease any more: the node takes one under a new name. */
@@ -201,9 +285,7 @@ export class Leases {
     const old = this.name;
     this.#hasLapsed = true;
     this.#incarnation++;
-    this.#isRegistered = false;
-    const [, , over] = await this.#ask();
-    this.#reapAll(over);
+    await this.#take();
     // This node may have reported something under the old name after that was reaped.
     await this.#link.use(({ client }) => client.hset(this.#keys.claims, old, '0 0'));
   }
@@ -213,7 +295,8 @@ export class Leases {
     for (let index = 0; index < over.length; index += 2) {
       const [node = '', since = '0'] = over.slice(index, index + 2);
       if (this.#reaping.has(node)) continue;
-      const reaping = this.#reap(node, Number(since), false)
+      const wasReaped = this.#known.isGone(node);
+      const reaping = this.#reap({ node, since: Number(since), isLast: false, wasReaped })
         .catch((error: unknown) => {
           // When this node's claim is over, a node that renews will claim the rest.
           if (this.#link.isUp) this.#events.failed(error);
@@ -223,12 +306,16 @@ export class Leases {
     }
   }
 
-  async #reap(node: string, since: number, isLast: boolean): Promise<void> {
-    const channels = await this.#link.use(({ client }) => client.smembers(this.#keys.channelsOf(node)));
-    await pMap(channels, (channel) => this.#events.reap(channel, node, since, isLast), {
-      concurrency: REAPING_CONCURRENCY,
-    });
-    await this.#deregister(node);
+  async #reap(reaped: Reaped): Promise<void> {
+    const list = this.#keys.channelsOf(reaped.node);
+    const channels = await this.#link.use(({ client }) => client.smembers(list));
+    for (let first = 0; first < channels.length; first += REAPING_CONCURRENCY) {
+      const some = channels.slice(first, first + REAPING_CONCURRENCY);
+      await Promise.all(some.map((channel) => this.#events.reap(channel, reaped)));
+      // Another node that goes on with it must not tell the same once more.
+      await this.#link.use(({ client }) => client.srem(list, ...some));
+    }
+    await this.#deregister(reaped.node);
   }
 
   async #deregister(node: string): Promise<void> {

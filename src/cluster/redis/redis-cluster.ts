@@ -1,5 +1,4 @@
-import pMap from 'p-map';
-import { type Clock, within } from '../../ports/clock.js';
+import { type Clock, type Timer, within } from '../../ports/clock.js';
 import type {
   CachedEvent,
   ChannelInfo,
@@ -15,6 +14,7 @@ import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { isUserChannel } from '../../protocol/channel-name.js';
 import { Bus } from './bus.js';
+import { USERS_AT_ONCE } from './bus-message.js';
 import { ChannelSyncs } from './channels/channel-syncs.js';
 import { OccupancyStore } from './channels/occupancy-store.js';
 import { ClusterQueries } from './cluster-queries.js';
@@ -22,15 +22,19 @@ import { RedisKeys } from './connection/redis-keys.js';
 import { RedisLink } from './connection/redis-link.js';
 import { Leases } from './leases.js';
 import { RememberedEvents } from './remembered-events.js';
+import { RestoredNodes } from './restored-nodes.js';
+import { Sweep } from './sweep.js';
+import { UserStatuses } from './user-statuses.js';
 import { WatchedUsers } from './watched-users.js';
 
 const NOBODY: ReadonlyMap<string, User> = new Map();
-/** How many users' statuses are asked for at a time. */
-const STATUS_CONCURRENCY = 256;
-/** How long a node that is closed waits for Redis to take its last report. */
+/** How long a node that is closed waits for Redis to take its last report, and some of the messages that wait. */
 const RESIGN_MS = 3_000;
 /** How long a node that sends its clients away waits for Redis to say whether there are others. */
 const RETIRE_MS = 1_000;
+/** Changes of the servers of a Redis Cluster within this time are one, and at least so much is between two of them, in milliseconds. */
+const TOGETHER_MS = 250;
+const BETWEEN_MS = 5_000;
 /** A message is JSON in JSON in JSON, so it may be this many times as long as the event's data. */
 const ESCAPED = 8;
 const FRAMING = 8_192;
@@ -43,10 +47,10 @@ const FRAMING = 8_192;
  * Redis is back, with its data or without, every node reports what it has.
  */
 export class RedisCluster implements Cluster {
+  readonly usersAtOnce = USERS_AT_ONCE;
   readonly #clock: Clock;
   readonly #logger: SocketLogger;
   readonly #graceMs: number;
-  readonly #keys: RedisKeys;
   readonly #remembered: RememberedEvents;
   readonly #link: RedisLink;
   readonly #leases: Leases;
@@ -54,7 +58,12 @@ export class RedisCluster implements Cluster {
   readonly #bus: Bus;
   readonly #syncs: ChannelSyncs;
   readonly #queries: ClusterQueries;
+  readonly #statuses: UserStatuses;
+  readonly #sweep: Sweep;
   #isEntering = false;
+  /** Set while a restoration is to come. */
+  #restoring: Timer | undefined;
+  #restoredAt = Number.NEGATIVE_INFINITY;
   #closing: Promise<void> | undefined;
 
   /** @throws SocketConfigurationError when there is no address of Redis */
@@ -74,9 +83,12 @@ export class RedisCluster implements Cluster {
       message: (redisChannel, text) => {
         this.#bus.receive(redisChannel, text);
       },
-      up: () => void this.#up(),
-      changed: () => void this.#restore(false),
+      up: (isOther) => void this.#up(isOther),
+      changed: () => {
+        this.#restoreSoon();
+      },
       down: () => {
+        this.#statuses.disconnected();
         this.#syncs.goOffline();
       },
     });
@@ -85,7 +97,7 @@ export class RedisCluster implements Cluster {
         // While the node enters, everything is restored afterwards anyway.
         if (!this.#isEntering) void this.#restore(isDataLost);
       },
-      reap: (channel, node, since, isLast) => this.#syncs.reap(channel, node, since, isLast),
+      reap: (channel, reaped) => this.#syncs.reap(channel, reaped),
       failed: (error) => {
         logger.warn(`Could not renew the lease of this node; it will try again: ${String(error)}`);
       },
@@ -101,18 +113,41 @@ export class RedisCluster implements Cluster {
         statusChanged: (userChannel, version, isOnline) => {
           watched.learn(userChannel, isOnline, version);
         },
+        lost: (channel) => {
+          this.#syncs.reportAgain(channel);
+        },
       },
     );
     const store = new OccupancyStore({ config, link, keys, leases, bus, remembered });
     const limits = { graceMs: gateway.presenceGraceMs, maximumMembers: gateway.limits.presenceMembers };
-    this.#keys = keys;
     this.#remembered = remembered;
     this.#watched = watched;
     this.#link = link;
     this.#leases = leases;
     this.#bus = bus;
-    this.#syncs = new ChannelSyncs({ store, clock, logger, self, watched, limits });
+    const sweep = new Sweep(
+      { link, keys, clock, leases },
+      {
+        correct: () => this.#syncs.correct(),
+        adopt: (channel) => this.#syncs.adopt(channel),
+        failed: (error) => {
+          logger.warn(
+            `Could not look for channels that belong to nobody; this node will try again: ${String(error)}`,
+          );
+        },
+      },
+    );
+    const differed = () => {
+      sweep.soon();
+    };
+    const recovered = () => void this.#statuses.restore();
+    this.#sweep = sweep;
+    const restoredNodes = new RestoredNodes(link, keys, leases);
+    const shared = { store, clock, logger, self, watched, limits };
+    this.#syncs = new ChannelSyncs({ ...shared, restoredNodes, differed, recovered });
     this.#queries = new ClusterQueries(link, keys, clock);
+    const isHere = (userChannel: string) => this.#syncs.isSubscribed(userChannel);
+    this.#statuses = new UserStatuses({ clock, bus, keys, queries: this.#queries, watched, isHere });
   }
 
   get node(): string {
@@ -137,6 +172,7 @@ export class RedisCluster implements Cluster {
 
   start(): Promise<void> {
     this.open();
+    this.#sweep.start();
     return this.#leases.start();
   }
 
@@ -164,8 +200,16 @@ export class RedisCluster implements Cluster {
     return this.#remembered.get(channel);
   }
 
-  async publish(channel: string, message: ChannelMessage): Promise<void> {
-    await this.#bus.publish(channel, message);
+  publish(channel: string, message: ChannelMessage): Promise<void> {
+    return this.#bus.publish(channel, message);
+  }
+
+  async publishToUsers(userChannels: readonly string[], message: ChannelMessage): Promise<void> {
+    await this.#bus.publishToUsers(userChannels, message);
+  }
+
+  room(): Promise<void> | undefined {
+    return this.#bus.room();
   }
 
   async terminate(userChannel: string): Promise<void> {
@@ -179,20 +223,11 @@ export class RedisCluster implements Cluster {
   }
 
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {
-    const watched = this.#watched;
-    watched.add(userChannels);
-    void this.#learn(userChannels.filter((channel) => !watched.isKnown(channel))).then(() => {
-      done(watched.online(userChannels));
-    });
+    this.#statuses.watch(userChannels, done);
   }
 
   unwatch(userChannels: readonly string[]): void {
-    this.#watched.delete(userChannels);
-    for (const channel of userChannels) {
-      this.#bus.unsubscribe(this.#keys.status(channel)).catch(() => {
-        // The connection is gone, and its subscriptions with it.
-      });
-    }
+    this.#statuses.unwatch(userChannels);
   }
 
   channels(prefix: string): Promise<readonly ChannelInfo[]> {
@@ -231,31 +266,36 @@ export class RedisCluster implements Cluster {
     return this.#closing;
   }
 
-  async #up(): Promise<void> {
+  /** @param isOther whether another server answers than before, which may have older data */
+  async #up(isOther: boolean): Promise<void> {
     this.#isEntering = true;
+    if (isOther) this.#syncs.hold();
     const isDataLost = await this.#leases.enter();
     this.#isEntering = false;
-    await this.#restore(isDataLost);
+    await this.#restore(isOther || isDataLost);
   }
 
+  /** The servers of a Redis Cluster change in many steps, so one restoration serves all that come in a short time. */
+  #restoreSoon(): void {
+    const earliest = this.#restoredAt + BETWEEN_MS - this.#clock.now();
+    this.#restoring ??= this.#clock.after(Math.max(TOGETHER_MS, earliest), () => {
+      this.#restoring = undefined;
+      this.#restoredAt = this.#clock.now();
+      void this.#restoreChanged();
+    });
+  }
+
+  async #restoreChanged(): Promise<void> {
+    const isOther = await this.#link.areServersOther();
+    if (this.#link.isUp) await this.#restore(isOther);
+  }
+
+  /** @param isDataLost whether Redis may have lost data */
   async #restore(isDataLost: boolean): Promise<void> {
+    if (this.#leases.isStarted) this.#sweep.soon();
     await this.#syncs.restore(isDataLost);
-    await this.#learn(this.#watched.channels);
-  }
-
-  /** Subscribes to these users' statuses, and asks for them. While Redis is away, the status on this node is used. */
-  async #learn(userChannels: readonly string[]): Promise<void> {
-    const [watched, bus, syncs] = [this.#watched, this.#bus, this.#syncs];
-    const look = async (channel: string) => {
-      try {
-        await bus.subscribe(this.#keys.status(channel));
-        const { isOnline, version } = await this.#queries.status(channel);
-        watched.learn(channel, isOnline, version);
-      } catch {
-        if (!watched.isKnown(channel)) watched.learn(channel, syncs.isSubscribed(channel), 0);
-      }
-    };
-    await pMap(userChannels, look, { concurrency: STATUS_CONCURRENCY });
+    // Before the recovery window is over, other nodes may not have reported yet who is signed in on them.
+    if (!isDataLost) await this.#statuses.restore();
   }
 
   /** Redis cannot say whether a user is online, so the status on this node is used. */
@@ -267,6 +307,7 @@ export class RedisCluster implements Cluster {
     try {
       // A process that ends should not wait longer than this for a slow Redis.
       const late = () => Promise.reject(new Error('Redis is too slow'));
+      while (this.#link.isUp && this.#bus.waiting > 0) await this.#sendSome(late);
       if (this.#link.isUp) await within(this.#clock, RESIGN_MS, this.#resign(), late);
     } catch (error) {
       this.#logger.warn(
@@ -274,10 +315,20 @@ export class RedisCluster implements Cluster {
       );
     } finally {
       this.#leases.stop();
+      this.#statuses.close();
+      this.#sweep.stop();
+      this.#restoring?.cancel();
       this.#syncs.close();
       this.#remembered.clear();
       this.#link.close();
     }
+  }
+
+  /** Sends the messages that wait, and gives up when Redis takes none of them for a while. */
+  async #sendSome(late: () => Promise<void>): Promise<void> {
+    const { waiting } = this.#bus;
+    await within(this.#clock, RESIGN_MS, this.#bus.sent() ?? Promise.resolve(), () => undefined);
+    if (this.#bus.waiting >= waiting) await late();
   }
 
   /**

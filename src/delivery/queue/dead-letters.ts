@@ -1,7 +1,9 @@
 import type { Job, Queue } from 'bullmq';
+import type { Cluster, Redis } from 'ioredis';
 import * as v from 'valibot';
 import type { Clock } from '../../ports/clock.js';
 import { recipientKey } from '../../ports/relay.js';
+import { run, script } from '../../redis/redis-scripts.js';
 import { lanesOf, type RedisLanes } from './redis-lanes.js';
 import { readRelay, relayId } from './stored-relay.js';
 
@@ -27,12 +29,45 @@ export interface DeadLetter {
 /** The data of a letter, by their names in Redis: another version reads them too. */
 const data = v.object({ line: v.string(), text: v.string(), reason: v.string() });
 
-/** So many are read, or removed for newer ones, at a time. */
+/** So many are read or removed at a time. */
 const PAGE = 500;
+
+/**
+ * Removes the oldest dead letters where there are too many. KEYS: the list of all. ARGV: the maximum, how many to remove at most,
+ * and the beginning of a letter's key. Answers how many were removed. BullMQ's own way looks for a job in every state.
+ */
+const TRIM = script(`
+local excess = math.min(redis.call('LLEN', KEYS[1]) - ARGV[1], tonumber(ARGV[2]))
+for _ = 1, excess do
+  local key = ARGV[3] .. redis.call('RPOP', KEYS[1])
+  redis.call('DEL', key, key .. ':logs')
+end
+return math.max(excess, 0)
+`);
+
+/**
+ * Removes dead letters. KEYS: the list of all, and each letter's key. ARGV: their names in the list. Answers the names that are
+ * not there. The oldest are at the end of the list, where Redis begins to look.
+ */
+const REMOVE = script(`
+local missing = {}
+for index, name in ipairs(ARGV) do
+  local key = KEYS[index + 1]
+  if redis.call('EXISTS', key) == 1 and redis.call('LREM', KEYS[1], -1, name) == 1 then
+    redis.call('DEL', key, key .. ':logs')
+  else
+    missing[#missing + 1] = name
+  end
+end
+return missing
+`);
+
+const names = v.array(v.string());
 
 /** Relays that failed for good, kept in Redis until they are sent again, removed, or make room for newer ones. */
 export class DeadLetters {
   readonly #queue: Queue;
+  readonly #client: Redis | Cluster;
   readonly #lanes: RedisLanes;
   readonly #clock: Clock;
   readonly #wake: (lanes: readonly string[]) => Promise<unknown>;
@@ -40,17 +75,20 @@ export class DeadLetters {
 
   /**
    * @param queue a queue of BullMQ whose jobs have no worker
+   * @param client a connection to its Redis
    * @param wake has workers work on these lanes
    * @param maximum how many are kept; 0 keeps any number
    */
   constructor(
     queue: Queue,
+    client: Redis | Cluster,
     lanes: RedisLanes,
     clock: Clock,
     wake: (lanes: readonly string[]) => Promise<unknown>,
     maximum: number,
   ) {
     this.#queue = queue;
+    this.#client = client;
     this.#lanes = lanes;
     this.#clock = clock;
     this.#wake = wake;
@@ -70,20 +108,34 @@ export class DeadLetters {
     const jobId = `${relayId(text)}@${lane.replace(' ', '/').replaceAll(':', ';')}@${at.toString(36)}`;
     await this.#queue.add('dead', { line: lane, text, reason }, { jobId });
     if (this.#maximum === 0) return 0;
-    const excess = (await this.#queue.getWaitingCount()) - this.#maximum;
-    if (excess <= 0) return 0;
-    const oldest = await this.#queue.getWaiting(0, Math.min(excess, PAGE) - 1);
-    await Promise.all(oldest.map((job) => job.remove()));
-    return oldest.length;
+    const values = [this.#maximum, PAGE, this.#queue.toKey('')];
+    return v.parse(
+      v.number(),
+      await run({ client: this.#client }, TRIM, [this.#queue.toKey('wait')], values),
+    );
   }
 
   count(): Promise<number> {
     return this.#queue.getWaitingCount();
   }
 
-  /** The keys of all dead letters, the oldest first. */
-  keys(): Promise<string[]> {
-    return this.#queue.getRanges(['wait'], 0, -1, true);
+  /** The keys of all dead letters that were there at the call, the oldest first. They are read a few at a time. */
+  async keys(): Promise<string[]> {
+    // The newest are at the beginning of the list.
+    const found = new Set<string>();
+    for (let start = 0; ;) {
+      // One key is read again.
+      const page = await this.#client.lrange(this.#queue.toKey('wait'), start, start + PAGE);
+      const known = page.findIndex((key) => found.has(key));
+      if (start > 0 && known < 0) {
+        // Letters were removed meanwhile, and those behind them have moved forward.
+        start -= PAGE;
+        continue;
+      }
+      for (const key of page.slice(Math.max(known, 0))) found.add(key);
+      if (page.length <= PAGE) return [...found].reverse();
+      start += PAGE;
+    }
   }
 
   /** All dead letters, the oldest first. Those that are removed before they are read are left out. */
@@ -109,16 +161,20 @@ export class DeadLetters {
       throw new Error(`${key} was written by another version, which can send it again`);
     const refusal = await this.#lanes.push(stored.relay, this.#clock.time());
     if (refusal !== undefined) throw new Error(`${key} was not sent again: ${refusal}`);
-    await job.remove();
+    await this.remove([key]);
     await this.#wake(lanesOf(stored.relay));
     return true;
   }
 
-  /** Removes a dead letter. @returns whether there was one with this key */
-  async remove(key: string): Promise<boolean> {
-    const job = await this.#queue.getJob(key);
-    await job?.remove();
-    return job !== undefined;
+  /** Removes dead letters, a few at a time. @returns the keys with which there are none */
+  async remove(keys: readonly string[]): Promise<readonly string[]> {
+    const missing: string[] = [];
+    for (let start = 0; start < keys.length; start += PAGE) {
+      const page = keys.slice(start, start + PAGE);
+      const inRedis = [this.#queue.toKey('wait'), ...page.map((key) => this.#queue.toKey(key))];
+      missing.push(...v.parse(names, await run({ client: this.#client }, REMOVE, inRedis, page)));
+    }
+    return missing;
   }
 }
 

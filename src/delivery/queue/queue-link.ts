@@ -2,7 +2,13 @@ import { Queue } from 'bullmq';
 import { type Cluster, Redis } from 'ioredis';
 import type { Clock } from '../../ports/clock.js';
 import type { RedisAddress } from '../../ports/socket-config.js';
-import { type ClientOptions, openCluster, reasonOf, whereabouts } from '../../redis/redis-options.js';
+import {
+  type ClientOptions,
+  openCluster,
+  reasonOf,
+  whereabouts,
+  withoutCommand,
+} from '../../redis/redis-options.js';
 
 /** Milliseconds until a caller who waits for a connection or an answer is refused. */
 export const ANSWER_TIMEOUT_MS = 1_500;
@@ -78,9 +84,14 @@ export class QueueLink {
   readonly #clock: Clock;
   readonly #onProblem: (reason: string) => void;
   readonly #queues: Queue[] = [];
+  readonly #listeners: (() => void)[] = [];
+  #isUp = false;
+  #isGivenUp = false;
   /** Settled once it is known whether Redis is there. Callers who wait for it go on in the order they came. */
   #up: Promise<void>;
-  #isUp: () => void = () => undefined;
+  #endWait: () => void = () => undefined;
+  /** Counts the connections and their ends: the answer to a greeting says nothing about a later connection. */
+  #connection = 0;
   #problem = 'no answer yet';
   #isClosed = false;
 
@@ -103,29 +114,44 @@ export class QueueLink {
     this.client.on('error', (error: Error) => {
       this.#report(error);
     });
-    let isReady = false;
     this.client.on('ready', () => {
+      const connection = ++this.#connection;
       // With a Redis Cluster only one of its servers is connected yet, perhaps not the one with our keys.
       greet().then(
         () => {
-          isReady = true;
-          this.#problem = '';
-          this.#isUp();
+          if (connection === this.#connection) this.#connected();
         },
         (error: unknown) => {
           this.#report(error);
           // The client connects again only if it is told to.
           this.#clock.after(ANSWER_TIMEOUT_MS, () => {
-            if (!isReady && !this.#isClosed) this.client.disconnect(true);
+            if (connection === this.#connection && !this.#isClosed) this.#connectAgain();
           });
         },
       );
     });
     this.client.on('close', () => {
+      this.#connection++;
       // After a failed attempt to connect, callers wait already.
-      if (isReady) this.#up = this.#awaitUp();
-      isReady = false;
+      if (this.#isUp) this.#up = this.#awaitUp();
+      this.#isUp = false;
     });
+  }
+
+  /** Whether there is a connection whose end was not noticed yet. */
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Why nobody has to wait for a connection now; `undefined` where there is one, or may be in a moment. */
+  get refusal(): string | undefined {
+    if (this.#isClosed) return 'the queue is closed';
+    return this.#isGivenUp ? `the queue cannot be reached: ${this.#problem}` : undefined;
+  }
+
+  /** Has this called whenever there is a connection again, before those who wait for it go on. */
+  onUp(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** One of BullMQ's queues over this connection. */
@@ -154,10 +180,14 @@ export class QueueLink {
     try {
       return await work();
     } catch (cause) {
-      // The other end may be gone without this end noticing.
-      if (cause instanceof Error && cause.message === 'Command timed out') this.client.disconnect(true);
-      throw new Error(`the queue cannot be reached: ${reasonOf(cause)}`, { cause });
+      this.noticed(cause);
+      throw new Error(`the queue cannot be reached: ${reasonOf(cause)}`, { cause: withoutCommand(cause) });
     }
+  }
+
+  /** Takes note of a command's error: the other end may be gone without this end noticing. */
+  noticed(error: unknown): void {
+    if (error instanceof Error && error.message === 'Command timed out') this.#connectAgain();
   }
 
   async close(): Promise<void> {
@@ -167,14 +197,28 @@ export class QueueLink {
     this.client.disconnect();
   }
 
+  /** A client that is told so while it connects would end for good: for ioredis that attempt has failed without another one. */
+  #connectAgain(): void {
+    if (this.client.status === 'ready') this.client.disconnect(true);
+  }
+
+  #connected(): void {
+    this.#isUp = true;
+    this.#problem = '';
+    for (const listener of this.#listeners) listener();
+    this.#endWait();
+  }
+
   /** Callers wait a moment for Redis to come back, and are then refused. */
   #awaitUp(): Promise<void> {
     const up = new Promise<void>((resolve, reject) => {
       const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () => {
+        this.#isGivenUp = true;
         reject(new Error(`the queue cannot be reached: ${this.#problem}`));
       });
-      this.#isUp = () => {
+      this.#endWait = () => {
         timer.cancel();
+        this.#isGivenUp = false;
         // The promise may have been rejected already.
         this.#up = Promise.resolve();
         // Not by way of `within`: callers who wait have to go on before those who come from now on.

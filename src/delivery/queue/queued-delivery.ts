@@ -74,8 +74,9 @@ export class QueuedDelivery implements RelayDelivery {
       await this.#use((queue) => queue.accept(relay));
       return 'queued';
     } catch (cause) {
-      const lost = cause instanceof NotQueuedError ? cause.lost : relay.recipients;
-      throw unavailable(this.#provider, relay, messageOf(cause), { lost, cause });
+      const { lost, uncertain } =
+        cause instanceof NotQueuedError ? cause : { lost: relay.recipients, uncertain: [] };
+      throw unavailable(this.#provider, relay, messageOf(cause), { lost, uncertainLost: uncertain, cause });
     }
   }
 

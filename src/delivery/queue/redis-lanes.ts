@@ -5,43 +5,46 @@ import { isToMembers, recipientKey, type Relay } from '../../ports/relay.js';
 import type { DeliveryConfig } from '../../ports/socket-config.js';
 import { wireMemberId } from '../../protocol/member-id.js';
 import { run, script } from '../../redis/redis-scripts.js';
+import { additionScript, type Outbox } from './outbox.js';
 import { relayId, writeRelay } from './stored-relay.js';
 
 /**
- * Puts relays into their lanes. KEYS: counts, lanes, and each relay's lane. ARGV: the maximum of waiting relays, of their
- * bytes, the time now, and the relays. Answers the waiting relays, their bytes, and whether these relays were accepted.
+ * Puts relays into their lanes, or refuses all of them. KEYS: counts, lanes, and each relay's lane. ARGV: the maximum of waiting
+ * relays, of their bytes, the time now, and the relays.
  */
-const PUSH = script(`
-local counts, lanes = KEYS[1], KEYS[2]
-local maximumRelays, maximumBytes, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local relays, bytes = #KEYS - 2, 0
-if relays == 0 then return { 0, 0, 1 } end
-for index = 1, relays do bytes = bytes + #ARGV[index + 3] end
-local waiting = tonumber(redis.call('HGET', counts, 'relays') or 0)
-local waitingBytes = tonumber(redis.call('HGET', counts, 'bytes') or 0)
-if maximumRelays > 0 and waiting + relays > maximumRelays
-  or maximumBytes > 0 and waitingBytes + bytes > maximumBytes then
-  return { waiting, waitingBytes, 0 }
+const PUSH = additionScript(`
+local counts, lanes = KEYS[3], KEYS[4]
+local maximumRelays, maximumBytes, now = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local relays, bytes = #KEYS - 4, 0
+for index = 1, relays do bytes = bytes + #ARGV[index + 6] end
+local waiting = redis.call('HMGET', counts, 'relays', 'bytes')
+local waitingRelays, waitingBytes = tonumber(waiting[1] or 0), tonumber(waiting[2] or 0)
+if maximumRelays > 0 and waitingRelays + relays > maximumRelays then
+  return refuse(waitingRelays .. ' of ' .. maximumRelays .. ' relays are waiting already')
+end
+if maximumBytes > 0 and waitingBytes + bytes > maximumBytes then
+  return refuse(waitingBytes .. ' of ' .. maximumBytes .. ' bytes are waiting already')
 end
 for index = 1, relays do
-  redis.call('RPUSH', KEYS[index + 2], ARGV[index + 3])
-  redis.call('ZADD', lanes, 'NX', now, KEYS[index + 2])
+  redis.call('RPUSH', KEYS[index + 4], ARGV[index + 6])
+  redis.call('ZADD', lanes, 'NX', now, KEYS[index + 4])
 end
 redis.call('HINCRBY', counts, 'relays', relays)
 redis.call('HINCRBY', counts, 'bytes', bytes)
-return { waiting + relays, waitingBytes + bytes, 1 }
+return DONE
 `);
 
 /**
- * Takes relays from the beginning of a lane. KEYS: counts, lanes, the lane, the lock of the lane's job. ARGV: the token that
- * the lock must have, and the relays' message ids. Answers whether it has it.
+ * Takes relays from the beginning of a lane, and reads those behind them. KEYS: counts, lanes, the lane, the lock of the lane's
+ * job. ARGV: the token that the lock must have, how many to read, and the message ids of the relays to take. Answers the relays
+ * that were read, or nothing where the lock has another token.
  *
  * A relay is taken only if it is the first one: a slow worker, whose work another one has done meanwhile, takes no newer ones.
  */
-const SETTLE = script(`
+const TAKE = script(`
 local counts, lanes, lane, lock = unpack(KEYS)
 local relays, bytes = 0, 0
-for index = 2, #ARGV do
+for index = 3, #ARGV do
   local id, first = ARGV[index], redis.call('LINDEX', lane, 0)
   if first and string.sub(first, 1, #id + 1) == id .. ' ' then
     redis.call('LPOP', lane)
@@ -56,25 +59,27 @@ if relays > 0 then
   if at then redis.call('ZADD', lanes, at, lane) end
   if not first then redis.call('ZREM', lanes, lane) end
 end
-return redis.call('GET', lock) == ARGV[1] and 1 or 0
+if redis.call('GET', lock) ~= ARGV[1] then return false end
+return redis.call('LRANGE', lane, 0, ARGV[2] - 1)
 `);
 
 /**
- * Keeps delayed relays. KEYS: delayed relays, counts. ARGV: the maximum of delayed relays, the time when they are due, and each
- * relay's lane and text. Answers the delayed relays, and whether these were accepted. Numbers keep the order of relays that are
- * due at the same time.
+ * Keeps delayed relays, or refuses all of them. KEYS: delayed relays, counts. ARGV: the maximum of delayed relays, the time when
+ * they are due, and each relay's lane and text. Numbers keep the order of relays that are due at the same time.
  */
-const KEEP = script(`
-local later, counts = KEYS[1], KEYS[2]
-local maximum, due, relays = tonumber(ARGV[1]), ARGV[2], (#ARGV - 2) / 2
+const KEEP = additionScript(`
+local later, counts = KEYS[3], KEYS[4]
+local maximum, due, relays = tonumber(ARGV[4]), ARGV[5], (#ARGV - 5) / 2
 local kept = redis.call('ZCARD', later)
-if maximum > 0 and kept + relays > maximum then return { kept, 0 } end
+if maximum > 0 and kept + relays > maximum then
+  return refuse(kept .. ' of ' .. maximum .. ' wait for their time already')
+end
 local last = redis.call('HINCRBY', counts, 'kept', relays)
 for index = 1, relays do
-  local number = string.format('%016d', last - relays + index)
-  redis.call('ZADD', later, due, number .. '\\n' .. ARGV[index * 2 + 1] .. '\\n' .. ARGV[index * 2 + 2])
+  local place = string.format('%016d', last - relays + index)
+  redis.call('ZADD', later, due, place .. '\\n' .. ARGV[index * 2 + 4] .. '\\n' .. ARGV[index * 2 + 5])
 end
-return { kept + relays, 1 }
+return DONE
 `);
 
 /**
@@ -104,9 +109,7 @@ answer[1] = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')[2] or ''
 return answer
 `);
 
-const pushed = v.strictTuple([v.number(), v.number(), v.picklist([0, 1])]);
-const settled = v.picklist([0, 1]);
-const kept = v.strictTuple([v.number(), v.picklist([0, 1])]);
+const taken = v.nullable(v.array(v.string()));
 const released = v.tupleWithRest([v.string()], v.string());
 
 /** How much may wait. 0 allows any number. */
@@ -134,6 +137,7 @@ export interface LaneCounts {
  */
 export class RedisLanes {
   readonly #client: Redis | Cluster;
+  readonly #outbox: Outbox;
   readonly #bounds: LaneBounds;
   readonly #clock: Clock;
   readonly #countsKey: string;
@@ -143,8 +147,9 @@ export class RedisLanes {
   readonly #laneKeys: string;
 
   /** @param prefix the beginning of all keys, with a hash tag: all of them are in one slot of a Redis Cluster */
-  constructor(client: Redis | Cluster, prefix: string, bounds: LaneBounds, clock: Clock) {
+  constructor(client: Redis | Cluster, outbox: Outbox, prefix: string, bounds: LaneBounds, clock: Clock) {
     this.#client = client;
+    this.#outbox = outbox;
     this.#bounds = bounds;
     this.#clock = clock;
     this.#countsKey = `${prefix}:waiting`;
@@ -154,60 +159,38 @@ export class RedisLanes {
   }
 
   /**
-   * Tells a server that was just connected to the script of {@link push}. A server that does not know it makes the client
-   * send it a second time, and later calls would overtake that one.
-   */
-  async prepare(): Promise<void> {
-    await this.#push([], []);
-  }
-
-  /**
    * Puts a relay into the lanes of all its recipients, or of none.
    *
    * @param at when it was accepted, in milliseconds since the epoch
    * @returns why there is no room, or nothing where it was accepted
+   * @throws NotAddedError
    */
-  async push(relay: Relay, at: number): Promise<string | undefined> {
-    const { recipients } = relay;
+  push(relay: Relay, at: number): Promise<string | undefined> {
     const { waitingRelays, waitingBytes } = this.#bounds;
-    const [waiting, bytes, isAccepted] = await this.#push(
-      lanesOf(relay).map((lane) => this.#laneKeys + lane),
-      recipients.map((recipient) => writeRelay(relay, recipient, at)),
-    );
-    if (isAccepted === 1) return undefined;
-    const isFull = waitingRelays > 0 && waiting + recipients.length > waitingRelays;
-    return isFull
-      ? `${waiting} of ${waitingRelays} relays are waiting already`
-      : `${bytes} of ${waitingBytes} bytes are waiting already`;
-  }
-
-  async #push(laneKeys: readonly string[], texts: readonly string[]) {
-    const { waitingRelays, waitingBytes } = this.#bounds;
-    const keys = [this.#countsKey, this.#lanesKey, ...laneKeys];
-    const values = [waitingRelays, waitingBytes, this.#clock.time(), ...texts];
-    return v.parse(pushed, await run({ client: this.#client }, PUSH, keys, values));
-  }
-
-  /** The first relays of a lane, as {@link writeRelay} wrote them. */
-  peek(lane: string, count: number): Promise<string[]> {
-    return this.#client.lrange(this.#laneKeys + lane, 0, count - 1);
+    const keys = [this.#countsKey, this.#lanesKey, ...lanesOf(relay).map((lane) => this.#laneKeys + lane)];
+    const texts = relay.recipients.map((recipient) => writeRelay(relay, recipient, at));
+    return this.#outbox.add(PUSH, keys, [waitingRelays, waitingBytes, this.#clock.time(), ...texts]);
   }
 
   /**
-   * Takes the first relays from a lane, since they were delivered or are dead letters.
+   * Takes the first relays from a lane, since they were delivered or are dead letters, and reads those behind them. It may be
+   * called again with the same relays, where it is not known whether the first call was carried out.
    *
-   * @param texts these relays, as {@link peek} has them
+   * @param texts the relays to take, as this call had them before; none at first
    * @param lock the lock of the lane's job, and the token that it has as long as the job is the caller's
-   * @returns whether it still is: a worker that stood still may have been taken for dead
+   * @param count how many to read
+   * @returns the relays, as {@link writeRelay} wrote them; `undefined` where the job is not the caller's any more: a worker that
+   *   stood still may have been taken for dead
    */
-  async settle(
+  async take(
     lane: string,
     texts: readonly string[],
     lock: { readonly key: string; readonly token: string },
-  ): Promise<boolean> {
+    count: number,
+  ): Promise<readonly string[] | undefined> {
     const keys = [this.#countsKey, this.#lanesKey, this.#laneKeys + lane, lock.key];
-    const answer = await run({ client: this.#client }, SETTLE, keys, [lock.token, ...texts.map(relayId)]);
-    return v.parse(settled, answer) === 1;
+    const values = [lock.token, count, ...texts.map(relayId)];
+    return v.parse(taken, await run({ client: this.#client }, TAKE, keys, values)) ?? undefined;
   }
 
   async counts(): Promise<LaneCounts> {
@@ -227,17 +210,15 @@ export class RedisLanes {
    *
    * @param dueAt when its delay ends, in milliseconds since the epoch
    * @returns why there is no room, or nothing where it was accepted
+   * @throws NotAddedError
    */
-  async keep(relay: Relay, dueAt: number): Promise<string | undefined> {
+  keep(relay: Relay, dueAt: number): Promise<string | undefined> {
     const maximum = this.#bounds.waitingRelays;
     const entries = relay.recipients.flatMap((recipient) => [
       laneOf(relay, recipient),
       writeRelay(relay, recipient, dueAt),
     ]);
-    const keys = [this.#delayedKey, this.#countsKey];
-    const answer = await run({ client: this.#client }, KEEP, keys, [maximum, dueAt, ...entries]);
-    const [count, isAccepted] = v.parse(kept, answer);
-    return isAccepted === 1 ? undefined : `${count} of ${maximum} wait for their time already`;
+    return this.#outbox.add(KEEP, [this.#delayedKey, this.#countsKey], [maximum, dueAt, ...entries]);
   }
 
   /**

@@ -4,6 +4,7 @@ import { messageOf } from '../../ports/errors.js';
 import type { Relay } from '../../ports/relay.js';
 import type { DeliveryConfig, RedisAddress } from '../../ports/socket-config.js';
 import { DeadLetters } from './dead-letters.js';
+import { NotAddedError, Outbox } from './outbox.js';
 import { QueueLink, queuePrefix } from './queue-link.js';
 import { lanesOf, RedisLanes } from './redis-lanes.js';
 
@@ -29,6 +30,7 @@ export class RelayQueue {
   readonly lanes: RedisLanes;
   readonly deadLetters: DeadLetters;
   readonly #clock: Clock;
+  readonly #outbox: Outbox;
   readonly #jobs: Queue;
 
   /** @param onProblem told why Redis cannot be reached, once for each reason */
@@ -41,12 +43,20 @@ export class RelayQueue {
   ) {
     this.prefix = queuePrefix(prefix);
     this.#clock = clock;
-    this.link = new QueueLink(address, this.prefix, clock, () => this.lanes.prepare(), onProblem);
-    this.lanes = new RedisLanes(this.link.client, this.prefix, bounds, clock);
+    this.link = new QueueLink(address, this.prefix, clock, () => this.lanes.counts(), onProblem);
+    this.#outbox = new Outbox(this.link, this.prefix, clock);
+    this.lanes = new RedisLanes(this.link.client, this.#outbox, this.prefix, bounds, clock);
     this.#jobs = this.link.queue(RELAYS);
     const wake = (lanes: readonly string[]) => this.wake(lanes);
     const letters = this.link.queue(DEAD_LETTERS);
-    this.deadLetters = new DeadLetters(letters, this.lanes, clock, wake, bounds.deadLetters);
+    this.deadLetters = new DeadLetters(
+      letters,
+      this.link.client,
+      this.lanes,
+      clock,
+      wake,
+      bounds.deadLetters,
+    );
   }
 
   /**
@@ -64,26 +74,35 @@ export class RelayQueue {
     // All of these begin within this call, so that two relays reach Redis in the order of their calls.
     const answers = chunks.map((chunk) => {
       const part = { ...relay, recipients: chunk };
-      return this.link.use(() => (delayMs > 0 ? this.lanes.keep(part, at) : this.#push(part, at)));
+      return delayMs > 0 ? this.lanes.keep(part, at) : this.#push(part, at);
     });
     const outcomes = await Promise.allSettled(answers);
     const lost: string[] = [];
+    const uncertain: string[] = [];
     let reason: unknown;
     outcomes.forEach((outcome, index) => {
       if (outcome.status === 'fulfilled' && outcome.value === undefined) return;
-      lost.push(...(chunks[index] ?? []));
-      const isRejected = outcome.status === 'rejected';
-      reason = isRejected ? outcome.reason : new Error(`the queue is full: ${outcome.value}`);
+      const chunk = chunks[index] ?? [];
+      lost.push(...chunk);
+      if (outcome.status === 'fulfilled') {
+        reason = new Error(`the queue is full: ${outcome.value}`);
+        return;
+      }
+      reason = outcome.reason;
+      if (reason instanceof NotAddedError && reason.isUncertain) uncertain.push(...chunk);
     });
-    if (lost.length > 0) throw new NotQueuedError(lost, reason);
+    if (lost.length > 0) throw new NotQueuedError(lost, uncertain, reason);
   }
 
   /** @returns why there is no room, or nothing where it was accepted */
   async #push(relay: Relay, at: number): Promise<string | undefined> {
     const refusal = await this.lanes.push(relay, at);
     if (refusal !== undefined) return refusal;
-    // Not earlier, or a worker finds the lanes empty. The relay is safe, also if this fails: the sweeper finds its lanes.
-    await this.wake(lanesOf(relay)).catch(() => undefined);
+    const lanes = lanesOf(relay);
+    // Not earlier, or a worker finds the lanes empty. The relay is safe, also if both fail: the sweeper finds its lanes.
+    await this.wake(lanes).catch(() => {
+      void this.link.use(() => this.wake(lanes)).catch(() => undefined);
+    });
     return undefined;
   }
 
@@ -107,17 +126,30 @@ export class RelayQueue {
     }
   }
 
-  close(): Promise<void> {
-    return this.link.close();
+  async close(): Promise<void> {
+    await this.link.close();
+    this.#outbox.close();
   }
 }
 
 /** The queue did not accept a relay for these recipients. The message says why. */
 export class NotQueuedError extends Error {
-  readonly lost: readonly string[];
+  readonly #lost: readonly string[];
+  readonly #uncertain: readonly string[];
 
-  constructor(lost: readonly string[], cause: unknown) {
+  constructor(lost: readonly string[], uncertain: readonly string[], cause: unknown) {
     super(messageOf(cause), { cause });
-    this.lost = lost;
+    this.#lost = lost;
+    this.#uncertain = uncertain;
+  }
+
+  /** All of them. A log that shows the error does not list them. */
+  get lost(): readonly string[] {
+    return this.#lost;
+  }
+
+  /** Those of `lost` for whom the queue may have it all the same. */
+  get uncertain(): readonly string[] {
+    return this.#uncertain;
   }
 }

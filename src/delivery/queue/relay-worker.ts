@@ -6,6 +6,7 @@ import type { SocketLogger } from '../../ports/logger.js';
 import { unavailableOrRejected } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 import type { RelaySender } from '../../ports/relay-client.js';
+import { RepeatedLines } from '../../ports/repeated-lines.js';
 import type { RedisAddress, SocketConfig } from '../../ports/socket-config.js';
 import { reasonOf } from '../../redis/redis-options.js';
 import type { DeliveryListener, DeliveryParts, Progress } from '../../relays/relay-delivery.js';
@@ -18,6 +19,8 @@ import { readRelay } from './stored-relay.js';
 
 /** So many relays of one lane are under way at a time, where the provider keeps their order. */
 const WINDOW = 100;
+/** The wait for Redis grows up to this failure: its commands cost less than the provider's requests. */
+const PATIENT_FAILURES = 2;
 /** A worker that was silent for so long is taken for dead, and others do its work. */
 const LOCK_MS = 10_000;
 /** The time between two looks for dead workers. */
@@ -52,6 +55,7 @@ export class RelayWorker {
   readonly #clock: Clock;
   readonly #listener: DeliveryListener;
   readonly #logger: SocketLogger;
+  readonly #repeated: RepeatedLines;
   readonly #breaker: CircuitBreaker;
   readonly #connections: PatientConnections;
   readonly #worker: Worker;
@@ -77,6 +81,7 @@ export class RelayWorker {
     this.#clock = clock;
     this.#listener = listener;
     this.#logger = logger;
+    this.#repeated = new RepeatedLines(logger, clock);
     this.#breaker = new CircuitBreaker(
       clock,
       delivery.breakerFailures,
@@ -127,6 +132,7 @@ export class RelayWorker {
     await within(this.#clock, withinMs, this.#idle(), () => undefined);
     await this.#worker.close(true);
     this.#connections.end();
+    this.#repeated.flush();
   }
 
   /** Resolves once no job is under way. A worker that is paused already resolves `pause` too early, hence the jobs. */
@@ -166,10 +172,14 @@ export class RelayWorker {
   }
 
   async #workOnLane(job: Job): Promise<void> {
-    const { link, lanes } = this.#queue;
+    const { lanes } = this.#queue;
     const { line: lane } = this.#read(laneJob, job);
+    const lock = { key: this.#worker.toKey(`${job.id}:lock`), token: job.token ?? '' };
+    let done: readonly string[] = [];
     for (let isFirst = true; ; isFirst = false) {
-      const waiting = await link.use(() => lanes.peek(lane, WINDOW));
+      const waiting = await this.#insist(() => lanes.take(lane, done, lock, WINDOW));
+      if (waiting === undefined)
+        throw new Error('this process stood still, and another one goes on with its work');
       if (waiting.length === 0) return;
       const texts = waiting.slice(0, this.#window());
       if (texts.length === 0) {
@@ -177,11 +187,29 @@ export class RelayWorker {
         throw new WaitingError();
       }
       const attempts = isFirst ? job.attemptsMade + 1 : 1;
-      const { done, failure } = await this.#guarded(() => this.#deliver(lane, texts, attempts));
-      const lock = { key: this.#worker.toKey(`${job.id}:lock`), token: job.token ?? '' };
-      const isOurs = await link.use(() => lanes.settle(lane, done, lock));
-      if (failure !== undefined) throw failure;
-      if (!isOurs) throw new Error('this process stood still, and another one goes on with its work');
+      const outcome = await this.#guarded(() => this.#deliver(lane, texts, attempts));
+      done = outcome.done;
+      if (outcome.failure === undefined) continue;
+      await this.#insist(() => lanes.take(lane, done, lock, 1));
+      throw outcome.failure;
+    }
+  }
+
+  /**
+   * Does some work with Redis, and again until it is known to be done: if the connection is cut, or Redis is away, relays that
+   * were delivered would otherwise be delivered again. The work may be done twice.
+   *
+   * @throws Error once this worker is closing, and Redis is away
+   */
+  async #insist<T>(work: () => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures++) {
+      try {
+        return await this.#queue.link.use(work);
+      } catch (error) {
+        if (this.#isClosing && this.#queue.link.refusal !== undefined) throw error;
+        const delayMs = retryDelayMs(Math.min(failures, PATIENT_FAILURES));
+        await new Promise<void>((resolve) => this.#clock.after(delayMs, resolve));
+      }
     }
   }
 
@@ -270,11 +298,16 @@ export class RelayWorker {
 
   /** Makes a relay a dead letter. */
   async #bury(lane: string, text: string, { relay, progress, reason = '', error }: Outcome): Promise<void> {
-    const { link, deadLetters } = this.#queue;
-    const removed = await link.use(() => deadLetters.add(lane, text, reason));
-    if (removed > 0) this.#logger.warn(`${removed} dead letter(s) were removed for newer ones`);
+    const { deadLetters } = this.#queue;
+    const removed = await this.#insist(() => deadLetters.add(lane, text, reason));
+    if (removed > 0)
+      this.#repeated.warn(
+        'Dead letters were removed',
+        `${removed} dead letter(s) were removed for newer ones`,
+      );
     if (relay === undefined) {
-      this.#logger.error(`A relay in the queue for ${lane} cannot be read, and is a dead letter`);
+      const message = `A relay in the queue for ${lane} cannot be read, and is a dead letter`;
+      this.#repeated.error('Relays in the queue cannot be read', message);
       return;
     }
     const why = `it is a dead letter: ${reason}`;

@@ -1,3 +1,4 @@
+import { EVENTS_PER_BATCH } from '../../ports/limits.js';
 import { retryDelayMs } from '../backoff.js';
 import type { CircuitBreaker } from '../circuit-breaker.js';
 import type { Lane } from './lane.js';
@@ -78,7 +79,7 @@ export class BlockedLanes {
     }
     if (oldest === undefined) return [];
     const lanes = idle.filter(({ first }) => first === oldest);
-    for (const lane of lanes) lane.takeFirst();
+    for (const lane of lanes) lane.take(1);
     return [[oldest, lanes]];
   }
 
@@ -95,12 +96,15 @@ export class BlockedLanes {
   }
 }
 
-/** Takes every relay out of the lanes with no attempt under way: in the order of the calls, and each relay once. */
-export function takeAll(lanes: readonly Lane[]): TakenRelays {
+/** So many relays of a lane are attempted together: a batch of the Pusher HTTP API. The others would wait for the answer to it. */
+export const RELAYS_OF_A_LANE = EVENTS_PER_BATCH;
+
+/** Takes the first relays out of the lanes with no attempt under way: in the order of the calls, and each relay once. */
+export function takeFirst(lanes: readonly Lane[]): TakenRelays {
   const taken = new Map<PendingRelay, Lane[]>();
   for (const lane of lanes) {
     if (!lane.isIdle) continue;
-    for (const pending of lane.takeAll()) add(taken, pending, lane);
+    for (const pending of lane.take(RELAYS_OF_A_LANE)) add(taken, pending, lane);
   }
   return [...taken].sort(([a], [b]) => a.number - b.number);
 }

@@ -90,16 +90,10 @@ export class Lane {
     this.#waiting.shift();
   }
 
-  /** Takes out the first relay for an attempt. */
-  takeFirst(): void {
-    this.#waiting.shift();
+  /** Takes out the first relays for an attempt, so many at most. */
+  take(most: number): readonly PendingRelay[] {
     this.#state = 'blocked';
-  }
-
-  /** Takes out every relay for an attempt. */
-  takeAll(): readonly PendingRelay[] {
-    this.#state = 'blocked';
-    return this.#waiting.splice(0);
+    return this.#waiting.splice(0, most);
   }
 }
 

@@ -1,14 +1,16 @@
 import { type Clock, within } from '../../ports/clock.js';
 import { SocketDeliveryError } from '../../ports/errors.js';
+import { EVENTS_PER_BATCH } from '../../ports/limits.js';
 import { rejected, unavailable } from '../../ports/losses.js';
 import { recipientKey, type Relay } from '../../ports/relay.js';
 import type { RelaySender } from '../../ports/relay-client.js';
+import { inSlices, STEPS_AT_ONCE, type Work } from '../../ports/slices.js';
 import type { DeliveryHealth } from '../../ports/socket-client.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { DeliveryListener, DeliveryParts, RelayDelivery } from '../../relays/relay-delivery.js';
 import { CircuitBreaker } from '../circuit-breaker.js';
 import { Backlog } from './backlog.js';
-import { BlockedLanes, takeAll, type TakenRelays } from './blocked-lanes.js';
+import { BlockedLanes, RELAYS_OF_A_LANE, takeFirst, type TakenRelays } from './blocked-lanes.js';
 import { Lane, lanesTo, recipientsOf } from './lane.js';
 import { lossAfterAttempt, lossOfWaiting, lossWithoutRoom } from './pending-losses.js';
 import { PendingRelay } from './pending-relay.js';
@@ -16,6 +18,14 @@ import { WakeTimer } from './wake-timer.js';
 
 /** Milliseconds that {@link RetryingDelivery.close} waits for the last attempts. */
 export const CLOSE_MS = 5_000;
+
+/** In slices, the relays of so many lanes are tried again in one step: a batch of the Pusher HTTP API. */
+const LANES_OF_A_STEP = EVENTS_PER_BATCH;
+/**
+ * While so many retries are under way, no more lanes are tried again: the client of hosted Pusher has a hundred connections, with a
+ * batch on each. More would only wait there, and fail together.
+ */
+const RETRIES_UNDER_WAY = 1_000;
 
 const CLOSING = 'the application is closing';
 
@@ -44,7 +54,16 @@ export class RetryingDelivery implements RelayDelivery {
   readonly #timer: WakeTimer;
   #calls = 0;
   #retried = 0;
+  #retriesUnderWay = 0;
+  /** Called when there is room for more of them. */
+  #onRoom: () => void = () => undefined;
+  /** The lanes that are tried again in slices, as soon as it is their turn. */
+  #due: Lane[] = [];
+  /** Resolves when none of these is left. */
+  #retrying: Promise<void> | undefined;
   #isClosed = false;
+  /** Whether the time for the last attempts is over. */
+  #isOver = false;
   #onIdle: () => void = () => undefined;
 
   constructor(
@@ -131,9 +150,13 @@ export class RetryingDelivery implements RelayDelivery {
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
-    this.#retry(this.#blocked.all());
+    const retried = this.#retry(this.#blocked.all());
     await within(this.#clock, CLOSE_MS, idle, () => undefined);
-    this.#giveUp(() => true, CLOSING);
+    this.#isOver = true;
+    this.#onRoom();
+    await retried;
+    const givenUp = this.#giveUp(() => true, CLOSING);
+    if (givenUp !== undefined) await givenUp;
   }
 
   // Attempts
@@ -222,14 +245,15 @@ export class RetryingDelivery implements RelayDelivery {
     for (const lane of lanes) {
       if (!lane.isIdle) continue;
       if (lane.first === undefined) this.#end(lane);
-      else if (this.#isClosed || (!lane.isBackingOff && state === 'closed')) this.#retry([lane]);
+      else if (this.#isClosed || (!lane.isBackingOff && state === 'closed')) void this.#retry([lane]);
       else this.#timer.wakeBy(state === 'open' ? probeAt : lane.retryAt);
     }
   }
 
   #end(lane: Lane): void {
     this.#blocked.delete(lane);
-    this.#lanes.delete(lane.key);
+    // It may have ended before, and another one be in its place.
+    if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);
     if (this.#lanes.size === 0) this.#onIdle();
   }
 
@@ -260,9 +284,22 @@ export class RetryingDelivery implements RelayDelivery {
     if (pending.attempts === 1) this.#listener.onRetrying(pending.relay, error, pending.progress(now));
   }
 
-  /** Loses relays from the beginning of each lane, up to the first that is not given up. */
-  #giveUp(isGivenUp: (pending: PendingRelay) => boolean, why: string): void {
-    for (const [pending, lanes] of this.#blocked.removeWhile(isGivenUp)) {
+  /**
+   * Loses relays from the beginning of each lane, up to the first that is not given up. Until that is told, later relays wait
+   * behind them.
+   *
+   * @returns a promise where they are so many that it is done in slices; it resolves when they are lost
+   */
+  #giveUp(isGivenUp: (pending: PendingRelay) => boolean, why: string): Promise<void> | undefined {
+    const removed = this.#blocked.removeWhile(isGivenUp);
+    const work = this.#loseEach(removed, why);
+    if (removed.length > STEPS_AT_ONCE) return inSlices(work);
+    while (work.next().done !== true);
+    return undefined;
+  }
+
+  *#loseEach(removed: TakenRelays, why: string): Work {
+    for (const [pending, lanes] of removed) {
       pending.lose();
       this.#settle(pending, lanes.length, true);
       const loss = lossOfWaiting(this.#provider, pending, recipientsOf(lanes), why);
@@ -270,6 +307,7 @@ export class RetryingDelivery implements RelayDelivery {
         this.#reportLoss(pending, loss);
       });
       this.#goOn(lanes);
+      yield;
     }
   }
 
@@ -281,25 +319,77 @@ export class RetryingDelivery implements RelayDelivery {
   // Retries
 
   #wake(): void {
+    // The lanes of a retry in slices are still due. It wakes again at its end.
+    if (this.#retrying !== undefined) return;
     const now = this.#clock.now();
-    this.#giveUp(({ deadline }) => deadline <= now, `its deadline of ${this.#deadlineMs} ms has passed`);
-    if (this.#breaker.state === 'closed') this.#retry(this.#blocked.due(now));
+    void this.#giveUp(({ deadline }) => deadline <= now, `its deadline of ${this.#deadlineMs} ms has passed`);
+    let retried: Promise<void> | undefined;
+    if (this.#breaker.state === 'closed') retried = this.#retry(this.#blocked.due(now));
     else if (this.#breaker.state === 'open' && this.#breaker.probeAt <= now)
       this.#attemptAgain(this.#blocked.takeOldest());
-    this.#timer.wakeBy(this.#blocked.nextAt(this.#breaker));
+    if (retried === undefined) this.#timer.wakeBy(this.#blocked.nextAt(this.#breaker));
+    else void this.#wakeAfter(retried);
   }
 
-  #retry(lanes: readonly Lane[]): void {
-    this.#attemptAgain(takeAll(lanes));
+  async #wakeAfter(retried: Promise<void>): Promise<void> {
+    await retried;
+    if (!this.#isClosed) this.#timer.wakeBy(this.#blocked.nextAt(this.#breaker));
+  }
+
+  /**
+   * Tries the relays of these lanes again. Until it is a lane's turn, everything in it waits.
+   *
+   * @returns a promise where they are so many that it is done in slices; it resolves when none of them is due any more
+   */
+  #retry(lanes: readonly Lane[]): Promise<void> | undefined {
+    const most = this.#retriesUnderWay + lanes.length * RELAYS_OF_A_LANE;
+    if (this.#retrying === undefined && most <= RETRIES_UNDER_WAY) {
+      this.#attemptAgain(takeFirst(lanes));
+      return undefined;
+    }
+    for (const lane of lanes) this.#due.push(lane);
+    this.#retrying ??= inSlices(this.#retryDue());
+    return this.#retrying;
+  }
+
+  /** A lane in which more relays wait after an attempt gets its next turn behind all others. */
+  *#retryDue(): Work {
+    while (this.#due.length > 0 && !this.#isOver) {
+      const group = this.#due.splice(0, LANES_OF_A_STEP);
+      const due = this.#isClosed ? group : group.filter((lane) => this.#isStillDue(lane));
+      this.#attemptAgain(takeFirst(due));
+      yield this.#room();
+    }
+    this.#due = [];
+    this.#retrying = undefined;
+  }
+
+  /** Resolves when more lanes can be tried again; `undefined` where they can. */
+  #room(): Promise<void> | undefined {
+    if (this.#retriesUnderWay < RETRIES_UNDER_WAY) return undefined;
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
+  }
+
+  /** The first attempts of a retry may have failed, and the breaker may be open again, before the last ones are made. */
+  #isStillDue(lane: Lane): boolean {
+    return this.#breaker.state === 'closed' && lane.retryAt <= this.#clock.now();
   }
 
   #attemptAgain(relays: TakenRelays): void {
     for (const [pending, lanes] of relays) {
       if (pending.attempts > 0) this.#retried++;
+      this.#retriesUnderWay++;
       // It never rejects: any failure of a retry is a loss, or another wait.
       void pending.inContext(async () => {
-        const loss = await this.#attempt(pending, lanes, true);
-        if (loss !== undefined) this.#reportLoss(pending, loss);
+        try {
+          const loss = await this.#attempt(pending, lanes, true);
+          if (loss !== undefined) this.#reportLoss(pending, loss);
+        } finally {
+          this.#retriesUnderWay--;
+          if (this.#retriesUnderWay < RETRIES_UNDER_WAY) this.#onRoom();
+        }
       });
     }
   }

@@ -20,7 +20,7 @@ async function isBack(...nodes: BareNode[]): Promise<void> {
   });
 }
 
-const inRedis = async ({ cluster }: BareNode) => [...(await cluster.channel(ROOM)).userIds].sort();
+const inRedis = async ({ cluster }: BareNode) => (await cluster.members(ROOM)).map(({ id }) => id).sort();
 
 describe('A node without Redis', () => {
   let redis: RedisServer;
@@ -123,7 +123,7 @@ describe('A Redis that answers', () => {
     const redis = await startRedis();
     const node = await BareNode.start(redis.url);
     const deep = '['.repeat(20_000) + ']'.repeat(20_000);
-    await redis.client().hset(`switchboard:{${ROOM}}:members`, 'evil', deep);
+    await redis.client().hset(`switchboard:{${ROOM}}`, '@evil', `x.1|${deep}`, 'members', 1);
     expect(await node.join(ROOM, 1, 'ada', { name: 'Ada' })).toBeUndefined();
     expect(node.cluster.roster(ROOM).get('evil')).toEqual({ id: 'evil', info: undefined });
     expect(node.cluster.roster(ROOM).get('ada')).toEqual({ id: 'ada', info: { name: 'Ada' } });
@@ -170,7 +170,7 @@ describe('Nodes that are together', () => {
     for (let start = 0; start < names.length; start += 1_000) {
       const pipeline = client.pipeline();
       for (const name of names.slice(start, start + 1_000)) {
-        pipeline.sadd('switchboard:node:dead.1', name).hset(`switchboard:{${name}}:nodes`, 'dead.1', 1);
+        pipeline.sadd('switchboard:node:dead.1', name).hset(`switchboard:{${name}}`, 'nodes', 'dead.1 1 1');
       }
       await pipeline.exec();
     }

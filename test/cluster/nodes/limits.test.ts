@@ -26,7 +26,7 @@ const countOf = (event: ChannelEvent) => ('subscription_count' in event ? event.
 
 /** When a channel's count was told last, by Redis's clock. */
 async function announcedAt(channel: string): Promise<number> {
-  const told = await pairs.redis.client().get(`${pairs.prefix}:{${channel}}:told`);
+  const told = await pairs.redis.client().hget(`${pairs.prefix}:{${channel}}`, 'told');
   return Number(told?.split(' ')[1]);
 }
 

@@ -28,7 +28,9 @@ describe('A node that sends its clients away', () => {
     await first.cluster.close();
     second.leave('presence-room', 0, 'bob');
     await second.cluster.close();
-    expect(await redis.client().keys('*')).toEqual([]);
+    // But for the replies, which expire by themselves.
+    const keys = await redis.client().keys('*');
+    expect(keys.filter((key) => !key.includes(':reply:'))).toEqual([]);
   });
 
   test('takes it that another one does where Redis cannot say so', async () => {

@@ -7,14 +7,19 @@ import {
   infoText,
   readBusMessage,
   terminateMessage,
+  USERS_AT_ONCE,
+  usersMessage,
 } from '../../../src/cluster/redis/bus-message.js';
 import type { ChannelMessage } from '../../../src/ports/cluster.js';
+import { userChannel } from '../../../src/protocol/channel-name.js';
+import { memberIdProblem } from '../../../src/protocol/member-id.js';
 
 /** Reads a message that has just arrived. */
 const read = (text: string) => readBusMessage(text, Date.now());
 
-const KINDS = ['event', 'terminate', 'remove', 'added', 'removed', 'count', 'status'];
+const KINDS = ['event', 'users', 'terminate', 'remove', 'added', 'removed', 'count', 'status'];
 const text = fc.string({ unit: 'binary' });
+const memberId = text.filter((id) => memberIdProblem(id) === undefined);
 const eventName = text.filter((name) => name !== '' && !/^pusher(?:_internal)?:/.test(name));
 
 const message = fc
@@ -45,6 +50,28 @@ test('another node reads an event exactly as one node sent it, whatever is in it
       expect(read(terminateMessage(node))).toEqual({ kind: 'terminate', node });
     }),
   );
+});
+
+test('another node reads to which users an event goes, and what was sent to each of them', () => {
+  fc.assert(
+    fc.property(text, message, fc.uniqueArray(memberId, { maxLength: 5 }), (node, sent, ids) => {
+      const { event, data, exceptSocketId } = sent;
+      const userChannels = ids.map(userChannel);
+      expect(read(usersMessage(node, userChannels, sent))).toEqual({
+        kind: 'users',
+        node,
+        message: { event, data, exceptSocketId },
+        userChannels,
+      });
+    }),
+  );
+});
+
+test('an event to more users than a node sends at once was sent by no node', () => {
+  const to = (count: number) =>
+    read(JSON.stringify({ v: BUS_VERSION, k: 'users', n: 'n', e: 'news', to: Array(count).fill('ada') }));
+  expect(to(USERS_AT_ONCE)).toMatchObject({ kind: 'users' });
+  expect(to(USERS_AT_ONCE + 1)).toBeUndefined();
 });
 
 test('a script can put a stamp before the last brace', () => {
@@ -81,6 +108,7 @@ test('so is anything that looks like a message', () => {
     'count',
     'online',
     'channel',
+    'to',
     '__proto__',
   ];
   const value = fc.oneof(
@@ -99,10 +127,11 @@ test('so is anything that looks like a message', () => {
 
 const COMPLETE: Record<string, object> = {
   event: { n: 'a.1', e: 'news', d: '{}' },
+  users: { n: 'a.1', e: 'news', d: '{}', to: ['ada'] },
   terminate: { n: 'a.1' },
   remove: { n: 'a.1', channel: 'presence-room', id: 'ada' },
-  added: { r: '17', id: 'ada', info: '{"a":1}' },
-  removed: { r: '17', id: 'ada' },
+  added: { r: '17', p: '16', id: 'ada', info: '{"a":1}' },
+  removed: { r: '17', p: '16', id: 'ada' },
   count: { n: 'a.1', count: 3 },
   status: { r: '17', online: true },
 };

@@ -30,6 +30,42 @@ async function switchboardIn(more: Environment, redis: RedisServer, ...words: st
   return { code, ...said };
 }
 
+/** The queue of the applications in the same Redis, without an application. */
+function openQueue(redis: RedisServer, more: Environment = {}): RelayQueue {
+  const { redis: config, delivery } = socketConfig({
+    ...more,
+    SOCKET_PROVIDER: 'memory',
+    SOCKET_REDIS_URL: redis.url,
+    SOCKET_REDIS_PREFIX: 'test',
+    SOCKET_DELIVERY: 'queue',
+  });
+  if (config.address === undefined) throw new Error('There is an address.');
+  const queue = new RelayQueue(config.address, config.prefix, delivery, systemClock, () => undefined);
+  onTeardown(() => queue.close());
+  return queue;
+}
+
+/** Makes so many dead letters, some of them at once, as workers do. */
+async function bury(queue: RelayQueue, numbers: readonly number[]): Promise<void> {
+  const text = (number: number) => `id-${number} {"v":1,"at":${number},"kind":"channel","to":"orders"}`;
+  for (let start = 0; start < numbers.length; start += 64) {
+    const some = numbers.slice(start, start + 64);
+    await queue.link.use(() =>
+      Promise.all(some.map((number) => queue.deadLetters.add('channel orders', text(number), 'HTTP 400'))),
+    );
+  }
+}
+
+/** How many commands Redis has carried out meanwhile. */
+async function commandsOf(redis: RedisServer, work: () => Promise<unknown>): Promise<number> {
+  const sum = async () => Object.values(await redis.commands()).reduce((all, calls) => all + calls, 0);
+  const before = await sum();
+  const ofAsking = (await sum()) - before;
+  const begun = await sum();
+  await work();
+  return (await sum()) - begun - ofAsking;
+}
+
 /** A server that refuses what is for one member, for good, until it is told otherwise. */
 async function startRefusing(memberId: string) {
   let isRefusing = true;
@@ -156,15 +192,7 @@ describe('a relay that fails for good', () => {
       });
     await note(service, 'bob', 7);
     await isDone();
-    const { redis: config, delivery } = socketConfig({
-      SOCKET_PROVIDER: 'memory',
-      SOCKET_REDIS_URL: redis.url,
-      SOCKET_REDIS_PREFIX: 'test',
-      SOCKET_DELIVERY: 'queue',
-    });
-    if (config.address === undefined) throw new Error('There is an address.');
-    const queue = new RelayQueue(config.address, config.prefix, delivery, systemClock, () => undefined);
-    onTeardown(() => queue.close());
+    const queue = openQueue(redis);
     const letters = queue.deadLetters;
     const [key = ''] = await queue.link.use(() => letters.keys());
     // The worker is quicker than the call that sends it again.
@@ -277,6 +305,78 @@ describe('a relay that fails for good', () => {
       expect(losses).toHaveLength(1);
     });
     expect(await service.health()).toMatchObject({ delivery: { waiting: 0, queue: { dead: 1 } } });
+  });
+});
+
+describe('many dead letters', () => {
+  test('at their maximum cost as much for one more as few, also where many relays die at once', async () => {
+    const redis = await startRedis();
+    const costs = [];
+    for (const maximum of [10, 2_000]) {
+      await redis.client().flushall();
+      const queue = openQueue(redis, { SOCKET_MAX_DEAD_LETTERS: String(maximum) });
+      await bury(queue, upTo(maximum + 64));
+      costs.push(
+        await commandsOf(redis, () =>
+          bury(
+            queue,
+            upTo(64).map((number) => maximum + 64 + number),
+          ),
+        ),
+      );
+      const keys = await queue.deadLetters.keys();
+      // The newest of all.
+      expect(keys.map((key) => Number(key.slice(3, key.indexOf('@')))).sort((a, b) => a - b)).toEqual(
+        upTo(maximum).map((number) => number + 128),
+      );
+      await queue.close();
+    }
+    const [few = 0, many = 0] = costs;
+    expect(few).toBeLessThan(64 * 20);
+    expect(many).toBeLessThanOrEqual(few + 64);
+  });
+
+  test('are removed together, a few commands for each, and those that come meanwhile stay', async () => {
+    const redis = await startRedis();
+    const queue = openQueue(redis);
+    await bury(queue, upTo(1_200));
+    const { deadLetters } = queue;
+    const keys = await deadLetters.keys();
+    await bury(queue, [1_200]);
+    let missing: readonly string[] = [];
+    const commands = await commandsOf(redis, async () => {
+      missing = await deadLetters.remove(['nobody', ...keys]);
+    });
+    expect(missing).toEqual(['nobody']);
+    expect(commands).toBeLessThan(1_200 * 4);
+    expect((await deadLetters.keys()).map((key) => key.split('@')[0])).toEqual(['id-1200']);
+    expect(await switchboard(redis, 'dead-letters', 'remove', '--all')).toEqual({
+      code: 0,
+      out: ['1 dead letter(s) removed'],
+      err: [],
+    });
+    expect(await redis.client().keys('{test:queue}:dead-letters:id-*')).toEqual([]);
+  });
+
+  test('are all listed where others come and go meanwhile', async () => {
+    const redis = await startRedis();
+    const queue = openQueue(redis);
+    await bury(queue, upTo(1_300));
+    const { client } = queue.link;
+    const all = await client.lrange('{test:queue}:dead-letters:wait', 0, -1);
+    const other = redis.client();
+    let pages = 0;
+    const meanwhile = async (...range: [string, number, number]) => {
+      const page = await other.lrange(...range);
+      if (++pages === 1) await queue.deadLetters.remove(all.slice(100, 110));
+      if (pages === 2) await bury(queue, [1_300, 1_301]);
+      return page;
+    };
+    Object.assign(client, { lrange: meanwhile });
+    const keys = await queue.deadLetters.keys();
+    expect(keys.filter((key) => !all.slice(100, 110).includes(key))).toEqual(
+      all.toSpliced(100, 10).reverse(),
+    );
   });
 });
 

@@ -21,6 +21,8 @@ export class BareNode {
     const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
     const node = {
       deliver: (channel: string, { event }: { event: string }) => this.told.push(`${event} on ${channel}`),
+      deliverToUsers: (channels: readonly string[], { event }: { event: string }) =>
+        this.told.push(`${event} on ${channels.join(' ')}`),
       terminate: (userId: string) => this.told.push(`terminate ${userId}`),
       remove: () => undefined,
       memberAdded: (_: string, { id }: User) => this.told.push(`+${id}`),

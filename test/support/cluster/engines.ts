@@ -130,5 +130,5 @@ export class Client extends EngineClient {
 
 /** The members of a presence channel as an HTTP API would list them, sorted. */
 export async function rosterOf(node: EngineNode, channel: string): Promise<string[]> {
-  return [...(await node.engine.channelInfo(channel)).userIds].sort();
+  return (await node.engine.members(channel)).map(({ id }) => id).sort();
 }

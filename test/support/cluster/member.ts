@@ -95,16 +95,6 @@ export class Member {
     this.pusher.unsubscribe(name);
   }
 
-  /**
-   * Leaves all but these channels. `pusher-js` revives a subscription that was given up before it was answered, when the
-   * connection breaks in between.
-   */
-  leaveAllBut(wanted: ReadonlySet<string>): void {
-    for (const channel of this.pusher.allChannels()) {
-      if (!wanted.has(channel.name) && channel.subscribed) this.leave(channel.name);
-    }
-  }
-
   /** Is cut off and gone for good, as a browser that crashed. */
   vanish(): void {
     this.line.cut();

@@ -4,6 +4,9 @@ import type { Relay } from '../../../ports/relay.js';
 import { canRetry, RequestFailure } from '../http/request-failure.js';
 import type { RecipientLoss } from './dispatch.js';
 
+/** A relay to thousands has a hundred requests, and each may fail for a reason of its own. The error has the first of them. */
+const NAMED_CAUSES = 5;
+
 /**
  * The port's error for a relay whose requests failed. It is retryable only when every failure is: after one refusal, the
  * whole relay would be refused again.
@@ -32,10 +35,14 @@ function summaryOf(failures: readonly unknown[]): string {
   return others.length === 0 ? reason : `${reason}, and ${others.length} other reason(s)`;
 }
 
-/** Failures with the same message become one cause, or one part of it. */
+/** Failures with the same message become one cause, or one part of it, as far as there are few. */
 function detailsOf(failures: readonly unknown[]): LossDetails {
   const distinct = [...new Map(failures.map((failure) => [messageOf(failure), failure])).values()];
-  const cause = distinct.length === 1 ? distinct[0] : new AggregateError(distinct, 'Several requests failed');
+  const [first, ...others] = distinct;
+  const cause =
+    others.length === 0
+      ? first
+      : new AggregateError(distinct.slice(0, NAMED_CAUSES), `Requests failed for ${distinct.length} reasons`);
   return { cause, retryAfterMs: longestPauseMs(failures) };
 }
 

@@ -64,7 +64,7 @@ export function attributesOf(
   const has = (attribute: Attribute) =>
     requested.has(attribute) && attributeProblem(channel.name, attribute) === undefined;
   return {
-    ...(has('user_count') && { user_count: channel.userIds.length }),
+    ...(has('user_count') && { user_count: channel.userCount }),
     ...(has('subscription_count') && { subscription_count: channel.subscriptionCount }),
     ...(has('cache') && { cache: cacheOf(channel, now) }),
   };

@@ -3,6 +3,7 @@ import { inject, injectable } from 'inversify';
 import { ChannelEngine } from '../../../channels/channel-engine.js';
 import { ApiError } from '../../../http/api-error.js';
 import { hasMuchToRead, RequestBodies } from '../../../http/request-bodies.js';
+import { RequestTurns } from '../../../http/request-turns.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../../../http/server-router.js';
 import { CLOCK, type Clock } from '../../../ports/clock.js';
 import { ClusterUnreachableError } from '../../../ports/cluster.js';
@@ -12,6 +13,7 @@ import { SOCKET_CONFIG } from '../../../ports/socket-config.js';
 import { bodyProblem, requestProblem } from '../../../protocol/request-signature.js';
 import type { ServerAttachment } from '../../adapter.js';
 import type { WsAdapterConfig } from '../ws.settings.js';
+import { JsonParts } from './json-parts.js';
 import { OwnServer } from './own-server.js';
 import { EVENT_BODY_BYTES } from './publishing.js';
 import { requestTarget } from './request-target.js';
@@ -29,6 +31,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   readonly #clock: Clock;
   readonly #logger: SocketLogger;
   readonly #bodies: RequestBodies;
+  readonly #turns: RequestTurns;
   /** The paths that may stand before `/apps/`. */
   readonly #prefixes: readonly string[];
   #detach: () => void = () => undefined;
@@ -46,6 +49,7 @@ export class HttpApi implements ServerAttachment, ServerRoute {
     this.#logger = logger;
     const { gateway, httpApi } = config;
     this.#bodies = new RequestBodies(clock);
+    this.#turns = new RequestTurns(gateway.limits.pipelinedRequests);
     this.#prefixes = httpApi.port === undefined ? [gateway.path] : [gateway.path, ''];
   }
 
@@ -83,7 +87,8 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   takeRequest(request: IncomingMessage, response: ServerResponse): void {
     this.#answer(request).then(
       (answer) => {
-        send(response, 'application/json', JSON.stringify(answer));
+        if (answer instanceof JsonParts) sendParts(response, answer);
+        else send(response, 'application/json', JSON.stringify(answer));
       },
       (error: unknown) => {
         this.#refuse(request, response, error);
@@ -92,6 +97,16 @@ export class HttpApi implements ServerAttachment, ServerRoute {
   }
 
   async #answer(request: IncomingMessage): Promise<object> {
+    const turn = this.#turns.take(request.socket);
+    if (turn !== undefined) await turn;
+    try {
+      return await this.#answerNow(request);
+    } finally {
+      this.#turns.done(request.socket);
+    }
+  }
+
+  async #answerNow(request: IncomingMessage): Promise<object> {
     const { method = '', url = '' } = request;
     const prefix = this.#prefixOf(url);
     if (prefix === undefined) throw new ApiError(404, 'Nothing is here; the API is at /apps/<app id>/');
@@ -146,6 +161,13 @@ function send(response: ServerResponse, type: string, text: string): void {
   response.setHeader('Content-Type', type);
   response.setHeader('Content-Length', Buffer.byteLength(text));
   response.end(text);
+}
+
+function sendParts(response: ServerResponse, { bytes, parts }: JsonParts): void {
+  response.setHeader('Content-Type', 'application/json');
+  response.setHeader('Content-Length', bytes);
+  for (const part of parts) response.write(part);
+  response.end();
 }
 
 /** @throws ApiError 401 when there is a problem with the signature */

@@ -2,12 +2,11 @@ import { badRequest } from '../../../http/api-error.js';
 import { channelNameProblem, channelType, USER_CHANNEL_PREFIX } from '../../../protocol/channel-name.js';
 import type { ApiRequest } from './api-request.js';
 import { attributeProblem, type Attributes, attributesOf, parseInfo } from './attributes.js';
+import { JsonParts } from './json-parts.js';
 import { readChannel, readUserId } from './published-event.js';
 
 /** `GET /channels`: the occupied channels, without users' own channels. */
-export async function getChannels({ engine, parameters, now }: ApiRequest): Promise<{
-  readonly channels: Readonly<Record<string, Attributes>>;
-}> {
+export async function getChannels({ engine, parameters, now }: ApiRequest): Promise<JsonParts> {
   const prefix = parameters.get('filter_by_prefix') ?? '';
   const info = parseInfo(parameters.get('info') ?? '', ['user_count']);
   if (info.has('user_count') && !prefix.startsWith('presence-')) {
@@ -16,8 +15,10 @@ export async function getChannels({ engine, parameters, now }: ApiRequest): Prom
     );
   }
   const occupied = await engine.occupiedChannels(prefix);
-  const channels = occupied.map((channel) => [channel.name, attributesOf(channel, info, now)] as const);
-  return { channels: Object.fromEntries(channels) };
+  return JsonParts.ofObject('channels', occupied, (channel) => [
+    channel.name,
+    attributesOf(channel, info, now),
+  ]);
 }
 
 /** `GET /channels/:name`: one channel, occupied or not. */
@@ -45,8 +46,8 @@ export async function getUsers({ engine, resource: [, name = ''] }: ApiRequest):
   if (channelType(name).access !== 'presence')
     throw badRequest('Users can only be retrieved for presence channels');
   if (problem !== undefined) throw badRequest(`Invalid channel name: ${problem}`);
-  const { userIds } = await engine.channelInfo(name);
-  return { users: userIds.map((id) => ({ id })) };
+  const users = await engine.members(name);
+  return { users: users.map(({ id }) => ({ id })) };
 }
 
 /** `POST /users/:user_id/terminate_connections`: ends every connection that is signed in as the user. */

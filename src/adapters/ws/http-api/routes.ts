@@ -15,7 +15,7 @@ export interface Route {
   /** The most bytes its body can have. */
   readonly bodyBytes: number;
   /**
-   * @returns the answer's JSON
+   * @returns what the answer is as JSON, or its JSON in parts
    * @throws ApiError when the request is refused
    */
   answer(request: ApiRequest): object | Promise<object>;

@@ -1,24 +1,49 @@
 import type { User } from '../../../ports/user.js';
+import type { NodeEntry } from '../scripts/channel-record.js';
 import type { OccupancyChange, SyncReport } from '../scripts/occupancy-messages.js';
-import { NodeRecord, type Recovery } from './node-record.js';
+import type { MemberReport } from './local-members.js';
+import { NodeRecord } from './node-record.js';
 import type { Presence } from './presence.js';
 
 /** A report, with the state that its reply has to be compared with. */
 export interface SentReport {
   readonly report: SyncReport;
-  readonly recovery: Recovery | undefined;
-  readonly latestVersion: number;
+  readonly members: MemberReport;
+  /** How often everything had to be reported again before. */
+  readonly resets: number;
+}
+
+/** The circumstances of a report. */
+export interface ReportOptions {
+  /** The number of the report. */
+  readonly number: number;
+  /** The joins that the reply will answer. */
+  readonly joins: readonly { readonly userId: string | undefined }[];
+  /** Whether other nodes may not have reported yet what Redis has lost. */
+  readonly isSettling: boolean;
+  /** Whether new members must wait for that. */
+  readonly isHolding: boolean;
+  /** Whether all have reported that. @default false */
+  readonly areAllBack?: boolean;
+  /** Whether this node, if it is new on the channel, can wait for others to report it again. @default false */
+  readonly canWait?: boolean;
 }
 
 /** The state of one channel on this node: its subscriptions and members, and the record of them in Redis. */
 export class ChannelState {
   readonly presence: Presence;
-  readonly record = new NodeRecord();
+  readonly record: NodeRecord;
   #subscriptions = 0;
   #isLeaveDeliberate = false;
+  /** How many subscriptions the last report had that was accepted. */
+  #reported = 0;
+  /** Whether this node waits for the end of the grace period of a channel without subscriptions. */
+  #isVacating = false;
 
-  constructor(presence: Presence) {
+  /** @param answered see {@link NodeRecord} */
+  constructor(presence: Presence, answered: number) {
     this.presence = presence;
+    this.record = new NodeRecord(answered);
   }
 
   /** How many subscriptions this node has. */
@@ -36,9 +61,19 @@ export class ChannelState {
     return this.record.mustBeReported || this.presence.hasReportedMembers;
   }
 
-  /** Whether Redis has something of this node, or had it before it lost its data. */
+  /** Whether Redis has as many subscriptions of this node as there are. */
+  get isReported(): boolean {
+    const { isExact, isRegistered, isUnanswered } = this.record;
+    return isExact && isRegistered && !isUnanswered && this.#reported === this.#subscriptions;
+  }
+
+  /**
+   * Whether Redis has something of this node, or had it before it lost its data. A channel that is new here is not such a one, even
+   * if a report of it was not answered.
+   */
   get mayHaveBeenInRedis(): boolean {
-    return this.record.wasCounted || this.mustReportWithoutSubscriptions;
+    const isToCorrect = this.#subscriptions === 0 && this.record.mustBeReported;
+    return this.record.wasCounted || this.presence.hasReportedMembers || isToCorrect;
   }
 
   /** A connection subscribes, on presence channels as a user. */
@@ -65,62 +100,89 @@ export class ChannelState {
     if (userId !== undefined) this.presence.leave(userId, isDeliberate, isReporting, isUp);
   }
 
-  /**
-   * Everything has to be reported again.
-   *
-   * @param isDataLost whether Redis has lost its data
-   * @param isVacating whether the channel's grace period is running, when it has no subscriptions
-   */
-  reset(isDataLost: boolean, isVacating: boolean): void {
-    const isSubscribed = this.#subscriptions > 0;
-    const isAnyLost = isDataLost || this.record.recovery?.isDataLost === true;
+  /** Everything has to be reported again. */
+  reset(): void {
     this.presence.goOnline();
-    this.record.reset({
-      isDataLost: isAnyLost,
-      unclaimed: isAnyLost || isSubscribed ? this.presence.unclaimed(isSubscribed) : [],
-      wasVacating: isDataLost && !isSubscribed && isVacating,
-    });
+    this.record.reset();
   }
 
-  /**
-   * Makes the next report, which is sent right away: from now on Redis may have this node.
-   *
-   * @param joins the joins that the reply will answer
-   * @param isHolding whether new members must wait, because the recovery window is open
-   */
-  report(joins: readonly { readonly userId: string | undefined }[], isHolding: boolean): SentReport {
+  /** Makes the next report, which is sent right away: from now on Redis may have this node. */
+  report(options: ReportOptions): SentReport {
+    const { number, joins, isSettling, isHolding, areAllBack = false, canWait = false } = options;
     const { presence, record } = this;
+    const refusable = new Set(joins.map(({ userId }) => userId));
+    const joining = presence.joins();
+    const members: MemberReport = { joins: isHolding ? [] : joining, leaves: presence.leaves() };
+    const full = record.fullReport(() => ({
+      reported: presence.reported(),
+      waiting: isHolding ? joining.map(([id]) => id) : [],
+      unclaimed: this.#subscriptions > 0 ? presence.others() : presence.expected(),
+      wasSubscribed: this.#reported > 0,
+      wasVacating: this.#isVacating,
+      rosterVersion: presence.version,
+    }));
+    const isRosterWanted =
+      this.#subscriptions > 0 && presence.isBehind && (!isSettling || presence.version === 0);
     const report: SyncReport = {
+      report: number,
+      answered: record.answered,
+      isRepeated: flag(record.isUnanswered),
       subscriptions: this.#subscriptions,
-      full: record.fullReport(() => presence.reported()),
-      joins: isHolding ? [] : presence.joins(),
-      leaves: presence.leaves(),
-      refusable: joins.flatMap(({ userId }) => userId ?? []),
-      hasNewSubscribers: joins.length > 0,
-      isLeaveDeliberate: this.#isLeaveDeliberate,
-      rosterVersion: String(presence.version),
+      full,
+      joins: listed(members.joins.map(([id, info]) => [id, info, refusable.has(id) ? 1 : 0] as const)),
+      leaves: listed(members.leaves.map(([id, isDeliberate]) => [id, isDeliberate ? 1 : 0] as const)),
+      hasNewSubscribers: flag(joins.length > 0),
+      isLeaveDeliberate: flag(this.#isLeaveDeliberate),
+      isRosterWanted: flag(isRosterWanted),
+      isSettling: flag(isSettling),
+      isHolding: flag(isHolding),
+      areAllBack: flag(areAllBack),
+      canWait: flag(canWait && this.#subscriptions > 0 && !this.mayHaveBeenInRedis),
     };
     record.reporting(this.#subscriptions);
-    return { report, recovery: record.recovery, latestVersion: presence.latestVersion };
+    return { report, members, resets: record.resets };
   }
 
   /**
    * Redis has accepted a report.
    *
    * @param leaseName the name under which this node is counted
-   * @returns whether Redis and this node are now the same, as far as this node knows
+   * @returns whether nothing was reset since
    */
-  accepted(
-    { report, recovery, latestVersion }: SentReport,
-    reply: OccupancyChange,
-    leaseName: string,
-  ): boolean {
-    const isCurrent = this.record.accepted(report.subscriptions, leaseName, recovery);
-    return this.presence.apply(reply, report, latestVersion) && isCurrent;
+  accepted({ report, members, resets }: SentReport, reply: OccupancyChange, leaseName: string): boolean {
+    const { subscriptions } = report;
+    const isWaiting = subscriptions === 0 && reply.graceMs !== undefined;
+    const isLatest = this.record.accepted(
+      report.report,
+      subscriptions > 0 || isWaiting ? leaseName : '',
+      resets,
+    );
+    this.presence.apply(reply, members);
+    this.#reported = subscriptions;
+    this.#isVacating = isWaiting && reply.isVacating === true;
+    return isLatest;
+  }
+
+  /** Whether Redis has what this node has reported. */
+  isSameAs(entry: NodeEntry | undefined): boolean {
+    const { record } = this;
+    if (entry === undefined) return !record.wasCounted;
+    return record.wasCounted && entry.report === record.answered;
   }
 }
 
 /** Whether a report may have begun a grace period. The node that began it ends it. */
-export function canBeginGrace({ subscriptions, leaves, full }: SyncReport): boolean {
-  return subscriptions === 0 || leaves.length > 0 || (full !== undefined && full.unclaimed.length > 0);
+export function canBeginGrace({ subscriptions, leaves, full, areAllBack }: SyncReport): boolean {
+  if (areAllBack === true) return true;
+  return subscriptions === 0 || leaves !== undefined || (full !== undefined && full.unclaimed.length > 0);
+}
+
+/** Absent is shorter than no. */
+function flag(isSet: boolean): true | undefined {
+  return isSet ? true : undefined;
+}
+
+/** Absent is shorter than an empty list. */
+function listed<T>(items: readonly T[]): readonly T[] | undefined {
+  return items.length > 0 ? items : undefined;
 }

@@ -1,20 +1,23 @@
-import pLimit from 'p-limit';
 import pMap from 'p-map';
 import type { Clock } from '../../../ports/clock.js';
 import type { ClusterNode } from '../../../ports/cluster.js';
 import type { SocketLogger } from '../../../ports/logger.js';
 import { channelType } from '../../../protocol/channel-name.js';
+import { InTurn } from '../in-turn.js';
+import type { Reaped } from '../leases.js';
+import type { RestoredNodes } from '../restored-nodes.js';
 import type { WatchedUsers } from '../watched-users.js';
 import { ChannelSync, type SyncContext } from './channel-sync.js';
 import type { OccupancyStore } from './occupancy-store.js';
 import type { PresenceLimits } from './offline-roster.js';
-import type { RosterChange } from './presence.js';
+import { Reconciliation } from './reconciliation.js';
 import { RecoveryWindow } from './recovery-window.js';
+import type { RosterChange } from './roster.js';
 
 /** How many channels are restored at a time when Redis is back. More of them would be a burst that delays everything else. */
 const RESTORE_CONCURRENCY = 256;
 /** How many steps are under way at a time. More of them would not be faster, and would delay everything else. */
-const STEP_CONCURRENCY = 512;
+const STEP_CONCURRENCY = 128;
 /** Failed steps are logged at most this often. */
 const FAILURE_LOG_MS = 10_000;
 
@@ -26,6 +29,11 @@ export interface SyncsParts {
   readonly self: ClusterNode;
   readonly watched: WatchedUsers;
   readonly limits: PresenceLimits;
+  readonly restoredNodes: Pick<RestoredNodes, 'await' | 'restored' | 'areAll'>;
+  /** Called when Redis does not have what this node has reported. */
+  readonly differed: () => void;
+  /** Called when Redis may have lost data, and every node had the time to report what it has. */
+  readonly recovered: () => void;
 }
 
 /** Every channel that this node has a part in: it has subscriptions, reported something, or has a timer to wait for. */
@@ -34,18 +42,25 @@ export class ChannelSyncs {
   readonly #context: SyncContext;
   readonly #recovery: RecoveryWindow;
   readonly #syncs = new Map<string, ChannelSync>();
+  readonly #reconciliation: Reconciliation;
+  #restorations = 0;
   #failureLoggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: SyncsParts) {
     const { store, clock, self, watched, limits } = parts;
+    const turns = new InTurn(STEP_CONCURRENCY);
     this.#parts = parts;
-    this.#recovery = new RecoveryWindow(clock, () => {
-      for (const sync of [...this.#syncs.values()]) void sync.recoveryEnded();
+    this.#recovery = new RecoveryWindow(clock, parts.restoredNodes, (wasHolding, areAllBack) => {
+      for (const sync of [...this.#syncs.values()]) void sync.recoveryEnded(areAllBack);
+      if (wasHolding) parts.recovered();
+    });
+    this.#reconciliation = new Reconciliation(this.#syncs, store, clock, (isAllSame) => {
+      if (!isAllSame) parts.differed();
     });
     this.#context = {
       ...{ store, clock, self, watched, limits },
       recovery: this.#recovery,
-      inTurn: pLimit(STEP_CONCURRENCY),
+      inTurn: (step) => turns.run(step),
       failed: (channel, error) => {
         this.#logFailure(channel, error);
       },
@@ -76,6 +91,7 @@ export class ChannelSyncs {
     if (known !== undefined) return known;
     const sync = new ChannelSync(channel, this.#context);
     this.#syncs.set(channel, sync);
+    this.#reconciliation.start();
     return sync;
   }
 
@@ -84,17 +100,62 @@ export class ChannelSyncs {
     this.#syncs.get(channel)?.rosterChanged(change);
   }
 
+  /** Redis has lost a channel that another node wants to report. */
+  reportAgain(channel: string): void {
+    this.#syncs.get(channel)?.reportAgain();
+  }
+
+  /** Redis may have lost data: nobody new is let in before everything is reported again. */
+  hold(): void {
+    this.#restorations++;
+    this.#recovery.open(true);
+  }
+
   /**
    * Reports everything to Redis again.
    *
-   * @param isDataLost whether Redis has lost its data
+   * @param isDataLost whether Redis may have lost data
    */
   async restore(isDataLost: boolean): Promise<void> {
+    const restoration = ++this.#restorations;
+    this.#recovery.open(isDataLost);
+    for (const sync of this.#syncs.values()) sync.reset();
+    if (isDataLost) await this.correct();
     const syncs = [...this.#syncs.values()];
-    for (const sync of syncs) sync.reset(isDataLost);
-    if (isDataLost) this.#recovery.open();
     const first = isDataLost ? syncs.filter(({ mayHaveBeenInRedis }) => mayHaveBeenInRedis) : syncs;
     await pMap(first, (sync) => sync.refresh(), { concurrency: RESTORE_CONCURRENCY });
+    if (!isDataLost || restoration !== this.#restorations) return;
+    // A step that failed is repeated until it succeeds.
+    let left = first;
+    await this.#parts.restoredNodes.restored(() => {
+      left = left.filter(({ isRestored }) => !isRestored);
+      return left.length === 0;
+    });
+  }
+
+  /**
+   * Corrects what Redis has of this node on the channels of this node's list that the node has no part in, or has not reported
+   * yet. Never rejects.
+   */
+  async correct(): Promise<void> {
+    try {
+      for await (const channels of this.#parts.store.listed()) {
+        for (const channel of channels) this.#syncs.get(channel)?.differs();
+        await pMap(channels, (channel) => this.#disown(channel), { concurrency: RESTORE_CONCURRENCY });
+      }
+    } catch {
+      // Redis is away: this comes again when it is back.
+    }
+  }
+
+  async #disown(channel: string): Promise<void> {
+    const { store, self } = this.#parts;
+    await store.keepLease();
+    if (this.#syncs.has(channel)) return;
+    const reply = await store.disown(channel);
+    for (const event of reply?.events ?? []) self.emit({ ...event, channel });
+    if (reply?.graceMs !== undefined) this.of(channel).settleAfter(reply.graceMs);
+    else if (!this.#syncs.has(channel)) await store.deregister(channel);
   }
 
   /** Redis is away. */
@@ -103,21 +164,22 @@ export class ChannelSyncs {
   }
 
   /**
-   * Removes from a channel everything that belongs to a node whose lease has expired. If that starts grace periods, this node
-   * ends them.
-   *
-   * @param node the name of that lease
-   * @param since when that node was last heard of, in milliseconds by Redis's clock
-   * @param isLast whether to end all grace periods of the channel, because no other node is left that would
+   * Removes from a channel everything that belongs to a node whose lease is over. If that starts grace periods, this node ends
+   * them.
    */
-  async reap(channel: string, node: string, since: number, isLast: boolean): Promise<void> {
+  async reap(channel: string, reaped: Reaped): Promise<void> {
     const { store, self } = this.#parts;
-    const { events, graceMs, recountMs } = await store.reap(channel, node, since, isLast);
+    const { events, graceMs, recountMs } = await store.reap(channel, reaped);
     for (const event of events) self.emit({ ...event, channel });
-    const timesMs = [graceMs, recountMs].filter((ms) => ms !== undefined);
-    if (timesMs.length === 0) return;
-    await store.list(channel);
-    this.of(channel).settleAfter(Math.min(...timesMs));
+    await this.#takeOver(channel, [graceMs, recountMs]);
+  }
+
+  /** Ends the grace periods of a channel that no node has a part in. */
+  async adopt(channel: string): Promise<void> {
+    const { store, self } = this.#parts;
+    const { events, graceMs } = await store.settle(channel);
+    for (const event of events) self.emit({ ...event, channel });
+    await this.#takeOver(channel, [graceMs]);
   }
 
   /** Ends a member's grace period on a channel now, if it is running. Rejects when Redis cannot be reached. */
@@ -137,8 +199,17 @@ export class ChannelSyncs {
   /** Stops every timer, answers every join that waits, and forgets every channel. */
   close(): void {
     this.#recovery.cancel();
+    this.#reconciliation.stop();
     for (const sync of this.#syncs.values()) sync.close();
     this.#syncs.clear();
+  }
+
+  /** This node ends grace periods, and announces counts, in so many milliseconds. */
+  async #takeOver(channel: string, timesMs: readonly (number | undefined)[]): Promise<void> {
+    const known = timesMs.filter((ms) => ms !== undefined);
+    if (known.length === 0) return;
+    await this.#parts.store.list(channel);
+    this.of(channel).settleAfter(Math.min(...known));
   }
 
   #forget(channel: string): void {

@@ -68,6 +68,11 @@ export class LocalMembers {
     return this.#reported.has(id) || this.#expected.has(id);
   }
 
+  /** Whether Redis has the user from this node. */
+  hasReported(id: string): boolean {
+    return this.#reported.has(id);
+  }
+
   /** Whether Redis has any member from this node. */
   get hasReportedMembers(): boolean {
     return this.#reported.size > 0;

@@ -1,13 +1,10 @@
 import { type Clock, systemClock } from '../../../ports/clock.js';
 import type { User } from '../../../ports/user.js';
-import { type BusMessage, infoOf, infoText } from '../bus-message.js';
+import { infoOf, infoText } from '../bus-message.js';
 import type { OccupancyChange } from '../scripts/occupancy-messages.js';
 import { LocalMembers, type MemberEntry, type MemberReport } from './local-members.js';
 import { OfflineRoster, type PresenceLimits } from './offline-roster.js';
-import { Roster, type RosterListener } from './roster.js';
-
-/** A change of a channel's roster, as the bus brings it. */
-export type RosterChange = Extract<BusMessage, { kind: 'added' | 'removed' }>;
+import { Roster, type RosterChange, type RosterListener } from './roster.js';
 
 /** Called with every change of a channel's roster. */
 export interface PresenceListener extends RosterListener {
@@ -20,15 +17,25 @@ export class Presence {
   readonly #local = new LocalMembers();
   readonly #roster: Roster;
   readonly #offline: OfflineRoster;
+  /** The members who left deliberately, and whom Redis may keep for a while because it has lost data. They are gone here. */
+  readonly #left = new Set<string>();
+  /** The members whom this node let in by itself, and whom Redis does not have yet. */
+  readonly #letIn = new Set<string>();
+  /** The version that Redis had when it was last asked. */
+  #awaited = 0;
 
   constructor(clock: Clock, limits: PresenceLimits, listener: PresenceListener) {
-    this.#roster = new Roster({
-      ...listener,
-      memberRemoved: (userId) => {
-        this.#local.stopExpecting(userId);
-        listener.memberRemoved(userId);
+    this.#roster = new Roster(
+      {
+        ...listener,
+        memberRemoved: (userId) => {
+          this.#local.stopExpecting(userId);
+          this.#letIn.delete(userId);
+          listener.memberRemoved(userId);
+        },
       },
-    });
+      (userId) => this.#local.isDesired(userId),
+    );
     this.#offline = new OfflineRoster(this.#roster, clock, limits, (userId) => {
       this.#local.expire(userId);
       listener.memberExpired();
@@ -45,9 +52,14 @@ export class Presence {
     return this.#roster.version;
   }
 
-  /** The highest version of the roster that was heard of. */
-  get latestVersion(): number {
-    return this.#roster.latest;
+  /** Whether a copy of what Redis has is needed. */
+  get isBehind(): boolean {
+    return this.#roster.isBehind;
+  }
+
+  /** Whether the roster has everything that Redis had when it was last asked. Anything else is on its way. */
+  get isCurrent(): boolean {
+    return !this.#roster.isBehind && this.#roster.version >= this.#awaited;
   }
 
   /** Whether Redis has any member from this node. */
@@ -71,6 +83,7 @@ export class Presence {
     // Another node may have reported a newer info than this node did.
     if (known !== undefined) this.#local.hasInfo(id, infoText(known.info));
     this.#local.join(id, infoText(info));
+    this.#left.delete(id);
     this.#offline.stay(id);
   }
 
@@ -96,7 +109,11 @@ export class Presence {
   /** Lets a user in while Redis is away. @returns false when the channel is full */
   joinOffline(userId: string): boolean {
     const info = this.#local.infoOf(userId);
-    return info === undefined || this.#offline.join(userId, infoOf(info));
+    if (info === undefined) return true;
+    const isNew = !this.users.has(userId);
+    const isIn = this.#offline.join(userId, infoOf(info));
+    if (isIn && isNew) this.#letIn.add(userId);
+    return isIn;
   }
 
   /** Redis is back. Members who left and were never reported are removed now: no other node knows of them. */
@@ -131,58 +148,89 @@ export class Presence {
   }
 
   /**
-   * The members who were present through other nodes, or through none, as far as this node knows.
-   *
-   * @param isSubscribed whether this node has subscriptions of the channel. Without any its roster is an old one.
+   * The members who are present through other nodes, or through none, as far as this node knows. One who joins on this node too is
+   * among them until that is reported.
    */
-  unclaimed(isSubscribed: boolean): readonly MemberEntry[] {
-    if (!isSubscribed) return this.#local.expected();
+  others(): readonly MemberEntry[] {
+    if (this.version === 0) return [];
     return [...this.users.values()]
-      .filter(({ id }) => !this.#local.isDesired(id) && !this.#local.departed.has(id))
+      .filter(
+        ({ id }) => !this.#letIn.has(id) && !this.#local.hasReported(id) && !this.#local.departed.has(id),
+      )
       .map(({ id, info }) => [id, infoText(info)]);
   }
 
-  /** Applies a change of the roster. @returns false when a change before it was missed */
-  change(change: RosterChange): boolean {
-    const { kind, version, id } = change;
-    const fit = this.#roster.fit(version);
-    if (fit === 'next') this.#roster.change(version, id, kind === 'added' ? change.info : undefined);
-    return fit !== 'gap';
+  /** The members whose leave was reported and who may come back. */
+  expected(): readonly MemberEntry[] {
+    return this.#local.expected();
   }
 
-  /**
-   * Applies the reply to a report.
-   *
-   * @param latestVersion {@link latestVersion} when the report was made
-   * @returns whether the roster is now complete: no change was heard of meanwhile that the reply does not contain
-   */
-  apply(reply: OccupancyChange, report: MemberReport, latestVersion: number): boolean {
+  /** This node does not hear of changes any more, so its roster becomes an old one. */
+  forget(): void {
+    this.#roster.forget();
+  }
+
+  /** A change of the roster that any node made. */
+  change(change: RosterChange): void {
+    this.#roster.change(change);
+  }
+
+  /** Redis has a roster of this version. Changes up to it are on their way. */
+  await(version: number): void {
+    this.#awaited = version;
+  }
+
+  /** The changes that were on their way have not arrived. */
+  giveUpWaiting(): void {
+    if (!this.isCurrent) this.#roster.fallBehind();
+  }
+
+  /** Applies the reply to a report. */
+  apply(reply: OccupancyChange, report: MemberReport): void {
     this.#local.accepted(report, reply.refused, reply.graceMs !== undefined);
-    for (const { version, id, info } of reply.changes) {
-      if (this.#roster.fit(Number(version)) === 'next') this.#roster.change(Number(version), id, info);
-    }
+    for (const [id] of report.joins) this.#letIn.delete(id);
     const version = Number(reply.version);
-    if (reply.roster !== undefined && version >= this.#roster.version) {
-      const { leaving = [] } = reply;
-      const gone = report.leaves
-        .filter(([id, isDeliberate]) => isDeliberate && leaving.includes(id))
-        .map(([id]) => id);
-      this.#roster.replace(
-        version,
-        reply.roster,
-        (id) => this.#local.isDesired(id),
-        (id) => gone.includes(id),
-      );
+    for (const [id, isDeliberate] of report.leaves) if (isDeliberate) this.#left.add(id);
+    if (reply.roster !== undefined) {
+      const leaving = new Set(reply.leaving);
+      for (const id of this.#left) if (!leaving.has(id)) this.#left.delete(id);
+      this.#roster.replace(version, reply.roster, (id) => this.#left.has(id));
     }
-    return !this.#roster.isBehind(latestVersion);
+    if (reply.graceMs === undefined) this.#left.clear();
+    this.#awaited = version;
+  }
+}
+
+/** A channel without members. */
+class NoPresence extends Presence {
+  override get isBehind(): boolean {
+    return false;
+  }
+
+  override get isCurrent(): boolean {
+    return true;
+  }
+
+  override await(): void {
+    // There is no roster that could miss anything.
+  }
+
+  override apply(): void {
+    // A reply says nothing of members.
   }
 }
 
 const ignore = (): void => undefined;
 
 /** Shared by all channels that are not presence channels: they have no members. */
-export const NO_PRESENCE = new Presence(
+export const NO_PRESENCE = new NoPresence(
   systemClock,
   { graceMs: 0, maximumMembers: 0 },
-  { memberAdded: ignore, memberChanged: ignore, memberRemoved: ignore, memberExpired: ignore },
+  {
+    memberAdded: ignore,
+    memberChanged: ignore,
+    memberRemoved: ignore,
+    memberDisputed: ignore,
+    memberExpired: ignore,
+  },
 );

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { User } from '../../../ports/user.js';
-import { infoOf } from '../bus-message.js';
+import { type BusMessage, infoOf } from '../bus-message.js';
 
-/** Whether a change is the next one, is already in the roster (or replaced by it), or comes after a change that was missed. */
-export type Fit = 'next' | 'old' | 'gap';
+/** A change of a channel's roster, as the bus brings it. */
+export type RosterChange = Extract<BusMessage, { kind: 'added' | 'removed' }>;
 
 /** Called with every change of a roster. */
 export interface RosterListener {
@@ -13,22 +13,30 @@ export interface RosterListener {
   readonly memberChanged: (user: User) => void;
   /** A user is no longer in the roster. */
   readonly memberRemoved: (userId: string) => void;
+  /** Redis says that a user is gone who is not: the user stays in the roster, and a copy of what Redis has is needed. */
+  readonly memberDisputed: (userId: string) => void;
 }
+
+/** How many changes wait for a copy of the roster. With more of them another copy costs less. */
+const MOST_EARLY = 10_000;
 
 /**
  * The members of a channel on all nodes, as one node sees them: a copy of what Redis has. Changes are applied in the order
- * in which Redis made them.
+ * in which Redis made them. Each change names the version before it, so none can be missed unnoticed.
  */
 export class Roster {
   readonly users = new Map<string, User>();
   readonly #listener: RosterListener;
-  /** The version of the last change that was applied; 0 while nothing is known. */
+  readonly #isHere: (id: string) => boolean;
   #version = 0;
-  /** The highest version that was heard of. */
-  #latest = 0;
+  #isBehind = true;
+  /** The changes that were heard of while the roster is behind. */
+  #early: RosterChange[] = [];
 
-  constructor(listener: RosterListener) {
+  /** @param isHere whether a user is present through this node, whatever Redis says */
+  constructor(listener: RosterListener, isHere: (id: string) => boolean) {
     this.#listener = listener;
+    this.#isHere = isHere;
   }
 
   /** The version of the last change that was applied; 0 while nothing is known. */
@@ -36,74 +44,90 @@ export class Roster {
     return this.#version;
   }
 
-  /** Compares a change with the roster. While the version is 0, every change counts as old: a full copy is needed first. */
-  fit(version: number): Fit {
-    this.#latest = Math.max(this.#latest, version);
-    if (this.#version === 0 || version <= this.#version) return 'old';
-    return version === this.#version + 1 ? 'next' : 'gap';
+  /** Whether a copy of what Redis has is needed: nothing is known yet, or a change was missed. */
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
-  /** The highest version that was heard of, applied or not. */
-  get latest(): number {
-    return this.#latest;
+  /** A change was missed that was not heard of. */
+  fallBehind(): void {
+    this.#isBehind = true;
   }
 
-  /**
-   * To be called when Redis has answered a question about the roster.
-   *
-   * @param latest the value of {@link latest} when the question was asked; Redis had made that change by then
-   * @returns whether the roster misses a change that was heard of after the question
-   */
-  isBehind(latest: number): boolean {
-    if (this.#latest > latest) return this.#latest > this.#version;
-    this.#latest = this.#version;
-    return false;
+  /** Nothing is heard of any more: the users are those of before, and a copy is needed. */
+  forget(): void {
+    this.#version = 0;
+    this.#isBehind = true;
+    this.#early = [];
   }
 
-  /**
-   * Applies the next change.
-   *
-   * @param info the info of a user who joined; `undefined` when the user left
-   */
-  change(version: number, id: string, info: string | undefined): void {
-    this.#version = version;
-    if (info === undefined) this.remove(id);
-    else this.add({ id, info: infoOf(info) });
+  /** Applies a change, unless it was applied before. While the roster is behind, changes wait for the copy. */
+  change(change: RosterChange): void {
+    if (!this.#isBehind) {
+      if (change.version <= this.#version) return;
+      if (change.previous === this.#version) {
+        this.#apply(change);
+        return;
+      }
+      this.#isBehind = true;
+    }
+    if (this.#early.length === MOST_EARLY) this.#early = [];
+    this.#early.push(change);
   }
 
   /**
-   * Replaces the whole roster.
+   * Replaces the whole roster by a copy of what Redis had at a version, and applies the changes that were heard of since.
    *
    * @param entries `id, info, id, info`…
-   * @param isKept whether a user stays who is not among the entries
    * @param isGone whether a user who is among the entries is not added
    */
-  replace(
-    version: number,
-    entries: readonly string[],
-    isKept: (id: string) => boolean,
-    isGone: (id: string) => boolean = () => false,
-  ): void {
+  replace(version: number, entries: readonly string[], isGone: (id: string) => boolean = () => false): void {
+    if (!this.#isBehind && version <= this.#version) return;
     this.#version = version;
+    this.#isBehind = false;
     const present = new Set<string>();
     for (let index = 0; index < entries.length; index += 2) {
       const [id = '', info = ''] = entries.slice(index, index + 2);
       present.add(id);
-      if (!isGone(id)) this.add({ id, info: infoOf(info) });
+      if (!isGone(id)) this.#add({ id, info: infoOf(info) });
     }
-    for (const id of [...this.users.keys()]) if (!present.has(id) && !isKept(id)) this.remove(id);
+    for (const id of [...this.users.keys()]) if (!present.has(id) && !this.#isHere(id)) this.#remove(id);
+    const early = this.#early;
+    this.#early = [];
+    for (const change of early) this.change(change);
   }
 
-  /** Adds a user, or gives the user a new info. */
+  /** Adds a user of this node, or gives the user a new info, without Redis. A copy of what Redis has is needed afterwards. */
   add(user: User): void {
+    this.#isBehind = true;
+    this.#add(user);
+  }
+
+  /** Removes a user of this node without Redis. A copy of what Redis has is needed afterwards. */
+  remove(id: string): void {
+    this.#isBehind = true;
+    this.#remove(id);
+  }
+
+  #add(user: User): void {
     const known = this.users.get(user.id);
     this.users.set(user.id, user);
     if (known === undefined) this.#listener.memberAdded(user);
     else if (!isDeepStrictEqual(known.info, user.info)) this.#listener.memberChanged(user);
   }
 
-  /** Removes a user, if the user is there. */
-  remove(id: string): void {
+  #remove(id: string): void {
     if (this.users.delete(id)) this.#listener.memberRemoved(id);
+  }
+
+  #apply(change: RosterChange): void {
+    const { kind, version, id } = change;
+    this.#version = version;
+    if (kind === 'added') this.#add({ id, info: infoOf(change.info) });
+    else if (this.#isHere(id)) {
+      // The user may leave before Redis has the user again, and nobody would tell of that.
+      this.#isBehind = true;
+      this.#listener.memberDisputed(id);
+    } else this.#remove(id);
   }
 }

@@ -1,3 +1,6 @@
+// Not the global one: the application's tests may replace it by one that they run by hand.
+import { setImmediate } from 'node:timers/promises';
+
 /** The pause before a failed step is repeated. It starts with the first value, and doubles after each failure up to the last. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 8_000;
@@ -61,7 +64,7 @@ export class StepLoop {
     const { step, canStep, failed, inTurn } = this.#steps;
     try {
       // Everything that the current turn of the event loop requests goes into the same step.
-      await Promise.resolve();
+      await setImmediate();
       while (this.#isRequested && canStep()) {
         await inTurn(() => {
           this.#isRequested = false;

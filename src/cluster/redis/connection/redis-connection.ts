@@ -9,6 +9,7 @@ import {
   reasonOf,
   whereabouts,
 } from '../../../redis/redis-options.js';
+import { publishOnShards } from './shard-publisher.js';
 
 /** How long to wait for an answer or a connection, in milliseconds. Redis usually answers in less than one. */
 export const ANSWER_TIMEOUT_MS = 1_500;
@@ -26,6 +27,8 @@ export interface RedisConnection {
   /** The client for commands. */
   readonly client: Redis | Cluster;
   publish(redisChannel: string, text: string): Promise<unknown>;
+  /** Publishes one message on many channels of a Redis Cluster; absent where there is none. */
+  readonly publishOnShards?: (redisChannels: readonly string[], text: string) => Promise<void>;
   subscribe(redisChannels: readonly string[]): Promise<void>;
   unsubscribe(redisChannels: readonly string[]): Promise<void>;
   /** Resolves when Redis has answered on both connections, commands and subscriber; on a Redis Cluster on the first only. */
@@ -122,6 +125,8 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
     maxRedirections: 4,
     retryDelayOnFailover: 100,
     retryDelayOnClusterDown: 100,
+    // A server that stands still closes no connection, so nothing else tells that another one has taken its place.
+    slotsRefreshInterval: SLOTS_MS,
   };
   const cluster = openCluster(address, options, TIMEOUTS);
   // ioredis finds single servers again. The connection is lost only when all of them are gone.
@@ -149,10 +154,13 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
   cluster.on('smessage', events.message);
   // A server that came back may have lost its subscriptions or its data.
   cluster.on('+node', events.changed);
+  // ioredis has subscribed again, and does not say which subscriptions have failed.
+  cluster.on('subscribersReady', events.changed);
   return {
     isSharded: true,
     client: cluster,
     publish: (channel, text) => cluster.spublish(channel, text),
+    publishOnShards: (channels, text) => publishOnShards(cluster, channels, text),
     // All channels of one command would have to be in one slot.
     subscribe: async (channels) => {
       await Promise.all(channels.map((channel) => cluster.ssubscribe(channel)));
@@ -168,6 +176,9 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
     },
   };
 }
+
+/** How often a Redis Cluster is asked which server has which slots, in milliseconds. */
+const SLOTS_MS = 5_000;
 
 const TIMEOUTS = {
   connectTimeout: ANSWER_TIMEOUT_MS,

@@ -1,6 +1,9 @@
+import { literal } from './scan.js';
+
 const BEFORE = '{';
 const AFTER = '}';
 const STATUS = ':status';
+const LEAVING = ':leaving';
 
 /**
  * The names of keys and channels in Redis. The keys of one channel have the channel's name in braces: so they are in one
@@ -17,20 +20,32 @@ export class RedisKeys {
   readonly claims: string;
   /** String: when any node last renewed its lease, and until when no node counts as gone. */
   readonly heard: string;
-  /** String: a random name for the data as a whole. When Redis loses its data, it gets another name. */
-  readonly epoch: string;
+  /** Sorted set: the lease names that were claimed, each with when. */
+  readonly reaped: string;
+  /** String: when a node last looked for channels that belong to nobody. */
+  readonly swept: string;
+  /** Hash: the nodes that have reported everything to a Redis that may have lost data, each with the servers that it found. */
+  readonly restored: string;
+  /** Set: the nodes that others wait for, because Redis has lost what they had reported. */
+  readonly awaited: string;
+  /** The Redis channel for events to many users. Every node with subscribers hears it. */
+  readonly users: string;
 
   readonly #prefix: string;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
+    this.users = this.bus('#');
     // All in one slot. No channel can have the name `#`.
     this.nodes = `${this.bus('#')}:nodes`;
     this.heard = `${this.bus('#')}:heard`;
     this.claims = `${this.bus('#')}:claims`;
     this.resigned = `${this.bus('#')}:resigned`;
     this.retired = `${this.bus('#')}:retired`;
-    this.epoch = `${this.bus('#')}:epoch`;
+    this.reaped = `${this.bus('#')}:reaped`;
+    this.swept = `${this.bus('#')}:swept`;
+    this.restored = `${this.bus('#')}:restored`;
+    this.awaited = `${this.bus('#')}:awaited`;
   }
 
   /** Set: the channels that a node has a part in. It may contain a few more for a moment. */
@@ -38,7 +53,7 @@ export class RedisKeys {
     return `${this.#prefix}:node:${node}`;
   }
 
-  /** The Redis channel for messages to the nodes that have subscribers of a channel. */
+  /** Hash: the record of a channel. Also the Redis channel for messages to the nodes that have subscribers of the channel. */
   bus(channel: string): string {
     return `${this.#prefix}:${BEFORE}${channel}${AFTER}`;
   }
@@ -48,26 +63,26 @@ export class RedisKeys {
     return this.bus(userChannel) + STATUS;
   }
 
-  /** One of a channel's own keys. */
-  of(channel: string, what: 'nodes' | 'members' | 'version' | 'missed' | 'cache'): string {
-    return `${this.bus(channel)}:${what}`;
+  /** String: the last event of a cache channel. */
+  cache(channel: string): string {
+    return `${this.bus(channel)}:cache`;
   }
 
-  /** The keys of the occupancy script, in its order. `node` is the lease name of the node that reports or is reaped. */
-  occupancy(channel: string, node: string): string[] {
-    const bus = this.bus(channel);
-    const keys = [
-      'nodes',
-      'members',
-      'holds',
-      `held:${node}`,
-      'leaving',
-      'version',
-      'told',
-      'missed',
-      'cache',
-    ];
-    return [...keys.map((key) => `${bus}:${key}`), bus, this.status(channel)];
+  /** The pattern of the keys of all channels. */
+  get everyChannel(): string {
+    return `${literal(this.#prefix)}:${BEFORE}*${AFTER}*`;
+  }
+
+  /**
+   * The channel whose members or subscriptions a key has; `undefined` for any other key. The other keys of a channel expire by
+   * themselves.
+   */
+  recordOf(key: string): string | undefined {
+    const start = `${this.#prefix}:${BEFORE}`;
+    const record = key.endsWith(LEAVING) ? key.slice(0, -LEAVING.length) : key;
+    if (!record.startsWith(start) || !record.endsWith(AFTER)) return undefined;
+    const channel = record.slice(start.length, -AFTER.length);
+    return channel === '#' ? undefined : channel;
   }
 
   /** The channel that a Redis channel is about; `undefined` when it is not a channel of this prefix. */

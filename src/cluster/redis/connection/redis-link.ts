@@ -3,12 +3,15 @@ import type { Clock } from '../../../ports/clock.js';
 import { ClusterUnreachableError } from '../../../ports/cluster.js';
 import type { SocketLogger } from '../../../ports/logger.js';
 import type { RedisAddress } from '../../../ports/socket-config.js';
-import { reasonOf } from '../../../redis/redis-options.js';
+import { reasonOf, withoutCommand } from '../../../redis/redis-options.js';
 import { preload } from '../../../redis/redis-scripts.js';
 import { connect, type MessageListener, type RedisConnection } from './redis-connection.js';
+import { type ServerInfo, serverInfo } from './server-info.js';
 
 /** The most that may wait for answers, in bytes. With more of it Redis does not keep up, and commands are rejected. */
 const MAX_UNANSWERED = 64 * 1_024 * 1_024;
+/** With less than this there is room for what a caller can hold back. */
+const ROOMY_UNANSWERED = MAX_UNANSWERED / 4;
 /** The size of a command without its message, more or less. */
 const COMMAND_BYTES = 512;
 const FIRST_RETRY_MS = 100;
@@ -25,8 +28,8 @@ const LATE_MS = 100;
 /** Called by {@link RedisLink}. */
 export interface LinkEvents {
   readonly message: MessageListener;
-  /** There is a new connection, without any subscription. */
-  readonly up: () => void;
+  /** There is a new connection, without any subscription; perhaps to another server than before. */
+  readonly up: (isOther: boolean) => void;
   /** A server behind the connection was replaced, and may have lost subscriptions or data. */
   readonly changed: () => void;
   /** The connection is lost. */
@@ -52,11 +55,21 @@ export class RedisLink {
   /** The commands that are under way. */
   #uses = 0;
   #connection: RedisConnection | undefined;
+  /** The servers of the connection, or of the one before. */
+  #info: ServerInfo | undefined;
+  #wasConnected = false;
+  /** Whether another server may answer than before. */
+  #isOther = false;
+  /** The eviction policy that a warning was about. */
+  #warnedOf: string | undefined;
   #problem: string | undefined = NOT_YET;
   #unansweredBytes = 0;
+  /** Called when there is room again. */
+  readonly #roomSeekers: (() => void)[] = [];
   #answeredAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
   #failure: string | undefined;
+  #isDoubted = false;
   /** Settled by the first attempt, successful or not. Until then nobody knows whether Redis can be reached. */
   #tried: Promise<void> | undefined;
   #resolveTried: () => void = () => undefined;
@@ -71,6 +84,11 @@ export class RedisLink {
   /** Whether there is a connection. */
   get isUp(): boolean {
     return this.#connection !== undefined;
+  }
+
+  /** Whether there is a connection to a Redis Cluster. */
+  get isSharded(): boolean {
+    return this.#connection?.isSharded === true;
   }
 
   /** Why there is no connection, or what failed a moment ago; `undefined` while all is well. */
@@ -118,6 +136,34 @@ export class RedisLink {
     }
   }
 
+  /**
+   * The servers behind the connection: another text when one of them was replaced or started again; `undefined` when a server does
+   * not say. Those of a Redis Cluster may change on one connection, so they are asked.
+   */
+  async servers(): Promise<string | undefined> {
+    const connection = this.#connection;
+    return connection?.isSharded === true ? (await serverInfo(connection))?.identity : this.#info?.identity;
+  }
+
+  /** Whether a server of the Redis Cluster was replaced or started again since this was asked last. */
+  async areServersOther(): Promise<boolean> {
+    const identity = await this.servers();
+    if (identity === undefined || identity === this.#info?.identity) return false;
+    this.#info = { eviction: this.#info?.eviction, identity };
+    return true;
+  }
+
+  /**
+   * Resolves when little waits for answers; `undefined` while that is so. Commands that wait for it are never refused for their
+   * amount. Every command is answered or given up within a bounded time, so it never takes longer than that.
+   */
+  room(): Promise<void> | undefined {
+    if (this.#unansweredBytes < ROOMY_UNANSWERED) return undefined;
+    return new Promise((resolve) => {
+      this.#roomSeekers.push(resolve);
+    });
+  }
+
   /** Closes the connection for good. */
   close(): void {
     this.#isClosed = true;
@@ -147,9 +193,12 @@ export class RedisLink {
       this.#failure = reason;
       if (USELESS.test(reason)) this.#lost(connection, reason);
       if (reason === TIMED_OUT) this.#doubt(connection, askedAt);
-      throw new ClusterUnreachableError(`Redis failed: ${reason}`, { cause });
+      throw new ClusterUnreachableError(`Redis failed: ${reason}`, { cause: withoutCommand(cause) });
     } finally {
       this.#unansweredBytes -= load;
+      if (this.#unansweredBytes < ROOMY_UNANSWERED) {
+        for (const resolve of this.#roomSeekers.splice(0)) resolve();
+      }
     }
   }
 
@@ -190,7 +239,15 @@ export class RedisLink {
 
   #up(): void {
     this.#logger.log('Redis is connected');
-    this.#events.up();
+    const eviction = this.#info?.eviction;
+    if (eviction !== undefined && eviction !== this.#warnedOf) {
+      this.#logger.warn(
+        `Redis may delete keys of this cluster: its maxmemory-policy is ${eviction}. Nodes report again what is missing, ` +
+          'but meanwhile presence and counts are wrong. Set it to noeviction, or use another Redis',
+      );
+    }
+    this.#warnedOf = eviction;
+    this.#events.up(this.#isOther);
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
@@ -211,6 +268,7 @@ export class RedisLink {
       // The first error of the server or the system says more than the last one, which is that there is no connection.
       throw new Error(lostEarly ?? reasonOf(error), { cause: error });
     }
+    const info = await serverInfo(connection.current);
     await preload(connection.current).catch((error: unknown) => {
       lostEarly ??= reasonOf(error);
     });
@@ -219,12 +277,23 @@ export class RedisLink {
       throw new Error(lostEarly ?? 'closed');
     }
     this.#connection = connection.current;
+    this.#isOther = this.#wasConnected && (info === undefined || info.identity !== this.#info?.identity);
+    this.#wasConnected = true;
+    this.#info = info;
   }
 
   /** An answer did not come in time: either Redis is silent, or this process was too busy to read it. */
   #doubt(connection: RedisConnection, askedAt: number): void {
+    if (this.#isDoubted) return;
+    this.#isDoubted = true;
+    const lost = () => {
+      this.#lost(connection, 'it does not answer');
+    };
     this.#clock.after(LATE_MS, () => {
-      if (this.#answeredAt < askedAt) this.#lost(connection, 'it does not answer');
+      this.#isDoubted = false;
+      if (this.#answeredAt < askedAt) lost();
+      // Commands are answered, but perhaps nothing comes on the connection of the subscriptions any more.
+      else connection.ping().catch(lost);
     });
   }
 

@@ -1,59 +1,87 @@
 import * as v from 'valibot';
-import type { LeaveEntry, MemberEntry } from '../channels/local-members.js';
+import type { MemberEntry } from '../channels/local-members.js';
 
 /** The part of a report for a Redis that may not have this node's last report, or has something that is no longer so. */
 export interface FullReport {
   /** The members who were reported before, with those who left since. */
   readonly reported: readonly MemberEntry[];
-  /** The lease name under which the node was counted last; empty when its last report had no subscriptions. */
+  /** The ids of members of this node who are not reported yet, because the recovery window is open. */
+  readonly waiting: readonly string[];
+  /** The lease name under which Redis had the node last; empty when the node has no part in the channel. */
   readonly countedAs: string;
-  /** Whether Redis has lost its data, and the nodes have not. */
-  readonly isDataLost: boolean;
+  /** Whether the node had subscriptions then. */
+  readonly wasSubscribed: boolean;
   /** The members who were present through other nodes, or through none. They get time to be claimed by their nodes. */
   readonly unclaimed: readonly MemberEntry[];
   /** Whether the channel had no subscribers any more, and its grace period was running, when Redis lost its data. */
   readonly wasVacating: boolean;
+  /** The version of the roster that the node has; 0 while it has none. */
+  readonly rosterVersion: number;
 }
 
-/** A node's report about one channel: the changes since its last report, and everything if need be. */
+/** A user who joins. A user is refused when the channel is full, unless the user was let in before. */
+export type SentJoin = readonly [...MemberEntry, isRefusable: 0 | 1];
+
+/** A user who left. A deliberate leave has no grace period. */
+export type SentLeave = readonly [id: string, isDeliberate: 0 | 1];
+
+/** A node's report about one channel: the changes since its last report, and everything if need be. Absent means no, or none. */
 export interface SyncReport {
+  /** The number of this report. Numbers of one process only go up. */
+  readonly report: number;
+  /** The number of the last report of this node that was answered. */
+  readonly answered: number;
+  /** Whether reports were sent since that were not answered. */
+  readonly isRepeated?: true | undefined;
   /** How many subscriptions the node has. */
   readonly subscriptions: number;
-  /** Everything the node has; `undefined` when Redis has what was reported last. */
-  readonly full: FullReport | undefined;
-  readonly joins: readonly MemberEntry[];
-  readonly leaves: readonly LeaveEntry[];
-  /** The ids of those joins that are refused when the channel is full. The other joins were let in before. */
-  readonly refusable: readonly string[];
+  /** Everything the node has; absent when Redis has what was reported last. */
+  readonly full?: FullReport | undefined;
+  readonly joins?: readonly SentJoin[] | undefined;
+  readonly leaves?: readonly SentLeave[] | undefined;
   /** Whether there are new subscribers, who will be sent the cached event. */
-  readonly hasNewSubscribers: boolean;
+  readonly hasNewSubscribers?: true | undefined;
   /** Whether the last subscriber of the node left deliberately: then the channel has no grace period. */
-  readonly isLeaveDeliberate: boolean;
-  /** The version of the roster that the node has. */
-  readonly rosterVersion: string;
+  readonly isLeaveDeliberate?: true | undefined;
+  /** Whether the node needs the whole roster. */
+  readonly isRosterWanted?: true | undefined;
+  /** Whether the recovery window is open: then other nodes may not have reported what Redis has lost. */
+  readonly isSettling?: true | undefined;
+  /** Whether nodes may not have reported yet what Redis has lost, so that nobody is told gone. */
+  readonly isHolding?: true | undefined;
+  /** Whether every node has reported what Redis had lost: then nobody is waited for any longer than without a loss. */
+  readonly areAllBack?: true | undefined;
+  /** Whether other nodes may be asked first to report a channel that Redis has lost. Only a node that is new there asks. */
+  readonly canWait?: true | undefined;
+  /** Whether the node has no part in the channel, and Redis has it there all the same: what it lost was told. */
+  readonly isQuiet?: true | undefined;
 }
 
 /** Brings Redis's record of the node up to date. */
 export interface SyncAction extends SyncReport {
   readonly mode: 'sync';
-  readonly graceMs: number;
-  /** The most members; 0 allows any number. */
-  readonly maximumMembers: number;
+  /** How long a member may be away; absent when nobody can leave with this report. */
+  readonly graceMs?: number | undefined;
+  /** The most members; absent for any number. */
+  readonly maximumMembers?: number | undefined;
   /** Whether the channel remembers its last event. */
-  readonly isCached: boolean;
+  readonly isCached?: true | undefined;
   /** The event that the node remembers, for a Redis that may have lost it. */
-  readonly cachedEvent: { readonly text: string; readonly ttlMs: number } | undefined;
+  readonly cachedEvent?: { readonly text: string; readonly ttlMs: number } | undefined;
 }
 
 /** Ends the grace periods that are over, and announces a count that is due. */
 export interface SettleAction {
   readonly mode: 'settle';
   /** A user whom the application has removed: the user's grace period is over now, if it is running. */
-  readonly removed: string | undefined;
+  readonly removed?: string | undefined;
 }
 
 /** Removes everything that a node had whose lease is over. */
-export interface ReapAction {
+export interface ReapAction extends Pick<
+  SyncReport,
+  'report' | 'answered' | 'isRepeated' | 'isQuiet' | 'full'
+> {
   readonly mode: 'reap';
   readonly graceMs: number;
   /** When the node was last heard of, in milliseconds by Redis's clock: its members' grace periods begin then. */
@@ -71,9 +99,9 @@ export interface RequestContext {
   readonly node: string;
   readonly kind: 'presence' | 'user' | 'plain';
   /** Whether subscription counts are announced. */
-  readonly hasCounts: boolean;
+  readonly hasCounts?: true | undefined;
   /** Whether messages are published by shard: the server is a Redis Cluster. */
-  readonly isSharded: boolean;
+  readonly isSharded?: true | undefined;
 }
 
 /** A request to the occupancy script. */
@@ -92,7 +120,6 @@ const list = <T>(item: v.GenericSchema<unknown, T>) =>
 const occupancyChange = v.object({
   unknown: v.optional(v.undefined()),
   version: v.string(),
-  changes: list(v.object({ version: v.string(), id: v.string(), info: v.optional(v.string()) })),
   events: list(
     v.union([
       v.object({ name: v.picklist(['channel_occupied', 'channel_vacated', 'cache_miss']) }),
@@ -111,14 +138,22 @@ const occupancyChange = v.object({
   recountMs: v.optional(v.number()),
   /** Milliseconds until the next grace period is over. */
   graceMs: v.optional(v.number()),
+  /** Whether the grace period of the channel as a whole is running. */
+  isVacating: v.optional(v.boolean()),
   cache: v.optional(v.object({ text: v.string(), ttlMs: v.number() })),
 });
-const syncReply = v.union([v.object({ unknown: v.literal(true) }), occupancyChange]);
+const syncReply = v.union([
+  v.object({ unknown: v.literal(true), isLost: v.optional(v.literal(true)) }),
+  occupancyChange,
+]);
 
 /** The changes that the script has made, and the state that the node needs. */
 export type OccupancyChange = v.InferOutput<typeof occupancyChange>;
 
-/** The reply to `sync`. `unknown` means that nothing was done, because Redis does not have this node on the channel. */
+/**
+ * The reply to `sync`. `unknown` means that nothing was done, because Redis does not have this node's last report, or its lease. With
+ * `isLost` it has lost the channel, and other nodes were asked to report it again.
+ */
 export type SyncReply = v.InferOutput<typeof syncReply>;
 
 /** Reads the reply to `sync`. */

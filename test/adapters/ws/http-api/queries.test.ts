@@ -37,6 +37,34 @@ describe('GET /channels (3.13)', () => {
     expect((await api.get('/channels')).body).toEqual({ channels: {} });
   });
 
+  test('lists any number of them in one answer, and lets everybody else have a turn meanwhile', async () => {
+    const api = await Api.start({ channelsPerConnection: 0, subscribesPerSecond: 0, messagesPerSecond: 0 });
+    const client = api.session.connects();
+    const names = Array.from({ length: 20_000 }, (_, n) => (n % 2 === 0 ? `orders-${n}` : `presence-${n}`));
+    for (const name of names) client.subscribes(name, { user_id: 'ann' });
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    const asked = api.session.engine.occupiedChannels('presence-');
+    setImmediate(count);
+    expect(await asked).toHaveLength(10_000);
+    expect(turns).toBeGreaterThanOrEqual(15);
+    const answer = await api.get('/channels');
+    expect(Object.keys((answer.body as { channels: object }).channels)).toEqual(names);
+    expect(Number(answer.headers.get('content-length'))).toBeGreaterThan(20_000);
+    const params = { filter_by_prefix: 'presence-', info: 'user_count' };
+    turns = 0;
+    const counted = await api.get('/channels', { params });
+    isOver = true;
+    expect(Object.values((counted.body as { channels: object }).channels)).toEqual(
+      Array.from({ length: 10_000 }, () => ({ user_count: 1 })),
+    );
+    expect(turns).toBeGreaterThanOrEqual(25);
+  });
+
   test('lists those that begin with filter_by_prefix', async () => {
     const api = await withChannels();
     const params = { filter_by_prefix: 'presence-h' };

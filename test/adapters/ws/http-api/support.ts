@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { HttpApi } from '../../../../src/adapters/ws/http-api/http-api.js';
 import { socketConfig } from '../../../../src/config/socket-config.js';
+import type { GatewayLimits } from '../../../../src/ports/socket-config.js';
 import { APP, EngineSession } from '../../../support/engine-session.js';
 import { portOf } from '../../../support/host.js';
 import type { Credentials } from '../../../support/signing.js';
@@ -80,17 +81,20 @@ export class Api {
     readonly port: number,
   ) {}
 
-  static async start(): Promise<Api> {
-    const session = new EngineSession({ presenceGraceMs: 0 });
+  static async start(limits: Partial<GatewayLimits> = {}): Promise<Api> {
+    const session = new EngineSession({ presenceGraceMs: 0, limits });
     const logger = {
       log: () => undefined,
       warn: () => undefined,
       error: (message: string) => session.errors.push(message),
     };
-    const config = socketConfig({}, { provider: 'ws', app: APP, httpApi: { enabled: true } });
+    const config = socketConfig(
+      {},
+      { provider: 'ws', app: APP, httpApi: { enabled: true }, gateway: { limits } },
+    );
     const api = new HttpApi(session.engine, config, session.clock, logger);
     const server = createServer((_request, response) => {
-      response.writeHead(418).end();
+      response.writeHead(418, { 'Content-Length': 0 }).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     await api.attach(server);

@@ -20,33 +20,50 @@ function presenceChannel({ maximumMembers = 0 } = {}) {
       memberAdded: ({ id }) => announced.push(`+${id}`),
       memberChanged: ({ id, info }) => announced.push(`~${id} ${String(info)}`),
       memberRemoved: (id) => announced.push(`-${id}`),
+      memberDisputed: (id) => announced.push(`?${id}`),
       memberExpired: () => announced.push('expired'),
     },
   );
-  const state = new ChannelState(presence);
+  const state = new ChannelState(presence, 40);
+  let number = 40;
+  /** The next report, which answers these joins. */
+  const send = (joins: readonly string[] = [], isHolding = false) =>
+    state.report({
+      number: ++number,
+      joins: joins.map((userId) => ({ userId })),
+      isSettling: isHolding,
+      isHolding,
+    });
   const members = () => [...presence.users.keys()].sort();
-  return { clock, state, presence, announced, members };
+  return { clock, state, presence, announced, members, send };
 }
 
 function reply(change: Partial<OccupancyChange> = {}): OccupancyChange {
-  return { version: '1', changes: [], events: [], refused: [], ...change };
+  return { version: '1', events: [], refused: [], ...change };
 }
 
 describe('The state of a channel', () => {
   test('is reported in full at first, and then by its changes', () => {
-    const { state, members, announced } = presenceChannel();
+    const { state, members, announced, send } = presenceChannel();
     state.join(1, user('ada', { n: 1 }));
     expect(state.isToReport).toBe(true);
-    const first = state.report([{ userId: 'ada' }], false);
+    const first = send(['ada']);
     expect(first.report).toEqual({
+      report: 41,
+      answered: 40,
       subscriptions: 1,
-      full: { reported: [], countedAs: '', isDataLost: false, unclaimed: [], wasVacating: false },
-      joins: [['ada', '{"n":1}']],
-      leaves: [],
-      refusable: ['ada'],
+      full: {
+        reported: [],
+        waiting: [],
+        unclaimed: [],
+        countedAs: '',
+        wasSubscribed: false,
+        wasVacating: false,
+        rosterVersion: 0,
+      },
+      joins: [['ada', '{"n":1}', 1]],
       hasNewSubscribers: true,
-      isLeaveDeliberate: false,
-      rosterVersion: '0',
+      isRosterWanted: true,
     });
     expect(state.accepted(first, reply({ version: '7', roster: ['ada', '{"n":1}', 'bob', ''] }), LEASE)).toBe(
       true,
@@ -56,101 +73,167 @@ describe('The state of a channel', () => {
       ['+ada', '+bob'],
     ]);
     state.join(2, user('cy'));
-    const second = state.report([{ userId: 'cy' }], false).report;
-    expect([second.full, second.joins, second.rosterVersion]).toEqual([undefined, [['cy', '']], '7']);
+    expect(send(['cy']).report).toEqual({
+      report: 42,
+      answered: 41,
+      subscriptions: 2,
+      joins: [['cy', '', 1]],
+      hasNewSubscribers: true,
+    });
   });
 
   test('reports a leave, and that it may begin a grace period', () => {
-    const { state } = presenceChannel();
+    const { state, send } = presenceChannel();
     state.join(2, user('ada'));
-    const joining = state.report([], false);
+    const joining = send();
     expect(canBeginGrace(joining.report)).toBe(false);
     state.accepted(joining, reply(), LEASE);
     state.leave(1, 'ada', true, UP);
-    const { report } = state.report([], false);
+    const { report } = send();
     expect([report.leaves, report.isLeaveDeliberate, canBeginGrace(report)]).toEqual([
-      [['ada', true]],
+      [['ada', 1]],
       true,
       true,
     ]);
   });
 
+  test('repeats what was not answered, and says so', () => {
+    const { state, send } = presenceChannel();
+    state.join(1, user('ada'));
+    expect(send(['ada']).report.isRepeated).toBeUndefined();
+    const again = send(['ada']);
+    expect(again.report).toMatchObject({
+      report: 42,
+      answered: 40,
+      isRepeated: true,
+      joins: [['ada', '', 1]],
+    });
+    state.accepted(again, reply(), LEASE);
+    expect(send().report).toEqual({ report: 43, answered: 42, subscriptions: 1, isRosterWanted: true });
+  });
+
   test('reports the newest info again, and an older info when it comes back', () => {
-    const { state, presence, announced } = presenceChannel();
+    const { state, presence, announced, send } = presenceChannel();
     state.join(1, user('ada', 'old'));
-    const first = state.report([{ userId: 'ada' }], false);
-    state.accepted(first, reply({ version: '7', roster: ['ada', '"old"'] }), LEASE);
+    state.accepted(send(['ada']), reply({ version: '7', roster: ['ada', '"old"'] }), LEASE);
     // Another node has reported it.
-    presence.change({ kind: 'added', version: 8, id: 'ada', info: '"new"' });
+    presence.change({ kind: 'added', previous: 7, version: 8, id: 'ada', info: '"new"' });
     expect(announced).toEqual(['+ada', '~ada new']);
-    state.reset(false, false);
-    const again = state.report([], false);
-    expect([again.report.full?.reported, again.report.joins]).toEqual([[['ada', '"new"']], []]);
+    state.reset();
+    const again = send();
+    expect([again.report.full?.reported, again.report.joins]).toEqual([[['ada', '"new"']], undefined]);
     state.accepted(again, reply({ version: '8' }), LEASE);
     state.join(2, user('ada', 'old'));
-    expect(state.report([{ userId: 'ada' }], false).report.joins).toEqual([['ada', '"old"']]);
+    expect(send(['ada']).report.joins).toEqual([['ada', '"old"', 1]]);
   });
 
   test('is over in Redis after a report without subscriptions', () => {
-    const { state } = presenceChannel();
+    const { state, send } = presenceChannel();
     state.join(1, user('ada'));
-    state.accepted(state.report([], false), reply(), LEASE);
+    state.accepted(send(), reply(), LEASE);
     state.leave(0, 'ada', true, UP);
-    const last = state.report([], false);
+    const last = send();
     expect(canBeginGrace(last.report)).toBe(true);
     state.accepted(last, reply(), LEASE);
     expect([state.isToReport, state.mayHaveBeenInRedis]).toEqual([false, false]);
   });
 
   test('gives back, after Redis has lost its data, the members of other nodes and holds new ones', () => {
-    const { state } = presenceChannel();
+    const { state, send } = presenceChannel();
     state.join(1, user('ada'));
-    state.accepted(state.report([], false), reply({ roster: ['ada', '', 'bob', ''] }), LEASE);
-    state.reset(true, false);
+    state.accepted(send(), reply({ version: '7', roster: ['ada', '', 'bob', ''] }), LEASE);
+    state.reset();
     state.join(2, user('cy'));
-    const { report } = state.report([{ userId: undefined }], true);
+    const { report } = send([], true);
     expect(report.full).toEqual({
       reported: [['ada', '']],
-      countedAs: LEASE,
-      isDataLost: true,
+      waiting: ['cy'],
       unclaimed: [['bob', '']],
+      countedAs: LEASE,
+      wasSubscribed: true,
       wasVacating: false,
+      rosterVersion: 7,
     });
-    expect([report.joins, canBeginGrace(report)]).toEqual([[], true]);
+    expect([report.joins, canBeginGrace(report)]).toEqual([undefined, true]);
   });
 
-  test('keeps what was lost through a second reset, and has to be reported again after a reset meanwhile', () => {
-    const { state } = presenceChannel();
+  test('does not give back an old roster, of which nothing was heard any more', () => {
+    const { state, presence, send } = presenceChannel();
     state.join(1, user('ada'));
-    const sent = state.report([], false);
-    state.reset(true, false);
-    state.reset(false, false);
+    state.accepted(send(), reply({ version: '7', roster: ['ada', '', 'bob', ''] }), LEASE);
+    presence.forget();
+    state.reset();
+    expect(send().report.full).toMatchObject({ unclaimed: [], rosterVersion: 0 });
+  });
+
+  test('has to be reported again after a reset meanwhile', () => {
+    const { state, send } = presenceChannel();
+    state.join(1, user('ada'));
+    const sent = send();
+    state.reset();
     expect(state.accepted(sent, reply(), LEASE)).toBe(false);
-    const again = state.report([], false);
-    expect(again.report.full?.isDataLost).toBe(true);
-    expect(state.accepted(again, reply(), LEASE)).toBe(true);
+    expect(state.accepted(send(), reply(), LEASE)).toBe(true);
   });
 
-  test.each([
-    [true, true, true],
-    [true, false, false],
-    [false, true, false],
-  ])(
-    'without subscriptions is vacating after data loss %s and timer %s: %s',
-    (isDataLost, hasTimer, wasVacating) => {
-      const { state } = presenceChannel();
-      state.reset(isDataLost, hasTimer);
-      expect([state.record.recovery?.wasVacating, state.isToReport]).toEqual([wasVacating, wasVacating]);
-    },
-  );
-
-  test('is not up to date when a change was heard of that the reply does not contain', () => {
-    const { state, presence } = presenceChannel();
+  test('waits without subscriptions for the end of a grace period, and gives it back when Redis has lost it', () => {
+    const { state, send } = presenceChannel();
     state.join(1, user('ada'));
-    const sent = state.report([], false);
-    expect(presence.change({ kind: 'added', version: 9, id: 'bob', info: '' })).toBe(true);
-    expect(state.accepted(sent, reply({ version: '7', roster: ['ada', ''] }), LEASE)).toBe(false);
-    expect(presence.change({ kind: 'removed', version: 10, id: 'cy' })).toBe(false);
+    state.accepted(send(), reply({ roster: ['ada', ''] }), LEASE);
+    state.leave(0, 'ada', false, UP);
+    state.accepted(send(), reply({ graceMs: 500 }), LEASE);
+    expect([state.isToReport, state.record.isExact]).toEqual([true, true]);
+    state.reset();
+    expect(send().report.full).toMatchObject({
+      unclaimed: [['ada', '']],
+      wasVacating: false,
+      countedAs: LEASE,
+    });
+    state.accepted(send(), reply({ graceMs: 500, isVacating: true }), LEASE);
+    state.reset();
+    expect(send().report.full?.wasVacating).toBe(true);
+    state.accepted(send(), reply(), LEASE);
+    expect([state.isToReport, state.mayHaveBeenInRedis]).toEqual([false, false]);
+  });
+
+  test('is not up to date before every change has arrived that the reply was made after', () => {
+    const { state, presence, members, send } = presenceChannel();
+    state.join(1, user('ada'));
+    state.accepted(send(), reply({ version: '7', roster: ['ada', ''] }), LEASE);
+    state.join(2, user('bob'));
+    state.accepted(send(), reply({ version: '9' }), LEASE);
+    expect([presence.isCurrent, presence.isBehind]).toEqual([false, false]);
+    presence.change({ kind: 'added', previous: 7, version: 8, id: 'cy', info: '' });
+    expect(presence.isCurrent).toBe(false);
+    presence.change({ kind: 'added', previous: 8, version: 9, id: 'bob', info: '' });
+    expect([presence.isCurrent, members()]).toEqual([true, ['ada', 'bob', 'cy']]);
+  });
+
+  test('asks for a copy of the roster when the changes do not arrive', () => {
+    const { state, presence, send } = presenceChannel();
+    state.join(1, user('ada'));
+    state.accepted(send(), reply({ version: '7', roster: ['ada', ''] }), LEASE);
+    state.accepted(send(), reply({ version: '9' }), LEASE);
+    expect(send().report.isRosterWanted).toBeUndefined();
+    presence.giveUpWaiting();
+    expect(send().report.isRosterWanted).toBe(true);
+    expect(send([], true).report.isRosterWanted).toBeUndefined();
+  });
+
+  test('is compared with what Redis has', () => {
+    const { state, send } = presenceChannel();
+    expect([state.isSameAs(undefined), state.isSameAs({ subscriptions: 1, report: 12 })]).toEqual([
+      true,
+      false,
+    ]);
+    state.join(1, user('ada'));
+    state.accepted(send(), reply(), LEASE);
+    const entry = (report: number) => ({ subscriptions: 1, report });
+    expect([entry(41), entry(40), entry(42), undefined].map((each) => state.isSameAs(each))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });
 
@@ -169,26 +252,26 @@ describe('The members of a channel while Redis is away', () => {
   });
 
   test('who left before Redis went away are removed after a grace period of this node', () => {
-    const { clock, state, presence, members } = presenceChannel();
+    const { clock, state, presence, members, send } = presenceChannel();
     state.join(1, user('ada'));
-    state.accepted(state.report([], false), reply({ roster: ['ada', ''] }), LEASE);
+    state.accepted(send(), reply({ roster: ['ada', ''] }), LEASE);
     state.leave(0, 'ada', false, UP);
     expect(members()).toEqual(['ada']);
     presence.goOffline();
     clock.advance(GRACE_MS);
-    expect([members(), state.report([], false).report.leaves]).toEqual([[], [['ada', true]]]);
+    expect([members(), send().report.leaves]).toEqual([[], [['ada', 1]]]);
   });
 
   test('who were never reported are removed when Redis is back, and the others wait for Redis', () => {
-    const { clock, state, presence, members } = presenceChannel();
+    const { clock, state, presence, members, send } = presenceChannel();
     state.join(1, user('ada'));
-    state.accepted(state.report([], false), reply({ roster: ['ada', ''] }), LEASE);
+    state.accepted(send(), reply({ roster: ['ada', ''] }), LEASE);
     state.join(2, user('bob'));
     presence.joinOffline('bob');
     state.leave(1, 'bob', false, DOWN);
     state.leave(0, 'ada', false, DOWN);
     expect(members()).toEqual(['ada', 'bob']);
-    state.reset(false, false);
+    state.reset();
     expect(members()).toEqual(['ada']);
     clock.advance(10 * GRACE_MS);
     expect(members()).toEqual(['ada']);

@@ -1,11 +1,13 @@
 import { type PendingJoin, PendingJoins } from '../../../../src/cluster/redis/channels/pending-joins.js';
 
 function pending() {
+  let now = 0;
   const answers: string[] = [];
   const joins = new PendingJoins((error) => answers.push(String(error)));
   const add = (userId: string | undefined, done?: PendingJoin['done']) => {
     joins.add({
       userId,
+      since: now++,
       done: done ?? ((refusal) => answers.push(`${userId ?? 'nobody'} ${refusal ?? 'in'}`)),
     });
   };
@@ -42,5 +44,19 @@ describe('Joins that wait for an answer', () => {
     add('bob');
     joins.answer(joins.take(), () => false);
     expect(answers).toEqual(['Error: oh', 'bob in']);
+  });
+
+  test('are answered once, also when Redis accepts them after they were answered without it', () => {
+    const { joins, add, answers } = pending();
+    add('ada');
+    add('bob');
+    const [ada, ...others] = joins.take();
+    joins.accept([ada].filter((join) => join !== undefined));
+    expect([answers, joins.oldestSince]).toEqual([[], 0]);
+    joins.answerAll(() => false, 0);
+    expect([answers, joins.oldestSince]).toEqual([['ada in'], 1]);
+    joins.answerAccepted();
+    joins.answer(others, () => false);
+    expect([answers, joins.oldestSince]).toEqual([['ada in', 'bob in'], undefined]);
   });
 });

@@ -1,23 +1,32 @@
 import fc from 'fast-check';
-import { Roster } from '../../../../src/cluster/redis/channels/roster.js';
+import { Roster, type RosterChange } from '../../../../src/cluster/redis/channels/roster.js';
 
-function roster() {
+function roster(here: readonly string[] = []) {
   const moves: string[] = [];
-  const made = new Roster({
-    memberAdded: ({ id }) => moves.push(`+${id}`),
-    memberChanged: ({ id, info }) => moves.push(`~${id} ${JSON.stringify(info)}`),
-    memberRemoved: (id) => moves.push(`-${id}`),
-  });
+  const made = new Roster(
+    {
+      memberAdded: ({ id }) => moves.push(`+${id}`),
+      memberChanged: ({ id, info }) => moves.push(`~${id} ${JSON.stringify(info)}`),
+      memberRemoved: (id) => moves.push(`-${id}`),
+      memberDisputed: (id) => moves.push(`?${id}`),
+    },
+    (id) => here.includes(id),
+  );
   return { made, moves, ids: () => [...made.users.keys()] };
 }
 
-const nobodyIsKept = () => false;
+/** A change after the version before it; without info the user has left. */
+function change(previous: number, version: number, id: string, info?: string): RosterChange {
+  const versions = { previous, version, id };
+  return info === undefined ? { kind: 'removed', ...versions } : { kind: 'added', ...versions, info };
+}
 
 describe('A roster', () => {
-  test('takes the whole first, and tells of whoever is new in it', () => {
+  test('takes a copy first, and tells of everybody who is new in it', () => {
     const { made, moves, ids } = roster();
-    expect(made.fit(7)).toBe('old');
-    made.replace(7, ['ada', '', 'bob', '{"age":3}'], nobodyIsKept);
+    expect([made.isBehind, made.version]).toEqual([true, 0]);
+    made.replace(7, ['ada', '', 'bob', '{"age":3}']);
+    expect([made.isBehind, made.version]).toEqual([false, 7]);
     expect(ids()).toEqual(['ada', 'bob']);
     expect(moves).toEqual(['+ada', '+bob']);
     expect([...made.users.values()]).toEqual([
@@ -26,20 +35,42 @@ describe('A roster', () => {
     ]);
   });
 
-  test('knows which change comes next, which is old, and where one was missed', () => {
-    const { made } = roster();
-    made.replace(7, [], nobodyIsKept);
-    expect([made.fit(6), made.fit(7), made.fit(8), made.fit(9)]).toEqual(['old', 'old', 'next', 'gap']);
-    expect(made.latest).toBe(9);
+  test('applies the changes that were heard of before the copy came, in their order', () => {
+    const { made, moves } = roster();
+    for (const heard of [change(5, 7, 'old', ''), change(7, 9, 'cy', ''), change(9, 12, 'ada')])
+      made.change(heard);
+    expect(moves).toEqual([]);
+    made.replace(7, ['ada', '']);
+    expect([moves, made.version, made.isBehind]).toEqual([['+ada', '+cy', '-ada'], 12, false]);
+  });
+
+  test('is behind when a change was missed, and current after a copy that has it', () => {
+    const { made, moves } = roster();
+    made.replace(7, []);
+    made.change(change(9, 10, 'bob', ''));
+    expect([made.isBehind, moves]).toEqual([true, []]);
+    made.replace(9, ['ada', '']);
+    expect([made.isBehind, made.version, moves]).toEqual([false, 10, ['+ada', '+bob']]);
+  });
+
+  test('is behind when Redis went back to older data, also when nothing of it looks older', () => {
+    const { made, ids } = roster();
+    made.replace(100, ['ada', '', 'bob', '']);
+    // Redis was at 100 before, and is at 95 now.
+    made.change(change(95, 101, 'cy', ''));
+    expect(made.isBehind).toBe(true);
+    made.replace(101, ['ada', '', 'cy', '']);
+    expect([made.isBehind, ids()]).toEqual([false, ['ada', 'cy']]);
   });
 
   test('makes changes, and says nothing of what is so already', () => {
     const { made, moves, ids } = roster();
-    made.replace(1, ['ada', ''], nobodyIsKept);
-    made.change(2, 'ada', '{"n":2}');
-    made.change(3, 'bob', undefined);
-    made.change(4, 'cy', '');
-    made.change(5, 'ada', undefined);
+    made.replace(1, ['ada', '']);
+    made.change(change(1, 2, 'ada', '{"n":2}'));
+    made.change(change(2, 3, 'bob'));
+    made.change(change(3, 4, 'cy', ''));
+    made.change(change(3, 4, 'cy', ''));
+    made.change(change(4, 5, 'ada'));
     expect(moves).toEqual(['+ada', '~ada {"n":2}', '+cy', '-ada']);
     expect(ids()).toEqual(['cy']);
     expect(made.version).toBe(5);
@@ -47,61 +78,80 @@ describe('A roster', () => {
 
   test('tells of another info once, and not of the same info in another order', () => {
     const { made, moves } = roster();
-    made.replace(1, ['ada', '{"a":1,"b":2}', 'bob', ''], nobodyIsKept);
-    made.change(2, 'ada', '{"b":2,"a":1}');
-    made.change(3, 'bob', '{"n":1}');
-    made.change(4, 'bob', '{"n":1}');
-    made.replace(5, ['ada', '', 'bob', '{"n":1}'], nobodyIsKept);
+    made.replace(1, ['ada', '{"a":1,"b":2}', 'bob', '']);
+    made.change(change(1, 2, 'ada', '{"b":2,"a":1}'));
+    made.change(change(2, 3, 'bob', '{"n":1}'));
+    made.change(change(3, 4, 'bob', '{"n":1}'));
+    made.replace(5, ['ada', '', 'bob', '{"n":1}']);
     expect(moves).toEqual(['+ada', '+bob', '~bob {"n":1}', '~ada undefined']);
   });
 
-  test('keeps whoever is to be kept when the whole does not have them', () => {
+  test('keeps a user who is present through this node, and tells of the dispute', () => {
+    const { made, moves, ids } = roster(['ada']);
+    made.replace(1, ['ada', '', 'bob', '']);
+    made.replace(2, ['cy', '']);
+    expect(ids()).toEqual(['ada', 'cy']);
+    made.change(change(2, 3, 'ada'));
+    expect([ids(), made.version]).toEqual([['ada', 'cy'], 3]);
+    expect(moves).toEqual(['+ada', '+bob', '+cy', '-bob', '?ada']);
+  });
+
+  test('ignores a copy that is older than what it has heard of', () => {
+    const { made, ids } = roster();
+    made.replace(1, []);
+    made.change(change(1, 2, 'ada', ''));
+    made.replace(1, []);
+    expect(ids()).toEqual(['ada']);
+  });
+
+  test('needs a copy after nothing was heard of for a while', () => {
     const { made, moves } = roster();
-    made.replace(1, ['ada', '', 'bob', ''], nobodyIsKept);
-    made.replace(2, ['cy', ''], (id) => id === 'ada');
-    expect(moves).toEqual(['+ada', '+bob', '+cy', '-bob']);
+    made.replace(5, ['ada', '']);
+    made.forget();
+    expect([made.isBehind, made.version]).toEqual([true, 0]);
+    made.replace(6, ['bob', '']);
+    expect(moves).toEqual(['+ada', '+bob', '-ada']);
   });
 
-  test('asks again while something was heard of that is not in it, and only then', () => {
+  test('asks for another copy rather than keep more than so many changes', () => {
     const { made } = roster();
-    made.replace(3, [], nobodyIsKept);
-    made.fit(5);
-    expect(made.isBehind(3)).toBe(true);
-    // Asked after that was heard of: what Redis does not know was no change.
-    expect(made.isBehind(5)).toBe(false);
-    expect(made.latest).toBe(3);
+    for (let version = 2; version < 20_003; version++)
+      made.change(change(version - 1, version, `m${version}`, ''));
+    made.replace(1, []);
+    expect(made.isBehind).toBe(true);
+    made.replace(20_002, []);
+    expect(made.isBehind).toBe(false);
   });
 
-  test('ends up as Redis has it, whatever order and however often changes arrive, when it asks after gaps', () => {
-    const change = fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), isThere: fc.boolean() });
+  test('ends up as Redis has it, whatever order and however often changes arrive, when it takes copies after gaps', () => {
+    const step = fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), isThere: fc.boolean() });
     const plan = fc.record({
-      changes: fc.array(change, { minLength: 1, maxLength: 20 }),
+      changes: fc.array(step, { minLength: 1, maxLength: 20 }),
       seed: fc.array(fc.nat(99)),
     });
     fc.assert(
       fc.property(plan, ({ changes, seed }) => {
         // The roster in Redis after each change; a version for each, from 1.
         const states = [new Map<string, string>()];
-        const told: { version: number; id: string; info: string | undefined }[] = [];
+        const told: RosterChange[] = [];
         for (const { id, isThere } of changes) {
           const state = new Map(states.at(-1));
           if (state.has(id) === isThere) continue;
           if (isThere) state.set(id, '');
           else state.delete(id);
           states.push(state);
-          told.push({ version: states.length, id, info: isThere ? '' : undefined });
+          told.push(change(states.length - 1, states.length, id, isThere ? '' : undefined));
         }
         const { made, moves } = roster();
-        made.replace(1, [], nobodyIsKept);
+        made.replace(1, []);
         const now = states.at(-1) ?? new Map<string, string>();
         // Any order, some twice, some never.
         const arriving = seed
           .map((n) => told[n % Math.max(1, told.length)])
           .filter((each) => each !== undefined);
-        for (const { version, id, info } of [...arriving, ...told.slice(-1)]) {
-          const fit = made.fit(version);
-          if (fit === 'next') made.change(version, id, info);
-          else if (fit === 'gap') made.replace(states.length, [...now].flat(), nobodyIsKept);
+        for (const each of [...arriving, ...told.slice(-1)]) {
+          made.change(each);
+          if (made.isBehind) made.replace(states.length, [...now].flat());
         }
         expect([...made.users.keys()].sort()).toEqual([...now.keys()].sort());
         for (const id of ['a', 'b', 'c', 'd']) {

@@ -44,8 +44,8 @@ test('nothing of one prefix is anything of another, also where one begins with t
       expect(ours.read(theirs.bus(there))).toBeUndefined();
       expect(ours.read(theirs.status(there))).toBeUndefined();
       const all = (keys: RedisKeys, about: string) => [
-        ...[keys.nodes, keys.resigned, keys.claims, keys.heard, keys.epoch, keys.channelsOf('n0de.1')],
-        ...keys.occupancy(about, 'n0de.1'),
+        ...[keys.nodes, keys.resigned, keys.claims, keys.heard, keys.reaped, keys.swept],
+        ...[keys.channelsOf('n0de.1'), keys.bus(about), keys.cache(about)],
       ];
       const taken = new Set(all(ours, here));
       expect(all(theirs, there).filter((key) => taken.has(key))).toEqual([]);
@@ -58,13 +58,10 @@ test('no two things have one key, and all that one script changes is in one slot
   fc.assert(
     fc.property(prefix, channel, (start, about) => {
       const keys = new RedisKeys(start);
-      const own = keys.occupancy(about, 'n0de.1');
-      const ofAll = [keys.nodes, keys.resigned, keys.claims, keys.heard, keys.epoch];
+      const own = [keys.bus(about), keys.cache(about)];
+      const ofAll = [keys.nodes, keys.resigned, keys.claims, keys.heard, keys.reaped, keys.swept];
       const everything = [...own, ...ofAll, keys.channelsOf('n0de.1')];
       expect(new Set(everything).size).toBe(everything.length);
-      for (const what of ['nodes', 'members', 'version', 'missed', 'cache'] as const) {
-        expect(own).toContain(keys.of(about, what));
-      }
       expect(new Set(own.map(hashTag))).toEqual(new Set([about]));
       expect(new Set(ofAll.map(hashTag))).toEqual(new Set(['#']));
     }),
