@@ -58,6 +58,7 @@ module.exports = {
   testTimeout: 30_000,
   // Every file leaves some of its modules in the memory of its worker. A worker whose heap is nearly full is ten times slower.
   workerIdleMemoryLimit: '1GB',
+  reporters: ['default', '<rootDir>/test/support/end-of-run.cjs'],
   projects: [
     {
       ...common,

@@ -46,6 +46,8 @@ export interface Reaped {
 
 /** Called by {@link Leases}. */
 export interface LeaseEvents {
+  /** This node has its first lease, on a Redis that has lost nothing. It has reported nothing yet. */
+  readonly began: () => void;
   /** Redis did not know the lease any more, or had an older one. Everything has to be reported again. */
   readonly lapsed: (isDataLost: boolean) => void;
   /** Removes what a node had on a channel. */
@@ -233,6 +235,7 @@ export class Leases {
       this.#wasDataLost = state === 'older' || state === 'lost' || this.#awaited.length > 0;
       this.#isDataLost ||= this.#wasDataLost;
       if (this.#wasDataLost) this.#hasLapsed = true;
+      if (isFirst && !this.#wasDataLost) this.#events.began();
       // On its way before anything that is reported again.
       const taken = state === 'lost' ? this.#take() : undefined;
       if (state === 'claimed') await this.#lapse();

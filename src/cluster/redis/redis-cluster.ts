@@ -93,6 +93,7 @@ export class RedisCluster implements Cluster {
       },
     });
     const leases = new Leases(link, keys, clock, {
+      began: () => void restoredNodes.restored(() => true),
       lapsed: (isDataLost) => {
         // While the node enters, everything is restored afterwards anyway.
         if (!this.#isEntering) void this.#restore(isDataLost);
@@ -102,6 +103,7 @@ export class RedisCluster implements Cluster {
         logger.warn(`Could not renew the lease of this node; it will try again: ${String(error)}`);
       },
     });
+    const restoredNodes = new RestoredNodes(link, keys, leases);
     const maximumLength = messageLength(config);
     const bus = new Bus(
       { link, keys, clock, self, leases, remembered, logger, maximumLength },
@@ -142,7 +144,6 @@ export class RedisCluster implements Cluster {
     };
     const recovered = () => void this.#statuses.restore();
     this.#sweep = sweep;
-    const restoredNodes = new RestoredNodes(link, keys, leases);
     const shared = { store, clock, logger, self, watched, limits };
     this.#syncs = new ChannelSyncs({ ...shared, restoredNodes, differed, recovered });
     this.#queries = new ClusterQueries(link, keys, clock);

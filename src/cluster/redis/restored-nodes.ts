@@ -12,14 +12,14 @@ const REMEMBERED_MS = 60_000;
 export class RestoredNodes {
   readonly #link: RedisLink;
   readonly #keys: RedisKeys;
-  readonly #leases: Pick<Leases, 'node' | 'others'>;
-  #awaited: readonly string[] = [];
+  readonly #leases: Pick<Leases, 'node' | 'others' | 'renew'>;
+  #awaited: ReadonlySet<string> = new Set();
   /** Says whether this node has reported everything. */
   #isRestored: () => boolean = () => false;
   /** The servers for which Redis remembers that. */
   #servers: string | undefined;
 
-  constructor(link: RedisLink, keys: RedisKeys, leases: Pick<Leases, 'node' | 'others'>) {
+  constructor(link: RedisLink, keys: RedisKeys, leases: Pick<Leases, 'node' | 'others' | 'renew'>) {
     this.#link = link;
     this.#keys = keys;
     this.#leases = leases;
@@ -31,7 +31,7 @@ export class RestoredNodes {
    * @param isFirst whether that had not been so before, so that it is known which nodes were alive
    */
   await(isFirst: boolean): void {
-    if (isFirst) this.#awaited = this.#leases.others;
+    if (isFirst) this.#awaited = new Set(this.#leases.others);
     this.#isRestored = () => false;
     this.#servers = undefined;
     void this.#tellNewcomers();
@@ -77,7 +77,10 @@ export class RestoredNodes {
         );
         this.#servers = servers;
       }
-      if (this.#awaited.length === 0) return true;
+      // A node that started a moment before the loss is known since the last renewal only.
+      await this.#leases.renew();
+      this.#awaited = new Set([...this.#awaited, ...this.#leases.others]);
+      if (this.#awaited.size === 0) return true;
       const found = await this.#link.use(({ client }) => client.hmget(restored, ...this.#awaited));
       return found.every((those) => those === servers);
     } catch {

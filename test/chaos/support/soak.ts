@@ -18,6 +18,8 @@ const VISITORS = 300;
 const AT_ONCE = 20;
 /** How often every regular is relayed to by each of the two that relay. */
 const EVERY_MS = 200;
+/** The most relays that wait for the provider before further ones are made. */
+const MOST_WAITING = 300;
 const SETTLED_MS = 60_000;
 const SHORT_MS = 1_000;
 
@@ -71,7 +73,7 @@ export class Soak {
         PUSHER_HOST: '127.0.0.1',
         PUSHER_PORT: String(toProvider.port),
         PUSHER_SCHEME: 'http',
-        PUSHER_TIMEOUT_MS: '1000',
+        PUSHER_TIMEOUT_MS: '3000',
       },
       'publisher',
     );
@@ -108,7 +110,7 @@ export class Soak {
       expect(await new Api(this.gateway).occupied()).toEqual([]);
       // Only the gateway's lease is left, and the replies that expire by themselves.
       const keys = await client.keys('*');
-      expect(keys.filter((key) => !/\{#\}|:node:|:reply:/.test(key))).toEqual([]);
+      expect(keys.filter((key) => !/\{#\}|:node:|:reply:|:waiting$/.test(key))).toEqual([]);
     });
     client.disconnect();
   }
@@ -150,8 +152,12 @@ export class Soak {
     await eventually(SETTLED_MS, () => {
       expect(clients.flatMap(({ problem }) => problem ?? [])).toEqual([]);
     });
+    const room = (node: ClusterNode) => () =>
+      eventually(SETTLED_MS, async () => {
+        expect((await node.call('relays')).queued).toBeLessThan(MOST_WAITING);
+      });
     const from = (node: ClusterNode, event: string) =>
-      new Steady(ids, (member, n) => node.call('relayToMember', member, event, { n }), EVERY_MS);
+      new Steady(ids, (member, n) => node.call('relayToMember', member, event, { n }), EVERY_MS, room(node));
     const gateway = (traffic['GATEWAY'] = from(this.gateway, 'GATEWAY'));
     const provider = (traffic['PROVIDER'] = from(this.publisher, 'PROVIDER'));
     await Promise.all([gateway.isHeardByAll(SETTLED_MS), provider.isHeardByAll(SETTLED_MS)]);

@@ -22,6 +22,8 @@ export class Steady {
     private readonly members: readonly string[],
     private readonly relay: RelayTo,
     private readonly everyMs: number,
+    /** Resolves when more can be taken: a slow machine gets no more than it can do. */
+    private readonly room: () => Promise<void> = () => Promise.resolve(),
   ) {
     this.#running = this.#run();
     // A failure is reported to the caller that stops it.
@@ -98,6 +100,7 @@ export class Steady {
         calls.push(call);
       }
       await delay(this.everyMs);
+      await this.room();
     }
     await Promise.all(calls);
   }

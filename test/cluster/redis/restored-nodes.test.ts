@@ -12,7 +12,13 @@ const events = { message: nothing, up: nothing, changed: nothing, down: nothing 
 const keys = new RedisKeys('test');
 
 /** A node on a Redis that may have lost data, and the others that were alive before. */
-async function nodeOn(redis: RedisServer, node: string, others: readonly string[]): Promise<RestoredNodes> {
+async function nodeOn(
+  redis: RedisServer,
+  node: string,
+  others: readonly string[],
+  /** Those of whom the node hears when it next renews its lease. */
+  newcomers: readonly string[] = [],
+): Promise<RestoredNodes> {
   const address = redisAddress(redis.url);
   if (address === undefined) throw new Error('Its URL is an address');
   const link = new RedisLink(address, systemClock, logger, events);
@@ -21,7 +27,15 @@ async function nodeOn(redis: RedisServer, node: string, others: readonly string[
   });
   link.open();
   await link.tried();
-  const nodes = new RestoredNodes(link, keys, { node, others });
+  const leases = {
+    node,
+    others,
+    renew: () => {
+      leases.others = [...others, ...newcomers];
+      return Promise.resolve();
+    },
+  };
+  const nodes = new RestoredNodes(link, keys, leases);
   nodes.await(true);
   return nodes;
 }
@@ -38,6 +52,16 @@ test('all nodes are back when each of those that were alive has reported everyth
   expect([await ada.areAll(), await bob.areAll()]).toEqual([false, false]);
   isDone = true;
   expect([await bob.areAll(), await ada.areAll()]).toEqual([true, true]);
+});
+
+test('a node that started since the last renewal of a lease is waited for too', async () => {
+  const redis = await startRedis();
+  const ada = await nodeOn(redis, 'ada', [], ['bob']);
+  const bob = await nodeOn(redis, 'bob', ['ada']);
+  await ada.restored(() => true);
+  expect(await ada.areAll()).toBe(false);
+  await bob.restored(() => true);
+  expect(await ada.areAll()).toBe(true);
 });
 
 test('a node that reported to a server of before is not back', async () => {

@@ -22,7 +22,7 @@ export interface NodeCommands {
   /** In the order of their ids. */
   channelMembers(channel: string): ChannelMember[];
   health(): NodeHealth;
-  relays(): { sent: number; failed: number };
+  relays(): { sent: number; failed: number; queued: number };
   /** So many relays of so many bytes, without waiting for one before the next. */
   flood(channel: string, count: number, bytes: number): { failed: number; slowestMs: number };
   /** Relays to these members in turn, so many every ten milliseconds, and tells what was accepted. */

@@ -25,8 +25,8 @@ export interface ReportOptions {
   readonly isHolding: boolean;
   /** Whether all have reported that. @default false */
   readonly areAllBack?: boolean;
-  /** Whether this node, if it is new on the channel, can wait for others to report it again. @default false */
-  readonly canWait?: boolean;
+  /** Whether this node has waited long enough for others to report the channel again. @default false */
+  readonly hasWaited?: boolean;
 }
 
 /** The state of one channel on this node: its subscriptions and members, and the record of them in Redis. */
@@ -108,18 +108,21 @@ export class ChannelState {
 
   /** Makes the next report, which is sent right away: from now on Redis may have this node. */
   report(options: ReportOptions): SentReport {
-    const { number, joins, isSettling, isHolding, areAllBack = false, canWait = false } = options;
+    const { number, joins, isSettling, isHolding, areAllBack = false, hasWaited = false } = options;
     const { presence, record } = this;
     const refusable = new Set(joins.map(({ userId }) => userId));
     const joining = presence.joins();
     const members: MemberReport = { joins: isHolding ? [] : joining, leaves: presence.leaves() };
+    // A node that has left the channel, and comes back, still has the roster of before. It answers for nobody there.
+    const wasThere = record.mustBeReported;
+    const others = wasThere ? presence.others() : [];
     const full = record.fullReport(() => ({
       reported: presence.reported(),
       waiting: isHolding ? joining.map(([id]) => id) : [],
-      unclaimed: this.#subscriptions > 0 ? presence.others() : presence.expected(),
+      unclaimed: this.#subscriptions > 0 ? others : presence.expected(),
       wasSubscribed: this.#reported > 0,
       wasVacating: this.#isVacating,
-      rosterVersion: presence.version,
+      rosterVersion: wasThere ? presence.version : 0,
     }));
     const isRosterWanted =
       this.#subscriptions > 0 && presence.isBehind && (!isSettling || presence.version === 0);
@@ -137,7 +140,7 @@ export class ChannelState {
       isSettling: flag(isSettling),
       isHolding: flag(isHolding),
       areAllBack: flag(areAllBack),
-      canWait: flag(canWait && this.#subscriptions > 0 && !this.mayHaveBeenInRedis),
+      hasWaited: flag(hasWaited),
     };
     record.reporting(this.#subscriptions);
     return { report, members, resets: record.resets };

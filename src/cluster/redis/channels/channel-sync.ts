@@ -21,7 +21,7 @@ const TIMER_SLACK_MS = 5;
 const CHANGES_LATE_MS = 1_000;
 /** The longest wait for an answer to a subscription. Then this node answers from what it knows. */
 const ANSWER_LATE_MS = 4_000;
-/** How long a node that is new on a channel waits for the nodes that have to report it again, time after time. */
+/** How long a node waits for the nodes that have to report a channel again, time after time. */
 const LOST_CHANNEL_WAITS_MS: readonly number[] = [50, 100, 200];
 /** When the node that should end a grace period is so late, another one ends it. */
 const GRACE_LATE_MS = 3_000;
@@ -319,10 +319,10 @@ export class ChannelSync {
     try {
       const { isOpen: isSettling, isHolding } = recovery;
       const areAllBack = this.#areAllBack && !isSettling;
-      const canWait = this.#waits < LOST_CHANNEL_WAITS_MS.length;
+      const hasWaited = this.#waits === LOST_CHANNEL_WAITS_MS.length;
       const number = store.nextReport();
       reply = await this.#send(
-        this.#state.report({ number, joins, isSettling, isHolding, areAllBack, canWait }),
+        this.#state.report({ number, joins, isSettling, isHolding, areAllBack, hasWaited }),
       );
       this.#areAllBack = false;
     } catch (error) {

@@ -17,6 +17,8 @@ import type { MemberEntry } from '../channels/local-members.js';
  * | `vacates` | when the grace period of a channel without subscriptions is over |
  * | `told` | the last `subscription_count`, and when it was announced |
  * | `missed` | `1` once `cache_miss` was emitted |
+ * | `restored` | after a loss: the newest version of the roster from which a node has restored members, and when the first one did, in
+ * microseconds; any version from then on is one of this record |
  * | `@<id>` | a member: the lease names of the nodes that have the member, then `\|`, then the info |
  *
  * A member on no node has a mark instead of lease names: nothing, while the grace period runs; `?` when the member was told gone, and

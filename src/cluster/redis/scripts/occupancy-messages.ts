@@ -51,8 +51,8 @@ export interface SyncReport {
   readonly isHolding?: true | undefined;
   /** Whether every node has reported what Redis had lost: then nobody is waited for any longer than without a loss. */
   readonly areAllBack?: true | undefined;
-  /** Whether other nodes may be asked first to report a channel that Redis has lost. Only a node that is new there asks. */
-  readonly canWait?: true | undefined;
+  /** Whether the node has waited long enough for other nodes to report again a channel that Redis has lost. */
+  readonly hasWaited?: true | undefined;
   /** Whether the node has no part in the channel, and Redis has it there all the same: what it lost was told. */
   readonly isQuiet?: true | undefined;
 }

@@ -11,6 +11,10 @@ import { CHANNEL_RECORD } from './channel-record.js';
 const SHARD_CLAIM_MS = 20_000;
 /** For how long the events of a reply are kept for a node that did not get the reply, in milliseconds. */
 const REPLY_MS = 30_000;
+/** After a node has restored a record that Redis has lost, the others on the channel have reported it again within this time. */
+const RESTORING_MS = 2_000;
+/** For how long a node counts as one that waits for others, in milliseconds: for longer than it waits. */
+const WAITING_MS = 1_000;
 
 /**
  * Every change of a channel's members and subscriptions, in one atomic step. Members are counted per user over all nodes: a
@@ -50,16 +54,10 @@ end
 if full or r.isRosterWanted or isReap then
   readAll()
 else
-  local names = { 'version', 'nodes', 'members', 'leaving', 'due', 'vacates', 'told', 'missed' }
+  local names = { 'version', 'nodes', 'members', 'leaving', 'due', 'vacates', 'told', 'missed', 'restored' }
   for _, user in ipairs(r.joins or {}) do table.insert(names, '@' .. user[1]) end
   for _, user in ipairs(r.leaves or {}) do table.insert(names, '@' .. user[1]) end
   read(names)
-end
-
--- Redis has lost the record alone. The nodes that are on the channel report it again first.
-if r.canWait and leases and full and #order == 0 and isOnAnotherList() then
-  redis.call('PUBLISH', state, '{"v":${BUS_VERSION},"k":"lost"}')
-  return '{"unknown":true,"isLost":true}'
 end
 
 -- A node without subscriptions is there too, while it waits for the end of a grace period.
@@ -74,6 +72,44 @@ for name, subscriptions, report in string.gmatch(get('nodes') or '', '(%S+) (%d+
   setNode(name, tonumber(subscriptions), tonumber(report))
 end
 local mine = nodes[r.node]
+
+-- Other nodes may not have reported yet what Redis has lost.
+local restoredFrom, restoredAt = string.match(get('restored') or '', '(%d+) (%d+)')
+restoredFrom, restoredAt = tonumber(restoredFrom or nil), tonumber(restoredAt or nil)
+local isRestoring = restoredAt and micros < restoredAt + ${RESTORING_MS} * 1000
+
+-- Every node on the channel hears its bus, and so do those that are about to report it for the first time. These are counted while
+-- they wait, so that they do not wait for each other.
+local function isHeardElsewhere()
+  local hearing = redis.call('PUBSUB', r.isSharded and 'SHARDNUMSUB' or 'NUMSUB', state)[2]
+  if hearing <= nodeCount or hearing < 2 then return false end
+  local waiting = state .. ':waiting'
+  redis.call('SADD', waiting, r.node)
+  redis.call('PEXPIRE', waiting, ${WAITING_MS})
+  local known = nodeCount
+  for _, name in ipairs(redis.call('SMEMBERS', waiting)) do
+    if not (nodes[name] and nodes[name].subscriptions > 0) then known = known + 1 end
+  end
+  return hearing > known
+end
+
+local isMissing = full and #order == 0
+
+-- Redis has lost the record alone, and nodes that are on the channel have not reported it again: a member may only seem new. A node
+-- that only waits there for the end of a grace period does not hear the bus; a single server has it on a list.
+local function mustWait()
+  if isMissing then return full.countedAs == '' and (isHeardElsewhere() or (leases and isOnAnotherList())) end
+  if not isRestoring then return false end
+  for _, user in ipairs(r.joins or {}) do
+    if not get('@' .. user[1]) then return isHeardElsewhere() end
+  end
+  return false
+end
+if isSync and r.subscriptions > 0 and not r.hasWaited and mustWait() then
+  redis.call(r.isSharded and 'SPUBLISH' or 'PUBLISH', state, '{"v":${BUS_VERSION},"k":"lost"}')
+  return '{"unknown":true,"isLost":true}'
+end
+
 if r.isQuiet and not mine then return '{"version":"0","events":{},"refused":{}}' end
 if isSync and not full and (not mine or mine.report ~= r.answered) then return '{"unknown":true}' end
 
@@ -90,7 +126,7 @@ end
 local isLost = r.isQuiet or (full and not isDone and
   ((mine and mine.report < answered) or (not mine and full.countedAs == r.node)))
 
-local isUnsure = isLost or r.isHolding
+local isUnsure = isLost or r.isHolding or isRestoring
 local versionBefore = tonumber(get('version') or 0)
 local version = versionBefore
 local memberCount, leavingCount = tonumber(get('members') or 0), tonumber(get('leaving') or 0)
@@ -114,6 +150,9 @@ local messages = {}
 local function publish(channel, message)
   table.insert(messages, { channel, '{"v":${BUS_VERSION},' .. message .. '}' })
 end
+
+-- Nobody but this node has noticed that Redis has lost the record.
+if isLost and isMissing and not (r.isQuiet or r.isHolding) then publish(state, '"k":"lost"') end
 
 local function announce(kind, id, info)
   local before = nextVersion()
@@ -269,6 +308,17 @@ end
 
 local isClaimed, isExpected, isLeaving = {}, {}, {}
 
+-- Whether this node may know of members whom no node before it has restored. It knows of none if its roster was not newer than
+-- theirs, or is one of this record: whoever is missing now has left since. A node without subscriptions has no whole roster.
+local function knowsMore(isBehind)
+  local known, began = 0, math.max(micros, version + 1)
+  if restoredAt and not isBehind then known, began = restoredFrom, restoredAt end
+  local isWhole = (r.subscriptions or 0) > 0
+  local isNewer = full.rosterVersion > known and full.rosterVersion < began
+  set('restored', text(isWhole and isNewer and full.rosterVersion or known) .. ' ' .. text(began))
+  return isNewer or not isWhole
+end
+
 -- Redis has lost what this node knows: makes it as it was before, without a word. The node does not know of members that others
 -- have reported since.
 local function restore(isBehind)
@@ -287,7 +337,7 @@ local function restore(isBehind)
   if nodeCount == 0 then removeUntold() end
   if isLost and isAlone then vacates = nil end
   -- The members who were present elsewhere. Their nodes report them again; otherwise they leave.
-  for _, user in ipairs(full.unclaimed) do
+  for _, user in ipairs(knowsMore(isBehind) and full.unclaimed or {}) do
     local id, deadline = user[1], now + math.max(graceMs, claimMs)
     local holders = member(id)
     if not holders then

@@ -166,6 +166,17 @@ describe('The state of a channel', () => {
     expect(send().report.full).toMatchObject({ unclaimed: [], rosterVersion: 0 });
   });
 
+  test('does not give back the roster of before when this node has left, and comes back', () => {
+    const { state, send } = presenceChannel();
+    state.join(1, user('ada'));
+    state.accepted(send(), reply({ version: '7', roster: ['ada', '', 'bob', ''] }), LEASE);
+    state.leave(0, 'ada', true, UP);
+    // Its removal is on its way to the roster.
+    state.accepted(send(), reply({ version: '8' }), LEASE);
+    state.join(1, user('cy'));
+    expect(send().report.full).toMatchObject({ unclaimed: [], rosterVersion: 0 });
+  });
+
   test('has to be reported again after a reset meanwhile', () => {
     const { state, send } = presenceChannel();
     state.join(1, user('ada'));

@@ -34,7 +34,7 @@ const PREFIX = 'story';
 const GRACE_MS = 300;
 const DRAIN_MS = 500;
 /** All that may be in Redis when nobody is there: what the nodes know of each other, and answers, which expire by themselves. */
-const MAY_STAY = new RegExp(`^${PREFIX}:\\{#\\}:|:reply:`);
+const MAY_STAY = new RegExp(`^${PREFIX}:\\{#\\}:|:reply:|:waiting$`);
 
 /** Troubles that leave nothing of what happened before them unsaid, when all was right as they began. */
 const EXACT: ReadonlySet<Trouble['do']> = new Set([
