@@ -14,6 +14,11 @@ export type { ChannelEventSource } from './channels/channel-event-source.js';
 export type { Environment, SocketSettings } from './config/settings.js';
 export { socketConfig, type SocketConfigOptions } from './config/socket-config.js';
 export { AuthorizeChannel } from './modules/socket/authorization/authorize-channel.decorator.js';
+export { MemberSocket } from './modules/socket/handlers/member-socket.js';
+export {
+  SocketHandlers,
+  type SocketHandlersOptions,
+} from './modules/socket/handlers/socket-handlers.decorator.js';
 export { SocketModule } from './modules/socket/socket.module.js';
 export { SocketService } from './modules/socket/socket.service.js';
 export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
@@ -27,6 +32,14 @@ export type {
 export type { Admission, ChannelAuthorizer, PresenceMember } from './ports/authorization.js';
 export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
 export type { ClientConfig } from './ports/client-config.js';
+export type {
+  ClientMessage,
+  MessageAnswer,
+  MessageError,
+  MessageErrorCode,
+  MessageReceiver,
+  MessageSender,
+} from './ports/client-messages.js';
 export type { Clock, Timer } from './ports/clock.js';
 export type { ClusterStatistics } from './ports/cluster.js';
 export {
@@ -36,6 +49,7 @@ export {
   SocketDeliveryError,
   SocketError,
   type SocketErrorCode,
+  SocketNoAnswerError,
   SocketRejectedError,
   SocketUnavailableError,
   SocketUsageError,
@@ -49,6 +63,7 @@ export type { Payload } from './ports/payload.js';
 export type { Relay, RelayKind } from './ports/relay.js';
 export { type AdapterClient, RelayClient, type RelaySender } from './ports/relay-client.js';
 export {
+  type AskOptions,
   type ChannelMember,
   type DeliveryHealth,
   type ImmediateRelayOptions,
@@ -67,6 +82,7 @@ export type {
   FailurePolicy,
   GatewayConfig,
   GatewayLimits,
+  HandlerConfig,
   Provider,
   PublicUrl,
   RedisAddress,

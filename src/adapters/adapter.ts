@@ -68,6 +68,11 @@ export interface AdapterCapabilities {
   readonly hasEncryptedChannels?: true;
   /** The most characters of a member's id on presence channels. Absent where every member id may be there. */
   readonly presenceIdLength?: number;
+  /**
+   * Its connections carry messages to the application's handlers that have no channel, and answers in both directions. Without it,
+   * handlers get the client events that it reports as channel events.
+   */
+  readonly carriesAnswers?: true;
   /** It is a fake for tests: failures throw by default, relays are not retried or queued, and it has no second provider. */
   readonly isFake?: true;
   /** It needs the application's credentials (`SOCKET_APP_…`) outside production too. */

@@ -1,12 +1,15 @@
 import type { ChannelEvent } from '../ports/channel-events.js';
+import type { ClientMessage, MessageAnswer, MessageReceiver } from '../ports/client-messages.js';
 import type { Clock } from '../ports/clock.js';
 import type {
+  AskAnswer,
   ChannelInfo,
   ChannelMessage,
   Cluster,
   ClusterNode,
   ClusterStatistics,
   JoinCluster,
+  MemberAsk,
 } from '../ports/cluster.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
@@ -17,12 +20,15 @@ import { CODES, ProtocolError, RESTARTING } from '../protocol/codes.js';
 import { connectionEstablished, errorFrame, removedFrom } from '../protocol/frame.js';
 import type { ChannelEventSource } from './channel-event-source.js';
 import { Channels } from './channels.js';
+import { passedOn } from './client-events.js';
+import { ClientMessages } from './client-messages.js';
 import type { Connection } from './connection.js';
 import { ConnectionCounters } from './connection-counters.js';
 import { Drain } from './drain.js';
 import { FanOut } from './fan-out.js';
 import { FrameHandler } from './frame-handler.js';
 import { Liveness } from './liveness.js';
+import { MemberAsks } from './member-asks.js';
 import { MessageRate } from './message-rate.js';
 import { type Inbound, Session } from './session.js';
 import { type MissedUsers, UserEvents } from './user-events.js';
@@ -48,6 +54,8 @@ export class ChannelEngine implements ClusterNode {
   readonly #channels: Channels;
   readonly #fanOut = new FanOut();
   readonly #userEvents: UserEvents;
+  readonly #messages: ClientMessages;
+  readonly #asks: MemberAsks;
   readonly #frames: FrameHandler;
   readonly #liveness: Liveness;
   readonly #messageRate: MessageRate;
@@ -73,6 +81,16 @@ export class ChannelEngine implements ClusterNode {
       logger.error(`Unexpected error while answering a subscription: ${String(error)}`);
     });
     this.#userEvents = new UserEvents(this.#cluster, this.#channels, this.#fanOut);
+    this.#asks = new MemberAsks(this.#cluster, clock, this.#users, config.handlers.limits.messageBytes);
+    this.#messages = new ClientMessages({
+      logger,
+      passOn: (session, message) => {
+        this.#frames.passOn(passedOn(session, message), session);
+      },
+      refuse: (session, error) => {
+        this.#refuseMessage(session, error, false);
+      },
+    });
     this.#frames = new FrameHandler({
       config,
       clock,
@@ -82,6 +100,8 @@ export class ChannelEngine implements ClusterNode {
       users: this.#users,
       watchlists: this.#watchlists,
       counters: this.counters,
+      messages: this.#messages,
+      asks: this.#asks,
       renew: (session, reason) => {
         this.#end(session, CODES.RECONNECT, reason, false);
       },
@@ -189,6 +209,21 @@ export class ChannelEngine implements ClusterNode {
     session.handleInOrder(text);
   }
 
+  /** Hands the messages of clients to the application's handlers from now on. */
+  connectReceiver(receiver: MessageReceiver): void {
+    this.#messages.connect(receiver);
+  }
+
+  /**
+   * Has a message handled that came in a transport's own frames: the engine reads those of the Pusher protocol itself. The sender has
+   * to be subscribed to the message's channel. Adapters call this.
+   *
+   * @returns the answer; `undefined` for a message that is to get none. Never rejects
+   */
+  receiveMessage(session: Session, message: ClientMessage): Promise<MessageAnswer | undefined> {
+    return this.#messages.receive(session, message);
+  }
+
   readonly #handle = (session: Session, inbound: Inbound): void => {
     if (this.#messageRate.isExceeded(session, inbound)) this.#messageRate.throttle(session, inbound);
     else if (typeof inbound === 'string') this.#handleText(session, inbound);
@@ -199,7 +234,7 @@ export class ChannelEngine implements ClusterNode {
     let received: ClientFrame | undefined;
     try {
       received = parseClientFrame(text);
-      this.#frames.handle(session, received);
+      this.#frames.handle(session, received, text);
     } catch (error) {
       this.#refuseMessage(session, error, received === undefined);
     }
@@ -277,6 +312,7 @@ export class ChannelEngine implements ClusterNode {
     if (idle !== undefined) await idle;
     this.#endAll();
     this.#liveness.stop();
+    this.#asks.close();
     await this.#cluster.close();
     this.#events.flush();
   }
@@ -364,6 +400,21 @@ export class ChannelEngine implements ClusterNode {
       this.#channels.leave(session, subscription, true);
       session.connection.send(removedFrom(channel));
     }
+  }
+
+  /**
+   * Asks a member through the member's browsers, on all nodes. Resolves with the first answer.
+   *
+   * @param json the payload's JSON text; `undefined` where there is none
+   * @param timeoutMs milliseconds to wait for it
+   * @throws SocketNoAnswerError
+   */
+  ask(memberId: string, event: string, json: string | undefined, timeoutMs: number): Promise<unknown> {
+    return this.#asks.ask(memberId, event, json, timeoutMs);
+  }
+
+  askedElsewhere(channel: string, ask: MemberAsk, answered: (answer: AskAnswer) => void): void {
+    this.#asks.deliver(channel, ask, answered);
   }
 
   deliver(channel: string, message: ChannelMessage): void {

@@ -1,8 +1,11 @@
 import type { ChannelEvent } from '../ports/channel-events.js';
+import type { ClientMessage } from '../ports/client-messages.js';
 import { LIMITS } from '../ports/limits.js';
 import type { SocketConfig } from '../ports/socket-config.js';
+import type { User } from '../ports/user.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
+import { CLIENT_EVENT_PREFIX } from '../protocol/event-name.js';
 import type { Session } from './session.js';
 
 /** A client event, as the listeners of channel events receive it. */
@@ -42,12 +45,31 @@ export function clientEvent(
   if (!session.clientEventRate.allows(limits.clientEventsPerSecond, now)) {
     throw refused(`more than ${limits.clientEventsPerSecond} in a second`, CODES.RATE_EXCEEDED);
   }
+  return eventOf(session, { channel: name, event: event.event, data, user });
+}
+
+/** A message that its handler passes on: the client event that it would be without a handler, whatever the settings allow clients. */
+export function passedOn(session: Session, { event, channel = '', payload }: ClientMessage): ClientEvent {
+  const user = session.subscriptions.get(channel)?.user;
+  return eventOf(session, { channel, event: CLIENT_EVENT_PREFIX + event, data: asText(payload), user });
+}
+
+function eventOf(
+  { id }: Session,
+  event: {
+    readonly channel: string;
+    readonly event: string;
+    readonly data: string | undefined;
+    readonly user: User | undefined;
+  },
+): ClientEvent {
+  const { data, user } = event;
   return {
     name: 'client_event',
-    channel: name,
+    channel: event.channel,
     event: event.event,
     ...(data !== undefined && { data }),
-    socket_id: session.id,
+    socket_id: id,
     ...(user !== undefined && { user_id: user.id }),
   };
 }

@@ -1,6 +1,7 @@
 import { inject, injectable } from 'inversify';
 import type { SocketDeliveryError, SocketUnavailableError } from '../ports/errors.js';
-import { membersUnknown, notRemoved, unanswered, unavailable } from '../ports/losses.js';
+import { membersUnknown, notAsked, notRemoved, unanswered, unavailable } from '../ports/losses.js';
+import { Payload } from '../ports/payload.js';
 import type { Relay } from '../ports/relay.js';
 import { RelayClient } from '../ports/relay-client.js';
 import type { ChannelMember, ProviderHealth } from '../ports/socket-client.js';
@@ -81,6 +82,20 @@ export class EngineSocketClient extends RelayClient {
     } catch (cause) {
       throw notRemoved(provider, true, channel, memberId, UNREACHABLE, cause);
     }
+  }
+
+  override async askMember(
+    memberId: string,
+    event: string,
+    payload: unknown,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    const { provider } = this.config;
+    if (this.#isClosed) throw notAsked(provider, true, memberId, CLOSED);
+    this.acceptQuestion((isRetryable, reason, cause) =>
+      notAsked(provider, isRetryable, memberId, reason, cause),
+    );
+    return this.engine.ask(memberId, event, Payload.of(payload).json, timeoutMs);
   }
 
   async health(): Promise<ProviderHealth> {

@@ -8,11 +8,14 @@ import { type ClientFrame, dataFields, textField } from '../protocol/client-fram
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import { CLIENT_EVENT_PREFIX } from '../protocol/event-name.js';
 import { frame, PONG, subscriptionSucceeded } from '../protocol/frame.js';
+import { MESSAGE_FRAME_PREFIX, MESSAGE_FRAMES, readAnswer } from '../protocol/message-frames.js';
 import { admitToChannel, admitUser, type SubscribeRequest } from './admission.js';
 import type { ChannelEventSource } from './channel-event-source.js';
 import type { Channels } from './channels.js';
-import { clientEvent } from './client-events.js';
+import { type ClientEvent, clientEvent } from './client-events.js';
+import type { ClientMessages } from './client-messages.js';
 import type { ConnectionCounters } from './connection-counters.js';
+import type { MemberAsks } from './member-asks.js';
 import type { Session, Subscription } from './session.js';
 import type { Users } from './users.js';
 import type { Watchlists } from './watchlists.js';
@@ -27,6 +30,8 @@ export interface FrameHandlerParts {
   readonly users: Users;
   readonly watchlists: Watchlists;
   readonly counters: ConnectionCounters;
+  readonly messages: ClientMessages;
+  readonly asks: MemberAsks;
   /** Ends a connection whose client is to come back with another one at once. */
   readonly renew: (session: Session, reason: string) => void;
   /** Answers a frame with `pusher:error` after {@link FrameHandler.handle} has returned. */
@@ -43,6 +48,8 @@ export class FrameHandler {
   readonly #users: Users;
   readonly #watchlists: Watchlists;
   readonly #counters: ConnectionCounters;
+  readonly #messages: ClientMessages;
+  readonly #asks: MemberAsks;
   readonly #renew: (session: Session, reason: string) => void;
   readonly #refuse: (session: Session, error: ProtocolError) => void;
 
@@ -55,12 +62,17 @@ export class FrameHandler {
     this.#users = parts.users;
     this.#watchlists = parts.watchlists;
     this.#counters = parts.counters;
+    this.#messages = parts.messages;
+    this.#asks = parts.asks;
     this.#renew = parts.renew;
     this.#refuse = parts.refuse;
   }
 
-  /** @throws ProtocolError when the frame is refused; the connection stays open */
-  handle(session: Session, received: ClientFrame): void {
+  /**
+   * @param text the frame as it came
+   * @throws ProtocolError when the frame is refused; the connection stays open
+   */
+  handle(session: Session, received: ClientFrame, text: string): void {
     switch (received.event) {
       case 'pusher:ping':
         session.connection.send(PONG);
@@ -79,17 +91,33 @@ export class FrameHandler {
         this.#signIn(session, received);
         return;
     }
-    if (!received.event.startsWith(CLIENT_EVENT_PREFIX)) {
-      throw new ProtocolError(
-        null,
-        'Unknown event: clients may send "pusher:…" protocol events and "client-…" events',
-      );
+    if (received.event.startsWith(CLIENT_EVENT_PREFIX)) {
+      if (this.#messages.takes(received)) this.#messages.handleClientEvent(session, received, text);
+      else this.#forwardClientEvent(session, received);
+    } else if (received.event.startsWith(MESSAGE_FRAME_PREFIX)) this.#handleMessage(session, received, text);
+    else throw unknownEvent();
+  }
+
+  #handleMessage(session: Session, received: ClientFrame, text: string): void {
+    switch (received.event) {
+      case MESSAGE_FRAMES.SEND:
+      case MESSAGE_FRAMES.ASK:
+        this.#messages.handle(session, received, text);
+        return;
+      case MESSAGE_FRAMES.ANSWER:
+        this.#asks.answered(session, readAnswer(received), text);
+        return;
+      default:
+        throw unknownEvent();
     }
-    this.#forwardClientEvent(session, received);
   }
 
   #forwardClientEvent(session: Session, received: ClientFrame): void {
-    const event = clientEvent(this.#config, session, received, this.#clock.now());
+    this.passOn(clientEvent(this.#config, session, received, this.#clock.now()), session);
+  }
+
+  /** Sends a client event to the other subscribers of its channel. */
+  passOn(event: ClientEvent, session: Session): void {
     const { channel, event: name, data, user_id: userId } = event;
     const sender = userId === undefined ? {} : { userId };
     const published = this.#channels.publish(channel, {
@@ -209,6 +237,13 @@ export class FrameHandler {
       });
     });
   }
+}
+
+function unknownEvent(): ProtocolError {
+  return new ProtocolError(
+    null,
+    'Unknown event: clients may send "pusher:…" protocol events, "client-…" events and "switchboard:…" messages',
+  );
 }
 
 /** The refusal of a subscription, with the channel's name, because a client may have asked for many. */

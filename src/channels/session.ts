@@ -1,3 +1,4 @@
+import type { MessageSender } from '../ports/client-messages.js';
 import type { User } from '../ports/user.js';
 import type { ProtocolError } from '../protocol/codes.js';
 import type { Channel } from './channel.js';
@@ -44,6 +45,8 @@ export class Session {
   secondStartedAt: number | undefined;
   /** Whether it has sent too many messages, and is not read until the next second. */
   isThrottled = false;
+  /** The session as handlers of messages see it. Created with its first message. */
+  sender: MessageSender | undefined;
   readonly #handle: (session: Session, inbound: Inbound) => void;
   /** The number of {@link defer} calls that have not been resumed. */
   #deferrals = 0;

@@ -15,6 +15,8 @@ export interface ClientConfig<Options extends object = object> {
   readonly key: string;
   readonly options: Options;
   readonly broadcastChannel: string;
+  /** Whether the connection carries messages without a channel, and answers; absent where it does not. */
+  readonly carriesAnswers?: true;
   /** Milliseconds until the browser asks again, because another provider may be in force then; absent with one provider. */
   readonly recheckMs?: number;
 }

@@ -41,6 +41,21 @@ export interface ChannelInfo {
 /** Why a user cannot join a presence channel: it has as many members as it may have. */
 export type JoinRefusal = 'full';
 
+/** A question to a member, on its way to the member's browsers. */
+export interface MemberAsk {
+  /** Names it on all nodes. Nobody can guess it. */
+  readonly id: string;
+  readonly event: string;
+  /** The payload's JSON text; `undefined` when there is none. */
+  readonly json: string | undefined;
+  /** Milliseconds that an answer is waited for. */
+  readonly timeoutMs: number;
+}
+
+/** One browser's answer: the JSON text of its payload, or the words of its error. */
+export type AskAnswer =
+  { readonly json: string | undefined; readonly error?: undefined } | { readonly error: string };
+
 /** One node, as its cluster sees it. The cluster calls it with what happens on other nodes, and on all nodes together. */
 export interface ClusterNode {
   /** Another node has sent an event: delivers it to this node's own subscribers. */
@@ -51,6 +66,8 @@ export interface ClusterNode {
   terminate(userChannel: string): void;
   /** Another node has asked to end a user's subscriptions to a channel. */
   remove(channel: string, userId: string): void;
+  /** Another node asks the user of this channel. `answered` takes the answers of this node's browsers to it. */
+  askedElsewhere(userChannel: string, ask: MemberAsk, answered: (answer: AskAnswer) => void): void;
   /** A user has joined a presence channel, with the first connection on any node. All nodes are called in the same order. */
   memberAdded(channel: string, user: User): void;
   /** A member of a presence channel has another info now. The user was not away, so no channel event is emitted. */
@@ -151,6 +168,15 @@ export interface Cluster {
    * when they cannot be reached.
    */
   remove(channel: string, userId: string): Promise<void> | undefined;
+
+  /**
+   * Asks the user of this channel through the browsers on the other nodes.
+   *
+   * @param answered called with each of their answers, until `ask.timeoutMs` is over
+   * @returns a promise that resolves when the other nodes are asked, and rejects when they cannot be reached; `undefined` when there
+   * is one node only
+   */
+  ask(userChannel: string, ask: MemberAsk, answered: (answer: AskAnswer) => void): Promise<void> | undefined;
 
   /** Watches the users of these channels from now on. `done` is called with the channels of those who are online. */
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void;

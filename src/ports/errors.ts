@@ -12,6 +12,7 @@ export type SocketErrorCode =
   | 'PAYLOAD_TOO_LARGE'
   | 'PROVIDER_UNAVAILABLE'
   | 'PROVIDER_REJECTED'
+  | 'NO_ANSWER'
   | 'INVALID_CONFIGURATION'
   | 'MISSING_PACKAGE';
 
@@ -122,6 +123,23 @@ export class SocketRejectedError extends SocketDeliveryError {
   readonly retryable = false;
 }
 
+/** A member was asked, and no browser of the member answered. The message says why. */
+export class SocketNoAnswerError extends SocketError {
+  readonly code = 'NO_ANSWER';
+  readonly retryable = true;
+
+  constructor(
+    /** The member who did not answer. */
+    readonly memberId: string,
+    /** Whether the member has a connection that could have answered. */
+    readonly isConnected: boolean,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /** The configuration cannot work. `problems` has one line for each problem, and never a secret's value. */
 export class SocketConfigurationError extends SocketError {
   readonly code = 'INVALID_CONFIGURATION';
@@ -135,10 +153,10 @@ export class SocketConfigurationError extends SocketError {
 }
 
 /** The kinds of parts that may need an optional package. */
-export type PackageUser = 'provider' | 'cluster' | 'delivery' | 'option';
+export type PackageUser = 'provider' | 'cluster' | 'delivery' | 'option' | 'decorator';
 
 /**
- * The chosen provider, the cluster `redis`, the delivery `queue` or an option needs an npm package that is not installed, or
+ * The chosen provider, the cluster `redis`, the delivery `queue`, an option or a decorator needs an npm package that is not installed, or
  * not in a supported version. The message has the command that installs it.
  */
 export class MissingPackageError extends SocketError {

@@ -81,6 +81,18 @@ export function notRemoved(
   return deliveryError(isRetryable, message, { lost: [memberId], provider, cause });
 }
 
+/** Makes the error of an ask that a provider did not carry to its member. */
+export function notAsked(
+  provider: string,
+  isRetryable: boolean,
+  memberId: string,
+  reason: string,
+  cause?: unknown,
+): SocketDeliveryError {
+  const message = `Could not ask member ${shown(memberId)} through "${provider}": ${reason}`;
+  return deliveryError(isRetryable, message, { lost: [memberId], provider, cause });
+}
+
 /** Makes a delivery error with a complete message: unavailable where a retry can help, and rejected where it cannot. */
 export function deliveryError(
   isRetryable: boolean,

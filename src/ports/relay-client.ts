@@ -1,4 +1,4 @@
-import { membersUnknown, notRemoved } from './losses.js';
+import { membersUnknown, notAsked, notRemoved } from './losses.js';
 import { createDisconnect, createRelay, type Relay } from './relay.js';
 import type { ChannelMember, ImmediateRelayOptions, ISocketClient, ProviderHealth } from './socket-client.js';
 
@@ -48,6 +48,13 @@ export abstract class RelayClient implements AdapterClient {
     const reason =
       'this provider cannot end one subscription. Let the authorizer refuse the member, then call disconnectMember';
     return Promise.reject(notRemoved(this.constructor.name, false, channel, memberId, reason));
+  }
+
+  /** Rejects, unless the adapter has an `askMember` of its own. */
+  askMember(memberId: string, _event: string, _payload: unknown, _timeoutMs: number): Promise<unknown> {
+    const { name } = this.constructor;
+    const reason = `this provider carries no answers of browsers, because ${name} has no "askMember"`;
+    return Promise.reject(notAsked(name, false, memberId, reason));
   }
 
   abstract health(): Promise<ProviderHealth>;

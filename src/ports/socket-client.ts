@@ -22,6 +22,12 @@ export interface RelayOptions {
   readonly delayMs?: number | undefined;
 }
 
+/** The options of `SocketService.askMember`. */
+export interface AskOptions {
+  /** Milliseconds to wait for the first answer, from 1 to 2,147,483,647. @default 5_000 */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** The state of a provider. */
 export interface ProviderHealth {
   /**
@@ -146,6 +152,12 @@ export interface ISocketClient {
    * cannot do it.
    */
   removeFromChannel(channel: string, memberId: string): Promise<void>;
+  /**
+   * Asks a member through the member's browsers, on all nodes, and resolves with the first answer, as JSON carried it. Rejects with a
+   * `SocketNoAnswerError` when none came within `timeoutMs` milliseconds, and with a `SocketRejectedError` on a provider that carries
+   * no answers.
+   */
+  askMember(memberId: string, event: string, payload: unknown, timeoutMs: number): Promise<unknown>;
   /** The provider's state, asked now. Never rejects. */
   health(): Promise<ProviderHealth>;
   /** Releases every connection, timer and handle. Calls made afterwards reject with `SocketUnavailableError`. */

@@ -2,6 +2,7 @@ import type { appSettings } from '../settings/app.js';
 import type { clusterSettings } from '../settings/cluster.js';
 import type { deliverySettings } from '../settings/delivery.js';
 import type { gatewaySettings } from '../settings/gateway.js';
+import type { handlerSettings } from '../settings/handlers.js';
 import type { Provider, providerSettings } from '../settings/provider.js';
 import type { publicUrlSettings } from '../settings/public-url.js';
 import type { RedisAddress } from '../settings/redis-address.js';
@@ -47,6 +48,9 @@ export interface GatewayConfig extends ConfigOf<typeof gatewaySettings.gateway> 
 /** The limits against strangers. 0 switches each off. */
 export type GatewayLimits = GatewayConfig['limits'];
 
+/** The settings of handlers of messages from members. */
+export type HandlerConfig = ConfigOf<typeof handlerSettings.handlers>;
+
 /** The Redis that the nodes of a cluster share. */
 export interface RedisConfig extends Omit<ConfigOf<typeof clusterSettings.redis>, 'url'> {
   /** Absent where no `url` was given. */
@@ -70,6 +74,7 @@ export interface SocketConfig
   readonly app: AppCredentials;
   readonly delivery: DeliveryConfig;
   readonly gateway: GatewayConfig;
+  readonly handlers: HandlerConfig;
   readonly redis: RedisConfig;
 }
 

@@ -25,6 +25,8 @@ export const CODES = Object.freeze({
   RATE_EXCEEDED: 4301,
   /** A watchlist was too long and was cut. Only ever an error. */
   WATCHLIST_TOO_LONG: 4302,
+  /** No handler took a message, or its handler failed. Only ever an error; one of this project's own. */
+  MESSAGE_REFUSED: 4303,
 });
 
 /** The reason of a 4100 while the only node is closing. */

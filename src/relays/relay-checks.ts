@@ -1,10 +1,11 @@
-import { invalidArgument, isObject, kindOf } from '../ports/arguments.js';
+import { checkNames, checkObject, invalidArgument, isObject, kindOf } from '../ports/arguments.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { SocketUsageError } from '../ports/errors.js';
 import { shown, type SocketLogger } from '../ports/logger.js';
+import { Payload } from '../ports/payload.js';
 import { createDisconnect, createRelay, type Relay, type RelayKind } from '../ports/relay.js';
 import { inSlices, type Work } from '../ports/slices.js';
-import type { ImmediateRelayOptions, RelayOptions } from '../ports/socket-client.js';
+import type { AskOptions, ImmediateRelayOptions, RelayOptions } from '../ports/socket-client.js';
 import { channelNameProblem, channelType } from '../protocol/channel-name.js';
 import { encryptedBytes, encryptionProblem } from '../protocol/encryption.js';
 import { eventNameProblem } from '../protocol/event-name.js';
@@ -79,6 +80,34 @@ export function checkedRelay(
 export function checkedDisconnect(memberId: string): Relay {
   checkMemberId(memberId);
   return createDisconnect(memberId);
+}
+
+const DEFAULT_ASK_MS = 5_000;
+
+/**
+ * Checks an ask, and reads its payload.
+ *
+ * @throws SocketUsageError for a bad member id, event name, payload or option
+ */
+export function checkedAsk(
+  memberId: string,
+  event: string,
+  payload: unknown,
+  options: AskOptions = NO_OPTIONS,
+  { maximumBytes }: RelayRules,
+): { readonly payload: Payload; readonly timeoutMs: number } {
+  checkMemberId(memberId);
+  checkEventName(event);
+  checkObject('askMember(memberId, event, payload, options): options', options, ', like { timeoutMs: 5000 }');
+  checkNames('askMember(memberId, event, payload, options): options', options, ['timeoutMs']);
+  const { timeoutMs = DEFAULT_ASK_MS }: { readonly timeoutMs?: unknown } = options;
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= MAXIMUM_DELAY_MS)) {
+    const allowed = `must be milliseconds from 1 to ${MAXIMUM_DELAY_MS}`;
+    throw invalidArgument(`askMember(…, { timeoutMs }): timeoutMs ${allowed}; it is ${shown(timeoutMs)}`);
+  }
+  const read = Payload.of(payload);
+  if (maximumBytes !== 0) checkBytes(read.bytes, 'as JSON', event, maximumBytes);
+  return { payload: read, timeoutMs };
 }
 
 /** @throws SocketUsageError `INVALID_MEMBER_ID` */

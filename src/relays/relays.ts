@@ -4,7 +4,7 @@ import { SocketDeliveryError } from '../ports/errors.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
 import { unavailable } from '../ports/losses.js';
 import type { Relay } from '../ports/relay.js';
-import type { ChannelMember, ProviderHealth, RelayOptions } from '../ports/socket-client.js';
+import type { AskOptions, ChannelMember, ProviderHealth, RelayOptions } from '../ports/socket-client.js';
 import type { Provider } from '../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
 import { CallOrder, type CheckedRelay } from './call-order.js';
@@ -14,6 +14,7 @@ import type { Receipt } from './receipt.js';
 import {
   checkAuthorizedChannel,
   checkChannelEvent,
+  checkedAsk,
   checkedDisconnect,
   checkedRelay,
   checkedRelayToMembers,
@@ -228,6 +229,25 @@ export class Relays {
     checkAuthorizedChannel(channel);
     checkMemberId(memberId);
     await this.#runtime.client.removeFromChannel(channel, memberId);
+  }
+
+  /**
+   * Asks a member through the member's browsers, on all nodes: every page that has `socket.answer(event, …)` may answer, and the
+   * first answer counts. Resolves with it as JSON carried it, so check it: it comes from outside. It is asked at once, also inside
+   * `afterCommit`, and never queued or tried again. It rejects whatever `SOCKET_FAILURE` says.
+   *
+   * @throws SocketUsageError for a bad member id, event name, payload or option
+   * @throws SocketNoAnswerError that names the member, when no browser answers in time, or there is none
+   * @throws SocketRejectedError on `pusher`, which carries no answers
+   */
+  async askMember(
+    memberId: string,
+    event: string,
+    payload?: unknown,
+    options?: AskOptions,
+  ): Promise<unknown> {
+    const ask = checkedAsk(memberId, event, payload, options, this.#rules);
+    return this.#runtime.client.askMember(memberId, event, ask.payload, ask.timeoutMs);
   }
 
   /**

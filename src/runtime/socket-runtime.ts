@@ -144,6 +144,11 @@ export class SocketRuntime {
     return this.#inForce.adapter.capabilities?.signsInAsPusher === true;
   }
 
+  /** Whether connections to the provider in force carry messages without a channel, and answers. */
+  get carriesAnswers(): boolean {
+    return this.#inForce.adapter.capabilities?.carriesAnswers === true;
+  }
+
   /** The delivery that {@link deliver} made; `undefined` where each relay is attempted once. */
   get delivery(): RelayDelivery | undefined {
     return this.#delivery;

@@ -2,6 +2,7 @@ import { appSettings } from './app.js';
 import { clusterSettings } from './cluster.js';
 import { deliverySettings } from './delivery.js';
 import { gatewaySettings } from './gateway.js';
+import { handlerSettings } from './handlers.js';
 import { type KnownProviders, providerSettings } from './provider.js';
 import { publicUrlSettings } from './public-url.js';
 import { relaySettings } from './relays.js';
@@ -13,6 +14,7 @@ export type CoreSections = ReturnType<typeof providerSettings> &
   typeof deliverySettings &
   typeof publicUrlSettings &
   typeof gatewaySettings &
+  typeof handlerSettings &
   typeof clusterSettings;
 
 /** Every setting that belongs to no adapter, in the order of the documentation. */
@@ -24,6 +26,7 @@ export function coreSettings(providers: KnownProviders): CoreSections {
     ...deliverySettings,
     ...publicUrlSettings,
     ...gatewaySettings,
+    ...handlerSettings,
     ...clusterSettings,
   };
 }

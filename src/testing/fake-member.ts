@@ -1,8 +1,13 @@
 import type { MemoryConnection, ReceivedFrame } from '../adapters/memory/memory-connection.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
 import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorization.js';
+import { kindOf } from '../ports/arguments.js';
+import type { MessageError, MessageErrorCode } from '../ports/client-messages.js';
+import { messageOf } from '../ports/errors.js';
+import { Payload } from '../ports/payload.js';
 import { channelType } from '../protocol/channel-name.js';
 import { decrypt } from '../protocol/encryption.js';
+import { MESSAGE_FRAMES } from '../protocol/message-frames.js';
 import { requireText } from './test-arguments.js';
 
 /** An event as a handler in the member's browser gets it. */
@@ -16,12 +21,35 @@ export interface ReceivedEvent {
   readonly userId: string | undefined;
 }
 
+/** The options of `FakeMember.send` and `FakeMember.ask`. */
+export interface FakeMessageOptions {
+  /** The channel that the message is sent on. @default undefined, the connection itself */
+  readonly channel?: string;
+}
+
+/** A message of a {@link FakeMember} that the application did not handle. */
+export class FakeMessageError extends Error {
+  override readonly name = 'FakeMessageError';
+  /** As in the browser: `REFUSED`, `FAILED`, `TOO_MANY` and so on. */
+  readonly code: MessageErrorCode;
+  /** More about it, where the application said more. */
+  readonly details: unknown;
+
+  constructor(memberId: string, event: string, { code, message, details }: MessageError) {
+    super(`"${memberId}" could not send "${event}": ${message} (${code})`);
+    this.code = code;
+    this.details = details;
+  }
+}
+
 /** A member's browser, in memory: signed in, and subscribed to the broadcast channel. `SocketFake.connect` makes it. */
 export class FakeMember {
   readonly #connection: MemoryConnection;
   readonly #authorization: ChannelAuthorization;
   /** The keys of the encrypted channels that it is subscribed to. */
   readonly #secrets = new Map<string, Buffer>();
+  /** The answers to `askMember`, by event. */
+  readonly #answers = new Map<string, (payload: unknown) => unknown>();
   /** The events that reached the browser's handlers, the oldest first. Events of the protocol itself are not among them. */
   readonly received: ReceivedEvent[] = [];
   /** The channels that `removeFromChannel` has taken this browser out of, the oldest first. */
@@ -98,6 +126,40 @@ export class FakeMember {
     this.#send(event, payload, `"${this.id}" could not send "${event}" to "${channel}"`, channel);
   }
 
+  /**
+   * Sends a message to the application, as `socket.send` of the browser helper does. Resolves when its handler has ended.
+   *
+   * @throws FakeMessageError when the message is refused, or the handler fails
+   */
+  async send(event: string, payload?: unknown, options: FakeMessageOptions = {}): Promise<void> {
+    requireText('send(event): event', event);
+    await this.#message(event, payload, channelOf(options), false);
+  }
+
+  /**
+   * Asks the application, as `socket.ask` does. Resolves with the handler's answer, as JSON carries it.
+   *
+   * @throws FakeMessageError when the message is refused, or the handler fails
+   */
+  async ask(event: string, payload?: unknown, options: FakeMessageOptions = {}): Promise<unknown> {
+    requireText('ask(event): event', event);
+    return this.#message(event, payload, channelOf(options), true);
+  }
+
+  /**
+   * Answers what the application asks with `askMember`, as `socket.answer` does, until the returned function is called. An error
+   * that the function throws is the answer too.
+   */
+  answers(event: string, answer: (payload: unknown) => unknown): () => void {
+    requireText('answers(event, answer): event', event);
+    if (typeof answer !== 'function')
+      throw new TypeError(`answers(event, answer): answer must be a function; it is ${kindOf(answer)}`);
+    this.#answers.set(event, answer);
+    return () => {
+      if (this.#answers.get(event) === answer) this.#answers.delete(event);
+    };
+  }
+
   /** The members who are present on a channel, as this browser knows it: the roster, and the joins and leaves since. */
   present(channel: string): PresenceMember[] {
     requireText('present(channel): channel', channel);
@@ -127,6 +189,32 @@ export class FakeMember {
     return auth;
   }
 
+  async #message(
+    event: string,
+    payload: unknown,
+    channel: string | undefined,
+    wantsAnswer: boolean,
+  ): Promise<unknown> {
+    if (!this.isConnected)
+      throw new Error(`"${this.id}" could not send "${event}": the connection is closed`);
+    const answer = await this.#connection.message(event, payload, { channel, wantsAnswer });
+    if (answer?.error !== undefined) throw new FakeMessageError(this.id, event, answer.error);
+    const { json } = Payload.of(answer?.value);
+    return json === undefined ? undefined : (JSON.parse(json) as unknown);
+  }
+
+  async #answer(data: unknown): Promise<void> {
+    const { id, event, payload } = decode(data) as { id: string; event: string; payload?: unknown };
+    const answer = this.#answers.get(event);
+    try {
+      // As the helper does for an event that the page has no answer for.
+      if (answer === undefined) throw new Error(`"${this.id}" has no answers("${event}", …)`);
+      this.#connection.write(MESSAGE_FRAMES.ANSWER, { id, payload: await answer(payload) });
+    } catch (error) {
+      this.#connection.write(MESSAGE_FRAMES.ANSWER, { id, error: { message: messageOf(error) } });
+    }
+  }
+
   #send(event: string, data: unknown, failure: string, channel?: string): void {
     if (!this.isConnected) throw new Error(`${failure}: the connection is closed`);
     const before = this.#connection.frames.length;
@@ -139,9 +227,10 @@ export class FakeMember {
 
   #record({ event, channel, data, user_id: userId }: ReceivedFrame): void {
     if (event === 'pusher:ping') this.#connection.write('pusher:pong', {});
+    if (event === MESSAGE_FRAMES.ASK) void this.#answer(data);
     // The engine answers a refused subscription in another way.
     if (event === 'pusher:subscription_error' && channel !== undefined) this.removedFrom.push(channel);
-    if (event.startsWith('pusher:') || event.startsWith('pusher_internal:')) return;
+    if (/^(?:pusher|pusher_internal|switchboard):/.test(event)) return;
     const secret = this.#secrets.get(channel ?? '');
     if (secret === undefined) this.received.push({ event, payload: decode(data), channel, userId });
     else {
@@ -150,6 +239,12 @@ export class FakeMember {
       if (text !== undefined) this.received.push({ event, payload: decode(text), channel, userId });
     }
   }
+}
+
+function channelOf(options: FakeMessageOptions): string | undefined {
+  const { channel } = Object(options) as FakeMessageOptions;
+  if (channel !== undefined) requireText('The option channel', channel);
+  return channel;
 }
 
 /** Decrypts the data of an event; `undefined` when that is not possible. */

@@ -7,7 +7,7 @@ export {
   describeSocketClient,
 } from './contract.js';
 export type { ExpectedPayload, ReceivableEvent } from './expected-payload.js';
-export { FakeMember, type ReceivedEvent } from './fake-member.js';
+export { FakeMember, FakeMessageError, type FakeMessageOptions, type ReceivedEvent } from './fake-member.js';
 export { type SocketMatchers, socketMatchers } from './matchers.js';
 export type { Relayed } from './relayed.js';
 export { SocketAssertionError, SocketFake } from './socket-fake.js';

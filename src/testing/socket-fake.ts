@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Faults } from '../adapters/memory/faults.js';
 import { MemorySocketClient } from '../adapters/memory/memory-socket-client.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
+import type { MessageHandlers } from '../modules/socket/handlers/message-handlers.js';
 import { kindOf } from '../ports/arguments.js';
 import type { Identity } from '../ports/authorization.js';
 import type { EventName } from '../ports/event-map.js';
@@ -19,12 +20,14 @@ import { requireText } from './test-arguments.js';
 export class SocketFake {
   readonly #runtime: SocketRuntime;
   readonly #authorization: ChannelAuthorization;
+  readonly #handlers: MessageHandlers;
   readonly #client: MemorySocketClient;
   #forgotten = 0;
 
-  constructor(runtime: SocketRuntime, authorization: ChannelAuthorization) {
+  constructor(runtime: SocketRuntime, authorization: ChannelAuthorization, handlers: MessageHandlers) {
     this.#runtime = runtime;
     this.#authorization = authorization;
+    this.#handlers = handlers;
     if (!(runtime.client instanceof MemorySocketClient))
       throw new TypeError('SocketFake needs the provider "memory": import SocketTestingModule');
     this.#client = runtime.client;
@@ -35,6 +38,8 @@ export class SocketFake {
     if (typeof member !== 'string')
       requireText('connect(member): the id of member', (Object(member) as Partial<Identity>).id);
     const identity = typeof member === 'string' ? { id: member } : member;
+    // A test can use the module without starting the application.
+    await this.#handlers.start();
     const browser = new FakeMember(identity, this.#client.connect(), this.#authorization);
     browser.signIn();
     await browser.subscribe(this.#runtime.config.broadcastChannel);

@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
+import { MessageHandlers } from '../modules/socket/handlers/message-handlers.js';
 import { SocketModule } from '../modules/socket/socket.module.js';
 import {
   PROVIDER_OVERRIDE,
@@ -25,9 +26,9 @@ import { SocketFake } from './socket-fake.js';
     { provide: PROVIDER_OVERRIDE, useValue: 'memory' },
     {
       provide: SocketFake,
-      inject: [SocketRuntime, ChannelAuthorization],
-      useFactory: (runtime: SocketRuntime, authorization: ChannelAuthorization) =>
-        new SocketFake(runtime, authorization),
+      inject: [SocketRuntime, ChannelAuthorization, MessageHandlers],
+      useFactory: (...parts: [SocketRuntime, ChannelAuthorization, MessageHandlers]) =>
+        new SocketFake(...parts),
     },
   ],
   exports: [PROVIDER_OVERRIDE, SocketFake],

@@ -1,6 +1,8 @@
 import type { ChannelEngine } from '../../channels/channel-engine.js';
 import type { Connection } from '../../channels/connection.js';
 import type { Session } from '../../channels/session.js';
+import type { ClientMessage, MessageAnswer } from '../../ports/client-messages.js';
+import { Payload } from '../../ports/payload.js';
 import type { Frame } from '../../protocol/frame.js';
 
 /** A frame as a client receives it: `data` is text, as on the wire. */
@@ -41,6 +43,23 @@ export class MemoryConnection implements Connection {
   /** Sends a frame to the server, as the same text as on the wire. */
   write(event: string, data: unknown, channel?: string): void {
     this.#engine.receive(this.#session, JSON.stringify({ event, channel, data }));
+  }
+
+  /** Has a message handled by the application, as JSON carries its payload. Resolves when that has ended. */
+  async message(
+    event: string,
+    payload: unknown,
+    { channel, wantsAnswer }: Pick<ClientMessage, 'channel' | 'wantsAnswer'>,
+  ): Promise<MessageAnswer | undefined> {
+    const { json, bytes } = Payload.of(payload);
+    const carried: unknown = json === undefined ? undefined : JSON.parse(json);
+    return this.#engine.receiveMessage(this.#session, {
+      event,
+      channel,
+      payload: carried,
+      bytes,
+      wantsAnswer,
+    });
   }
 
   /** Ends the connection from the client's side. */

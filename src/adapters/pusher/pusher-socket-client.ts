@@ -2,7 +2,7 @@ import pMap, { pMapSkip } from 'p-map';
 import { type Clock, within } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import { membersUnknown, notRemoved, unanswered, unavailable } from '../../ports/losses.js';
+import { membersUnknown, notAsked, notRemoved, unanswered, unavailable } from '../../ports/losses.js';
 import type { Relay } from '../../ports/relay.js';
 import { RelayClient } from '../../ports/relay-client.js';
 import type { ChannelMember, ProviderHealth } from '../../ports/socket-client.js';
@@ -101,6 +101,13 @@ export class PusherSocketClient extends RelayClient {
     const reason =
       'Pusher cannot end one subscription. Let the authorizer refuse the member, then call disconnectMember';
     return Promise.reject(notRemoved('pusher', false, channel, memberId, reason));
+  }
+
+  /** Rejects: hosted Pusher carries no answer of a browser to the application. */
+  override askMember(memberId: string): Promise<unknown> {
+    const reason =
+      'Pusher carries no answers of browsers to the application. Relay an event, and have the page answer with a request';
+    return Promise.reject(notAsked('pusher', false, memberId, reason));
   }
 
   /** Makes one signed request: `up` means that the API is reachable and accepts the credentials. It reports no connections. */

@@ -8,7 +8,13 @@ export const wsAdapter: SocketAdapter<typeof wsSettings> = {
   name: 'ws',
   settings: wsSettings,
   packages: ['ws'],
-  capabilities: { isClustered: true, hasGateway: true, signsInAsPusher: true, hasEncryptedChannels: true },
+  capabilities: {
+    isClustered: true,
+    hasGateway: true,
+    signsInAsPusher: true,
+    hasEncryptedChannels: true,
+    carriesAnswers: true,
+  },
   problems: ({ httpApi, webhooks }, _isChosen, given) => [
     ...httpApiProblems(httpApi, given),
     ...webhookProblems(webhooks),

@@ -139,6 +139,10 @@ export class LocalCluster implements Cluster {
     this.#channels.get(channel)?.leaving.get(userId)?.end();
   }
 
+  ask(): undefined {
+    // There is no other node.
+  }
+
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {
     done(this.#online(userChannels));
   }

@@ -1,4 +1,4 @@
-import type { ChannelMessage } from '../../ports/cluster.js';
+import type { AskAnswer, ChannelMessage, MemberAsk } from '../../ports/cluster.js';
 import { LIMITS } from '../../ports/limits.js';
 import { USER_CHANNEL_PREFIX } from '../../protocol/channel-name.js';
 import { parseJsonObject } from '../../protocol/client-frame.js';
@@ -12,6 +12,9 @@ export const BUS_VERSION = 1;
 const READABLE_VERSIONS: readonly unknown[] = [BUS_VERSION - 1, BUS_VERSION, BUS_VERSION + 1];
 /** The clocks of Redis and this node differ by less than this. */
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
+
+/** The longest time of a timer, in milliseconds. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** The version of a roster after a change, and before it. */
 interface ChangeVersions {
@@ -36,6 +39,9 @@ export type BusMessage =
       readonly userChannels: readonly string[];
     }
   | { readonly kind: 'terminate'; readonly node: string }
+  /** `replyTo` is the name that the asking node hears answers on. */
+  | { readonly kind: 'ask'; readonly node: string; readonly replyTo: string; readonly ask: MemberAsk }
+  | { readonly kind: 'answer'; readonly id: string; readonly answer: AskAnswer }
   /** Redis has lost the channel: the nodes that are on it report it again. */
   | { readonly kind: 'lost' }
   /** The channel may be another one than that on which the message comes: the user's own. */
@@ -80,6 +86,26 @@ export function removeMessage(node: string, channel: string, id: string): string
   return JSON.stringify({ v: BUS_VERSION, k: 'remove', n: node, channel, id });
 }
 
+/** Writes the message that asks a user through the browsers on the other nodes. */
+export function askMessage(node: string, replyTo: string, { id, event, json, timeoutMs }: MemberAsk): string {
+  return JSON.stringify({
+    v: BUS_VERSION,
+    k: 'ask',
+    n: node,
+    to: replyTo,
+    id,
+    e: event,
+    d: json,
+    t: timeoutMs,
+  });
+}
+
+/** Writes the message with a browser's answer, for the node that asked. */
+export function answerMessage(id: string, answer: AskAnswer): string {
+  const content = answer.error === undefined ? { d: answer.json } : { error: answer.error };
+  return JSON.stringify({ v: BUS_VERSION, k: 'answer', id, ...content });
+}
+
 /**
  * Reads a message from another node. Anybody with access to Redis can send one, so nothing in it is trusted.
  *
@@ -102,6 +128,10 @@ export function readBusMessage(text: string, timeMs: number): BusMessage | undef
     }
     case 'lost':
       return { kind: 'lost' };
+    case 'ask':
+      return readAsk(fields);
+    case 'answer':
+      return readAnswer(fields);
     case 'remove': {
       const { n: node, channel, id } = fields;
       if (typeof node !== 'string' || typeof channel !== 'string' || !isUserId(id)) return undefined;
@@ -163,6 +193,24 @@ function readEvent(fields: Readonly<Record<string, unknown>>, latest: number): E
     ...(isClientEvent === true && { isClientEvent }),
   };
   return { kind: 'event', node, message, stamp };
+}
+
+function readAsk(fields: Readonly<Record<string, unknown>>): BusMessage | undefined {
+  const { n: node, to: replyTo, id, e: event, d: json, t: timeoutMs } = fields;
+  if (!isText(node) || !isText(replyTo) || !isText(id) || !isEventName(event) || !isJsonOrAbsent(json))
+    return undefined;
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) return undefined;
+  return { kind: 'ask', node, replyTo, ask: { id, event, json, timeoutMs } };
+}
+
+function readAnswer({ id, d: json, error }: Readonly<Record<string, unknown>>): BusMessage | undefined {
+  if (!isText(id)) return undefined;
+  if (isText(error)) return { kind: 'answer', id, answer: { error } };
+  return error === undefined && isJsonOrAbsent(json) ? { kind: 'answer', id, answer: { json } } : undefined;
+}
+
+function isJsonOrAbsent(json: unknown): json is string | undefined {
+  return json === undefined || (isText(json) && parseJson(json) !== undefined);
 }
 
 /** Names of the protocol's own events are reserved: only the server that holds the connection sends those. */

@@ -1,14 +1,18 @@
 import type { Clock } from '../../ports/clock.js';
 import {
+  type AskAnswer,
   CACHE_TTL_MS,
   type ChannelMessage,
   type ClusterNode,
   type ClusterStatistics,
+  type MemberAsk,
 } from '../../ports/cluster.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { channelType, isUserChannel, userChannel } from '../../protocol/channel-name.js';
 import { run, script } from '../../redis/redis-scripts.js';
 import {
+  answerMessage,
+  askMessage,
   type BusMessage,
   eventMessage,
   eventsOf,
@@ -27,6 +31,9 @@ import { type RememberedEvents, storedText } from './remembered-events.js';
 import { REMEMBER_SCRIPT } from './scripts/channel-scripts.js';
 import { SendOrder } from './send-order.js';
 
+/** The beginning of the names that nodes hear answers on. No channel of an application begins like this. */
+export const ANSWERS = '#answers-';
+
 const REMEMBER = script(REMEMBER_SCRIPT);
 
 /** Called by a {@link Bus} with the messages that are not for the node itself. */
@@ -35,6 +42,10 @@ export interface BusEvents {
   readonly isSubscribed: (channel: string) => boolean;
   readonly rosterChanged: (channel: string, change: RosterChange) => void;
   readonly statusChanged: (userChannel: string, version: number, isOnline: boolean) => void;
+  /** A node asks a user of this one. */
+  readonly asked: (userChannel: string, replyTo: string, ask: MemberAsk) => void;
+  /** A browser on another node answers an ask of this one. */
+  readonly answered: (id: string, answer: AskAnswer) => void;
   /** Redis has lost a channel, and a node that is new there waits for the others to report it again. */
   readonly lost: (channel: string) => void;
 }
@@ -173,6 +184,27 @@ export class Bus {
     await this.#send((redis) => Promise.all(to.map((redisChannel) => redis.publish(redisChannel, text))));
   }
 
+  /**
+   * Asks a user through the nodes where the user is signed in.
+   *
+   * @param replyTo the name that this node hears answers on
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
+  async ask(userChannel: string, replyTo: string, ask: MemberAsk): Promise<void> {
+    const text = askMessage(this.#parts.leases.node, replyTo, ask);
+    await this.#send((redis) => redis.publish(this.#parts.keys.bus(userChannel), text), text.length);
+  }
+
+  /**
+   * Sends a browser's answer to the node that asked.
+   *
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
+  async answer(replyTo: string, id: string, answer: AskAnswer): Promise<void> {
+    const text = answerMessage(id, answer);
+    await this.#send((redis) => redis.publish(this.#parts.keys.bus(replyTo), text), text.length);
+  }
+
   /** Subscribes to a Redis channel. Resolves when the subscription is in force. */
   subscribe(redisChannel: string): Promise<void> {
     return this.#queueSubscription(redisChannel, true);
@@ -222,6 +254,14 @@ export class Bus {
       case 'terminate':
         if (!isUserChannel(channel)) return false;
         if (message.node !== leases.node) self.terminate(channel);
+        return true;
+      case 'ask':
+        if (!isUserChannel(channel) || !message.replyTo.startsWith(ANSWERS)) return false;
+        if (message.node !== leases.node) this.#events.asked(channel, message.replyTo, message.ask);
+        return true;
+      case 'answer':
+        if (!channel.startsWith(ANSWERS)) return false;
+        this.#events.answered(message.id, message.answer);
         return true;
       case 'lost':
         this.#events.lost(channel);

@@ -1,5 +1,6 @@
 import { type Clock, type Timer, within } from '../../ports/clock.js';
 import type {
+  AskAnswer,
   CachedEvent,
   ChannelInfo,
   ChannelMessage,
@@ -7,12 +8,14 @@ import type {
   ClusterNode,
   ClusterStatistics,
   JoinRefusal,
+  MemberAsk,
 } from '../../ports/cluster.js';
 import { SocketConfigurationError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { isUserChannel } from '../../protocol/channel-name.js';
+import { Asks } from './asks.js';
 import { Bus } from './bus.js';
 import { USERS_AT_ONCE } from './bus-message.js';
 import { ChannelSyncs } from './channels/channel-syncs.js';
@@ -56,6 +59,7 @@ export class RedisCluster implements Cluster {
   readonly #leases: Leases;
   readonly #watched: WatchedUsers;
   readonly #bus: Bus;
+  readonly #asks: Asks;
   readonly #syncs: ChannelSyncs;
   readonly #queries: ClusterQueries;
   readonly #statuses: UserStatuses;
@@ -115,6 +119,12 @@ export class RedisCluster implements Cluster {
         statusChanged: (userChannel, version, isOnline) => {
           watched.learn(userChannel, isOnline, version);
         },
+        asked: (userChannel, replyTo, ask) => {
+          this.#asks.asked(userChannel, replyTo, ask);
+        },
+        answered: (id, answer) => {
+          this.#asks.answered(id, answer);
+        },
         lost: (channel) => {
           this.#syncs.reportAgain(channel);
         },
@@ -127,6 +137,7 @@ export class RedisCluster implements Cluster {
     this.#link = link;
     this.#leases = leases;
     this.#bus = bus;
+    this.#asks = new Asks(bus, keys, clock, self);
     const sweep = new Sweep(
       { link, keys, clock, leases },
       {
@@ -223,6 +234,10 @@ export class RedisCluster implements Cluster {
     if (this.#leases.isStarted) await this.#syncs.endGrace(channel, userId);
   }
 
+  ask(userChannel: string, ask: MemberAsk, answered: (answer: AskAnswer) => void): Promise<void> {
+    return this.#asks.ask(userChannel, ask, answered);
+  }
+
   watch(userChannels: readonly string[], done: (online: ReadonlySet<string>) => void): void {
     this.#statuses.watch(userChannels, done);
   }
@@ -270,6 +285,7 @@ export class RedisCluster implements Cluster {
   /** @param isOther whether another server answers than before, which may have older data */
   async #up(isOther: boolean): Promise<void> {
     this.#isEntering = true;
+    this.#asks.restore();
     if (isOther) this.#syncs.hold();
     const isDataLost = await this.#leases.enter();
     this.#isEntering = false;
@@ -316,6 +332,7 @@ export class RedisCluster implements Cluster {
       );
     } finally {
       this.#leases.stop();
+      this.#asks.close();
       this.#statuses.close();
       this.#sweep.stop();
       this.#restoring?.cancel();
@@ -342,7 +359,8 @@ export class RedisCluster implements Cluster {
   }
 }
 
-/** The longest message of this cluster, in characters; 0 when events may have any length. */
-function messageLength({ maxEventBytes }: SocketConfig): number {
-  return maxEventBytes === 0 ? 0 : ESCAPED * maxEventBytes + FRAMING;
+/** The longest message of this cluster, in characters; 0 when events or answers may have any length. */
+function messageLength({ maxEventBytes, handlers: { limits } }: SocketConfig): number {
+  const lengths = [maxEventBytes, limits.messageBytes];
+  return lengths.includes(0) ? 0 : ESCAPED * Math.max(...lengths) + FRAMING;
 }

@@ -71,6 +71,21 @@ export abstract class ProviderPair extends RelayClient {
     await this.#onEach((client) => client.removeFromChannel(channel, memberId));
   }
 
+  /** Asks on both. The first answer counts; without one, the rejection of the provider that decides. */
+  override async askMember(
+    memberId: string,
+    event: string,
+    payload: unknown,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    const [deciding, other] = this.providersWithMembers();
+    const ask = ({ client }: PairedProvider) => client.askMember(memberId, event, payload, timeoutMs);
+    const first = ask(deciding);
+    if (other === undefined) return first;
+    // Where nobody answers, the rejection of the deciding provider is the one to tell.
+    return Promise.any([first, ask(other)]).catch(() => first);
+  }
+
   abstract override health(): Promise<ProviderHealth>;
 
   drain(): Promise<void> {

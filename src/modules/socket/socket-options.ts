@@ -4,7 +4,9 @@ import type { SocketAdapter } from '../../adapters/adapter.js';
 import type { Environment, SocketSettings } from '../../config/settings.js';
 import type { Identity } from '../../ports/authorization.js';
 import type { LostRelay } from '../../relays/receipt.js';
+import type { RelayMetrics } from '../../relays/relay-reporter.js';
 import type { RedisClientOptions } from '../../settings/redis-options.js';
+import type { HandlerMetrics } from './handlers/handler-metrics.js';
 
 /** The part of an HTTP request that Express and Fastify have in common. */
 export interface HttpRequest {
@@ -65,8 +67,11 @@ export interface SocketModuleAsyncOptions extends SocketModulePaths {
   readonly useFactory: (...dependencies: any[]) => SocketModuleOptions | Promise<SocketModuleOptions>;
 }
 
-/** The Nest token of the `RelayMetrics`; `undefined` where the options have no registry. */
-export const RELAY_METRICS = Symbol('RelayMetrics');
+/** The metrics that one module counts. */
+export type ModuleMetrics = RelayMetrics & HandlerMetrics;
+
+/** The Nest token of the {@link ModuleMetrics}; `undefined` where the options have no registry. */
+export const MODULE_METRICS = Symbol('ModuleMetrics');
 
 /** The Nest token of the resolved {@link SocketModuleOptions}. */
 export const SOCKET_OPTIONS = Symbol('SocketModuleOptions');

@@ -5,13 +5,14 @@ import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import { SocketEndpoints } from './endpoints/socket-endpoints.js';
+import { MessageHandlers } from './handlers/message-handlers.js';
 import { MODULE_ORIGIN, type ModuleOrigin, originOf, requireOnlyModule } from './only-module.js';
 import { SocketService } from './socket.service.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
 import {
   PROVIDER_OVERRIDE,
-  RELAY_METRICS,
+  MODULE_METRICS,
   SOCKET_OPTIONS,
   type SocketModuleAsyncOptions,
   type SocketModuleOptions,
@@ -116,9 +117,10 @@ function assemble(
           override?: string,
         ) => new SocketLifecycle(runtime, host, application, path, override !== undefined),
       },
-      { provide: RELAY_METRICS, inject: [SOCKET_OPTIONS, SocketRuntime], useFactory: loadMetrics },
+      { provide: MODULE_METRICS, inject: [SOCKET_OPTIONS, SocketRuntime], useFactory: loadMetrics },
       { provide: SOCKET_CLIENT, inject: [SocketRuntime], useFactory: ({ client }: SocketRuntime) => client },
       ChannelAuthorization,
+      MessageHandlers,
       {
         provide: SocketEndpoints,
         inject: [SocketRuntime, ChannelAuthorization, SOCKET_OPTIONS, HttpAdapterHost, ApplicationConfig],
@@ -140,6 +142,7 @@ function assemble(
       SocketHealthIndicator,
       SOCKET_CLIENT,
       ChannelAuthorization,
+      MessageHandlers,
       SocketRuntime,
       // For the last hook.
       SocketLifecycle,

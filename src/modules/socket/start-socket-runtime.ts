@@ -4,11 +4,10 @@ import { checkObject, kindOf } from '../../ports/arguments.js';
 import { SocketConfigurationError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
-import type { RelayMetrics } from '../../relays/relay-reporter.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { DEVELOPMENT_APP } from '../../settings/app.js';
 import { socketLog } from './socket-log.js';
-import type { SocketModuleOptions, SocketModulePaths } from './socket-options.js';
+import type { ModuleMetrics, SocketModuleOptions, SocketModulePaths } from './socket-options.js';
 
 /**
  * Reads the configuration, and starts the providers that it names.
@@ -96,7 +95,7 @@ function pathProblems(options: SocketModuleOptions, paths: Required<SocketModule
 export async function loadMetrics(
   { metrics }: SocketModuleOptions,
   runtime: SocketRuntime,
-): Promise<RelayMetrics | undefined> {
+): Promise<ModuleMetrics | undefined> {
   if (metrics === undefined) return undefined;
   try {
     const { registerMetric, getSingleMetric } = Object(metrics) as Readonly<Record<string, unknown>>;

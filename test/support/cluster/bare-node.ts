@@ -25,6 +25,7 @@ export class BareNode {
         this.told.push(`${event} on ${channels.join(' ')}`),
       terminate: (userId: string) => this.told.push(`terminate ${userId}`),
       remove: () => undefined,
+      askedElsewhere: () => undefined,
       memberAdded: (_: string, { id }: User) => this.told.push(`+${id}`),
       memberChanged: (_: string, { id }: User) => this.told.push(`~${id}`),
       memberRemoved: (_: string, id: string) => this.told.push(`-${id}`),

@@ -111,6 +111,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
         ...(this.#runtime.signsInAsPusher && authOptions(origin.path + base)),
       },
       broadcastChannel,
+      ...(this.#runtime.carriesAnswers && { carriesAnswers: true as const }),
       ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
     };
   }

@@ -222,6 +222,27 @@ export const QUEUED_DURATION: DurationMetric = {
   buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600],
 };
 
+/** Messages whose handlers were called. They are counted when it happens, as relays are. */
+export const HANDLER_MESSAGES: MetricDefinition = {
+  name: 'switchboard_handler_messages_total',
+  labels: ['outcome'],
+  help: 'Messages of clients whose handlers were called: handled, refused by the handler, failed, or timed_out.',
+};
+
+/** Messages that no handler was called for. */
+export const HANDLER_REFUSALS: MetricDefinition = {
+  name: 'switchboard_handler_messages_refused_total',
+  labels: ['reason'],
+  help: 'Messages of clients that were refused before any handler was called, by the error code that the client got.',
+};
+
+/** Durations of handlers. */
+export const HANDLER_DURATION: DurationMetric = {
+  name: 'switchboard_handler_duration_seconds',
+  help: 'Seconds from the call of a handler until its answer, or until its time was over.',
+  buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+};
+
 function one(value: number | undefined): readonly Sample[] {
   return value === undefined ? [] : [{ value }];
 }

@@ -2,11 +2,15 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { SocketConfigurationError } from '../../../ports/errors.js';
 import type { RelayKind } from '../../../ports/relay.js';
 import type { RelayOutcome } from '../../../relays/receipt.js';
-import type { RelayMetrics } from '../../../relays/relay-reporter.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
-import type { MetricsRegistry } from '../socket-options.js';
+import type { HandlerOutcome, RefusalReason } from '../handlers/handler-metrics.js';
+import type { MetricsRegistry, ModuleMetrics } from '../socket-options.js';
 import {
   type DurationMetric,
+  HANDLER_DURATION,
+  HANDLER_MESSAGES,
+  HANDLER_REFUSALS,
+  type MetricDefinition,
   QUEUED_DURATION,
   READ_METRICS,
   type ReadMetric,
@@ -21,6 +25,16 @@ type Labels = Record<string, string>;
 const KINDS: readonly RelayKind[] = ['member', 'members', 'channel', 'broadcast', 'disconnect'];
 const OUTCOMES: readonly RelayOutcome[] = ['sent', 'queued', 'failed', 'dropped'];
 
+const HANDLER_OUTCOMES: readonly HandlerOutcome[] = ['handled', 'refused', 'failed', 'timed_out'];
+const REFUSAL_REASONS: readonly RefusalReason[] = [
+  'UNKNOWN_EVENT',
+  'NOT_ON_CHANNEL',
+  'NOT_SIGNED_IN',
+  'TOO_LARGE',
+  'TOO_MANY',
+  'TOO_MANY_RUNNING',
+];
+
 const perRegistry = new WeakMap<MetricsRegistry, Collectors>();
 
 /**
@@ -33,6 +47,9 @@ export class Collectors {
   readonly #names: readonly string[];
   readonly #relays: Counter;
   readonly #durations: Readonly<Record<'sent' | 'queued', Histogram>>;
+  readonly #messages: Counter;
+  readonly #refusals: Counter;
+  readonly #handlerDurations: Histogram;
 
   /**
    * The collectors of a registry. A registry without any gets them now.
@@ -47,7 +64,10 @@ export class Collectors {
 
   private constructor(registry: MetricsRegistry) {
     this.#registry = registry;
-    const definitions = [...READ_METRICS, RELAYS, RELAY_DURATION, QUEUED_DURATION];
+    const definitions = [
+      ...READ_METRICS,
+      ...[RELAYS, RELAY_DURATION, QUEUED_DURATION, HANDLER_MESSAGES, HANDLER_REFUSALS, HANDLER_DURATION],
+    ];
     this.#names = definitions.map(({ name }) => name);
     const taken = this.#names.find((name) => registry.getSingleMetric(name) !== undefined);
     if (taken !== undefined) {
@@ -56,8 +76,11 @@ export class Collectors {
     // The object is a `Registry`; our own type of it leaves out the rest.
     const registers = [registry as unknown as Registry];
     for (const metric of READ_METRICS) this.#register(metric, registers);
-    const { name, help } = RELAYS;
-    this.#relays = new Counter({ name, help, labelNames: labelNames(RELAYS), registers });
+    const counter = (metric: MetricDefinition) =>
+      new Counter({ name: metric.name, help: metric.help, labelNames: labelNames(metric), registers });
+    this.#relays = counter(RELAYS);
+    this.#messages = counter(HANDLER_MESSAGES);
+    this.#refusals = counter(HANDLER_REFUSALS);
     const histogram = (metric: DurationMetric) =>
       new Histogram({
         name: metric.name,
@@ -66,11 +89,12 @@ export class Collectors {
         buckets: [...metric.buckets],
         registers,
       });
+    this.#handlerDurations = histogram(HANDLER_DURATION);
     this.#durations = { sent: histogram(RELAY_DURATION), queued: histogram(QUEUED_DURATION) };
   }
 
   /** Includes one more module, until the returned metrics are released. */
-  add(runtime: SocketRuntime): RelayMetrics {
+  add(runtime: SocketRuntime): ModuleMetrics {
     const sources = MetricSource.of(runtime);
     for (const source of sources) this.#add(source);
     return {
@@ -79,6 +103,13 @@ export class Collectors {
       },
       took: (kind, outcome, milliseconds) => {
         this.#durations[outcome].observe({ provider: runtime.provider, kind }, milliseconds / 1_000);
+      },
+      handled: (provider, outcome, milliseconds) => {
+        this.#messages.inc({ provider, outcome });
+        this.#handlerDurations.observe({ provider }, milliseconds / 1_000);
+      },
+      messageRefused: (provider, reason) => {
+        this.#refusals.inc({ provider, reason });
       },
       release: () => {
         if (this.#remove(sources) && this.#sources.size === 0) this.#unregister();
@@ -92,6 +123,8 @@ export class Collectors {
     // Each series begins at 0, so that `increase()` sees the first relay too.
     for (const kind of KINDS)
       for (const outcome of OUTCOMES) this.#relays.inc({ provider, kind, outcome }, 0);
+    for (const outcome of HANDLER_OUTCOMES) this.#messages.inc({ provider, outcome }, 0);
+    for (const reason of REFUSAL_REASONS) this.#refusals.inc({ provider, reason }, 0);
   }
 
   /** @returns whether at least one of them was included */

@@ -1,0 +1,28 @@
+import { HttpException } from '@nestjs/common';
+import { WsException } from '@nestjs/websockets';
+import type { MessageError } from '../../../ports/client-messages.js';
+
+const SERVER_ERROR = 500;
+
+/**
+ * The error that the sender gets for what a handler, or a part around it, threw: the words of a `WsException`, and those of an
+ * exception of Nest's that blames the caller, as guards and pipes throw. `undefined` for anything else, whose words may be about the
+ * inside of the application.
+ */
+export function refusalOf(exception: unknown): MessageError | undefined {
+  if (exception instanceof WsException) return refusal(exception.message, exception.getError());
+  if (exception instanceof HttpException && exception.getStatus() < SERVER_ERROR)
+    return refusal(exception.message, exception.getResponse());
+  return undefined;
+}
+
+/** The error that a filter emits as `exception`, as filters of gateways do. */
+export function emittedError(payload: unknown): MessageError {
+  const { message } = Object(payload) as { readonly message?: unknown };
+  return refusal(typeof message === 'string' ? message : 'The message was refused', payload);
+}
+
+function refusal(message: string, details: unknown): MessageError {
+  // A text is the message itself.
+  return { code: 'REFUSED', message, ...(typeof details === 'object' && { details }) };
+}
