@@ -29,7 +29,7 @@ const LAYERS = {
   schematics: [],
 };
 
-/** Packages that only some folders may import. All but `inversify` and Nest are optional, or loaded on demand. */
+/** Packages that only some folders may import. All but `inversify` and Nest's core are optional, or loaded on demand. */
 const PACKAGES = {
   ws: 'adapters/ws',
   pusher: 'adapters/pusher',
@@ -38,6 +38,8 @@ const PACKAGES = {
   cockatiel: 'delivery',
   'prom-client': '(modules/socket/metrics|reference)',
   inversify: '(channels|adapters)',
+  // The application's own: handlers of messages are decorated with it, and the library reads what the decorators wrote.
+  '@nestjs/websockets': 'reference',
   '@nestjs': '(modules|testing|reference|main\\.ts$)',
 };
 
@@ -51,6 +53,12 @@ const ON_DEMAND = {
     within: '^src/delivery/pair/',
   },
   metrics: { path: '^src/modules/socket/metrics/', within: '^src/modules/socket/metrics/' },
+  handlers: {
+    path: '^src/modules/socket/handlers/',
+    // The decorator, the search for it, and the class that applications name in their handlers.
+    pathNot: '/(socket-handlers\\.decorator|message-handlers|member-socket)\\.ts$',
+    within: '^src/modules/socket/handlers/',
+  },
   adapters: {
     path: '^src/adapters/[^/]+/',
     pathNot: '\\.(adapter|settings)\\.ts$',

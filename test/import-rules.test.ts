@@ -35,6 +35,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'place-of-cockatiel': ['src/adapters/pusher/violation.ts', `import 'cockatiel';`],
   'place-of-prom-client': ['src/modules/socket/violation-c.ts', `import 'prom-client';`],
   'place-of-inversify': ['src/modules/socket/violation-d.ts', `import 'inversify';`],
+  'place-of-nestjs/websockets': ['src/modules/socket/violation-f.ts', `import '@nestjs/websockets';`],
   'place-of-nestjs': ['src/adapters/pusher/violation-b.ts', `import '@nestjs/common';`],
 
   'on-demand-cluster-kinds': ['src/cluster/violation-b.ts', `import './redis/redis-cluster.js';`],
@@ -45,6 +46,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'on-demand-queue': ['src/delivery/violation-c.ts', `import './queue/queued-delivery.js';`],
   'on-demand-provider-pair': ['src/runtime/violation-c.ts', `import './second-provider.js';`],
   'on-demand-metrics': ['src/modules/socket/violation-e.ts', `import './metrics/catalogue.js';`],
+  'on-demand-handlers': ['src/modules/socket/violation-g.ts', `import './handlers/start-handlers.js';`],
   'on-demand-adapters': ['src/runtime/violation-d.ts', `import '../adapters/memory/manual-clock.js';`],
 
   'kinds-of-cluster-never-import-each-other': [

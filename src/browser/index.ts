@@ -6,6 +6,8 @@ import { gatewayUrl, type PusherOptions } from './client-config.js';
 import { ConnectError } from './connect-error.js';
 import { follow } from './follow.js';
 import { keepTrying } from './keep-trying.js';
+import { MessageError, type SendErrorCode } from './message-error.js';
+import { type AnswerMaker, type AskOptions, Messages, type SendOptions } from './messages.js';
 import { checked, type ConnectOptions } from './options.js';
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
 import { abortReason, retried } from './retried.js';
@@ -16,8 +18,9 @@ export type * from '../ports/browser-events.js';
 export type { Refusal } from './authorization.js';
 export type { ConnectErrorCode, ConnectFailure } from './connect-error.js';
 export type { ConnectOptions, HeadersSource } from './options.js';
+export type { AnswerMaker, AskOptions, SendErrorCode, SendOptions };
 export type { EventName, PayloadOf, PusherClass, PusherLike };
-export { ConnectError };
+export { ConnectError, MessageError };
 
 /** The connection of a member, or of a guest. */
 export interface SwitchboardSocket<P extends PusherLike> {
@@ -31,6 +34,25 @@ export interface SwitchboardSocket<P extends PusherLike> {
   onBroadcast<E extends EventName>(event: E, handler: (payload: PayloadOf<E>) => void): () => void;
   /** Subscribes to a channel, or returns its present subscription. */
   channel(name: string): ReturnType<P['subscribe']>;
+  /**
+   * Sends a message to the backend's handlers, which do not answer it. A refusal is an `error` of `pusher.connection`, with a code from
+   * 4301 to 4303. On `pusher` it needs a channel, whose other subscribers get it too.
+   *
+   * @throws MessageError when it cannot be sent
+   */
+  send(event: string, payload?: unknown, options?: SendOptions): void;
+  /**
+   * Asks the backend's handlers, and resolves with the handler's answer.
+   *
+   * @throws MessageError when the message is refused, when the handler fails, when no answer comes within `timeoutMs`, and on `pusher`,
+   * which carries no answers
+   */
+  ask(event: string, payload?: unknown, options?: AskOptions): Promise<unknown>;
+  /**
+   * Answers what the backend asks the member with `askMember`, until the returned function is called. `make` may return a promise. An
+   * error that it throws tells the backend that this page cannot answer. A second one for the same event takes the place of the first.
+   */
+  answer(event: string, make: AnswerMaker): () => void;
   /**
    * Signs a guest in, or a member whose signin was refused, on the same connection. A guest whose signin is refused stays a guest.
    *
@@ -81,6 +103,7 @@ export async function connect<P extends PusherLike>(
   const broadcasts = pusher.subscribe(config.broadcastChannel);
   const currentConfig = follow(pusher, config, ask, optionsOf);
   keepTrying(pusher);
+  const messages = new Messages(pusher, currentConfig);
   const ready = (signsIn: boolean, remainingMs: number, channel?: Emitter) =>
     whenReady(pusher, {
       signsIn,
@@ -128,6 +151,11 @@ export async function connect<P extends PusherLike>(
     onMember: (event, handler) => listen(pusher.user, event, handler),
     onBroadcast: (event, handler) => listen(broadcasts, event, handler),
     channel: (name) => pusher.subscribe(name) as ReturnType<P['subscribe']>,
+    send: (event, payload, options = {}) => {
+      messages.send(event, payload, options);
+    },
+    ask: (event, payload, options = {}) => messages.ask(event, payload, options),
+    answer: (event, make) => messages.answer(event, make),
     signIn: () => (signin = signin ?? signIn()),
     disconnect,
   };

@@ -29,6 +29,7 @@ export interface PusherLike {
   };
   channel(name: string): Listener | undefined;
   subscribe(channel: string): Emitter;
+  send_event(event: string, data: unknown, channel?: string): unknown;
   signin(): void;
   disconnect(): void;
 }

@@ -153,10 +153,10 @@ export class SocketConfigurationError extends SocketError {
 }
 
 /** The kinds of parts that may need an optional package. */
-export type PackageUser = 'provider' | 'cluster' | 'delivery' | 'option' | 'decorator';
+export type PackageUser = 'provider' | 'cluster' | 'delivery' | 'option';
 
 /**
- * The chosen provider, the cluster `redis`, the delivery `queue`, an option or a decorator needs an npm package that is not installed, or
+ * The chosen provider, the cluster `redis`, the delivery `queue` or an option needs an npm package that is not installed, or
  * not in a supported version. The message has the command that installs it.
  */
 export class MissingPackageError extends SocketError {

@@ -26,6 +26,7 @@ class StubPusher {
     bind: (_: string, handler: Handler) => void this.#handlers.push(handler),
     unbind: () => undefined,
   };
+  readonly send_event = (): boolean => true;
   switchCluster: ((to: object) => void) | undefined = (to) => void this.switched.push(to);
 
   constructor() {

@@ -1,5 +1,4 @@
 import { HttpException } from '@nestjs/common';
-import { WsException } from '@nestjs/websockets';
 import type { MessageError } from '../../../ports/client-messages.js';
 
 const SERVER_ERROR = 500;
@@ -10,7 +9,7 @@ const SERVER_ERROR = 500;
  * inside of the application.
  */
 export function refusalOf(exception: unknown): MessageError | undefined {
-  if (exception instanceof WsException) return refusal(exception.message, exception.getError());
+  if (isWsException(exception)) return refusal(exception.message, exception.getError());
   if (exception instanceof HttpException && exception.getStatus() < SERVER_ERROR)
     return refusal(exception.message, exception.getResponse());
   return undefined;
@@ -25,4 +24,13 @@ export function emittedError(payload: unknown): MessageError {
 function refusal(message: string, details: unknown): MessageError {
   // A text is the message itself.
   return { code: 'REFUSED', message, ...(typeof details === 'object' && { details }) };
+}
+
+/**
+ * A `WsException` of the application's own `@nestjs/websockets`. That package is not imported for it: it would be loaded, and looked
+ * for by every bundler, also in applications without handlers.
+ */
+function isWsException(exception: unknown): exception is Error & { getError(): unknown } {
+  if (!(exception instanceof Error) || !('getError' in exception)) return false;
+  return typeof exception.getError === 'function';
 }

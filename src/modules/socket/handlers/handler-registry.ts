@@ -110,7 +110,7 @@ function handlersOf(
   });
   if (methods.length === 0)
     problems.push(
-      `${name} in ${host.name}: a class with @SocketHandlers must have a method with @SubscribeMessage`,
+      `${name} in ${host.name}: a class with @SocketHandlers must have a method with @SubscribeMessage of @nestjs/websockets`,
     );
   return methods.flatMap(({ method, event }) => {
     const place = `${name}.${method} in ${host.name}`;

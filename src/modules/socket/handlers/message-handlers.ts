@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnModuleInit, Optional } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import { loadWith } from '../../../ports/missing-package.js';
 import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import { socketLog } from '../socket-log.js';
 import { MODULE_METRICS, type ModuleMetrics } from '../socket-options.js';
@@ -26,7 +25,7 @@ export class MessageHandlers implements OnModuleInit {
     this.#metrics = metrics;
   }
 
-  /** @throws SocketConfigurationError, MissingPackageError */
+  /** @throws SocketConfigurationError with every handler that cannot work */
   onModuleInit(): Promise<void> {
     return this.start();
   }
@@ -43,8 +42,7 @@ export class MessageHandlers implements OnModuleInit {
       return mark === undefined ? [] : [{ provider, mark }];
     });
     if (marked.length === 0) return;
-    const load = () => import('./start-handlers.js');
-    const { startHandlers } = await loadWith(['@nestjs/websockets'], 'decorator', '@SocketHandlers', load);
+    const { startHandlers } = await import('./start-handlers.js');
     startHandlers(marked, this.#runtime, socketLog('SocketHandlers'), this.#metrics);
   }
 }

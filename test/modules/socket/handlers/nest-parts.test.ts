@@ -1,5 +1,5 @@
 import {
-  ArgumentsHost,
+  type ArgumentsHost,
   BadRequestException,
   type CallHandler,
   type CanActivate,
