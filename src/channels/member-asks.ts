@@ -31,6 +31,7 @@ export class MemberAsks {
     return new Promise((resolve, reject) => {
       const channel = userChannel(memberId);
       const ask: MemberAsk = { id: randomUUID(), event, json, timeoutMs };
+      const isAlone = this.#cluster.node === undefined;
       let failure: string | undefined;
       const fail = (problem: string, isConnected: boolean, cause?: unknown) => {
         this.#open.end(ask.id);
@@ -38,7 +39,6 @@ export class MemberAsks {
         const message = `Member ${shown(memberId)} was asked ${shown(event)}, and ${problem}${said}`;
         reject(new SocketNoAnswerError(memberId, isConnected, message, { cause }));
       };
-      let isAlone = false;
       const answered = (answer: AskAnswer) => {
         if (answer.error === undefined) {
           this.#open.end(ask.id);
@@ -48,14 +48,12 @@ export class MemberAsks {
         failure = answer.error;
         if (isAlone && this.#open.waitingFor(ask.id) === 0) fail('no browser could answer', true);
       };
-      this.#open.open(channel, ask, answered, () => {
+      const isHere = this.#open.open(channel, ask, answered, () => {
         fail(`did not answer within ${timeoutMs} ms`, true);
       });
-      const elsewhere = this.#cluster.ask(channel, ask, answered);
-      const isHere = this.#open.waitingFor(ask.id) > 0;
-      isAlone = elsewhere === undefined;
       if (isAlone && !isHere) fail('is not connected', false);
-      elsewhere
+      this.#cluster
+        .ask(channel, ask, answered)
         ?.then(async () => {
           if (isHere || (await this.#cluster.online([channel])).has(channel)) return;
           fail('is not connected', false);

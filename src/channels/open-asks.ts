@@ -34,17 +34,20 @@ export class OpenAsks {
    * @param channel the member's own channel
    * @param answered called with each answer until {@link end}
    * @param expired called when the ask's time is over, or when this node closes
+   * @returns whether there is such a browser
    */
-  open(channel: string, ask: MemberAsk, answered: OpenAsk['answered'], expired: () => void): void {
+  open(channel: string, ask: MemberAsk, answered: OpenAsk['answered'], expired: () => void): boolean {
     const waiting = new Set(this.#users.sessionsOf(channel));
     const timer = this.#clock.after(ask.timeoutMs, () => {
       this.end(ask.id);
       expired();
     });
     this.#asks.set(ask.id, { timer, waiting, answered, expired });
-    if (waiting.size === 0) return;
+    if (waiting.size === 0) return false;
     const frame = askFrame(ask.id, ask.event, ask.json);
+    // The fake answers within the call.
     for (const session of waiting) session.connection.send(frame);
+    return true;
   }
 
   /** How many browsers of this node have not answered yet. */

@@ -15,9 +15,6 @@ export const MESSAGE_FRAMES = Object.freeze({
   ANSWER: 'switchboard:answer',
 });
 
-/** The beginning of their names. */
-export const MESSAGE_FRAME_PREFIX = 'switchboard:';
-
 const MAXIMUM_ID_LENGTH = 64;
 
 /** A message of a client. */

@@ -202,7 +202,7 @@ describe('A client event', () => {
   test('is passed on when its handler says so, to others and not to its sender', async () => {
     const host = await start();
     const [ada, bob] = [await onChannel(host, 'ada'), await onChannel(host, 'bob')];
-    const received = new EventQueue<unknown>();
+    const received = new EventQueue<object>();
     bob.channel(CHANNEL).bind('client-SHARED', (payload: unknown) => {
       received.push({ bob: payload });
     });

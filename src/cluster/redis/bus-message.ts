@@ -215,7 +215,7 @@ function isJsonOrAbsent(json: unknown): json is string | undefined {
 
 /** Names of the protocol's own events are reserved: only the server that holds the connection sends those. */
 function isEventName(name: unknown): name is string {
-  return typeof name === 'string' && name !== '' && !/^pusher(?:_internal)?:/.test(name);
+  return typeof name === 'string' && name !== '' && !/^(?:pusher(?:_internal)?|switchboard):/.test(name);
 }
 
 function isText(value: unknown): value is string {

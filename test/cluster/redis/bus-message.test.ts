@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import {
+  answerMessage,
+  askMessage,
   BUS_VERSION,
   type BusMessage,
   eventMessage,
@@ -17,10 +19,10 @@ import { memberIdProblem } from '../../../src/protocol/member-id.js';
 /** Reads a message that has just arrived. */
 const read = (text: string) => readBusMessage(text, Date.now());
 
-const KINDS = ['event', 'users', 'terminate', 'remove', 'added', 'removed', 'count', 'status'];
+const KINDS = ['event', 'users', 'ask', 'answer', 'terminate', 'remove', 'added', 'removed', 'count', 'status'];
 const text = fc.string({ unit: 'binary' });
 const memberId = text.filter((id) => memberIdProblem(id) === undefined);
-const eventName = text.filter((name) => name !== '' && !/^pusher(?:_internal)?:/.test(name));
+const eventName = text.filter((name) => name !== '' && !/^(?:pusher(?:_internal)?|switchboard):/.test(name));
 
 const message = fc
   .record({
@@ -65,6 +67,31 @@ test('another node reads to which users an event goes, and what was sent to each
       });
     }),
   );
+});
+
+const json = fc.option(fc.json(), { nil: undefined });
+
+test('another node reads an ask, and the asking one its answer, exactly as they were sent', () => {
+  const ask = fc.record({ id: text, event: eventName, json, timeoutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }) });
+  const answer = fc.oneof(fc.record({ json }), fc.record({ error: text }));
+  fc.assert(
+    fc.property(text, text, ask, answer, (node, replyTo, sent, given) => {
+      expect(read(askMessage(node, replyTo, sent))).toEqual({ kind: 'ask', node, replyTo, ask: sent });
+      expect(read(answerMessage(sent.id, given))).toEqual({ kind: 'answer', id: sent.id, answer: given });
+    }),
+  );
+});
+
+test.each([
+  [{ k: 'ask', n: 'n', to: '#answers-1', id: '1', e: 'X', t: 0 }],
+  [{ k: 'ask', n: 'n', to: '#answers-1', id: '1', e: 'X', t: 2 ** 31 }],
+  [{ k: 'ask', n: 'n', to: '#answers-1', id: '1', e: 'X', t: 1, d: '{' }],
+  [{ k: 'ask', n: 'n', to: 7, id: '1', e: 'X', t: 1 }],
+  [{ k: 'answer', id: '1', d: 'no JSON' }],
+  [{ k: 'answer', id: '1', error: {} }],
+  [{ k: 'answer' }],
+])('no node sends %j', (fields) => {
+  expect(read(JSON.stringify({ v: BUS_VERSION, ...fields }))).toBeUndefined();
 });
 
 test('an event to more users than a node sends at once was sent by no node', () => {
@@ -128,6 +155,8 @@ test('so is anything that looks like a message', () => {
 const COMPLETE: Record<string, object> = {
   event: { n: 'a.1', e: 'news', d: '{}' },
   users: { n: 'a.1', e: 'news', d: '{}', to: ['ada'] },
+  ask: { n: 'a.1', to: '#answers-1', id: '1', e: 'news', d: '{}', t: 1 },
+  answer: { id: '1', d: '{}' },
   terminate: { n: 'a.1' },
   remove: { n: 'a.1', channel: 'presence-room', id: 'ada' },
   added: { r: '17', p: '16', id: 'ada', info: '{"a":1}' },
@@ -175,7 +204,7 @@ test.each(VERSIONS)('the version %j is understood: %s', (v, isUnderstood) => {
   expect(message).toEqual(isUnderstood ? { kind: 'terminate', node: 'a.1' } : undefined);
 });
 
-test.each(['pusher:error', 'pusher:signin_success', 'pusher_internal:member_added', ''])(
+test.each(['pusher:error', 'pusher:signin_success', 'pusher_internal:member_added', 'switchboard:ask', ''])(
   'nobody can speak as the protocol: %j',
   (e) => {
     expect(read(JSON.stringify({ v: BUS_VERSION, k: 'event', n: 'a.1', e }))).toBeUndefined();
