@@ -21,14 +21,19 @@ const DIALECTS = {
       if (event === 'pusher:connection_established') {
         const socketId = JSON.parse(data).socket_id;
         const userData = JSON.stringify({ id: `member-${client.index}` });
-        const signature = createHmac('sha256', APP.secret).update(`${socketId}::user::${userData}`).digest('hex');
+        const signature = createHmac('sha256', APP.secret)
+          .update(`${socketId}::user::${userData}`)
+          .digest('hex');
         const auth = `${APP.key}:${signature}`;
         client.send(JSON.stringify({ event: 'pusher:signin', data: { auth, user_data: userData } }));
       }
       return event === 'pusher:signin_success';
     },
     ask: (id) =>
-      JSON.stringify({ event: 'switchboard:ask', data: { id: String(id), event: 'PLACED', payload: { orderId: id } } }),
+      JSON.stringify({
+        event: 'switchboard:ask',
+        data: { id: String(id), event: 'PLACED', payload: { orderId: id } },
+      }),
     answered: (text) => {
       const { event, data } = JSON.parse(text);
       if (event !== 'switchboard:answer') return undefined;
@@ -49,7 +54,8 @@ const DIALECTS = {
       return text.startsWith('40');
     },
     ask: (id) => `42${id}["PLACED",{"orderId":${id}}]`,
-    answered: (text) => (text.startsWith('43') ? JSON.parse(text.slice(text.indexOf('['))).at(0).orderId : undefined),
+    answered: (text) =>
+      text.startsWith('43') ? JSON.parse(text.slice(text.indexOf('['))).at(0).orderId : undefined,
   },
 };
 
@@ -109,7 +115,10 @@ export class Asker {
 export async function openAskers(kind, port, count) {
   const askers = [];
   for (let first = 0; first < count; first += 50) {
-    const group = Array.from({ length: Math.min(50, count - first) }, (_, index) => new Asker(kind, port, first + index));
+    const group = Array.from(
+      { length: Math.min(50, count - first) },
+      (_, index) => new Asker(kind, port, first + index),
+    );
     await Promise.all(group.map((asker) => asker.ready()));
     askers.push(...group);
   }

@@ -38,7 +38,10 @@ export class Messages {
   #asked = 0;
 
   /** @param provider the provider of the connection now */
-  constructor(pusher: PusherLike, provider: () => { readonly provider: string; readonly carriesAnswers?: true }) {
+  constructor(
+    pusher: PusherLike,
+    provider: () => { readonly provider: string; readonly carriesAnswers?: true },
+  ) {
     this.#pusher = pusher;
     this.#provider = provider;
     pusher.connection.bind('message', ({ event, data }: { event: string; data: unknown }) => {
@@ -54,8 +57,7 @@ export class Messages {
   send(event: string, payload: unknown, { channel }: SendOptions): void {
     this.#checkConnected(event);
     if (this.#provider().carriesAnswers === true) this.#pusher.send_event(SEND, { event, channel, payload });
-    else if (channel !== undefined)
-      this.#pusher.send_event(CLIENT_EVENT_PREFIX + event, payload, channel);
+    else if (channel !== undefined) this.#pusher.send_event(CLIENT_EVENT_PREFIX + event, payload, channel);
     else {
       const { provider } = this.#provider();
       const what = `The provider "${provider}" carries messages on channels only`;
@@ -64,7 +66,11 @@ export class Messages {
   }
 
   /** @throws MessageError when it is not answered */
-  async ask(event: string, payload: unknown, { channel, timeoutMs = DEFAULT_TIMEOUT_MS }: AskOptions): Promise<unknown> {
+  async ask(
+    event: string,
+    payload: unknown,
+    { channel, timeoutMs = DEFAULT_TIMEOUT_MS }: AskOptions,
+  ): Promise<unknown> {
     if (this.#provider().carriesAnswers !== true) {
       const what = `The provider "${this.#provider().provider}" carries no answers`;
       throw new MessageError('UNSUPPORTED_PROVIDER', `${what}: ask the backend with a request instead`);
@@ -137,7 +143,10 @@ export class Messages {
   #lost(): void {
     for (const { reject } of this.#pending.values())
       reject(
-        new MessageError('NOT_CONNECTED', 'The connection was lost before the answer. The message may be handled'),
+        new MessageError(
+          'NOT_CONNECTED',
+          'The connection was lost before the answer. The message may be handled',
+        ),
       );
   }
 }

@@ -92,7 +92,11 @@ describe('socket.ask', () => {
 
   test.each([
     ['the handler refuses', 'REFUSED', { code: 'REFUSED', message: 'not yours', details: { orderId: 7 } }],
-    ['no handler knows the name', 'NO_SUCH', { code: 'UNKNOWN_EVENT', message: 'No handler takes "NO_SUCH"' }],
+    [
+      'no handler knows the name',
+      'NO_SUCH',
+      { code: 'UNKNOWN_EVENT', message: 'No handler takes "NO_SUCH"' },
+    ],
     ['the handler is of channels', 'SHARED', { code: 'NOT_ON_CHANNEL' }],
   ])('rejects when %s', async (_, event, error) => {
     const ada = await as(await start(), 'ada');
@@ -101,7 +105,9 @@ describe('socket.ask', () => {
 
   test('rejects on a channel that the page is not on', async () => {
     const ada = await as(await start(), 'ada');
-    await expect(ada.ask('SHARED', {}, { channel: CHANNEL })).rejects.toMatchObject({ code: 'NOT_ON_CHANNEL' });
+    await expect(ada.ask('SHARED', {}, { channel: CHANNEL })).rejects.toMatchObject({
+      code: 'NOT_ON_CHANNEL',
+    });
   });
 
   test('rejects when no answer comes in its time, and when the handler takes too long for the backend', async () => {

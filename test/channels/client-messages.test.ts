@@ -25,13 +25,16 @@ function asks(client: EngineClient, data: object): void {
 }
 
 describe('switchboard:ask', () => {
-  test.each([[{ a: 1 }], [[1]], ['text'], [null], [0]])('is answered with what the handler returned: %j', async (payload) => {
-    const { session } = withHandlers(echo);
-    const ada = session.signsIn('ada');
-    asks(ada, { payload });
-    await answered();
-    expect(ada.hears()).toEqual([{ event: 'switchboard:answer', data: { id: '1', payload } }]);
-  });
+  test.each([[{ a: 1 }], [[1]], ['text'], [null], [0]])(
+    'is answered with what the handler returned: %j',
+    async (payload) => {
+      const { session } = withHandlers(echo);
+      const ada = session.signsIn('ada');
+      asks(ada, { payload });
+      await answered();
+      expect(ada.hears()).toEqual([{ event: 'switchboard:answer', data: { id: '1', payload } }]);
+    },
+  );
 
   test('without a payload is answered without one', async () => {
     const { session, received } = withHandlers(echo);
@@ -39,7 +42,12 @@ describe('switchboard:ask', () => {
     asks(ada, {});
     await answered();
     expect(ada.hears()).toEqual([{ event: 'switchboard:answer', data: { id: '1' } }]);
-    expect(received[0]).toMatchObject({ event: 'X', channel: undefined, payload: undefined, wantsAnswer: true });
+    expect(received[0]).toMatchObject({
+      event: 'X',
+      channel: undefined,
+      payload: undefined,
+      wantsAnswer: true,
+    });
     expect(received[0]?.bytes).toBe('{"event":"switchboard:ask","data":{"id":"1","event":"X"}}'.length);
   });
 

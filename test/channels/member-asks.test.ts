@@ -73,7 +73,9 @@ describe('An ask of a member', () => {
     const { id } = askedOf(ada);
     session.clock.advance(1_000);
     await expect(asked).rejects.toThrow(SocketNoAnswerError);
-    await expect(asked).rejects.toThrow('Member "ada" was asked "STILL_THERE", and did not answer within 1000 ms');
+    await expect(asked).rejects.toThrow(
+      'Member "ada" was asked "STILL_THERE", and did not answer within 1000 ms',
+    );
     answers(ada, id, { payload: 1 });
     expect(ada.hears().filter(({ event }) => event === 'pusher:error')).toEqual([]);
   });
@@ -122,7 +124,9 @@ describe('An answer is refused, and the connection stays,', () => {
     const asked = ask(session);
     answers(ada, askedOf(ada).id, { payload: 'x'.repeat(20_000) });
     expect(ada.hears()).toEqual([anError(4303)]);
-    await expect(asked).rejects.toThrow(/A browser failed: "Answer refused: it has 200\d\d bytes, 16384 are allowed"/);
+    await expect(asked).rejects.toThrow(
+      /A browser failed: "Answer refused: it has 200\d\d bytes, 16384 are allowed"/,
+    );
   });
 
   test('when it is nested too deeply to be written again, where its size is not limited', () => {
@@ -135,7 +139,12 @@ describe('An answer is refused, and the connection stays,', () => {
     const asks = new OpenAsks(session.clock, users, 0);
     const answered: unknown[] = [];
     const ask = { id: 'an-id', event: 'X', json: undefined, timeoutMs: 1_000 };
-    asks.open('#server-to-user-ada', ask, (answer) => answered.push(answer), () => undefined);
+    asks.open(
+      '#server-to-user-ada',
+      ask,
+      (answer) => answered.push(answer),
+      () => undefined,
+    );
     expect(() => {
       asks.answered(user, { id: 'an-id', payload: deep, error: undefined }, '');
     }).toThrow('Answer refused: it is nested too deeply');

@@ -49,6 +49,7 @@ test('every test of test/security is named, so that none is there without a thre
     'exhaustion',
     'http-targets',
     'webhook-targets',
+    'messages',
   ])
     expect(named).toContain(`../test/security/${file}.test.ts`);
 });

@@ -19,7 +19,18 @@ import { memberIdProblem } from '../../../src/protocol/member-id.js';
 /** Reads a message that has just arrived. */
 const read = (text: string) => readBusMessage(text, Date.now());
 
-const KINDS = ['event', 'users', 'ask', 'answer', 'terminate', 'remove', 'added', 'removed', 'count', 'status'];
+const KINDS = [
+  'event',
+  'users',
+  'ask',
+  'answer',
+  'terminate',
+  'remove',
+  'added',
+  'removed',
+  'count',
+  'status',
+];
 const text = fc.string({ unit: 'binary' });
 const memberId = text.filter((id) => memberIdProblem(id) === undefined);
 const eventName = text.filter((name) => name !== '' && !/^(?:pusher(?:_internal)?|switchboard):/.test(name));
@@ -72,7 +83,12 @@ test('another node reads to which users an event goes, and what was sent to each
 const json = fc.option(fc.json(), { nil: undefined });
 
 test('another node reads an ask, and the asking one its answer, exactly as they were sent', () => {
-  const ask = fc.record({ id: text, event: eventName, json, timeoutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }) });
+  const ask = fc.record({
+    id: text,
+    event: eventName,
+    json,
+    timeoutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+  });
   const answer = fc.oneof(fc.record({ json }), fc.record({ error: text }));
   fc.assert(
     fc.property(text, text, ask, answer, (node, replyTo, sent, given) => {

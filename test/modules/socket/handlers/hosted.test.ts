@@ -1,6 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { MemberSocket, SocketHandlers, type SocketModuleOptions, SocketRejectedError, SocketService } from 'nestjs-switchboard';
+import {
+  MemberSocket,
+  SocketHandlers,
+  type SocketModuleOptions,
+  SocketRejectedError,
+  SocketService,
+} from 'nestjs-switchboard';
 import { EventQueue } from '../../../support/event-queue.js';
 import { logged, startHost } from '../../../support/hosts.js';
 
@@ -45,7 +51,10 @@ class MemberHandlers {
 }
 
 async function start(options: SocketModuleOptions = {}) {
-  const host = await startHost({ ...PUSHER, ...options }, { providers: [OrderHandlers, AnyHandlers, MemberHandlers] });
+  const host = await startHost(
+    { ...PUSHER, ...options },
+    { providers: [OrderHandlers, AnyHandlers, MemberHandlers] },
+  );
   const post = async (...events: object[]) => {
     const body = JSON.stringify({
       time_ms: Date.now(),
@@ -103,7 +112,9 @@ describe('On hosted Pusher a handler', () => {
       { channel: 'presence-orders.7', event: 'client-PLACED', user_id: 'ada' },
     );
     await handled.next();
-    expect(errors.lines).toEqual([expect.stringContaining('emit("REPLY"): this provider reaches no single connection')]);
+    expect(errors.lines).toEqual([
+      expect.stringContaining('emit("REPLY"): this provider reaches no single connection'),
+    ]);
   });
 });
 

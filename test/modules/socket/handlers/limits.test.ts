@@ -68,7 +68,11 @@ describe('Before any handler runs, a message is refused', () => {
 
   test('that is one too many in a second, of the member on all connections', async () => {
     const fake = await start({ limits: { messagesPerMember: 3 } });
-    const [one, other, bob] = [await fake.connect('ada'), await fake.connect('ada'), await fake.connect('bob')];
+    const [one, other, bob] = [
+      await fake.connect('ada'),
+      await fake.connect('ada'),
+      await fake.connect('bob'),
+    ];
     expect(await codesOf(one, 2)).toEqual(['ok', 'ok']);
     expect(await codesOf(other, 2)).toEqual(['ok', 'TOO_MANY']);
     expect(await codesOf(bob, 1)).toEqual(['ok']);

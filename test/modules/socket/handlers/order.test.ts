@@ -117,7 +117,9 @@ describe('A handler that hangs', () => {
     ends.get('next')?.();
     expect(await next).toBe('next');
     expect(warnings.lines).toEqual([
-      expect.stringMatching(/^Message \S+ \(IN_ORDER\) was not handled in time by OrderedHandlers\.inOrder in HostModule/),
+      expect.stringMatching(
+        /^Message \S+ \(IN_ORDER\) was not handled in time by OrderedHandlers\.inOrder in HostModule/,
+      ),
     ]);
   });
 

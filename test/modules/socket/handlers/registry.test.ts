@@ -118,9 +118,17 @@ describe('The start fails', () => {
   }
 
   test.each([
-    ['without a handler', [names()], 'Named in HostModule: a class with @SocketHandlers must have a method with @Sub'],
+    [
+      'without a handler',
+      [names()],
+      'Named in HostModule: a class with @SocketHandlers must have a method with @Sub',
+    ],
     ['with an empty name', [names('')], '@SubscribeMessage("") of Named.handler0 in HostModule: it is empty'],
-    ['with the prefix of client events', [names('client-X')], 'leave out "client-": the client event client-X reaches'],
+    [
+      'with the prefix of client events',
+      [names('client-X')],
+      'leave out "client-": the client event client-X reaches',
+    ],
     ['with a name of the protocol', [names('pusher:ping')], 'names that begin with "pusher:" are reserved'],
     [
       'with two handlers of the same messages',

@@ -31,7 +31,11 @@ const start = async () => (await startFake({}, { providers: [ValidatedHandlers] 
 
 test('ValidationPipe makes the payload an instance of its class, or refuses it with its problems', async () => {
   const ada = await start();
-  expect(await ada.ask('BY_CLASS', { orderId: 7, extra: 1 })).toEqual({ isInstance: true, orderId: 7, by: 'ada' });
+  expect(await ada.ask('BY_CLASS', { orderId: 7, extra: 1 })).toEqual({
+    isInstance: true,
+    orderId: 7,
+    by: 'ada',
+  });
   await expect(ada.ask('BY_CLASS', { orderId: 'x' })).rejects.toMatchObject({
     code: 'REFUSED',
     details: { message: ['orderId must be an integer number'] },
