@@ -47,7 +47,11 @@ const KINDS = {
   },
 };
 
-class Host {}
+class Host {
+  onModuleInit() {
+    // Nothing: the application is its handlers.
+  }
+}
 const { imports, handlers, adapterOf } = await KINDS[BENCH_KIND]();
 const host = { module: Host, imports, providers: [handlers] };
 const app = await NestFactory.create(host, { logger: ['error'], abortOnError: false });

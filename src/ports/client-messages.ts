@@ -50,7 +50,7 @@ export interface MessageError {
   readonly details?: unknown;
 }
 
-/** What a handler returned, or why there is no such thing. */
+/** The value that a handler returned, or the reason why there is none. */
 export type MessageAnswer =
   { readonly value: unknown; readonly error?: undefined } | { readonly error: MessageError };
 

@@ -1,7 +1,7 @@
 import type { MemoryConnection, ReceivedFrame } from '../adapters/memory/memory-connection.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
-import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorization.js';
 import { kindOf } from '../ports/arguments.js';
+import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorization.js';
 import type { MessageError, MessageErrorCode } from '../ports/client-messages.js';
 import { messageOf } from '../ports/errors.js';
 import { Payload } from '../ports/payload.js';

@@ -11,8 +11,8 @@ import { SocketService } from './socket.service.js';
 import { SocketHealthIndicator } from './socket-health.indicator.js';
 import { SocketLifecycle } from './socket-lifecycle.js';
 import {
-  PROVIDER_OVERRIDE,
   MODULE_METRICS,
+  PROVIDER_OVERRIDE,
   SOCKET_OPTIONS,
   type SocketModuleAsyncOptions,
   type SocketModuleOptions,

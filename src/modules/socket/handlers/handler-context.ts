@@ -1,5 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { ExternalContextCreator, NestContainer } from '@nestjs/core';
+import type { NestContainer } from '@nestjs/core';
+import { ExternalContextCreator } from '@nestjs/core';
 import { ExternalExceptionFilterContext } from '@nestjs/core/exceptions/external-exception-filter-context.js';
 import { ExternalExceptionsHandler } from '@nestjs/core/exceptions/external-exceptions-handler.js';
 import { GuardsConsumer, GuardsContextCreator } from '@nestjs/core/guards/index.js';

@@ -1,6 +1,6 @@
 import type { MessageErrorCode } from '../../../ports/client-messages.js';
 
-/** What became of a message whose handler was called. */
+/** The outcome of a message whose handler was called. */
 export type HandlerOutcome = 'handled' | 'refused' | 'failed' | 'timed_out';
 
 /** The errors of messages whose handler was not called. */

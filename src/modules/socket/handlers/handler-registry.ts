@@ -132,7 +132,7 @@ function nameProblem(event: unknown): string | undefined {
 
 function prototypeOf({ instance, metatype }: InstanceWrapper): object | undefined {
   const made = instance as object | null | undefined;
-  // What a request-scoped class has instead of an instance has the same prototype.
+  // A request-scoped class has something else than an instance here, with the same prototype.
   if (typeof made === 'object' && made !== null) return Object.getPrototypeOf(made) as object;
   const prototype: unknown = metatype?.prototype;
   return typeof prototype === 'object' && prototype !== null ? prototype : undefined;

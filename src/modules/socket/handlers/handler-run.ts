@@ -32,7 +32,7 @@ export class HandlerRun implements Expiring {
   readonly #events: RunEvents;
   #resolve: (answer: MessageAnswer) => void = () => undefined;
   #isSettled = false;
-  /** What a filter has emitted as `exception`. */
+  /** The error that a filter has emitted as `exception`. */
   #emitted: MessageError | undefined;
 
   constructor(

@@ -7,6 +7,7 @@ import type {
   MessageSender,
 } from '../../../ports/client-messages.js';
 import type { Clock } from '../../../ports/clock.js';
+import { messageOf } from '../../../ports/errors.js';
 import { shown, type SocketLogger } from '../../../ports/logger.js';
 import type { HandlerConfig } from '../../../ports/socket-config.js';
 import { Deadlines } from './deadlines.js';
@@ -179,10 +180,13 @@ export class MessageGate implements MessageReceiver {
     const message = `Message ${id} (${handler.event})`;
     if (outcome === 'failed') {
       const stack = cause instanceof Error && cause.stack !== undefined ? { stack: cause.stack } : {};
-      logger.error(`${message} failed in ${handler.place}: ${String(cause)}`, { ...fields, ...stack });
+      logger.error(`${message} failed in ${handler.place}: ${messageOf(cause)}`, { ...fields, ...stack });
     } else if (outcome === 'timed_out')
       logger.warn(`${message} was not handled in time by ${handler.place}, which goes on`, fields);
     else
-      logger.debug?.(`${message} was ${outcome}${cause === undefined ? '' : `: ${String(cause)}`}`, fields);
+      logger.debug?.(
+        `${message} was ${outcome}${cause === undefined ? '' : `: ${messageOf(cause)}`}`,
+        fields,
+      );
   }
 }

@@ -1,5 +1,6 @@
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { MemberSocket, SocketHandlers, type SocketModuleOptions } from 'nestjs-switchboard';
+import type { FakeMessageError } from 'nestjs-switchboard/testing';
 import { startFake } from '../../../support/hosts.js';
 
 /** The messages that a handler was called with. */
@@ -41,7 +42,7 @@ function codesOf(member: Member, count: number, event = 'COUNTED', payload: unkn
     sent.map((one) =>
       one.then(
         () => 'ok',
-        ({ code }: { code: string }) => code,
+        (error: unknown) => (error as FakeMessageError).code,
       ),
     ),
   );

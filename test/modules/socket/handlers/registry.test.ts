@@ -97,7 +97,11 @@ describe('A message', () => {
 
 describe('The start fails', () => {
   const names = (...events: string[]) => {
-    class Named {}
+    class Named {
+      unmarked(): void {
+        // No handler.
+      }
+    }
     events.forEach((event, index) => {
       const name = `handler${index}`;
       const value = () => undefined;
