@@ -8,6 +8,7 @@ import {
   type SocketClient,
   socketConfig,
   SocketError,
+  SocketHandlers,
   SocketModule,
   withSettings,
 } from 'nestjs-switchboard';
@@ -45,7 +46,7 @@ async function saysASentence(call: () => unknown): Promise<void> {
     const { message } = error as Error;
     expect(
       error instanceof SocketError ||
-        /^(?:TypeError|SocketAssertionError|Error)$/.test((error as Error).name),
+        /^(?:TypeError|SocketAssertionError|FakeMessageError|Error)$/.test((error as Error).name),
     ).toBe(true);
     expect(message).not.toMatch(RAW);
     expect(message).toMatch(/\w+ \w+/);
@@ -88,6 +89,10 @@ const WITHOUT_AN_APPLICATION: Readonly<Record<string, Call>> = {
   'withSettings(x, {})': (x) => withSettings(x, {}),
   'withSettings(adapter, x)': (x) => withSettings(adapter, x),
   '@AuthorizeChannel(x)': (x) => AuthorizeChannel(x),
+  '@SocketHandlers(x)': (x) => SocketHandlers(x),
+  '@SocketHandlers({ channel: x })': (x) => SocketHandlers({ channel: x }),
+  '@SocketHandlers({ inOrder: x })': (x) => SocketHandlers({ inOrder: x }),
+  '@SocketHandlers({ allowAnonymous: x })': (x) => SocketHandlers({ allowAnonymous: x }),
   'createSocketClient(x, logger)': (x) => createSocketClient(x, silent),
   'createSocketClient(config, x)': (x) => closed(createSocketClient(settings(), x)),
   'createSocketClient(config, logger, x)': (x) => closed(createSocketClient(settings(), silent, x)),
@@ -143,6 +148,13 @@ const OF_AN_APPLICATION: Readonly<
   'onChannelEvent(x, …)': ({ service }, _, x) => service.onChannelEvent(x, () => undefined),
   'onChannelEvent(name, x)': ({ service }, _, x) => service.onChannelEvent('member_added', x),
   'afterCommit(x)': ({ service }, _, x) => service.afterCommit(x),
+  'askMember(x, …)': ({ service }, _, x) => service.askMember(x, 'STILL_THERE'),
+  'askMember(id, x)': ({ service }, _, x) => service.askMember('nobody', x),
+  'askMember(id, event, x)': ({ service }, _, x) => service.askMember('nobody', 'STILL_THERE', x),
+  'askMember(id, event, payload, x)': ({ service }, _, x) =>
+    service.askMember('nobody', 'STILL_THERE', {}, x),
+  'askMember(…, { timeoutMs: x })': ({ service }, _, x) =>
+    service.askMember('nobody', 'STILL_THERE', {}, { timeoutMs: x }),
   'fake.connect(x)': ({ fake }, _, x) => fake.connect(x),
   'fake.advance(x)': ({ fake }, _, x) => {
     fake.advance(x);
@@ -179,6 +191,13 @@ const OF_AN_APPLICATION: Readonly<
   'member.trigger(channel, event, x)': (_, ada, x) => {
     ada.trigger('presence-lobby', 'client-typing', x);
   },
+  'member.send(x)': (_, ada, x) => ada.send(x),
+  'member.send(event, x)': (_, ada, x) => ada.send('NOTED', x),
+  'member.send(event, payload, x)': (_, ada, x) => ada.send('NOTED', {}, x),
+  'member.ask(x)': (_, ada, x) => ada.ask(x),
+  'member.ask(…, { channel: x })': (_, ada, x) => ada.ask('NOTED', {}, { channel: x }),
+  'member.answers(x, …)': (_, ada, x) => ada.answers(x, () => undefined),
+  'member.answers(event, x)': (_, ada, x) => ada.answers('STILL_THERE', x),
   'member.present(x)': (_, ada, x) => ada.present(x),
   'expect(member).toHaveReceived(x)': (_, ada, x) =>
     socketMatchers.toHaveReceived.call({}, ada, x, undefined),
@@ -219,6 +238,21 @@ test.each<[what: string, said: string, call: (host: FakeHost) => unknown]>([
     'There is no channel event "member_joined"; there are: channel_occupied, channel_vacated, member_added, ' +
       'member_removed, client_event, cache_miss, subscription_count',
     ({ service }) => service.onChannelEvent('member_joined' as never, () => undefined),
+  ],
+  [
+    'a time of askMember that is none',
+    'askMember(…, { timeoutMs }): timeoutMs must be milliseconds from 1 to 2147483647; it is 0',
+    ({ service }) => service.askMember('ada', 'STILL_THERE', {}, { timeoutMs: 0 }),
+  ],
+  [
+    'an option of askMember that there is not',
+    'askMember(memberId, event, payload, options): options must have no "timeout"; there are: timeoutMs',
+    ({ service }) => service.askMember('ada', 'STILL_THERE', {}, { timeout: 5 } as never),
+  ],
+  [
+    'a payload of askMember that is too large',
+    'The payload of "STILL_THERE" has 20002 bytes as JSON, 10240 are allowed',
+    ({ service }) => service.askMember('ada', 'STILL_THERE', 'x'.repeat(20_000)),
   ],
   [
     'a matcher on a member that was not awaited',

@@ -4,9 +4,9 @@ import { compared } from '../support/comparison.js';
 import { measure } from '../support/server.js';
 import { interleave } from '../support/statistics.js';
 
-const KINDS = ['switchboard', 'platform-ws', 'platform-socket.io'];
+const KINDS = ['switchboard', 'nest-ws', 'nest-socket.io'];
 /** So many that nobody is over the limits, which are as they are by default. */
-const CLIENTS = 1_000;
+const CLIENTS = 2_000;
 const IN_FLIGHT = 32;
 
 /** A message to a handler, and its answer, against plain gateways of Nest that do the same. */

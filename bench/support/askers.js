@@ -38,16 +38,16 @@ const DIALECTS = {
       const { event, data } = JSON.parse(text);
       if (event !== 'switchboard:answer') return undefined;
       const { id, payload } = JSON.parse(data);
-      return payload.orderId === Number(id) ? payload.orderId : undefined;
+      return payload?.orderId === Number(id) ? payload.orderId : undefined;
     },
   },
-  'platform-ws': {
+  'nest-ws': {
     path: '/plain',
     opened: () => true,
     ask: (id) => JSON.stringify({ event: 'PLACED', data: { id, orderId: id } }),
     answered: (text) => JSON.parse(text).data.orderId,
   },
-  'platform-socket.io': {
+  'nest-socket.io': {
     path: '/socket.io/?EIO=4&transport=websocket',
     opened(text, client) {
       if (text.startsWith('0')) client.send('40');
@@ -82,7 +82,7 @@ export class Asker {
         if (this.#dialect.opened(text, this)) resolve();
       };
       // This server sends nothing first.
-      if (this.#dialect === DIALECTS['platform-ws']) this.#socket.once('open', () => resolve());
+      if (this.#dialect === DIALECTS['nest-ws']) this.#socket.once('open', () => resolve());
     });
   }
 

@@ -18,7 +18,7 @@ function handlersOf(decorateClass) {
     }
   }
   // The adapter `ws` of Nest has no acks: a handler answers with an event.
-  const method = BENCH_KIND === 'platform-ws' ? 'placedAsEvent' : 'placed';
+  const method = BENCH_KIND === 'nest-ws' ? 'placedAsEvent' : 'placed';
   const descriptor = /** @type {PropertyDescriptor} */ (
     Object.getOwnPropertyDescriptor(OrderHandlers.prototype, method)
   );
@@ -35,12 +35,12 @@ const KINDS = {
     const imports = [SocketModule.forRoot({ env: {}, identify: () => null })];
     return { imports, handlers: handlersOf(SocketHandlers()), adapterOf: undefined };
   },
-  'platform-ws': async () => {
+  'nest-ws': async () => {
     const { WsAdapter } = await import('@nestjs/platform-ws');
     const handlers = handlersOf(WebSocketGateway({ path: '/plain' }));
     return { imports: [], handlers, adapterOf: (app) => new WsAdapter(app) };
   },
-  'platform-socket.io': async () => {
+  'nest-socket.io': async () => {
     const { IoAdapter } = await import('@nestjs/platform-socket.io');
     const handlers = handlersOf(WebSocketGateway({ transports: ['websocket'], perMessageDeflate: false }));
     return { imports: [], handlers, adapterOf: (app) => new IoAdapter(app) };

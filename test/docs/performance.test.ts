@@ -72,6 +72,13 @@ test.each(COMPARED)('the page says of "%s" what was measured', (what, scenario, 
   expect(cellsOf(what)).toEqual(peers.map(shown));
 });
 
+test('the page says of a message to a handler what was measured', () => {
+  const rows = scenarios['handler']?.rows;
+  const costs = ['switchboard', 'nest-ws', 'nest-socket.io'].map((peer) => rows?.[peer]?.['µs/message']);
+  expect(costs[0]).toBeGreaterThan(0);
+  expect(cellsOf('a message to a handler, and its answer, µs for both')).toEqual(costs.map(shown));
+});
+
 test.each(ALONE)('the page says of "%s" what was measured, too', (what, scenario, row, figure) => {
   const measured = scenarios[scenario]?.rows[row]?.[figure];
   expect(measured).toBeGreaterThan(0);

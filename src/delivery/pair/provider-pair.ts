@@ -1,5 +1,5 @@
 import { type Clock, within } from '../../ports/clock.js';
-import { messageOf } from '../../ports/errors.js';
+import { messageOf, SocketNoAnswerError } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { Relay } from '../../ports/relay.js';
 import { type AdapterClient, RelayClient } from '../../ports/relay-client.js';
@@ -71,19 +71,22 @@ export abstract class ProviderPair extends RelayClient {
     await this.#onEach((client) => client.removeFromChannel(channel, memberId));
   }
 
-  /** Asks on both. The first answer counts; without one, the rejection of the provider that decides. */
+  /** Asks on both. The first answer counts; without any, the rejection of the provider that carries answers is the one to tell. */
   override async askMember(
     memberId: string,
     event: string,
     payload: unknown,
     timeoutMs: number,
   ): Promise<unknown> {
-    const [deciding, other] = this.providersWithMembers();
-    const ask = ({ client }: PairedProvider) => client.askMember(memberId, event, payload, timeoutMs);
-    const first = ask(deciding);
-    if (other === undefined) return first;
-    // Where nobody answers, the rejection of the deciding provider is the one to tell.
-    return Promise.any([first, ask(other)]).catch(() => first);
+    const asked = this.providersWithMembers().flatMap((provider) =>
+      provider === undefined ? [] : [provider.client.askMember(memberId, event, payload, timeoutMs)],
+    );
+    try {
+      return await Promise.any(asked);
+    } catch (failure) {
+      const errors: unknown[] = failure instanceof AggregateError ? failure.errors : [failure];
+      throw errors.find((error) => error instanceof SocketNoAnswerError) ?? errors[0];
+    }
   }
 
   abstract override health(): Promise<ProviderHealth>;

@@ -10,6 +10,8 @@ import { down, LIMITS, Provider, relayTo, settled } from '../support.js';
 /** One of two providers, with a script: its answers, its online members and its health. */
 export class ScriptedProvider extends Provider {
   online: readonly string[] | Promise<never> = [];
+  /** Its answer to every ask, once that is there. */
+  answer: Promise<unknown> = Promise.resolve();
   present: readonly ChannelMember[] | Promise<never> = [];
   state: ProviderHealth = { status: 'up', connections: null };
   closed = false;
@@ -26,6 +28,10 @@ export class ScriptedProvider extends Provider {
     return new Set(ids.filter((id) => online.includes(id)));
   };
   channelMembers = async (): Promise<readonly ChannelMember[]> => this.present;
+  askMember = (memberId: string, event: string): Promise<unknown> => {
+    this.calls.push(`${event}? ${memberId}`);
+    return this.answer;
+  };
   health = () => Promise.resolve(this.state);
   close = () => {
     this.closed = true;

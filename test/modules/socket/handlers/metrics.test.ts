@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import { SubscribeMessage, WsException } from '@nestjs/websockets';
 import { SocketHandlers } from 'nestjs-switchboard';
 import { logged, startFake } from '../../../support/hosts.js';
@@ -65,7 +65,7 @@ test('Each message is counted by what became of it, from 0 on, and those of hand
 test('A line of the level debug says what became of a message, with the id that the handler knows it by', async () => {
   const { lines } = logged('debug');
   const { ada } = await start();
-  Logger.overrideLogger(['debug']);
+  Logger.overrideLogger(new ConsoleLogger({ logLevels: ['debug'] }));
   onTeardown(() => {
     Logger.overrideLogger(false);
   });
