@@ -111,13 +111,14 @@ export type {
   PresenceMember, Provider, ProviderHealth, PusherConfig, QueueHealth, Receipt, RelayOptions, ImmediateRelayOptions, SocketAdapter, AdapterCapabilities, AdapterContext, AdapterParts, Relay, RelayKind, RelaySender, AdapterClient, SocketClient, SecondConfig, SecondHealth,
   SecondRole, SocketConfig, SocketErrorCode, SocketEvents, SocketHealthResult, SocketLogger, SocketModuleAsyncOptions, SocketModuleOptions, SocketModulePaths,
   ChannelEventName, ChannelEvents, ChannelListener, SocketSettings, WebhookConfig,
+  AskOptions, ClientMessage, HandlerConfig, MessageAnswer, MessageError, MessageErrorCode, MessageReceiver, MessageSender, SocketHandlersOptions,
 } from 'nestjs-switchboard';
 export type {
-  ContractBrowser, ContractDifferences, ContractEvent, Faults, ContractHarness, ReceivedEvent, Relayed, SocketMatchers,
+  ContractBrowser, ContractDifferences, ContractEvent, Faults, ContractHarness, ReceivedEvent, Relayed, SocketMatchers, FakeMessageOptions,
 } from 'nestjs-switchboard/testing';
 export type {
   ConnectErrorCode, ConnectFailure, ConnectOptions, EventName as BrowserEventName, HeadersSource, Refusal, PayloadOf as BrowserPayloadOf, PusherClass, PusherLike,
-  SwitchboardSocket,
+  SwitchboardSocket, AnswerMaker, AskOptions as BrowserAskOptions, SendErrorCode, SendOptions,
 } from 'nestjs-switchboard/browser';
 `;
 

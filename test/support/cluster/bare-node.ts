@@ -1,7 +1,7 @@
 import { RedisCluster } from '../../../src/cluster/redis/redis-cluster.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
 import { systemClock } from '../../../src/ports/clock.js';
-import type { JoinRefusal } from '../../../src/ports/cluster.js';
+import type { AskAnswer, JoinRefusal, MemberAsk } from '../../../src/ports/cluster.js';
 import type { User } from '../../../src/ports/user.js';
 import { onTeardown } from '../teardown.js';
 
@@ -25,7 +25,14 @@ export class BareNode {
         this.told.push(`${event} on ${channels.join(' ')}`),
       terminate: (userId: string) => this.told.push(`terminate ${userId}`),
       remove: () => undefined,
-      askedElsewhere: () => undefined,
+      askedElsewhere: (
+        channel: string,
+        { event, json }: MemberAsk,
+        answered: (answer: AskAnswer) => void,
+      ) => {
+        this.told.push(`${event} of ${channel}`);
+        answered({ json });
+      },
       memberAdded: (_: string, { id }: User) => this.told.push(`+${id}`),
       memberChanged: (_: string, { id }: User) => this.told.push(`~${id}`),
       memberRemoved: (_: string, id: string) => this.told.push(`-${id}`),

@@ -110,6 +110,9 @@ function anyMessage(random: Random): MakeMessage {
 }
 
 const EVENTS = [
+  'switchboard:ask',
+  'switchboard:send',
+  'switchboard:answer',
   'pusher:subscribe',
   'pusher:unsubscribe',
   'pusher:signin',
