@@ -9,7 +9,7 @@ import {
 import { EventQueue } from '../support/event-queue.js';
 import { type Host, startHost } from '../support/hosts.js';
 import { subscribed } from '../support/pusher-browser.js';
-import { connected } from './backends.js';
+import { changedConfigOf, connected } from './backends.js';
 
 const heard = new EventQueue<object>();
 
@@ -227,6 +227,39 @@ describe('A client event', () => {
     const received = new Promise((resolve) => bob.channel(CHANNEL).bind('client-typing', resolve));
     ada.channel(CHANNEL).trigger('client-typing', { on: true });
     expect(await received).toEqual({ on: true });
+  });
+});
+
+describe('On a provider that carries no answers, like hosted Pusher,', () => {
+  /** The same backend, as a page sees it that is told of another provider. */
+  async function hosted(host: Host) {
+    const url = await changedConfigOf(host, (config) => ({
+      ...config,
+      provider: 'pusher',
+      carriesAnswers: undefined,
+    }));
+    const ada = await connected({ url, headers: { 'x-member': 'ada' } });
+    await subscribed(ada.channel(CHANNEL));
+    return ada;
+  }
+
+  test('ask rejects at once, and says so', async () => {
+    const ada = await hosted(await start());
+    await expect(ada.ask('ORDER_OPENED', {}, { channel: CHANNEL, timeoutMs: 0 })).rejects.toMatchObject({
+      code: 'UNSUPPORTED_PROVIDER',
+      message: 'The provider "pusher" carries no answers: ask the backend with a request instead',
+    });
+  });
+
+  test('send is the client event of a channel, and needs one', async () => {
+    const ada = await hosted(await start());
+    ada.send('ORDER_OPENED', { orderId: 7 }, { channel: CHANNEL });
+    expect(await heard.next()).toEqual({ body: { orderId: 7 }, by: 'ada', on: CHANNEL });
+    expect(() => {
+      ada.send('ORDER_OPENED');
+    }).toThrow(
+      'The provider "pusher" carries messages on channels only: send("ORDER_OPENED", payload, { channel })',
+    );
   });
 });
 

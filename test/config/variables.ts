@@ -373,6 +373,41 @@ export const VARIABLES: readonly VariableRow[] = [
     ...anyLimit,
   })),
   {
+    variable: 'SOCKET_HANDLER_TIMEOUT_MS',
+    read: ({ handlers }) => handlers.timeoutMs,
+    byDefault: 10_000,
+    good: [
+      ['0', 0],
+      ['3600000', 3_600_000],
+    ],
+    bad: ['-1', '0.5', '5s', '3600001'],
+    allowed: /whole number from 0 to \d+/,
+  },
+  {
+    variable: 'SOCKET_UNKNOWN_MESSAGES',
+    read: ({ handlers }) => handlers.unknownMessages,
+    byDefault: 'refuse',
+    good: [
+      ['refuse', 'refuse'],
+      ['ignore', 'ignore'],
+    ],
+    bad: ['Refuse', 'drop', 'true'],
+    allowed: /one of: refuse, ignore/,
+  },
+  ...(
+    [
+      ['SOCKET_MAX_HANDLER_MESSAGE_BYTES', 'messageBytes', 16_384],
+      ['SOCKET_MAX_HANDLER_MESSAGES_PER_SECOND', 'messagesPerSecond', 20],
+      ['SOCKET_MAX_HANDLER_MESSAGES_PER_MEMBER', 'messagesPerMember', 100],
+      ['SOCKET_MAX_RUNNING_HANDLERS', 'running', 20],
+    ] as const
+  ).map(([variable, name, byDefault]): VariableRow => ({
+    variable,
+    read: ({ handlers }) => handlers.limits[name],
+    byDefault,
+    ...anyLimit,
+  })),
+  {
     variable: 'SOCKET_CLUSTER',
     read: ({ cluster }) => cluster,
     byDefault: 'local',
