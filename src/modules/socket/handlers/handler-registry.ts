@@ -30,6 +30,8 @@ export interface FoundHandler {
 export interface MarkedProvider {
   readonly provider: InstanceWrapper;
   readonly mark: HandlersMark;
+  /** The class with the decorators; in a test, something else may be in its place. */
+  readonly marked: NewableFunction;
 }
 
 const NO_PARAMS = Object.freeze({});
@@ -91,15 +93,15 @@ function bySpecificity({ pattern: a }: Handler, { pattern: b }: Handler): number
 }
 
 function handlersOf(
-  { provider, mark }: MarkedProvider,
+  { provider, mark, marked }: MarkedProvider,
   scanner: MetadataScanner,
   problems: string[],
 ): readonly Handler[] {
-  const { host } = provider;
+  const { host, instance } = provider;
   const name = String(provider.name);
-  const prototype = prototypeOf(provider);
-  if (host === undefined || prototype === undefined) {
-    problems.push(`${name}: a class with @SocketHandlers must be a provider that Nest makes from the class`);
+  const prototype = marked.prototype as object;
+  if (host === undefined || (provider.isDependencyTreeStatic() && !(instance instanceof Object))) {
+    problems.push(`${name}: a class with @SocketHandlers must be a provider with an instance`);
     return [];
   }
   const methods = scanner.getAllMethodNames(prototype).flatMap((method) => {
@@ -117,7 +119,7 @@ function handlersOf(
     const problem = nameProblem(event);
     if (typeof event === 'string' && problem === undefined) {
       const invoke = invokerOf(provider, method, event);
-      return [{ ...mark, event, place, hasAck: hasAck(prototype, method), invoke }];
+      return [{ ...mark, event, place, hasAck: hasAck(marked, method), invoke }];
     }
     problems.push(`@SubscribeMessage(${JSON.stringify(event)}) of ${place}: ${problem}`);
     return [];
@@ -130,16 +132,8 @@ function nameProblem(event: unknown): string | undefined {
   return eventNameProblem(event);
 }
 
-function prototypeOf({ instance, metatype }: InstanceWrapper): object | undefined {
-  const made = instance as object | null | undefined;
-  // A request-scoped class has something else than an instance here, with the same prototype.
-  if (typeof made === 'object' && made !== null) return Object.getPrototypeOf(made) as object;
-  const prototype: unknown = metatype?.prototype;
-  return typeof prototype === 'object' && prototype !== null ? prototype : undefined;
-}
-
-function hasAck(prototype: object, method: string): boolean {
-  const parameters: unknown = Reflect.getMetadata(PARAMETERS, prototype.constructor, method);
+function hasAck(marked: NewableFunction, method: string): boolean {
+  const parameters: unknown = Reflect.getMetadata(PARAMETERS, marked, method);
   return Object.keys(Object(parameters) as object).some((key) => Number(key.split(':')[0]) === PARAMETER.ACK);
 }
 

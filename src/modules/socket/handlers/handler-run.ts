@@ -8,7 +8,7 @@ import type { Expiring } from './deadlines.js';
 import { emittedError, refusalOf } from './handler-error.js';
 import type { HandlerOutcome } from './handler-metrics.js';
 import type { FoundHandler, Handler } from './handler-registry.js';
-import { MemberSocket } from './member-socket.js';
+import { type HandlerCall, MemberSocket } from './member-socket.js';
 
 const FAILED: MessageError = { code: 'FAILED', message: 'The message could not be handled' };
 
@@ -21,7 +21,7 @@ export interface RunEvents {
 }
 
 /** One message, and the call of its handler. */
-export class HandlerRun implements Expiring {
+export class HandlerRun implements Expiring, HandlerCall {
   readonly handler: Handler;
   readonly socket: MemberSocket;
   /** Resolves once, also when the handler goes on after its time. */
@@ -32,6 +32,9 @@ export class HandlerRun implements Expiring {
   readonly #events: RunEvents;
   #resolve: (answer: MessageAnswer) => void = () => undefined;
   #isSettled = false;
+  #isExpired = false;
+  /** Made when the handler asks for its signal. */
+  #abort: AbortController | undefined;
   /** The error that a filter has emitted as `exception`. */
   #emitted: MessageError | undefined;
 
@@ -44,7 +47,7 @@ export class HandlerRun implements Expiring {
     this.handler = handler;
     this.#message = message;
     this.#events = events;
-    this.socket = new MemberSocket(sender, message, params, this.#onException);
+    this.socket = new MemberSocket(sender, message, params, this);
     this.answer = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -76,7 +79,8 @@ export class HandlerRun implements Expiring {
 
   expire(): void {
     if (this.#isSettled) return;
-    MemberSocket.expire(this.socket);
+    this.#isExpired = true;
+    this.#abort?.abort();
     const message = 'The handler did not answer in time';
     this.#settle('timed_out', { error: { code: 'TIMED_OUT', message } });
   }
@@ -85,11 +89,17 @@ export class HandlerRun implements Expiring {
     this.#settle('handled', { value });
   };
 
-  readonly #onException = (payload: unknown): boolean => {
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#isExpired) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  takesException(payload: unknown): boolean {
     if (!this.#message.wantsAnswer || this.#isSettled) return false;
     this.#emitted = emittedError(payload);
     return true;
-  };
+  }
 
   #fail(exception: unknown): void {
     const error = this.#emitted ?? refusalOf(exception);

@@ -3,28 +3,33 @@ import type { ClientMessage, MessageSender } from '../../../ports/client-message
 import { Payload } from '../../../ports/payload.js';
 import type { ChannelMember } from '../../../ports/socket-client.js';
 
+/** The call of the handler that has a {@link MemberSocket}. */
+export interface HandlerCall {
+  /** Aborted when the handler's time is over. */
+  readonly signal: AbortSignal;
+  /** Takes what a filter emits as `exception`. @returns whether that is the answer, so that it is not sent as an event */
+  takesException(payload: unknown): boolean;
+}
+
 /** The connection that a message came on, as `@ConnectedSocket()` gives it to a handler. Each message has its own. */
 export class MemberSocket {
   /** The placeholders of the handler's channel pattern, taken from the channel's name. */
   readonly params: Readonly<Record<string, string>>;
   readonly #sender: MessageSender;
   readonly #message: ClientMessage;
-  readonly #onException: (payload: unknown) => boolean;
+  readonly #call: HandlerCall;
   #messageId: string | undefined;
-  #abort: AbortController | undefined;
-  #isExpired = false;
 
-  /** @param onException takes what a filter emits as `exception`; it returns whether that was the answer */
   constructor(
     sender: MessageSender,
     message: ClientMessage,
     params: Readonly<Record<string, string>>,
-    onException: (payload: unknown) => boolean,
+    call: HandlerCall,
   ) {
     this.#sender = sender;
     this.#message = message;
     this.params = params;
-    this.#onException = onException;
+    this.#call = call;
   }
 
   /** The id of this message in the logs. */
@@ -61,9 +66,7 @@ export class MemberSocket {
 
   /** Aborted when the handler's time is over (`SOCKET_HANDLER_TIMEOUT_MS`). Hand it on to what you wait for. */
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#isExpired) this.#abort.abort();
-    return this.#abort.signal;
+    return this.#call.signal;
   }
 
   /**
@@ -71,7 +74,7 @@ export class MemberSocket {
    * waits for an answer.
    */
   emit(event: string, payload?: unknown): void {
-    if (event === 'exception' && this.#onException(payload)) return;
+    if (event === 'exception' && this.#call.takesException(payload)) return;
     this.#sender.emit(event, Payload.of(payload).json);
   }
 
@@ -85,11 +88,5 @@ export class MemberSocket {
     if (this.channel === undefined)
       throw new Error('passOn(): the message was sent on no channel, so there are no other subscribers');
     this.#sender.passOn(this.#message);
-  }
-
-  /** Aborts {@link signal}. */
-  static expire(socket: MemberSocket): void {
-    socket.#isExpired = true;
-    socket.#abort?.abort();
   }
 }

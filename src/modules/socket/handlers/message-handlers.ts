@@ -37,10 +37,7 @@ export class MessageHandlers implements OnModuleInit {
   }
 
   async #start(): Promise<void> {
-    const marked = this.#discovery.getProviders().flatMap((provider): MarkedProvider[] => {
-      const mark = markOf(provider);
-      return mark === undefined ? [] : [{ provider, mark }];
-    });
+    const marked = this.#discovery.getProviders().flatMap(markedIn);
     if (marked.length === 0) return;
     const { startHandlers } = await import('./start-handlers.js');
     startHandlers(marked, this.#runtime, socketLog('SocketHandlers'), this.#metrics);
@@ -48,10 +45,12 @@ export class MessageHandlers implements OnModuleInit {
 }
 
 /** Looks at the token first, because a test may have replaced the class behind it. */
-function markOf({ token, metatype, isAlias }: InstanceWrapper): HandlersMark | undefined {
-  if (isAlias) return undefined;
-  return [token, metatype]
-    .filter((candidate) => typeof candidate === 'function')
-    .map((candidate) => Reflect.getMetadata(SocketHandlersMark.KEY, candidate) as HandlersMark | undefined)
-    .find((mark) => mark !== undefined);
+function markedIn(provider: InstanceWrapper): MarkedProvider[] {
+  const { token, metatype, isAlias } = provider;
+  for (const marked of isAlias ? [] : [token, metatype]) {
+    if (typeof marked !== 'function') continue;
+    const mark = Reflect.getMetadata(SocketHandlersMark.KEY, marked) as HandlersMark | undefined;
+    if (mark !== undefined) return [{ provider, mark, marked }];
+  }
+  return [];
 }

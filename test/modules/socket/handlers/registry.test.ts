@@ -141,13 +141,19 @@ describe('The start fails', () => {
         'Anywhere.placed in HostModule',
     ],
     [
-      'made by a factory',
+      'made by a factory that returns nothing',
       [{ provide: Anywhere, useFactory: () => undefined }],
-      'Anywhere: a class with @SocketHandlers must be a provider that Nest makes from the class',
+      'Anywhere: a class with @SocketHandlers must be a provider with an instance',
     ],
   ])('%s', async (_, providers, message) => {
     await expect(startFake({}, { providers })).rejects.toThrow(message);
   });
+});
+
+test('A test may put something in the place of a class with handlers', async () => {
+  const module = { provide: Anywhere, useValue: { placed: () => ({ by: 'a stub' }) } };
+  const { fake } = await startFake({}, { providers: [module] });
+  expect(await (await fake.connect('ada')).ask('PLACED')).toEqual({ by: 'a stub' });
 });
 
 test.each([
