@@ -37,7 +37,7 @@ const ON_ONE_NODE = {
 
 /**
  * The suites that keep a small machine busy for seconds, so that a suite beside them would miss its time limits: clusters of
- * processes, broken networks, killed workers. `npm run test:slow` runs them, one file at a time.
+ * processes, broken networks, killed workers. `npm run test:slow` runs them.
  */
 const SLOW = '/test/(cluster/nodes/|chaos/|delivery/queue/(outages|cuts))';
 

@@ -1,5 +1,4 @@
-// Runs one part of the tests: `fast` and `projects` two files at a time, `slow` one at a time; jest.config.cjs says which file
-// is where.
+// Runs one part of the tests, two files at a time; jest.config.cjs says which file is where.
 // All further arguments are passed to jest.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,19 +8,15 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const JEST = join(ROOT, 'node_modules/jest/bin/jest.js');
-const OPTIONS = {
-  fast: ['--maxWorkers=2'],
-  slow: ['--runInBand'],
-  projects: ['--maxWorkers=2'],
-};
+const PARTS = ['fast', 'slow', 'projects'];
 
 const [part = '', ...args] = process.argv.slice(2);
-if (!Object.hasOwn(OPTIONS, part)) throw new Error(`The part is fast, slow or projects, not "${part}".`);
+if (!PARTS.includes(part)) throw new Error(`The part is fast, slow or projects, not "${part}".`);
 
 const packed = part === 'projects' ? packInto(mkdtempSync(join(tmpdir(), 'switchboard-packed-'))) : undefined;
 const { status } = spawnSync(
   process.execPath,
-  ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', JEST, ...OPTIONS[part], ...args],
+  ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', JEST, '--maxWorkers=2', ...args],
   {
     stdio: 'inherit',
     env: { ...process.env, SWITCHBOARD_TEST_PART: part, ...(packed && { SWITCHBOARD_PACKED: packed }) },

@@ -9,7 +9,7 @@ import type { LedgerFigures } from './ledger.js';
 import { STEADY, Steady } from './steady.js';
 
 /** `PUSHER_TIMEOUT_MS` of these tests. A call is settled within twice that. */
-export const TIMEOUT_MS = 1_000;
+export const TIMEOUT_MS = 2_000;
 
 /** A machine may stall for so long on top of that. */
 const STALL_MS = 4_000;
