@@ -18,7 +18,7 @@ const VISITORS = 300;
 const AT_ONCE = 20;
 /** How often every regular is relayed to by each of the two that relay. */
 const EVERY_MS = 200;
-/** The most relays that wait for the provider before further ones are made. */
+/** The most relays that wait to be tried again, and the most without a receipt, before further ones are made. */
 const MOST_WAITING = 300;
 const SETTLED_MS = 60_000;
 const SHORT_MS = 1_000;
@@ -73,7 +73,6 @@ export class Soak {
         PUSHER_HOST: '127.0.0.1',
         PUSHER_PORT: String(toProvider.port),
         PUSHER_SCHEME: 'http',
-        PUSHER_TIMEOUT_MS: '3000',
       },
       'publisher',
     );
@@ -152,8 +151,9 @@ export class Soak {
     await eventually(SETTLED_MS, () => {
       expect(clients.flatMap(({ problem }) => problem ?? [])).toEqual([]);
     });
-    const room = (node: ClusterNode) => () =>
+    const room = (node: ClusterNode) => (steady: Steady) =>
       eventually(SETTLED_MS, async () => {
+        expect(steady.unanswered).toBeLessThan(MOST_WAITING);
         expect((await node.call('relays')).queued).toBeLessThan(MOST_WAITING);
       });
     const from = (node: ClusterNode, event: string) =>

@@ -23,7 +23,7 @@ export class Steady {
     private readonly relay: RelayTo,
     private readonly everyMs: number,
     /** Resolves when more can be taken: a slow machine gets no more than it can do. */
-    private readonly room: () => Promise<void> = () => Promise.resolve(),
+    private readonly room: (steady: Steady) => Promise<void> = () => Promise.resolve(),
   ) {
     this.#running = this.#run();
     // A failure is reported to the caller that stops it.
@@ -46,6 +46,11 @@ export class Steady {
   /** How many calls were made. */
   get calls(): number {
     return this.#calls;
+  }
+
+  /** How many calls have no receipt yet. */
+  get unanswered(): number {
+    return this.#calls - this.relays.length;
   }
 
   /** Writes down that a member heard one, on which connection. */
@@ -100,7 +105,7 @@ export class Steady {
         calls.push(call);
       }
       await delay(this.everyMs);
-      await this.room();
+      await this.room(this);
     }
     await Promise.all(calls);
   }
