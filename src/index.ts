@@ -23,13 +23,19 @@ export { SocketModule } from './modules/socket/socket.module.js';
 export { SocketService } from './modules/socket/socket.service.js';
 export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
 export type {
-  HttpRequest,
   MetricsRegistry,
   SocketModuleAsyncOptions,
   SocketModuleOptions,
   SocketModulePaths,
 } from './modules/socket/socket-options.js';
-export type { Admission, ChannelAuthorizer, PresenceMember } from './ports/authorization.js';
+export type {
+  Admission,
+  CallerAuthorization,
+  ChannelAuth,
+  ChannelAuthorizer,
+  PresenceMember,
+  UserAuth,
+} from './ports/authorization.js';
 export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
 export type { ClientConfig } from './ports/client-config.js';
 export type {
@@ -55,11 +61,13 @@ export {
   SocketUsageError,
 } from './ports/errors.js';
 export type { EventName, PayloadOf } from './ports/event-map.js';
+export type { HttpRequest } from './ports/http-request.js';
 export type * from './ports/identity.js';
 export { LIMITS } from './ports/limits.js';
 export type { LogFields, SocketLogger } from './ports/logger.js';
 export { type LossDetails, rejected, unanswered, unavailable } from './ports/losses.js';
 export type { Payload } from './ports/payload.js';
+export { Refusal, type RefusalCode } from './ports/refusal.js';
 export type { Relay, RelayKind } from './ports/relay.js';
 export { type AdapterClient, RelayClient, type RelaySender } from './ports/relay-client.js';
 export {

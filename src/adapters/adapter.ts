@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { ChannelEngine } from '../channels/channel-engine.js';
 import type { ChannelEventSource } from '../channels/channel-event-source.js';
+import type { CallerAuthorization } from '../ports/authorization.js';
 import type { Clock } from '../ports/clock.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
@@ -113,9 +114,10 @@ export interface ServerAttachment {
    * Starts to listen. Requests with other paths are left to the server's other listeners.
    *
    * @param path the path of the module's endpoints; `/socket` unless the host says otherwise
+   * @param callers the application's decisions about callers, for an adapter whose browsers do not ask those endpoints
    * @throws SocketConfigurationError when it cannot listen; it throws, or the promise rejects
    */
-  attach(server: Server, path?: string): void | Promise<void>;
+  attach(server: Server, path: string, callers: CallerAuthorization): void | Promise<void>;
   /** Stops to listen. Absent when closing the client does that. */
   detach?(): void;
 }

@@ -113,7 +113,8 @@ export class ChannelEngine implements ClusterNode {
       this.#end(session, code, reason, false);
     });
     this.#messageRate = new MessageRate(clock, config.gateway.limits, (session, reason) => {
-      this.#refuseMessage(session, new ProtocolError(CODES.RATE_EXCEEDED, reason), false);
+      // The message itself is handled later.
+      this.#refuseMessage(session, new ProtocolError(CODES.RATE_EXCEEDED, reason), false, false);
     });
     const caughtUp = () => this.#caughtUp();
     this.#drain = new Drain(clock, config.gateway, this.#sessions, { caughtUp }, (session) => {
@@ -238,6 +239,7 @@ export class ChannelEngine implements ClusterNode {
     } catch (error) {
       this.#refuseMessage(session, error, received === undefined);
     }
+    session.connection.handled?.();
   }
 
   /** Answers a message that is not a text frame with `pusher:error`; the connection stays open. */
@@ -250,19 +252,21 @@ export class ChannelEngine implements ClusterNode {
     if (!session.isClosed && this.#messageRate.isExceeded(session)) this.#messageRate.throttle(session);
   }
 
-  #refuseMessage(session: Session, error: unknown, isMalformed: boolean): void {
+  #refuseMessage(session: Session, error: unknown, isMalformed: boolean, isRefusal = true): void {
     const code = error instanceof ProtocolError ? (error.code ?? 'none') : 'internal';
     this.counters.messagesRefused.add(isMalformed ? 'malformed' : String(code));
-    this.#sendError(session, error);
+    this.#sendError(session, error, isRefusal);
   }
 
-  #sendError(session: Session, error: unknown): void {
+  #sendError(session: Session, error: unknown, isRefusal: boolean): void {
     if (!(error instanceof ProtocolError)) {
       this.#logger.error(`Unexpected error while handling a client's frame: ${String(error)}`);
     }
     const wireError =
       error instanceof ProtocolError ? error : new ProtocolError(null, 'The message could not be handled');
-    session.connection.send(errorFrame(wireError));
+    const { connection } = session;
+    if (connection.tell === undefined) connection.send(errorFrame(wireError));
+    else connection.tell(wireError, isRefusal);
   }
 
   /**
@@ -374,7 +378,7 @@ export class ChannelEngine implements ClusterNode {
   #terminate(channel: string): void {
     for (const session of this.#users.sessionsOf(channel)) {
       const reason = 'Connection terminated by the application';
-      this.#sendError(session, new ProtocolError(CODES.UNAUTHORIZED, reason));
+      this.#sendError(session, new ProtocolError(CODES.UNAUTHORIZED, reason), false);
       this.#end(session, CODES.UNAUTHORIZED, reason, true);
     }
   }

@@ -3,6 +3,7 @@ import type { ClientOrigin, ServerAttachment, SocketAdapter } from '../adapters/
 import { BUILT_IN_ADAPTERS } from '../adapters/index.js';
 import { loadDelivery } from '../delivery/index.js';
 import type { ProviderPair } from '../delivery/pair/provider-pair.js';
+import type { CallerAuthorization } from '../ports/authorization.js';
 import type { Clock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
 import { LIMITS } from '../ports/limits.js';
@@ -177,10 +178,11 @@ export class SocketRuntime {
    * Attaches the providers that need it to an HTTP server, unless the shutdown has begun. A second call waits for the first.
    *
    * @param path the path of the module's endpoints
+   * @param callers the application's decisions about callers
    * @throws SocketConfigurationError when a provider cannot listen on a port of its own
    */
-  attach(server: Server, path: string): Promise<void> {
-    this.#attaching ??= this.#attach(server, path);
+  attach(server: Server, path: string, callers: CallerAuthorization): Promise<void> {
+    this.#attaching ??= this.#attach(server, path, callers);
     return this.#attaching;
   }
 
@@ -211,9 +213,9 @@ export class SocketRuntime {
     this.#closedListeners.push(listener);
   }
 
-  async #attach(server: Server, path: string): Promise<void> {
+  async #attach(server: Server, path: string, callers: CallerAuthorization): Promise<void> {
     for (const attachment of this.#attachments) {
-      if (this.#draining === undefined) await attachment.attach(server, path);
+      if (this.#draining === undefined) await attachment.attach(server, path, callers);
     }
   }
 

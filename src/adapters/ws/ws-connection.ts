@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
+import type { Batch } from '../../channels/batch.js';
 import type { Connection } from '../../channels/connection.js';
+import type { WriteCoalescer } from '../../channels/write-coalescer.js';
 import type { Clock } from '../../ports/clock.js';
 import { CODES, ProtocolError } from '../../protocol/codes.js';
 import { errorFrame, type Frame } from '../../protocol/frame.js';
-import type { Batch } from './batch.js';
-import type { WriteCoalescer } from './write-coalescer.js';
 
 /** The time that a client has to answer a close frame before its socket is destroyed. */
 const CLOSE_WAIT_MS = 1_000;

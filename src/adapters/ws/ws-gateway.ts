@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream';
 import { inject, injectable } from 'inversify';
 import { type Server as SocketServer, type WebSocket, WebSocketServer } from 'ws';
 import { ChannelEngine } from '../../channels/channel-engine.js';
+import { WriteCoalescer } from '../../channels/write-coalescer.js';
+import { ConnectionGate } from '../../http/connection-gate.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
 import { CLOCK, type Clock } from '../../ports/clock.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../../ports/socket-config.js';
@@ -11,10 +13,9 @@ import { errorFrame } from '../../protocol/frame.js';
 import { handshakeProblem, needsErrorBeforeClose } from '../../protocol/handshake.js';
 import { newSocketId } from '../../protocol/socket-id.js';
 import type { ServerAttachment } from '../adapter.js';
+import type { Gateway } from '../gateway-socket-client.js';
 import { GatewaySocket } from './gateway-socket.js';
 import { HttpApi } from './http-api/http-api.js';
-import { UpgradeGate } from './upgrade-gate.js';
-import { WriteCoalescer } from './write-coalescer.js';
 import { closeSocket, WsConnection } from './ws-connection.js';
 
 /**
@@ -22,7 +23,7 @@ import { closeSocket, WsConnection } from './ws-connection.js';
  * Channels protocol through the channel engine. Messages do not pass through Nest's WebSocket layer.
  */
 @injectable()
-export class WsGateway implements ServerAttachment, ServerRoute {
+export class WsGateway implements Gateway, ServerAttachment, ServerRoute {
   readonly #engine: ChannelEngine;
   readonly #config: SocketConfig;
   readonly #clock: Clock;
@@ -30,7 +31,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
   #sockets: SocketServer<typeof GatewaySocket> | undefined;
   #detach: () => void = () => undefined;
   #isRestarting = false;
-  readonly #gate: UpgradeGate;
+  readonly #gate: ConnectionGate;
   readonly #coalescer: WriteCoalescer;
 
   constructor(
@@ -43,7 +44,7 @@ export class WsGateway implements ServerAttachment, ServerRoute {
     this.#config = config;
     this.#clock = clock;
     this.#httpApi = httpApi;
-    this.#gate = new UpgradeGate(config.gateway, clock, (status) => {
+    this.#gate = new ConnectionGate(config.gateway, clock, (status) => {
       engine.counters.refused.add(status);
     });
     this.#coalescer = new WriteCoalescer(config.gateway.limits.bufferedBytes);

@@ -6,8 +6,10 @@ import {
   RequestMethod,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import type { CallerAuthorization } from '../../ports/authorization.js';
 import type { Timer } from '../../ports/clock.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
+import { callersForAdapters } from './authorization/callers.js';
 import { servedPath } from './endpoints/served-path.js';
 import { socketLog } from './socket-log.js';
 import { startLine } from './start-line.js';
@@ -16,6 +18,7 @@ import { startLine } from './start-line.js';
 @Injectable()
 export class SocketLifecycle implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #runtime: SocketRuntime;
+  readonly #callers: CallerAuthorization;
   readonly #host: HttpAdapterHost;
   readonly #application: ApplicationConfig;
   readonly #path: string;
@@ -31,12 +34,14 @@ export class SocketLifecycle implements BeforeApplicationShutdown, OnApplication
    */
   constructor(
     runtime: SocketRuntime,
+    callers: CallerAuthorization,
     host: HttpAdapterHost,
     application: ApplicationConfig,
     path: string,
     isQuiet: boolean,
   ) {
     this.#runtime = runtime;
+    this.#callers = callers;
     this.#host = host;
     this.#application = application;
     this.#path = path;
@@ -98,7 +103,7 @@ export class SocketLifecycle implements BeforeApplicationShutdown, OnApplication
   /** The start fails with this, so nothing may be left open. */
   async #attach(server: Server, path: string): Promise<void> {
     try {
-      await this.#runtime.attach(server, path);
+      await this.#runtime.attach(server, path, callersForAdapters(this.#callers));
     } catch (error) {
       await Promise.allSettled([this.#runtime.close()]);
       throw error;

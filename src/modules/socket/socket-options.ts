@@ -1,17 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
 import type { SocketAdapter } from '../../adapters/adapter.js';
 import type { Environment, SocketSettings } from '../../config/settings.js';
 import type { Identity } from '../../ports/authorization.js';
+import type { HttpRequest } from '../../ports/http-request.js';
 import type { LostRelay } from '../../relays/receipt.js';
 import type { RelayMetrics } from '../../relays/relay-reporter.js';
 import type { RedisClientOptions } from '../../settings/redis-options.js';
 import type { HandlerMetrics } from './handlers/handler-metrics.js';
-
-/** The part of an HTTP request that Express and Fastify have in common. */
-export interface HttpRequest {
-  readonly headers: IncomingHttpHeaders;
-}
 
 /**
  * The part of `prom-client`'s `Registry` that this package uses. An application without metrics compiles without `prom-client`.

@@ -3,6 +3,7 @@ import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer }
 import { checkFunction, checkNames, checkObject, checkText } from '../../ports/arguments.js';
 import { SOCKET_CLIENT } from '../../ports/socket-client.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
+import { Callers } from './authorization/callers.js';
 import { ChannelAuthorization } from './authorization/channel-authorization.js';
 import { SocketEndpoints } from './endpoints/socket-endpoints.js';
 import { MessageHandlers } from './handlers/message-handlers.js';
@@ -106,33 +107,34 @@ function assemble(
         provide: SocketLifecycle,
         inject: [
           SocketRuntime,
+          Callers,
           HttpAdapterHost,
           ApplicationConfig,
           { token: PROVIDER_OVERRIDE, optional: true },
         ],
         useFactory: (
           runtime: SocketRuntime,
+          callers: Callers,
           host: HttpAdapterHost,
           application: ApplicationConfig,
           override?: string,
-        ) => new SocketLifecycle(runtime, host, application, path, override !== undefined),
+        ) => new SocketLifecycle(runtime, callers, host, application, path, override !== undefined),
       },
       { provide: MODULE_METRICS, inject: [SOCKET_OPTIONS, SocketRuntime], useFactory: loadMetrics },
       { provide: SOCKET_CLIENT, inject: [SocketRuntime], useFactory: ({ client }: SocketRuntime) => client },
       ChannelAuthorization,
       MessageHandlers,
       {
+        provide: Callers,
+        inject: [SOCKET_OPTIONS, ChannelAuthorization],
+        useFactory: (socketOptions: SocketModuleOptions, authorization: ChannelAuthorization) =>
+          new Callers(socketOptions, authorization),
+      },
+      {
         provide: SocketEndpoints,
-        inject: [SocketRuntime, ChannelAuthorization, SOCKET_OPTIONS, HttpAdapterHost, ApplicationConfig],
-        useFactory: (
-          ...parts: [
-            SocketRuntime,
-            ChannelAuthorization,
-            SocketModuleOptions,
-            HttpAdapterHost,
-            ApplicationConfig,
-          ]
-        ) => new SocketEndpoints(...parts, path),
+        inject: [SocketRuntime, Callers, HttpAdapterHost, ApplicationConfig],
+        useFactory: (...parts: [SocketRuntime, Callers, HttpAdapterHost, ApplicationConfig]) =>
+          new SocketEndpoints(...parts, path),
       },
       SocketService,
       SocketHealthIndicator,

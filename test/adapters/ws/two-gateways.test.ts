@@ -3,6 +3,7 @@ import { wsAdapter } from '../../../src/adapters/ws/ws.adapter.js';
 import { socketConfig } from '../../../src/config/socket-config.js';
 import type { ISocketClient } from '../../../src/ports/socket-client.js';
 import { startProvider } from '../../../src/runtime/provider.js';
+import { NO_CALLERS } from '../../support/callers.js';
 import { portOf } from '../../support/host.js';
 import { RawClient } from '../../support/raw-client.js';
 import { onTeardown } from '../../support/teardown.js';
@@ -85,7 +86,7 @@ async function plainServer() {
       { gatewayPath: path },
     );
     const { client, attachment } = await startProvider(wsAdapter, config, logger);
-    await attachment?.attach(server);
+    await attachment?.attach(server, '/socket', NO_CALLERS);
     onTeardown(() => client.close());
     return client;
   };

@@ -2,7 +2,7 @@ import { ContextIdFactory, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type { ChannelAuthorizer } from '../../../ports/authorization.js';
 import { SocketConfigurationError } from '../../../ports/errors.js';
-import type { HttpRequest } from '../socket-options.js';
+import type { HttpRequest } from '../../../ports/http-request.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from './channel-pattern.js';
 

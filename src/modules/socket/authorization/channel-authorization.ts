@@ -8,6 +8,7 @@ import type {
   UserAuth,
 } from '../../../ports/authorization.js';
 import { SocketUsageError } from '../../../ports/errors.js';
+import type { HttpRequest } from '../../../ports/http-request.js';
 import { LIMITS } from '../../../ports/limits.js';
 import { shown } from '../../../ports/logger.js';
 import { channelType } from '../../../protocol/channel-name.js';
@@ -17,7 +18,6 @@ import { channelStringToSign, sign, userStringToSign } from '../../../protocol/s
 import { writeUserData } from '../../../protocol/user-data.js';
 import { SocketRuntime } from '../../../runtime/socket-runtime.js';
 import { socketLog } from '../socket-log.js';
-import type { HttpRequest } from '../socket-options.js';
 import { type Authorizer, findAuthorizers } from './authorizers.js';
 
 const NO_REQUEST: HttpRequest = { headers: {} };

@@ -1,6 +1,6 @@
 import type { ClientOrigin } from '../../../adapters/adapter.js';
+import { Refusal } from '../../../ports/refusal.js';
 import type { FrameworkRequest } from './endpoint-routes.js';
-import { Refusal } from './refusal.js';
 
 /**
  * The address at which the browser that sends a request reaches this backend, as the framework reads the request. Forwarded

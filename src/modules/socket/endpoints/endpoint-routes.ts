@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { RequestBodies } from '../../../http/request-bodies.js';
+import type { HttpRequest } from '../../../ports/http-request.js';
 import { LIMITS } from '../../../ports/limits.js';
-import type { HttpRequest } from '../socket-options.js';
 import type { EndpointAnswer } from './refusal.js';
 import { bodyOf, fieldsOf, type ReadableRequest } from './request-fields.js';
 

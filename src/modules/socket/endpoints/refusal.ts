@@ -1,32 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { ApiError } from '../../../http/api-error.js';
-
-/** The codes of an endpoint's refusals, which a page can tell apart. */
-export type RefusalCode =
-  | 'NOT_IDENTIFIED'
-  | 'CHANNEL_REFUSED'
-  | 'INVALID_MEMBER'
-  | 'INVALID_SOCKET_ID'
-  | 'INVALID_CHANNEL_NAME'
-  | 'INVALID_ADDRESS'
-  | 'UNREADABLE_BODY';
-
-/** A request that an endpoint refuses. */
-export class Refusal extends Error {
-  /**
-   * @param message goes to the caller
-   * @param isLogged whether the log has the reason already @default false
-   */
-  constructor(
-    readonly status: number,
-    readonly code: RefusalCode,
-    message: string,
-    readonly isLogged = false,
-  ) {
-    super(message);
-    this.name = 'Refusal';
-  }
-}
+import { Refusal } from '../../../ports/refusal.js';
 
 /** An endpoint's answer in its wire form. */
 export interface EndpointAnswer {

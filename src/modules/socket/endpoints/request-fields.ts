@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestBodies } from '../../../http/request-bodies.js';
 import { LIMITS } from '../../../ports/limits.js';
-import { Refusal } from './refusal.js';
+import { Refusal } from '../../../ports/refusal.js';
 
 /** A request of Express, whose body the application may have read already. */
 export interface ReadableRequest extends IncomingMessage {

@@ -6,18 +6,18 @@ import {
 } from '@nestjs/common';
 import type { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { RequestBodies } from '../../../http/request-bodies.js';
-import type { ChannelAuth, Identity, UserAuth } from '../../../ports/authorization.js';
+import type { CallerAuthorization, ChannelAuth, UserAuth } from '../../../ports/authorization.js';
 import type { ClientConfig, PusherAuthOptions } from '../../../ports/client-config.js';
-import { messageOf, SocketUsageError } from '../../../ports/errors.js';
+import { messageOf } from '../../../ports/errors.js';
+import type { HttpRequest } from '../../../ports/http-request.js';
+import { Refusal } from '../../../ports/refusal.js';
 import { channelNameProblem } from '../../../protocol/channel-name.js';
 import { isSocketId } from '../../../protocol/socket-id.js';
 import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
-import type { ChannelAuthorization } from '../authorization/channel-authorization.js';
 import { socketLog } from '../socket-log.js';
-import type { HttpRequest, SocketModuleOptions } from '../socket-options.js';
 import { clientOriginOf } from './client-origin.js';
 import { type Endpoint, type FrameworkRequest, serveEndpoints } from './endpoint-routes.js';
-import { answerWith, Refusal, refusalAnswer } from './refusal.js';
+import { answerWith, refusalAnswer } from './refusal.js';
 import { servedPath } from './served-path.js';
 
 /** The endpoints that browsers ask: where to connect, and for the signatures of signins and subscriptions. */
@@ -25,8 +25,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
   readonly #logger = socketLog();
   readonly #bodies: RequestBodies;
   readonly #runtime: SocketRuntime;
-  readonly #authorization: ChannelAuthorization;
-  readonly #options: SocketModuleOptions;
+  readonly #callers: CallerAuthorization;
   readonly #host: HttpAdapterHost;
   readonly #application: ApplicationConfig;
   readonly #path: string;
@@ -34,16 +33,14 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
   /** @param path the path of the endpoints, without the application's global prefix */
   constructor(
     runtime: SocketRuntime,
-    authorization: ChannelAuthorization,
-    options: SocketModuleOptions,
+    callers: CallerAuthorization,
     host: HttpAdapterHost,
     application: ApplicationConfig,
     path: string,
   ) {
     this.#bodies = new RequestBodies(runtime.clock);
     this.#runtime = runtime;
-    this.#authorization = authorization;
-    this.#options = options;
+    this.#callers = callers;
     this.#host = host;
     this.#application = application;
     this.#path = path;
@@ -63,7 +60,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
 
   /** Warns that `identify` is missing, unless the application has no HTTP server that could need it. */
   onApplicationBootstrap(): void {
-    if (this.#options.identify !== undefined || this.#httpAdapter === undefined) return;
+    if (this.#callers.canIdentify || this.#httpAdapter === undefined) return;
     this.#logger.warn(
       'SocketModule has no identify(request): private channels, presence channels and signins are refused',
     );
@@ -122,51 +119,13 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     const channel: unknown = Reflect.get(fields, 'channel_name');
     const problem = channelNameProblem(channel);
     if (problem !== undefined) throw new Refusal(400, 'INVALID_CHANNEL_NAME', `channel_name: ${problem}`);
-    const member = await this.#identify(request);
-    const auth = await this.#signOrRefuse(() =>
-      this.#authorization.authorizeChannel(member, socketId, String(channel), request),
-    );
-    if (auth === undefined)
-      throw new Refusal(
-        403,
-        'CHANNEL_REFUSED',
-        `Channel "${String(channel)}" is not open to this member`,
-        true,
-      );
-    return auth;
+    const member = await this.#callers.identify(request);
+    return this.#callers.authorizeChannel(member, socketId, String(channel), request);
   }
 
   async #authorizeUser(request: HttpRequest, readFields: () => Promise<object>): Promise<UserAuth> {
     const socketId = socketIdOf(await readFields());
-    const member = await this.#identify(request);
-    return this.#signOrRefuse(() => this.#authorization.authorizeUser(member, socketId));
-  }
-
-  /** Signs, or refuses the caller where the application's own answer about the member is invalid, and logs that. */
-  async #signOrRefuse<T>(sign: () => T | Promise<T>): Promise<T> {
-    try {
-      return await sign();
-    } catch (error) {
-      if (!(error instanceof SocketUsageError)) throw error;
-      this.#logger.error(error.message);
-      throw new Refusal(403, 'INVALID_MEMBER', 'The caller cannot be signed in', true);
-    }
-  }
-
-  async #identify(request: HttpRequest): Promise<Identity> {
-    if (this.#options.identify === undefined)
-      throw new Refusal(
-        403,
-        'NOT_IDENTIFIED',
-        'The caller is not known: SocketModule has no identify(request)',
-      );
-    const member = await this.#options.identify(request);
-    if (typeof member === 'object' && member !== null) return member;
-    throw new Refusal(
-      403,
-      'NOT_IDENTIFIED',
-      `The caller is not known: identify(request) returned ${String(member)}`,
-    );
+    return this.#callers.authorizeUser(await this.#callers.identify(request), socketId);
   }
 
   /** Absent in a worker or a command-line tool, although Nest's type does not say so. */

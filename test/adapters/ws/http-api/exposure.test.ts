@@ -9,6 +9,7 @@ import { socketConfig } from '../../../../src/config/socket-config.js';
 import { SocketConfigurationError } from '../../../../src/ports/errors.js';
 import type { ISocketClient } from '../../../../src/ports/socket-client.js';
 import { startProvider } from '../../../../src/runtime/provider.js';
+import { NO_CALLERS } from '../../../support/callers.js';
 import { Host, portOf } from '../../../support/host.js';
 import type { Credentials } from '../../../support/signing.js';
 import { onTeardown } from '../../../support/teardown.js';
@@ -185,7 +186,7 @@ async function plainServer(
   const attach = async (app: Credentials): Promise<ISocketClient> => {
     const config = socketConfig({}, { provider: 'ws', app, httpApi: { enabled: true } });
     const { client, attachment } = await startProvider(wsAdapter, config, logger);
-    await attachment?.attach(server);
+    await attachment?.attach(server, '/socket', NO_CALLERS);
     onTeardown(() => client.close());
     return client;
   };

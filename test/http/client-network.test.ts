@@ -1,4 +1,4 @@
-import { clientNetwork } from '../../../src/adapters/ws/client-network.js';
+import { clientNetwork } from '../../src/http/client-network.js';
 
 test.each([
   ['203.0.113.7', '203.0.113.7'],

@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
-import { UpgradeGate } from '../../../src/adapters/ws/upgrade-gate.js';
-import { socketConfig } from '../../../src/config/socket-config.js';
-import { systemClock } from '../../../src/ports/clock.js';
+import { socketConfig } from '../../src/config/socket-config.js';
+import { ConnectionGate } from '../../src/http/connection-gate.js';
+import { systemClock } from '../../src/ports/clock.js';
 
 /** Somebody at the gate: a socket, and whether it was let in. */
-function comes(gate: UpgradeGate, remoteAddress: string): { socket: PassThrough; isIn: boolean } {
+function comes(gate: ConnectionGate, remoteAddress: string): { socket: PassThrough; isIn: boolean } {
   const socket = new PassThrough();
   const request = { headers: {}, socket: { remoteAddress } } as unknown as IncomingMessage;
   return { socket, isIn: gate.admit(request, socket) };
 }
 
 const gateOf = (connectionsPerAddress: number) =>
-  new UpgradeGate(
+  new ConnectionGate(
     socketConfig({}, { gateway: { limits: { connectionsPerAddress } } }).gateway,
     systemClock,
     () => undefined,
