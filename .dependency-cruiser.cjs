@@ -33,6 +33,7 @@ const LAYERS = {
 const PACKAGES = {
   ws: 'adapters/ws',
   pusher: 'adapters/pusher',
+  'socket.io': 'adapters/socket-io',
   ioredis: '(redis|cluster/redis|delivery/queue)',
   bullmq: 'delivery/queue',
   cockatiel: 'delivery',

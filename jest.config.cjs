@@ -12,11 +12,12 @@ const common = {
   errorOnDeprecated: true,
 };
 
-/** The suites in which a real client connects to a real application on `ws`. */
+/** The suites in which a real client connects to a real application on `ws` or `socket-io`. */
 const END_TO_END = [
   'adapters/ws/**/*.test.ts',
+  'adapters/socket-io/{channels,lifetime}.test.ts',
   'browser/**/*.test.ts',
-  'contract/{ws,pusher}.test.ts',
+  'contract/{ws,pusher,socket-io}.test.ts',
   'e2e/member-deactivated.test.ts',
   'modules/socket/{authorization/authorize-channel,channel-events,socket-*-endpoint}.test.ts',
   'support/topology.test.ts',

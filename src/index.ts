@@ -7,7 +7,13 @@ export type {
   SocketAdapter,
   WebhookCounters,
 } from './adapters/adapter.js';
-export type { BuiltInConfig, HttpApiConfig, PusherConfig, WebhookConfig } from './adapters/index.js';
+export type {
+  BuiltInConfig,
+  HttpApiConfig,
+  PusherConfig,
+  SocketIoConfig,
+  WebhookConfig,
+} from './adapters/index.js';
 export { withSettings } from './adapters/with-settings.js';
 export type { ChannelEngine } from './channels/channel-engine.js';
 export type { ChannelEventSource } from './channels/channel-event-source.js';

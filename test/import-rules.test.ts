@@ -30,6 +30,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
 
   'place-of-ws': ['src/channels/violation-b.ts', `import 'ws';`],
   'place-of-pusher': ['src/modules/socket/violation-b.ts', `import 'pusher';`],
+  'place-of-socket.io': ['src/adapters/ws/violation-d.ts', `import 'socket.io';`],
   'place-of-ioredis': ['src/adapters/ws/violation-b.ts', `import 'ioredis';`],
   'place-of-bullmq': ['src/delivery/violation-b.ts', `import 'bullmq';`],
   'place-of-cockatiel': ['src/adapters/pusher/violation.ts', `import 'cockatiel';`],

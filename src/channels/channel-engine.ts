@@ -106,7 +106,8 @@ export class ChannelEngine implements ClusterNode {
         this.#end(session, CODES.RECONNECT, reason, false);
       },
       refuse: (session, error) => {
-        this.#refuseMessage(session, error, false);
+        // A signin with a watchlist that is too long succeeds.
+        this.#refuseMessage(session, error, false, error.code !== CODES.WATCHLIST_TOO_LONG);
       },
     });
     this.#liveness = new Liveness(clock, config.gateway, this.#sessions, (session, code, reason) => {
@@ -247,8 +248,8 @@ export class ChannelEngine implements ClusterNode {
     if (!session.isClosed) session.handleInOrder(error);
   }
 
-  /** Counts a ping of the WebSocket itself as a message. The WebSocket has answered it already. */
-  countPing(session: Session): void {
+  /** Counts a message that was answered elsewhere: a ping of the WebSocket itself, or a refusal by the application. */
+  countMessage(session: Session): void {
     if (!session.isClosed && this.#messageRate.isExceeded(session)) this.#messageRate.throttle(session);
   }
 

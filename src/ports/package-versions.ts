@@ -7,6 +7,7 @@ export const SUPPORTED_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['5.0', '6.0'],
   'prom-client': ['14.0', '15.0'],
   pusher: ['5.0'],
+  'socket.io': ['4.8'],
   ws: ['8.7'],
 };
 

@@ -53,14 +53,14 @@ describe('an adapter from outside', () => {
   test('makes its name valid, beside the built-in ones', () => {
     expect(read(ON_ACME).provider).toBe('acme');
     expect(problems({ ...ON_ACME, SOCKET_PROVIDER: 'acne' })).toEqual([
-      'SOCKET_PROVIDER: must be one of: ws, pusher, memory, acme; or two of ws, pusher and acme, ' +
+      'SOCKET_PROVIDER: must be one of: ws, pusher, socket-io, memory, acme; or two of ws, pusher, socket-io and acme, ' +
         'the first of them first, like pusher,ws; it is "acne"',
     ]);
     expect(problems(ON_ACME, [])).toEqual([
-      expect.stringMatching(/^SOCKET_PROVIDER: must be one of: ws, pusher, memory;/),
+      expect.stringMatching(/^SOCKET_PROVIDER: must be one of: ws, pusher, socket-io, memory;/),
     ]);
     expect(problems({ NODE_ENV: 'production', ACME_URL: 'acme://here' })).toContain(
-      'SOCKET_PROVIDER: is required in production; one of: ws, pusher, memory, acme',
+      'SOCKET_PROVIDER: is required in production; one of: ws, pusher, socket-io, memory, acme',
     );
   });
 

@@ -15,7 +15,7 @@ describe('in production', () => {
   test('the provider has to be named', () => {
     const found = problems({ NODE_ENV, ...OWN });
     expect(named(found)).toEqual(['SOCKET_PROVIDER']);
-    expect(found[0]).toMatch(/required in production.*ws, pusher, memory/);
+    expect(found[0]).toMatch(/required in production.*ws, pusher, socket-io, memory/);
     expect(named(problems({ NODE_ENV, ...OWN, SOCKET_PROVIDER: ' ' }))).toEqual(['SOCKET_PROVIDER']);
   });
 
@@ -227,6 +227,9 @@ describe('settings in code', () => {
       PUSHER_BATCHING: 'true',
       PUSHER_WS_HOST: 'environment.example.com',
       PUSHER_WS_PORT: '1',
+      SOCKET_IO_PATH: '/environment',
+      SOCKET_IO_TRANSPORTS: 'polling',
+      SOCKET_IO_HANDSHAKE_HEADERS: 'x-environment',
       SOCKET_CLIENT_EVENTS: 'true',
       SOCKET_ACTIVITY_TIMEOUT_S: '1',
       SOCKET_PONG_TIMEOUT_S: '1',
@@ -296,6 +299,7 @@ describe('settings in code', () => {
         wsHost: 'ws.code.example.com',
         wsPort: 3,
       },
+      socketIo: { path: '/code/io', transports: ['websocket'], handshakeHeaders: [] },
       gateway: {
         clientEvents: ['private-chat'],
         activityTimeoutS: 2,

@@ -55,7 +55,7 @@ test.each<[what: string, settings: object, line: string]>([
   [
     'two providers in one text',
     { provider: 'pusher,ws' },
-    'provider: must be one of: ws, pusher, memory; or two of ws and pusher, the first of them first, ' +
+    'provider: must be one of: ws, pusher, socket-io, memory; or two of ws, pusher and socket-io, the first of them first, ' +
       'like pusher,ws; it is "pusher,ws"',
   ],
 ])('%s is refused under its path in code', (_, settings, line) => {

@@ -84,9 +84,10 @@ export const VARIABLES: readonly VariableRow[] = [
     good: [
       ['ws', 'ws'],
       ['memory', 'memory'],
+      ['socket-io', 'socket-io'],
     ],
     bad: [
-      'socket-io',
+      'socketio',
       'WS',
       'ws,ws',
       'ws,memory',
@@ -96,7 +97,7 @@ export const VARIABLES: readonly VariableRow[] = [
       'ws,pusher,memory',
       'ws pusher',
     ],
-    allowed: /one of: ws, pusher, memory; or two of ws and pusher/,
+    allowed: /one of: ws, pusher, socket-io, memory; or two of ws, pusher and socket-io/,
   },
   {
     variable: 'SOCKET_SECOND_ROLE',
@@ -250,6 +251,33 @@ export const VARIABLES: readonly VariableRow[] = [
   { variable: 'PUSHER_BATCHING', read: ({ pusher }) => pusher.batching, ...yesOrNo, byDefault: true },
   { variable: 'PUSHER_WS_HOST', read: ({ pusher }) => pusher.wsHost, ...hostname },
   { variable: 'PUSHER_WS_PORT', read: ({ pusher }) => pusher.wsPort, ...port },
+  {
+    variable: 'SOCKET_IO_PATH',
+    read: ({ socketIo }) => socketIo.path,
+    byDefault: '/socket.io',
+    good: [['/realtime/io-2', '/realtime/io-2']],
+    bad: ['socket.io', '/socket.io/', '/', '/a b', '/io?x=1'],
+    allowed: /must be like \/socket\.io/,
+  },
+  {
+    variable: 'SOCKET_IO_TRANSPORTS',
+    read: ({ socketIo }) => socketIo.transports,
+    byDefault: ['polling', 'websocket'],
+    good: [
+      ['websocket', ['websocket']],
+      ['websocket, polling', ['websocket', 'polling']],
+    ],
+    bad: ['webtransport', 'websocket,websocket', 'websocket,', 'WebSocket'],
+    allowed: /one or more of: polling, websocket; each once/,
+  },
+  {
+    variable: 'SOCKET_IO_HANDSHAKE_HEADERS',
+    read: ({ socketIo }) => socketIo.handshakeHeaders,
+    byDefault: ['authorization'],
+    good: [['authorization, x-tenant', ['authorization', 'x-tenant']]],
+    bad: ['Authorization', 'x tenant', 'x:y'],
+    allowed: /names of headers in lower case/,
+  },
   {
     variable: 'SOCKET_CLIENT_EVENTS',
     read: ({ gateway }) => gateway.clientEvents,

@@ -14,6 +14,9 @@ declare global {
   var SWITCHBOARD_TEST_NODES: number | undefined;
 }
 
+/** The providers whose browsers are connected to the application's own nodes. */
+const GATEWAYS: readonly unknown[] = ['ws', 'socket-io'];
+
 const NODES = globalThis.SWITCHBOARD_TEST_NODES ?? 1;
 
 // Imported here or never: it has hooks to register, and one node needs no Redis.
@@ -83,7 +86,7 @@ export class Topology {
     create: (cluster: Environment) => Promise<INestApplication>,
     prepare: (app: INestApplication) => void = () => undefined,
   ): Promise<void> {
-    const isGateway = (provider ?? env['SOCKET_PROVIDER'] ?? 'ws') === 'ws';
+    const isGateway = GATEWAYS.includes(provider ?? env['SOCKET_PROVIDER'] ?? 'ws');
     const cluster = isGateway ? await newCluster() : undefined;
     this.#addNode = async () => {
       const app = await create(cluster ?? {});

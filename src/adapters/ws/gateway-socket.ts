@@ -41,7 +41,7 @@ export class GatewaySocket extends WebSocket {
   /** Answers a client's ping; only `ws` calls this. Pings count as messages, because a flood of them costs time too. */
   override pong(...pong: Parameters<WebSocket['pong']>): void {
     super.pong(...pong);
-    if (this.#session !== undefined) this.#engine?.countPing(this.#session);
+    if (this.#session !== undefined) this.#engine?.countMessage(this.#session);
   }
 
   /** Keeps a client's malformed frames from being thrown as errors: `ws` closes the connection, and that is enough. */
