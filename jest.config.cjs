@@ -15,7 +15,7 @@ const common = {
 /** The suites in which a real client connects to a real application on `ws` or `socket-io`. */
 const END_TO_END = [
   'adapters/ws/**/*.test.ts',
-  'adapters/socket-io/{channels,lifetime}.test.ts',
+  'adapters/socket-io/channels.test.ts',
   'browser/**/*.test.ts',
   'contract/{ws,pusher,socket-io}.test.ts',
   'e2e/member-deactivated.test.ts',

@@ -110,6 +110,8 @@ export type ClientOrigin = PublicUrl;
 
 /** A part that listens on the host application's HTTP server. */
 export interface ServerAttachment {
+  /** The path at which browsers connect, for the line that says what was started. Absent where none do. */
+  readonly clientPath?: string;
   /**
    * Starts to listen. Requests with other paths are left to the server's other listeners.
    *

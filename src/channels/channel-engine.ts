@@ -63,6 +63,7 @@ export class ChannelEngine implements ClusterNode {
   readonly #cluster: Cluster;
   /** Whether another node takes this node's clients when it ends. */
   #hasSuccessor = true;
+  #retiring: Promise<boolean> | undefined;
 
   constructor(
     config: SocketConfig,
@@ -293,12 +294,13 @@ export class ChannelEngine implements ClusterNode {
   /**
    * Announces that this node is about to {@link drain}.
    *
-   * @returns whether another node can take its clients; `undefined` when there is one node only
+   * @returns whether another node can take its clients; `undefined` when there is one node only. A second call returns the same
    */
   retire(): Promise<boolean> | undefined {
+    if (this.#retiring !== undefined) return this.#retiring;
     const answer = this.#cluster.retire();
     this.#hasSuccessor = answer !== undefined;
-    return answer?.then((hasSuccessor) => (this.#hasSuccessor = hasSuccessor));
+    return (this.#retiring = answer?.then((hasSuccessor) => (this.#hasSuccessor = hasSuccessor)));
   }
 
   /**

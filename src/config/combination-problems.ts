@@ -24,6 +24,7 @@ export function combinationProblems(combination: Combination): SettingProblem[] 
     ...providerProblems(combination),
     ...credentialProblems(combination),
     ...secondProblems(combination),
+    ...gatewayProblems(combination),
     ...queueProblems(combination),
     ...clusterProblems(combination),
   ];
@@ -84,6 +85,26 @@ function secondProblems({ config, given, chosen }: Combination): SettingProblem[
   const problem = 'must not be 0 where a second provider takes over, which is when it opens';
   const variable = 'SOCKET_BREAKER_FAILURES';
   return [{ variable, problem, decidedBy: [variable, 'SOCKET_SECOND_ROLE'] }];
+}
+
+/** A gateway beside another one needs that other one, whose engine it is on. */
+function gatewayProblems({ config, chosen }: Combination): SettingProblem[] {
+  const variable = 'SOCKET_GATEWAYS';
+  const decidedBy = [variable, 'SOCKET_PROVIDER'];
+  const providers = [config.provider, config.second?.provider];
+  if (chosen === undefined || config.gateways.length === 0) return [];
+  const twice = config.gateways.find((name) => providers.includes(name));
+  if (twice !== undefined)
+    return [
+      { variable, problem: `"${twice}" is a provider already; name the gateways beside it`, decidedBy },
+    ];
+  const hosts = chosen.filter(
+    ({ name, capabilities }) => providers.includes(name) && capabilities?.hasGateway === true,
+  );
+  if (hosts.length === 1) return [];
+  const found = hosts.length === 0 ? 'none' : 'two';
+  const problem = `needs one provider with a gateway, and SOCKET_PROVIDER has ${found} of that kind`;
+  return [{ variable, problem, decidedBy }];
 }
 
 /**

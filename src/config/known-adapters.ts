@@ -40,7 +40,12 @@ export function knownAdapters(own: readonly SocketAdapter[]): readonly SocketAda
  */
 export function providersAmong(adapters: readonly SocketAdapter[]): KnownProviders {
   const pairable = adapters.filter(({ capabilities }) => capabilities?.isFake !== true);
-  return { names: adapters.map(({ name }) => name), pairable: pairable.map(({ name }) => name) };
+  const gateways = adapters.filter(({ capabilities }) => capabilities?.hasGateway === true);
+  return {
+    names: adapters.map(({ name }) => name),
+    pairable: pairable.map(({ name }) => name),
+    gateways: gateways.map(({ name }) => name),
+  };
 }
 
 /**

@@ -60,7 +60,8 @@ export function socketConfig(
   const { given, refused } = reader;
   const isProduction = isText(environment['NODE_ENV']) && environment['NODE_ENV'].trim() === 'production';
   const isKnown = given.has('SOCKET_PROVIDER') ? !refused.has('SOCKET_PROVIDER') : !isProduction;
-  const chosen = isKnown ? adapters.filter(({ name }) => values.provider.includes(name)) : undefined;
+  const isChosen = (name: string) => values.provider.includes(name) || values.gateways.includes(name);
+  const chosen = isKnown ? adapters.filter(({ name }) => isChosen(name)) : undefined;
   const config = complete(values, given, chosen, gatewayPath, redisOptions);
 
   const { names } = providersAmong(adapters);

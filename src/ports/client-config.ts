@@ -17,6 +17,8 @@ export interface ClientConfig<Options extends object = object> {
   readonly broadcastChannel: string;
   /** Whether the connection carries messages without a channel, and answers; absent where it does not. */
   readonly carriesAnswers?: true;
+  /** The gateways beside that provider, for clients of other kinds; absent where there are none. */
+  readonly beside?: readonly Pick<ClientConfig, 'provider' | 'options'>[];
   /** Milliseconds until the browser asks again, because another provider may be in force then; absent with one provider. */
   readonly recheckMs?: number;
 }

@@ -69,6 +69,8 @@ export interface SocketConfig
     Omit<ConfigOf<typeof clusterSettings>, 'redis'> {
   /** The provider, or the first of two. */
   readonly provider: Provider;
+  /** The gateways beside that of the provider, on the same engine. */
+  readonly gateways: readonly Provider[];
   /** Absent where there is one provider. */
   readonly second?: SecondConfig;
   readonly app: AppCredentials;

@@ -18,9 +18,13 @@ export interface StartedProvider extends AdapterParts {
   open(): void;
 }
 
+/** A provider whose engine a gateway of another kind is on too. */
+export type GatewayHost = Required<Pick<StartedProvider, 'engine' | 'channelEvents'>>;
+
 /**
  * Starts a provider. No code of other providers is loaded.
  *
+ * @param host the provider that it is a gateway beside @default undefined, it has an engine of its own
  * @throws MissingPackageError when a package that it needs is not installed
  * @throws SocketConfigurationError when its adapter makes no client
  */
@@ -28,11 +32,13 @@ export async function startProvider(
   adapter: SocketAdapter,
   config: SocketConfig,
   logger: SocketLogger,
+  host?: GatewayHost,
 ): Promise<StartedProvider> {
   const { name, packages = [] } = adapter;
-  const channelEvents = new ChannelEventSource(logger);
+  const channelEvents = host?.channelEvents ?? new ChannelEventSource(logger);
   const engines: ChannelEngine[] = [];
   const createEngine = async (clock = systemClock) => {
+    if (host !== undefined) return host.engine;
     const isClustered = adapter.capabilities?.isClustered === true;
     const joinCluster = await loadCluster(isClustered ? config.cluster : 'local');
     const { ChannelEngine } = await import('../channels/channel-engine.js');

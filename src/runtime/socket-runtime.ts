@@ -16,6 +16,14 @@ import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays
 import { type StartedProvider, startProvider } from './provider.js';
 import type { SecondProvider } from './second-provider.js';
 
+/** The options of the browser's client for one provider or gateway. */
+export interface ProviderOptions {
+  readonly provider: Provider;
+  readonly options: object;
+  /** Whether its browsers ask the backend for signatures, as `pusher-js` does. */
+  readonly signsInAsPusher: boolean;
+}
+
 /**
  * Everything that one configuration needs: the providers, the port over them, and the delivery in front of it. Until
  * {@link open} it takes relays, and holds nothing that would keep the process alive: if another part of the application
@@ -25,6 +33,7 @@ export class SocketRuntime {
   readonly config: SocketConfig;
   readonly #primary: StartedProvider;
   readonly #second: SecondProvider | undefined;
+  readonly #gateways: readonly StartedProvider[];
   readonly #makeDelivery: DeliveryFactory | undefined;
   readonly #logger: SocketLogger;
   readonly #closedListeners: (() => void)[] = [];
@@ -37,12 +46,14 @@ export class SocketRuntime {
     config: SocketConfig,
     primary: StartedProvider,
     second: SecondProvider | undefined,
+    gateways: readonly StartedProvider[],
     makeDelivery: DeliveryFactory | undefined,
     logger: SocketLogger,
   ) {
     this.config = config;
     this.#primary = primary;
     this.#second = second;
+    this.#gateways = gateways;
     this.#makeDelivery = makeDelivery;
     this.#logger = logger;
   }
@@ -72,16 +83,19 @@ export class SocketRuntime {
           two?.configAbovePair(config) ?? config,
           isRetried && config.delivery.retryDeadlineMs > 0,
         );
+    const gatewayAdapters = config.gateways.map((name) => adapterNamed(name, known));
+    const beside = gatewayAdapters.length > 0 ? await import('./side-gateways.js') : undefined;
     // Nothing is started before everything else that can fail.
     const primary = await startProvider(primaryAdapter, config, log);
-    if (two === undefined || secondAdapter === undefined)
-      return new SocketRuntime(config, primary, undefined, makeDelivery, log);
+    const started = [primary];
     try {
-      const second = await two.startSecondProvider(primary, secondAdapter, config, log);
-      return new SocketRuntime(config, primary, second, makeDelivery, log);
+      const second = secondAdapter && (await two?.startSecondProvider(primary, secondAdapter, config, log));
+      if (second !== undefined) started.push(second.provider);
+      const gateways = (await beside?.startSideGateways(started, gatewayAdapters, config, log)) ?? [];
+      return new SocketRuntime(config, primary, second, gateways, makeDelivery, log);
     } catch (error) {
       // The first failure is the one to tell.
-      await Promise.allSettled([primary.client.close()]);
+      await Promise.allSettled(started.map(({ client }) => client.close()));
       throw error;
     }
   }
@@ -89,6 +103,11 @@ export class SocketRuntime {
   /** The started providers, the primary first. */
   get providers(): readonly StartedProvider[] {
     return this.#second === undefined ? [this.#primary] : [this.#primary, this.#second.provider];
+  }
+
+  /** The gateways beside that of a provider. */
+  get gateways(): readonly StartedProvider[] {
+    return this.#gateways;
   }
 
   /** The port: that of the only provider, or that over both. */
@@ -140,11 +159,6 @@ export class SocketRuntime {
     return this.providers.some(({ adapter }) => adapter.capabilities?.hasGateway === true);
   }
 
-  /** Whether browsers of the provider in force ask the backend for signatures, as `pusher-js` does. */
-  get signsInAsPusher(): boolean {
-    return this.#inForce.adapter.capabilities?.signsInAsPusher === true;
-  }
-
   /** Whether connections to the provider in force carry messages without a channel, and answers. */
   get carriesAnswers(): boolean {
     return this.#inForce.adapter.capabilities?.carriesAnswers === true;
@@ -162,9 +176,14 @@ export class SocketRuntime {
     return this.#delivery;
   }
 
-  /** The options of the browser's client for the provider in force. */
-  clientOptions(origin: ClientOrigin): object {
-    return this.#inForce.adapter.clientOptions(this.config, origin);
+  /** The options of browsers' clients: for the provider in force, and then for the gateways beside a provider. */
+  clientOptions(origin: ClientOrigin): readonly [ProviderOptions, ...ProviderOptions[]] {
+    const optionsOf = ({ name, adapter }: StartedProvider): ProviderOptions => ({
+      provider: name,
+      options: adapter.clientOptions(this.config, origin),
+      signsInAsPusher: adapter.capabilities?.signsInAsPusher === true,
+    });
+    return [optionsOf(this.#inForce), ...this.#gateways.map(optionsOf)];
   }
 
   /** Connects, and begins with the work in the background, unless the shutdown has begun. */
@@ -221,12 +240,28 @@ export class SocketRuntime {
 
   async #drain(): Promise<void> {
     await this.#attaching?.catch(() => undefined);
-    await inTurn([() => this.#delivery?.drain?.(), () => this.client.drain?.()]);
+    // All gateways of one engine refuse new connections before it sends away those that there are.
+    const clients = [...this.#gateways.map(({ client }) => client), this.client];
+    await inTurn([
+      () => this.#delivery?.drain?.(),
+      () => Promise.all(clients.map(async (client) => client.drain?.())),
+    ]);
   }
 
   async #close(): Promise<void> {
+    const gateways = this.#gateways.map(
+      ({ client }) =>
+        () =>
+          client.close(),
+    );
     const closed = [...this.#attachments.map((one) => () => one.detach?.()), ...this.#closedListeners];
-    await inTurn([() => this.drain(), () => this.#delivery?.close(), () => this.client.close(), ...closed]);
+    await inTurn([
+      () => this.drain(),
+      () => this.#delivery?.close(),
+      () => this.client.close(),
+      ...gateways,
+      ...closed,
+    ]);
   }
 
   get #inForce(): StartedProvider {
@@ -235,7 +270,9 @@ export class SocketRuntime {
   }
 
   get #attachments(): readonly ServerAttachment[] {
-    return this.providers.flatMap(({ attachment }) => (attachment === undefined ? [] : [attachment]));
+    return [...this.providers, ...this.#gateways].flatMap(({ attachment }) =>
+      attachment === undefined ? [] : [attachment],
+    );
   }
 }
 

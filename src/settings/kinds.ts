@@ -60,7 +60,10 @@ export function listOf<const T extends string>(values: readonly T[]): Kind<reado
 }
 
 /** A list of texts that pass a check. In a variable they are separated by commas. */
-export function listWhere(isAllowed: (text: string) => boolean, allowed: string): Kind<readonly string[]> {
+export function listWhere(
+  isAllowed: (text: string, index: number, list: readonly string[]) => boolean,
+  allowed: string,
+): Kind<readonly string[]> {
   return {
     fromText: splitList,
     schema: v.pipe(

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
-import { oneOf, wholeNumber } from './kinds.js';
+import { listWhere, oneOf, wholeNumber } from './kinds.js';
 import { type Kind, setting } from './setting.js';
 
 /** The name of an adapter: a built-in one, or one that the application brings. */
-export type Provider = 'ws' | 'pusher' | 'memory' | (string & Record<never, never>);
+export type Provider = 'ws' | 'pusher' | 'socket-io' | 'memory' | (string & Record<never, never>);
 
 /** One provider, or the first and the second of two. */
 export type ProviderNames = readonly [first: Provider, second?: Provider];
@@ -13,6 +13,8 @@ export interface KnownProviders {
   readonly names: readonly string[];
   /** Those that may stand beside each other. */
   readonly pairable: readonly string[];
+  /** Those with a gateway: browsers connect to this process. */
+  readonly gateways: readonly string[];
 }
 
 /** The tasks of a second provider: it gets everything too (`mirror`), or takes over while the first one fails (`failover`). */
@@ -21,13 +23,21 @@ export const SECOND_ROLES = ['failover', 'mirror'] as const;
 /** The provider, or two of them, and what the second of two is for. */
 export const providerSettings = (known: KnownProviders) => ({
   /**
-   * The provider: `ws` (this process is its own Pusher), `pusher` (hosted Pusher, or a server with the same HTTP API), `memory`
-   * (the fake, for tests), or one of your own. Two of them, the first one first, stand beside each other: `pusher,ws`.
+   * The provider: `ws` (this process is its own Pusher), `pusher` (hosted Pusher, or a server with the same HTTP API), `socket-io`
+   * (this process is its own Socket.IO server), `memory` (the fake, for tests), or one of your own. Two of them, the first one
+   * first, stand beside each other: `pusher,ws`.
    *
    * @see docs/failover.md
    * @default ws
    */
   provider: setting('SOCKET_PROVIDER', providerNames(known), { default: ['ws'] }),
+  /**
+   * Gateways beside that of the provider, like `socket-io` beside `ws`: their clients are on the same channels, as the same members.
+   *
+   * @see docs/socket-io.md#beside-pusher-js
+   * @default []
+   */
+  gateways: setting('SOCKET_GATEWAYS', gatewayNames(known), { default: [] }),
   /** The second of two providers. */
   second: {
     /**
@@ -46,6 +56,14 @@ export const providerSettings = (known: KnownProviders) => ({
     recheckS: setting('SOCKET_SECOND_RECHECK_S', wholeNumber(1, 86_400), { default: 30, unit: 's' }),
   },
 });
+
+function gatewayNames({ gateways }: KnownProviders): Kind<readonly Provider[]> {
+  const allowed = `must be a list, each once, of: ${gateways.join(', ')}`;
+  return listWhere(
+    (entry, index, entries) => gateways.includes(entry) && entries.indexOf(entry) === index,
+    allowed,
+  );
+}
 
 function providerNames({
   names,

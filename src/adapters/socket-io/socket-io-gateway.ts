@@ -74,6 +74,10 @@ export class SocketIoGateway implements Gateway, ServerAttachment, ServerRoute {
     this.#open = new EngineConnections(clock);
   }
 
+  get clientPath(): string {
+    return this.#config.socketIo.path;
+  }
+
   async attach(server: Server, _path: string, callers: CallerAuthorization): Promise<void> {
     const io = new SocketIoServer(this.#inner, this.#options());
     const parts: MessageParts = {

@@ -50,6 +50,10 @@ export class WsGateway implements Gateway, ServerAttachment, ServerRoute {
     this.#coalescer = new WriteCoalescer(config.gateway.limits.bufferedBytes);
   }
 
+  get clientPath(): string {
+    return `${this.#config.gateway.path}/app/${this.#config.app.key}`;
+  }
+
   /** @throws SocketConfigurationError when the HTTP API cannot listen; nothing is attached then */
   async attach(server: Server): Promise<void> {
     await this.#httpApi.attach(server);

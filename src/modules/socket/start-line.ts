@@ -11,22 +11,27 @@ import type { PublicUrl } from '../../settings/public-url.js';
  * @param server the application's HTTP server, which listens; absent in a process without one
  */
 export function startLine(runtime: SocketRuntime, server?: Server): string {
-  const { config, providers, hasGateway } = runtime;
+  const { config, providers, gateways } = runtime;
   const names = providers.map(({ name }) => `"${name}"`).join(' and ');
   const isClustered = providers.some(({ adapter }) => adapter.capabilities?.isClustered === true);
   const isFake = providers.some(({ adapter }) => adapter.capabilities?.isFake === true);
   return [
     config.second === undefined ? `Provider ${names}` : `Providers ${names} (${config.second.role})`,
-    ...(hasGateway && server !== undefined ? [gatewayOf(config, server)] : []),
+    ...(server === undefined ? [] : pathsOf(providers).map((path) => gatewayOf(path, config, server))),
+    ...gateways.map(({ name }) => `beside it "${name}"`),
+    ...(server === undefined ? [] : pathsOf(gateways).map((path) => gatewayOf(path, config, server))),
     ...(isClustered ? [`cluster ${config.cluster}`] : []),
     // The fake neither retries nor queues.
     ...(isFake ? [] : [`delivery ${config.delivery.mode}`]),
   ].join(', ');
 }
 
+function pathsOf(providers: SocketRuntime['providers']): string[] {
+  return providers.flatMap(({ attachment }) => attachment?.clientPath ?? []);
+}
+
 /** The gateway's address on this machine, and the public one where a setting says it. */
-function gatewayOf({ app, gateway, publicUrl }: SocketConfig, server: Server): string {
-  const path = `${gateway.path}/app/${app.key}`;
+function gatewayOf(path: string, { publicUrl }: SocketConfig, server: Server): string {
   const inside = `gateway ${addressOf(server)}${path}`;
   return publicUrl === undefined ? inside : `${inside} (public ${publicAddress(publicUrl)}${path})`;
 }

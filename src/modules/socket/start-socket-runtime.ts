@@ -25,7 +25,11 @@ export async function startSocketRuntime(
   checkObject('The options of SocketModule, as useFactory made them,', options);
   const config = readConfig(options, paths, override, logger);
   const runtime = await SocketRuntime.start(config, logger, options.adapters);
-  if (runtime.hasGateway && config.app.secret === DEVELOPMENT_APP.secret)
+  const isSigned = [...runtime.providers, ...runtime.gateways].some(
+    ({ adapter: { capabilities } }) =>
+      capabilities?.hasGateway === true && capabilities.signsInAsPusher === true,
+  );
+  if (isSigned && config.app.secret === DEVELOPMENT_APP.secret)
     logger.warn('SOCKET_APP_SECRET is the development secret, which is public');
   return runtime;
 }
@@ -59,11 +63,16 @@ function readConfig(
 /** A provider of tests that replaces the configured ones. It is alone, and may be a fake in production's environment too. */
 function overridden(
   env: Environment,
-  { second: _, ...alone }: SocketModuleOptions,
+  { second: _second, gateways: _gateways, ...alone }: SocketModuleOptions,
   rest: SocketConfigOptions,
   override: string,
 ): SocketConfig {
-  const environment = { ...env, SOCKET_SECOND_ROLE: undefined, NODE_ENV: undefined };
+  const environment = {
+    ...env,
+    SOCKET_SECOND_ROLE: undefined,
+    SOCKET_GATEWAYS: undefined,
+    NODE_ENV: undefined,
+  };
   return socketConfig(environment, { ...alone, provider: override }, rest);
 }
 

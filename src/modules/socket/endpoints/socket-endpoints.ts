@@ -13,7 +13,7 @@ import type { HttpRequest } from '../../../ports/http-request.js';
 import { Refusal } from '../../../ports/refusal.js';
 import { channelNameProblem } from '../../../protocol/channel-name.js';
 import { isSocketId } from '../../../protocol/socket-id.js';
-import type { SocketRuntime } from '../../../runtime/socket-runtime.js';
+import type { ProviderOptions, SocketRuntime } from '../../../runtime/socket-runtime.js';
 import { socketLog } from '../socket-log.js';
 import { clientOriginOf } from './client-origin.js';
 import { type Endpoint, type FrameworkRequest, serveEndpoints } from './endpoint-routes.js';
@@ -100,15 +100,17 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     const base = request.originalUrl
       .replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?]*/i, '')
       .replace(/\/config\/?(?:\?.*)?$/, '');
+    const optionsOf = ({ provider, options, signsInAsPusher }: ProviderOptions) => ({
+      provider,
+      options: { ...options, ...(signsInAsPusher && authOptions(origin.path + base)) },
+    });
+    const [inForce, ...beside] = this.#runtime.clientOptions(origin);
     return {
-      provider: this.#runtime.provider,
+      ...optionsOf(inForce),
       key: app.key,
-      options: {
-        ...this.#runtime.clientOptions(origin),
-        ...(this.#runtime.signsInAsPusher && authOptions(origin.path + base)),
-      },
       broadcastChannel,
       ...(this.#runtime.carriesAnswers && { carriesAnswers: true as const }),
+      ...(beside.length > 0 && { beside: beside.map(optionsOf) }),
       ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
     };
   }
