@@ -36,12 +36,12 @@ export type {
 } from './modules/socket/socket-options.js';
 export type {
   Admission,
-  CallerAuthorization,
   ChannelAuth,
   ChannelAuthorizer,
   PresenceMember,
   UserAuth,
 } from './ports/authorization.js';
+export type { CallerAuthorization } from './ports/callers.js';
 export type { ChannelEventName, ChannelEvents } from './ports/channel-events.js';
 export type { ClientConfig } from './ports/client-config.js';
 export type {

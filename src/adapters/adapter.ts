@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { ChannelEngine } from '../channels/channel-engine.js';
 import type { ChannelEventSource } from '../channels/channel-event-source.js';
-import type { CallerAuthorization } from '../ports/authorization.js';
+import type { CallerAuthorization } from '../ports/callers.js';
 import type { Clock } from '../ports/clock.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';

@@ -1,13 +1,16 @@
 import type { ChannelAuth, UserAuth } from '../ports/authorization.js';
 import type { ClientConfig } from '../ports/client-config.js';
-import { checkedConfig, type PusherOptions } from './client-config.js';
+import { checkedConfig, type ClientKind } from './client-config.js';
 import { ConnectError, type ConnectErrorCode } from './connect-error.js';
 import type { CheckedOptions } from './options.js';
 import { abortReason } from './retried.js';
 
 /** The endpoints of `SocketModule`. Each call is one request; it throws a {@link ConnectError}, or the signal's reason. */
 export interface Backend {
-  config(signal: AbortSignal): Promise<ClientConfig<PusherOptions>>;
+  config<Options extends object>(
+    kind: ClientKind<Options>,
+    signal: AbortSignal,
+  ): Promise<ClientConfig<Options>>;
   authorizeChannel(socketId: string, channel: string, signal: AbortSignal): Promise<ChannelAuth>;
   authorizeUser(socketId: string, signal: AbortSignal): Promise<UserAuth>;
 }
@@ -73,11 +76,11 @@ export function backendAt({ base, headers, credentials, requestTimeoutMs }: Chec
   };
 
   return {
-    config: async (signal) => {
+    config: async (kind, signal) => {
       const answer = await request('/config', undefined, signal);
       if (answer.status !== 200)
         throw refusal(answer, 'BACKEND_REFUSED', '', 'Are `url` and `path` those of SocketModule?');
-      return checkedConfig(parsed(answer), () => unexpected(answer, 'a socket configuration'));
+      return checkedConfig(parsed(answer), kind, () => unexpected(answer, 'a socket configuration'));
     },
     authorizeChannel: async (socketId, channel, signal) => {
       const answer = await request('/auth', { socket_id: socketId, channel_name: channel }, signal);

@@ -1,5 +1,6 @@
 import type { ClientConfig, PusherAuthOptions } from '../ports/client-config.js';
 import { ConnectError } from './connect-error.js';
+import type { SocketIoOptions } from './socket-io/socket-io-client.js';
 
 /** The options of `new Pusher(key, options)`, as the backend sends them. */
 export interface PusherOptions extends PusherAuthOptions {
@@ -11,25 +12,50 @@ export interface PusherOptions extends PusherAuthOptions {
   readonly wsPath?: string;
 }
 
+/** A client for browsers, and how it recognizes the options that are for it. */
+export interface ClientKind<Options extends object> {
+  /** The name of its package. */
+  readonly name: string;
+  readonly hasOptions: (options: object) => options is Options;
+}
+
+/** `pusher-js`, and every client that signs in as it does. */
+export const PUSHER_JS: ClientKind<PusherOptions> = {
+  name: 'pusher-js',
+  hasOptions: (options): options is PusherOptions =>
+    'channelAuthorization' in options && 'userAuthentication' in options,
+};
+
+/** `socket.io-client`. */
+export const SOCKET_IO_CLIENT: ClientKind<SocketIoOptions> = {
+  name: 'socket.io-client',
+  hasOptions: (options): options is SocketIoOptions =>
+    'url' in options && 'path' in options && 'transports' in options,
+};
+
 /**
- * Checks an answer of the backend.
+ * Checks an answer of the backend, and finds the provider or the gateway beside it that a client can connect to.
  *
  * @param unexpected makes the error for an answer that is no configuration at all
- * @throws ConnectError when it is no configuration for `pusher-js`
+ * @throws ConnectError when it is no configuration for this client
  */
-export function checkedConfig(answer: unknown, unexpected: () => ConnectError): ClientConfig<PusherOptions> {
+export function checkedConfig<Options extends object>(
+  answer: unknown,
+  kind: ClientKind<Options>,
+  unexpected: () => ConnectError,
+): ClientConfig<Options> {
   if (!isClientConfig(answer)) throw unexpected();
   if (answer.provider === 'memory')
     throw new ConnectError(
       'UNSUPPORTED_PROVIDER',
       'The backend uses the provider "memory", which no browser can reach',
     );
-  if (!isForPusher(answer))
-    throw new ConnectError(
-      'UNSUPPORTED_PROVIDER',
-      `The backend uses the provider "${answer.provider}", which pusher-js cannot connect to`,
-    );
-  return answer;
+  for (const { provider, options } of [answer, ...(answer.beside ?? [])])
+    if (kind.hasOptions(options)) return { ...answer, provider, options };
+  throw new ConnectError(
+    'UNSUPPORTED_PROVIDER',
+    `The backend uses the provider "${answer.provider}", which ${kind.name} cannot connect to`,
+  );
 }
 
 /** The address that `pusher-js` connects to. */
@@ -50,8 +76,4 @@ function isClientConfig(value: unknown): value is ClientConfig {
     value.options !== null &&
     'broadcastChannel' in value
   );
-}
-
-function isForPusher(config: ClientConfig): config is ClientConfig<PusherOptions> {
-  return 'channelAuthorization' in config.options && 'userAuthentication' in config.options;
 }

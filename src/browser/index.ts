@@ -1,17 +1,14 @@
 import type { ClientConfig } from '../ports/client-config.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
-import { authorizationBy } from './authorization.js';
-import { backendAt } from './backend.js';
-import { gatewayUrl, type PusherOptions } from './client-config.js';
 import { ConnectError } from './connect-error.js';
-import { follow } from './follow.js';
-import { keepTrying } from './keep-trying.js';
+import { clientOfPusher, clientOfSocketIo } from './made-client.js';
 import { MessageError, type SendErrorCode } from './message-error.js';
 import { type AnswerMaker, type AskOptions, Messages, type SendOptions } from './messages.js';
 import { checked, type ConnectOptions } from './options.js';
 import type { Emitter, PusherClass, PusherLike } from './pusher-like.js';
-import { abortReason, retried } from './retried.js';
-import { restoreWatchedIds } from './watched-ids.js';
+import { abortReason } from './retried.js';
+import type { SocketIoClient } from './socket-io/socket-io-client.js';
+import { isSocketIo, type SocketIoFunction, type SocketIoLike } from './socket-io/socket-io-like.js';
 import { whenReady } from './when-ready.js';
 
 export type * from '../ports/browser-events.js';
@@ -19,7 +16,7 @@ export type { Refusal } from './authorization.js';
 export type { ConnectErrorCode, ConnectFailure } from './connect-error.js';
 export type { ConnectOptions, HeadersSource } from './options.js';
 export type { AnswerMaker, AskOptions, SendErrorCode, SendOptions };
-export type { EventName, PayloadOf, PusherClass, PusherLike };
+export type { EventName, PayloadOf, PusherClass, PusherLike, SocketIoClient, SocketIoFunction, SocketIoLike };
 export { ConnectError, MessageError };
 
 /** The connection of a member, or of a guest. */
@@ -75,35 +72,41 @@ export interface SwitchboardSocket<P extends PusherLike> {
  * @returns the connection, once it is signed in (unless as a guest) and subscribed
  * @throws ConnectError that says where, why and what to do; or the reason of the `signal`
  */
-export async function connect<P extends PusherLike>(
+export function connect<P extends PusherLike>(
   Pusher: PusherClass<P>,
+  options?: ConnectOptions,
+): Promise<SwitchboardSocket<P>>;
+/**
+ * The same with `socket.io-client`, for the provider `socket-io`: `pusher` is a client with the methods of `pusher-js` that pages use,
+ * and `pusher.io` the socket underneath.
+ *
+ * @param io the function of the application's own `socket.io-client`
+ */
+export function connect<S extends SocketIoLike>(
+  io: SocketIoFunction<S>,
+  options?: ConnectOptions,
+): Promise<SwitchboardSocket<SocketIoClient<S>>>;
+export async function connect(
+  client: PusherClass<PusherLike> | SocketIoFunction<SocketIoLike>,
   options: ConnectOptions = {},
-): Promise<SwitchboardSocket<P>> {
-  const { signal, timeoutMs, guest, ...rest } = checked(options);
-  const Client = classIn(Pusher);
+): Promise<SwitchboardSocket<PusherLike>> {
+  const all = checked(options);
+  const { signal, timeoutMs, guest } = all;
+  const make = isSocketIo(client) ? clientOfSocketIo(client) : clientOfPusher(classIn(client));
   if (signal?.aborted === true) throw abortReason(signal);
   const until = Date.now() + timeoutMs;
-  const backend = backendAt({ ...rest, timeoutMs, guest });
   // Requests need a signal; without the application's, nothing aborts this one.
-  const whole = signal ?? new AbortController().signal;
-  const ask = () => backend.config(whole);
-  const config = await retried(ask, timeoutMs, whole);
-
-  const authorization = authorizationBy(backend, timeoutMs, () => pusher);
-  const optionsOf = (of: ClientConfig<PusherOptions>) => ({ ...of.options, ...authorization.options });
-  // `PusherClass` accepts any type of options, hence `never`. The backend made these for `pusher-js`.
-  const pusher = new Client(config.key, optionsOf(config) as never);
-  restoreWatchedIds(pusher);
+  const made = await make(all, signal ?? new AbortController().signal);
+  const { pusher, broadcastChannel } = made;
   const disconnect = () => {
     signal?.removeEventListener('abort', disconnect);
     pusher.disconnect();
   };
   signal?.addEventListener('abort', disconnect);
   if (!guest) pusher.signin();
-  const broadcasts = pusher.subscribe(config.broadcastChannel);
-  const currentConfig = follow(pusher, config, ask, optionsOf);
-  keepTrying(pusher);
-  const messages = new Messages(pusher, currentConfig);
+  const broadcasts = pusher.subscribe(broadcastChannel);
+  made.start();
+  const messages = new Messages(pusher, made.config);
   const ready = (signsIn: boolean, remainingMs: number, channel?: Emitter) =>
     whenReady(pusher, {
       signsIn,
@@ -111,8 +114,8 @@ export async function connect<P extends PusherLike>(
       remainingMs,
       timeoutMs,
       signal,
-      gatewayUrl: () => gatewayUrl(currentConfig(), pusher.connection.usingTLS),
-      failure: () => authorization.failure,
+      gatewayUrl: made.gatewayUrl,
+      failure: made.failure,
     });
   try {
     await ready(!guest, timeoutMs === 0 ? 0 : Math.max(1, until - Date.now()), broadcasts);
@@ -145,12 +148,12 @@ export async function connect<P extends PusherLike>(
   };
   return {
     get provider() {
-      return currentConfig().provider;
+      return made.config().provider;
     },
     pusher,
     onMember: (event, handler) => listen(pusher.user, event, handler),
     onBroadcast: (event, handler) => listen(broadcasts, event, handler),
-    channel: (name) => pusher.subscribe(name) as ReturnType<P['subscribe']>,
+    channel: (name) => pusher.subscribe(name),
     send: (event, payload, options = {}) => {
       messages.send(event, payload, options);
     },

@@ -3,7 +3,7 @@ import type { ClientOrigin, ServerAttachment, SocketAdapter } from '../adapters/
 import { BUILT_IN_ADAPTERS } from '../adapters/index.js';
 import { loadDelivery } from '../delivery/index.js';
 import type { ProviderPair } from '../delivery/pair/provider-pair.js';
-import type { CallerAuthorization } from '../ports/authorization.js';
+import type { CallerAuthorization } from '../ports/callers.js';
 import type { Clock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
 import { LIMITS } from '../ports/limits.js';

@@ -47,7 +47,9 @@ test('an editor shows the comment and the default of every setting in code', () 
 
 test('and of what becomes of it in the configuration', () => {
   const comments = commentsIn('dist/ports/socket-config.d.ts', 'SocketConfig');
-  const own = SETTINGS.map(([path]) => path).filter((path) => !/^(pusher|socketIo|httpApi|webhooks)\./.test(path));
+  const own = SETTINGS.map(([path]) => path).filter(
+    (path) => !/^(pusher|socketIo|httpApi|webhooks)\./.test(path),
+  );
   const without = own.filter((path) => (comments.get(path)?.text ?? '') === '');
   // The address is what the URL was read as.
   expect(without).toEqual(['redis.url']);

@@ -149,7 +149,9 @@ test('its variables are in the list of problems, beside those of the library', a
 test('a provider that no adapter has is refused, and the names there are include its own', async () => {
   const started = start({ SOCKET_PROVIDER: 'emiter' });
   expect(await started.ended).toMatchObject({ code: 1 });
-  expect(started.output).toMatch(/SOCKET_PROVIDER: must be one of: ws, pusher, socket-io, memory, emitter; .*"emiter"/);
+  expect(started.output).toMatch(
+    /SOCKET_PROVIDER: must be one of: ws, pusher, socket-io, memory, emitter; .*"emiter"/,
+  );
 });
 
 test('no source file of this project knows the adapter', () => {

@@ -1,7 +1,8 @@
 import type { ChannelEngine } from '../../channels/channel-engine.js';
 import { RateLimit } from '../../channels/rate-limit.js';
 import type { Session } from '../../channels/session.js';
-import type { CallerAuthorization, ChannelAuth, Identity, UserAuth } from '../../ports/authorization.js';
+import type { ChannelAuth, Identity, UserAuth } from '../../ports/authorization.js';
+import type { CallerAuthorization } from '../../ports/callers.js';
 import type { Clock } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { HttpRequest } from '../../ports/http-request.js';

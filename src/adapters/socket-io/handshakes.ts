@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { RateLimit } from '../../channels/rate-limit.js';
-import type { CallerAuthorization } from '../../ports/authorization.js';
+import type { CallerAuthorization } from '../../ports/callers.js';
 import type { Clock } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';

@@ -9,7 +9,7 @@ import { AllowedOrigins } from '../../http/allowed-origins.js';
 import { ConnectionGate } from '../../http/connection-gate.js';
 import { BODY_TIMEOUT_MS } from '../../http/request-bodies.js';
 import { type Claim, type ServerRoute, ServerRouter } from '../../http/server-router.js';
-import type { CallerAuthorization } from '../../ports/authorization.js';
+import type { CallerAuthorization } from '../../ports/callers.js';
 import { CLOCK, type Clock } from '../../ports/clock.js';
 import { LOGGER, type SocketLogger } from '../../ports/logger.js';
 import { SOCKET_CONFIG } from '../../ports/socket-config.js';

@@ -6,7 +6,7 @@ import {
   RequestMethod,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
-import type { CallerAuthorization } from '../../ports/authorization.js';
+import type { CallerAuthorization } from '../../ports/callers.js';
 import type { Timer } from '../../ports/clock.js';
 import { SocketRuntime } from '../../runtime/socket-runtime.js';
 import { callersForAdapters } from './authorization/callers.js';

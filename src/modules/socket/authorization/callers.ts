@@ -1,5 +1,6 @@
 import { HttpException } from '@nestjs/common';
-import type { CallerAuthorization, ChannelAuth, Identity, UserAuth } from '../../../ports/authorization.js';
+import type { ChannelAuth, Identity, UserAuth } from '../../../ports/authorization.js';
+import type { CallerAuthorization } from '../../../ports/callers.js';
 import { SocketUsageError } from '../../../ports/errors.js';
 import type { HttpRequest } from '../../../ports/http-request.js';
 import { Refusal, type RefusalCode } from '../../../ports/refusal.js';

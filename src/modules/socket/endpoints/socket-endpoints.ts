@@ -6,7 +6,8 @@ import {
 } from '@nestjs/common';
 import type { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { RequestBodies } from '../../../http/request-bodies.js';
-import type { CallerAuthorization, ChannelAuth, UserAuth } from '../../../ports/authorization.js';
+import type { ChannelAuth, UserAuth } from '../../../ports/authorization.js';
+import type { CallerAuthorization } from '../../../ports/callers.js';
 import type { ClientConfig, PusherAuthOptions } from '../../../ports/client-config.js';
 import { messageOf } from '../../../ports/errors.js';
 import type { HttpRequest } from '../../../ports/http-request.js';
