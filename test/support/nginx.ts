@@ -17,13 +17,28 @@ export const nginxPort = likelyFreePort;
  * @param upstream like `127.0.0.1:3000` or `unix:/tmp/app.sock`; locations call it `app`
  * @param locations the `location` blocks of its only server
  */
-export async function startNginx(port: number, upstream: string, locations: string): Promise<void> {
+export function startNginx(port: number, upstream: string, locations: string): Promise<void> {
+  return startNginxWith(`
+      map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+      upstream app { server ${upstream}; }
+      server {
+        listen 127.0.0.1:${port};
+        ${locations}
+      }`);
+}
+
+/**
+ * Starts a real nginx, which ends after the test.
+ *
+ * @param http the content of its `http` block
+ */
+export async function startNginxWith(http: string): Promise<void> {
   const binary = nginxBinary();
   if (binary === undefined) throw new Error('There is no nginx on the PATH. Install the package "nginx".');
   const folder = mkdtempSync(join(tmpdir(), 'switchboard-nginx-'));
   mkdirSync(join(folder, 'logs'));
   const config = join(folder, 'nginx.conf');
-  writeFileSync(config, configuration(folder, port, upstream, locations));
+  writeFileSync(config, configuration(folder, http));
   const nginx = spawn(binary, ['-p', folder, '-c', config, '-e', 'stderr'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -47,7 +62,7 @@ export async function startNginx(port: number, upstream: string, locations: stri
   failed.catch(() => undefined);
 }
 
-function configuration(folder: string, port: number, upstream: string, locations: string): string {
+function configuration(folder: string, http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${join(folder, name)};`,
   );
@@ -60,11 +75,6 @@ function configuration(folder: string, port: number, upstream: string, locations
     http {
       access_log off;
       ${temporary.join('\n')}
-      map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-      upstream app { server ${upstream}; }
-      server {
-        listen 127.0.0.1:${port};
-        ${locations}
-      }
+      ${http}
     }`;
 }

@@ -34,9 +34,10 @@ class Rooms {
 }
 AuthorizeChannel('presence-{room}')(Rooms);
 
-class NodeModule {}
 const root = {
-  module: NodeModule,
+  module: class NodeModule {
+    name = 'node';
+  },
   imports: [SocketModule.forRoot({ env: process.env, identify })],
   providers: [Rooms],
 };
