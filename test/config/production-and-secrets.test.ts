@@ -205,6 +205,7 @@ describe('settings in code', () => {
   test('win over the environment, every one of them', () => {
     const environment = {
       SOCKET_PROVIDER: 'ws',
+      SOCKET_GATEWAYS: 'ws',
       SOCKET_SECOND_ROLE: 'mirror',
       SOCKET_SECOND_RECHECK_S: '1',
       ...OWN,
@@ -273,6 +274,7 @@ describe('settings in code', () => {
     const encryptionMasterKey = Buffer.alloc(32, 'c');
     const settings = {
       provider: ['pusher', 'ws'],
+      gateways: ['socket-io'],
       second: { role: 'failover', recheckS: 2 },
       app: { id: 'code', key: 'code-key', secret: 'code-secret' },
       publicUrl: 'https://code.example.com/api',

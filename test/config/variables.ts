@@ -252,6 +252,14 @@ export const VARIABLES: readonly VariableRow[] = [
   { variable: 'PUSHER_WS_HOST', read: ({ pusher }) => pusher.wsHost, ...hostname },
   { variable: 'PUSHER_WS_PORT', read: ({ pusher }) => pusher.wsPort, ...port },
   {
+    variable: 'SOCKET_GATEWAYS',
+    read: ({ gateways }) => gateways,
+    byDefault: [],
+    good: [['socket-io', ['socket-io']]],
+    bad: ['pusher', 'memory', 'socket-io,socket-io', 'Socket-IO'],
+    allowed: /must be a list, each once, of: ws, socket-io/,
+  },
+  {
     variable: 'SOCKET_IO_PATH',
     read: ({ socketIo }) => socketIo.path,
     byDefault: '/socket.io',

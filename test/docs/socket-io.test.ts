@@ -17,7 +17,8 @@ const page = usePage('docs/socket-io.md');
 Logger.overrideLogger(false);
 
 async function start(): Promise<string> {
-  for (const file of ['greeting.ts', 'announcements.controller.ts', 'chat-room.ts']) await page.run(file);
+  for (const file of ['events.ts', 'greeting.ts', 'announcements.controller.ts', 'chat-room.ts'])
+    await page.run(file);
   const { AppModule } = await page.run<{ AppModule: Type }>('app.module.ts');
   const app: INestApplication = await NestFactory.create(AppModule);
   await app.listen(0, '127.0.0.1');

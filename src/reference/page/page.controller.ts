@@ -35,6 +35,7 @@ const ASSETS = new Map<string, Asset>([
   ['log.js', asset('public/log.js')],
   ['page.js', asset('public/page.js')],
   ['roster.js', asset('public/roster.js')],
+  ['socket.io.js', read(createRequire(__filename).resolve('socket.io-client/dist/socket.io.js'))],
   ['pusher.min.js', read(createRequire(__filename).resolve('pusher-js/dist/web/pusher.min.js'))],
 ]);
 

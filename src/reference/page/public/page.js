@@ -87,7 +87,8 @@ async function open() {
   const mine = session;
   showState('connecting');
   try {
-    mine.socket = await connect(window.Pusher, {
+    await configured;
+    mine.socket = await connect(provider === 'socket-io' ? window.io : window.Pusher, {
       headers: { Authorization: `Bearer ${mine.token}` },
       signal: mine.end.signal,
     });
@@ -129,7 +130,7 @@ function listen(mine) {
 
 function onStateChange({ current }) {
   showState(current);
-  // pusher-js stays disconnected only after a refusal by the server; it repairs every other loss by itself.
+  // The client stays disconnected only after a refusal by the server; it repairs every other loss by itself.
   if (current !== 'disconnected' || !session.refusal) return;
   const { deactivatedAt, refusal } = session;
   leave(
@@ -176,9 +177,9 @@ function showState(state) {
   if (state === 'unavailable') showTrouble('The connection is lost. This tab keeps trying to get it back.');
 }
 
-/** Shows the name of the node that answers this tab. A single node has no name, and only the provider `ws` has nodes. */
+/** Shows the name of the node that answers this tab. A single node has no name, and hosted Pusher has no nodes. */
 async function showNode() {
-  if (provider !== 'ws') return;
+  if (provider !== 'ws' && provider !== 'socket-io') return;
   // After a failure the old name stays; the failure itself is shown elsewhere.
   const { node } = await call('GET', '/health').catch(() => ({ node: $('node').textContent }));
   $('node').textContent = node ?? '';
@@ -329,7 +330,7 @@ $('clear').addEventListener('click', clear);
 
 // Start
 
-call('GET', '/socket/config').then(
+const configured = call('GET', '/socket/config').then(
   (config) => {
     ({ provider, broadcastChannel } = config);
     $('provider').textContent = provider;
