@@ -3,13 +3,14 @@ import { ApiAsker } from './api-asker.js';
 import { ControlAsker } from './control-asker.js';
 import { memberOf, sequenceOf } from './events.js';
 import { Ledger } from './ledger.js';
+import { GatewaySocketIoClient } from './gateway-socket-io-client.js';
 import { PusherClient } from './pusher-client.js';
 import { SocketIoClient } from './socket-io-client.js';
 import { percentile } from './statistics.js';
 
 /** The number of connections that are opened at a time. */
 const OPENING = 50;
-const CLIENTS = { pusher: PusherClient, 'socket.io': SocketIoClient };
+const CLIENTS = { pusher: PusherClient, 'socket.io': SocketIoClient, 'socket-io': GatewaySocketIoClient };
 
 // Subscribers get the same bytes one after the other, so the result of the last frame serves for most others.
 /** @type {Buffer} */
@@ -48,7 +49,7 @@ export class Audience {
     const openInTurn = async () => {
       for (let target = targets.pop(); target !== undefined; target = targets.pop()) {
         const index = this.#clients.length;
-        const client = new CLIENTS[target.dialect === 'socket.io' ? 'socket.io' : 'pusher'](
+        const client = new CLIENTS[/** @type {keyof typeof CLIENTS} */ (target.dialect ?? 'pusher')](
           target,
           { failed: this.#failures.add, event: (heard, frame) => this.#count(heard, frame) },
           index,

@@ -15,6 +15,12 @@ export const OURS = 'switchboard';
 export function contenders(buildUrl, peers) {
   return [
     { name: OURS, file: './node-process.js', env: nodeEnv(buildUrl), hasApi: true },
+    {
+      name: 'socket-io',
+      file: './node-process.js',
+      env: nodeEnv(buildUrl, { SOCKET_PROVIDER: 'socket-io' }),
+      hasApi: false,
+    },
     { name: 'ws', file: '../peers/ws.js', hasApi: true },
     { name: 'socket.io', file: '../peers/socket-io.js', hasApi: false },
     { name: 'net', file: '../peers/net.js', hasApi: false },

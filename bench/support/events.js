@@ -25,6 +25,7 @@ export function payloadOf(sequence, padding) {
  */
 const FRAMES = {
   pusher: (channel, payload) => JSON.stringify({ event: EVENT, channel, data: JSON.stringify(payload) }),
+  'socket-io': (channel, payload) => `42${JSON.stringify([EVENT, payload, channel])}`,
   'socket.io': (_, payload) => `42${JSON.stringify([EVENT, payload])}`,
 };
 

@@ -20,9 +20,30 @@ diagnostics.subscribe('net.client.socket', (message) => {
   });
 });
 
-const { SocketModule, SocketService } = await import(BENCH_BUILD);
-// It needs no `identify`, because the load generator signs for itself.
-const host = SocketModule.forRoot({ env, identify: () => null });
+const { AuthorizeChannel, SocketModule, SocketService } = await import(BENCH_BUILD);
+const isSocketIo = env['SOCKET_PROVIDER'] === 'socket-io';
+
+/** With Pusher's protocol the load generator signs for itself. */
+class Everybody {
+  authorize() {
+    return isSocketIo;
+  }
+}
+AuthorizeChannel('private-{name}')(Everybody);
+
+/** @param {import('nestjs-switchboard').HttpRequest} request */
+function identify({ headers }) {
+  const [, id] = /^Bearer (.+)$/.exec(headers.authorization ?? '') ?? [];
+  return id === undefined ? null : { id };
+}
+
+const host = {
+  module: class NodeModule {
+    name = 'node';
+  },
+  imports: [SocketModule.forRoot({ env, identify })],
+  providers: [Everybody],
+};
 const app = await NestFactory.create(host, { logger: ['error'], abortOnError: false });
 await app.listen(0, '127.0.0.1');
 /** @type {import('nestjs-switchboard').SocketService} */
@@ -35,15 +56,19 @@ function checked({ status }) {
   if (status !== 'sent') failure = `event ${publisher.published} was lost on its way out`;
 }
 
-const publisher = new Publisher({
-  toChannel: (channel, payload) => service.relayToChannel(channel, EVENT, payload).then(checked),
-  toMember: (memberId, payload) => service.relayToMember(memberId, EVENT, payload).then(checked),
-});
+const dialect = isSocketIo ? 'socket-io' : 'pusher';
+const publisher = new Publisher(
+  {
+    toChannel: (channel, payload) => service.relayToChannel(channel, EVENT, payload).then(checked),
+    toMember: (memberId, payload) => service.relayToMember(memberId, EVENT, payload).then(checked),
+  },
+  dialect,
+);
 
 const { port } = /** @type {import('node:net').AddressInfo} */ (app.getHttpServer().address());
 await serveServer(
   publisher,
-  { port },
+  { port, dialect },
   {
     /** The counts of the operating system and of the connections to Redis so far. */
     usage: () => {

@@ -16,18 +16,35 @@ export class SocketIoClient extends Client {
    */
   constructor({ url, app = APP }, { event, failed }, index = 0) {
     const handle = (/** @type {Buffer} */ frame) => {
-      if (frame[0] === MESSAGE && frame[1] === EVENT) event?.(this, frame);
-      else if (frame[0] === PING) this.send('3');
-      else if (frame[0] === OPEN) this.send('40');
+      if (frame[0] === MESSAGE && frame[1] === EVENT) {
+        if (this.isEvent(frame)) event?.(this, frame);
+      } else if (frame[0] === PING) this.send('3');
+      else if (frame[0] === OPEN) this.send(this.handshake);
       else if (frame[0] === MESSAGE && frame[1] === CONNECT) {
         this.answered('connected', () => JSON.parse(frame.toString('utf8', 2)));
       } else if (frame[0] === MESSAGE && frame[1] === ACK) {
-        const [, id = '', answer] = /^43(\d+)\["(\w+)"\]$/.exec(frame.toString()) ?? [];
-        if (answer !== 'ok') throw new Error(`the server refuses: ${frame.toString()}`);
-        this.answered(id, () => answer);
+        const id = this.ackIn(frame.toString());
+        if (id === undefined) throw new Error(`the server refuses: ${frame.toString()}`);
+        this.answered(id, () => 'ok');
       } else throw new Error(`a frame that nobody expects: ${frame.toString()}`);
     };
     super(`${url}/socket.io/?EIO=4&transport=websocket`, app, handle, failed, index);
+    this.index = index;
+  }
+
+  /** The packet that asks to be connected. */
+  get handshake() {
+    return '40';
+  }
+
+  /** Whether a packet is an event of the benchmark. @param {Buffer} _frame */
+  isEvent(_frame) {
+    return true;
+  }
+
+  /** The number of the message that is accepted; `undefined` where it is refused. @param {string} text */
+  ackIn(text) {
+    return /^43(\d+)\["ok"\]$/.exec(text)?.[1];
   }
 
   /** Resolves when the server has accepted the connection. */
@@ -39,19 +56,19 @@ export class SocketIoClient extends Client {
   /** @param {string} id the member's */
   async signIn(id) {
     const data = JSON.stringify({ id });
-    await this.#ask('signin', { auth: this.sign(`${this.socketId}::user::${data}`), user_data: data });
+    await this.ask('signin', { auth: this.sign(`${this.socketId}::user::${data}`), user_data: data });
   }
 
   /** @param {string} channel */
   async subscribe(channel) {
-    await this.#ask('join', { channel, auth: this.sign(`${this.socketId}:${channel}`) });
+    await this.ask('join', { channel, auth: this.sign(`${this.socketId}:${channel}`) });
   }
 
   /**
    * @param {string} event
-   * @param {object} data
+   * @param {object | string} data
    */
-  #ask(event, data) {
+  ask(event, data) {
     const id = String(this.#asked++);
     const done = this.reply(id);
     this.send(`42${id}${JSON.stringify([event, data])}`);
