@@ -6,7 +6,7 @@ import { CODES, type ProtocolError } from '../../protocol/codes.js';
 import { type Frame, frame } from '../../protocol/frame.js';
 import type { Acknowledge, Reply } from './client-message.js';
 import { type Packet, type Packets, SEPARATOR } from './packets.js';
-import { CLOSE_WAIT_MS, type EngineConnection, webSocketOf } from './transport.js';
+import { CLOSE_WAIT_MS, type EngineConnection, freeStreamOf, webSocketOf } from './transport.js';
 
 /** The parts that all connections of a gateway share. */
 export interface ConnectionParts {
@@ -27,7 +27,8 @@ export interface AnswerListener {
  * A connection of engine.io, as the channel engine sees it.
  *
  * The packets of one turn leave at its end as one message of engine.io, whose text and bytes are joined once for all connections
- * that got the same. On a WebSocket the bytes are written as they are; in the answer to a poll the text has the same messages.
+ * that got the same. On a WebSocket the bytes are written as they are, to the stream beneath it where engine.io itself has nothing to
+ * write; in the answer to a poll the text has the same messages.
  */
 export class SocketIoConnection implements Connection {
   readonly #conn: EngineConnection;
@@ -187,7 +188,16 @@ export class SocketIoConnection implements Connection {
 
   /** @returns whether more can be written after it */
   #write(queue: Batch): boolean {
-    if (this.#isTooSlow(queue.length)) {
+    const stream = freeStreamOf(this.#conn);
+    const { bufferedBytes } = this.#parts.coalescer;
+    if (
+      stream !== undefined &&
+      (bufferedBytes === 0 || stream.writableLength + queue.length <= bufferedBytes)
+    ) {
+      stream.write(queue.bytes);
+      return true;
+    }
+    if (stream !== undefined || this.#isTooSlow(queue.length)) {
       this.#endSlowReader();
       return false;
     }

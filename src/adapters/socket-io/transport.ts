@@ -1,3 +1,4 @@
+import { Duplex } from 'node:stream';
 import type { Socket } from 'socket.io';
 
 /** A connection of engine.io: one WebSocket, or a session of polls that may become one. */
@@ -8,6 +9,7 @@ export const CLOSE_WAIT_MS = 1_000;
 
 /** The part of a `ws` socket that is used beneath engine.io. */
 interface TransportSocket {
+  readonly readyState: number;
   once(event: 'close', listener: () => void): unknown;
   pause(): void;
   resume(): void;
@@ -18,6 +20,18 @@ interface TransportSocket {
 export function webSocketOf({ transport }: EngineConnection): TransportSocket | undefined {
   const socket: unknown = Reflect.get(transport, 'socket');
   return isTransportSocket(socket) ? socket : undefined;
+}
+
+/** The state of a WebSocket that is open. */
+const OPEN = 1;
+
+/** The stream beneath an open WebSocket, where nothing waits that engine.io has to write first; otherwise `undefined`. */
+export function freeStreamOf(conn: EngineConnection): Duplex | undefined {
+  if (!conn.transport.writable || conn.readyState !== 'open') return undefined;
+  const socket = webSocketOf(conn);
+  if (socket?.readyState !== OPEN) return undefined;
+  const stream: unknown = Reflect.get(socket, '_socket');
+  return stream instanceof Duplex && stream.writable ? stream : undefined;
 }
 
 /** Bounds the time that a polling client has to close. Without it engine.io waits for 30 seconds for a client that has left. */
@@ -34,6 +48,7 @@ function isTransportSocket(value: unknown): value is TransportSocket {
   return (
     typeof value === 'object' &&
     value !== null &&
+    'readyState' in value &&
     'pause' in value &&
     'resume' in value &&
     'terminate' in value
