@@ -89,7 +89,8 @@ export class ChannelEngine implements ClusterNode {
         this.#frames.passOn(passedOn(session, message), session);
       },
       refuse: (session, error) => {
-        this.#refuseMessage(session, error, false);
+        // The message was handled long ago, as far as a transport with answers is concerned.
+        this.#refuseMessage(session, error, false, false);
       },
     });
     this.#frames = new FrameHandler({

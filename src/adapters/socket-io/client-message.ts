@@ -1,4 +1,4 @@
-import { CLIENT_EVENT_PREFIX } from '../../protocol/event-name.js';
+import { CLIENT_EVENT_PREFIX, MESSAGE_FRAME_PREFIX } from '../../protocol/event-name.js';
 
 /** A member who is present on a channel. */
 export interface PresentMember {
@@ -12,8 +12,18 @@ export type Reply =
   | { readonly ok: true; readonly members?: readonly PresentMember[] }
   | { readonly ok: false; readonly code: number | string | null; readonly message: string };
 
-/** Gives an answer to a client; absent where the client wants none. */
-export type Acknowledge = ((reply: Reply) => void) | undefined;
+/** Gives an answer to a client; absent where the client wants none. What handlers return is such an answer too. */
+export type Acknowledge = ((reply: unknown) => void) | undefined;
+
+/** A message to the application's handlers. */
+export interface HandlerMessage {
+  readonly kind: 'message';
+  readonly event: string;
+  /** `undefined` where it was sent on the connection itself. */
+  readonly channel: string | undefined;
+  readonly payload: unknown;
+  readonly ack: Acknowledge;
+}
 
 /** A message from a client with a valid form. */
 export type ClientMessage =
@@ -22,10 +32,12 @@ export type ClientMessage =
   | {
       readonly kind: 'event';
       readonly event: string;
-      readonly channel: string;
+      /** `undefined` for an event of this project's own protocol. */
+      readonly channel: string | undefined;
       readonly payload: unknown;
       readonly ack: Acknowledge;
     }
+  | HandlerMessage
   | { readonly kind: 'malformed'; readonly problem: string; readonly ack: Acknowledge };
 
 /**
@@ -36,7 +48,7 @@ export type ClientMessage =
 export function readClientMessage(values: readonly unknown[]): ClientMessage {
   const last = values.at(-1);
   // Socket.IO has made it, and what it is called with goes to the client.
-  const ack = typeof last === 'function' ? (last as (reply: Reply) => void) : undefined;
+  const ack = typeof last === 'function' ? (last as NonNullable<Acknowledge>) : undefined;
   const [event, first, second] = ack === undefined ? values : values.slice(0, -1);
   const malformed = (problem: string): ClientMessage => ({ kind: 'malformed', problem, ack });
   if (event === 'subscribe' || event === 'unsubscribe') {
@@ -44,11 +56,18 @@ export function readClientMessage(values: readonly unknown[]): ClientMessage {
     return { kind: event, channel: first, ack };
   }
   if (event === 'signin') return { kind: 'signin', auth: first, ack };
-  if (typeof event !== 'string' || !event.startsWith(CLIENT_EVENT_PREFIX))
+  if (typeof event !== 'string' || event === '')
+    return malformed('The name of an event must be a text that is not empty');
+  if (event.startsWith(MESSAGE_FRAME_PREFIX))
+    return { kind: 'event', event, channel: undefined, payload: first, ack };
+  if (event.startsWith(CLIENT_EVENT_PREFIX)) {
+    if (typeof second !== 'string')
+      return malformed(`"${CLIENT_EVENT_PREFIX}…" needs a payload, and then the name of a channel`);
+    return { kind: 'event', event, channel: second, payload: first, ack };
+  }
+  if (second !== undefined && second !== null && typeof second !== 'string')
     return malformed(
-      'Unknown event: clients may send "subscribe", "unsubscribe", "signin" and "client-…" events',
+      'A message to a handler is a payload, and then the name of a channel, if any, as a text',
     );
-  if (typeof second !== 'string')
-    return malformed(`"${CLIENT_EVENT_PREFIX}…" needs a payload, and then the name of a channel`);
-  return { kind: 'event', event, channel: second, payload: first, ack };
+  return { kind: 'message', event, channel: second ?? undefined, payload: first, ack };
 }

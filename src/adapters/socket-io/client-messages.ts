@@ -11,7 +11,8 @@ import { Refusal } from '../../ports/refusal.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import { channelNameProblem, channelType } from '../../protocol/channel-name.js';
 import { CODES, ProtocolError } from '../../protocol/codes.js';
-import type { ClientMessage, Reply } from './client-message.js';
+import type { ClientMessage, HandlerMessage, Reply } from './client-message.js';
+import { handOver, jsonOf } from './handler-messages.js';
 import type { Packet } from './packets.js';
 import { membersIn } from './roster.js';
 import type { AnswerListener, SocketIoConnection } from './socket-io-connection.js';
@@ -118,6 +119,10 @@ export class ClientMessages implements AnswerListener {
     this.#isBusy = true;
     try {
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+        if (next.kind === 'message') {
+          void handOver(this.#parts, this.#session, this.#connection, next);
+          continue;
+        }
         const { ack } = next;
         const reply = await this.#handle(next);
         if (ack !== undefined) this.#connection.reply(ack, reply);
@@ -132,7 +137,7 @@ export class ClientMessages implements AnswerListener {
     }
   }
 
-  async #handle(message: ClientMessage): Promise<Reply> {
+  async #handle(message: Exclude<ClientMessage, HandlerMessage>): Promise<Reply> {
     try {
       switch (message.kind) {
         case 'subscribe':
@@ -251,15 +256,6 @@ export class ClientMessages implements AnswerListener {
     }
     this.#parts.logger.error(`Could not handle a client's message: ${messageOf(error)}`);
     return { ok: false, code: null, message: 'The message could not be handled' };
-  }
-}
-
-/** @returns `undefined` for a value that nests more deeply than `JSON.stringify` can follow; `JSON.parse` can follow it further */
-function jsonOf(value: object): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
   }
 }
 

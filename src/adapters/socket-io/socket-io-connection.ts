@@ -4,7 +4,7 @@ import type { WriteCoalescer } from '../../channels/write-coalescer.js';
 import type { Clock } from '../../ports/clock.js';
 import { CODES, type ProtocolError } from '../../protocol/codes.js';
 import { type Frame, frame } from '../../protocol/frame.js';
-import type { Acknowledge, Reply } from './client-message.js';
+import type { Acknowledge } from './client-message.js';
 import { type Packet, type Packets, SEPARATOR } from './packets.js';
 import { CLOSE_WAIT_MS, type EngineConnection, freeStreamOf, webSocketOf } from './transport.js';
 
@@ -107,12 +107,13 @@ export class SocketIoConnection implements Connection {
     this.send(frame('pusher:error', { data: JSON.stringify({ code, message }) }));
   }
 
-  /** Answers a client's message, after everything that was sent before. */
-  reply(acknowledge: NonNullable<Acknowledge>, reply: Reply): void {
+  /** Answers a client's message, after everything that was sent before. @throws TypeError when the reply has no JSON form */
+  reply(acknowledge: NonNullable<Acknowledge>, reply: unknown): void {
     if (this.#isSealed) return;
     this.flush();
     if (this.#conn.transport.writable) this.#replyBytes = 0;
-    this.#replyBytes += JSON.stringify(reply).length;
+    // A handler may have returned nothing.
+    this.#replyBytes += reply === undefined ? 0 : JSON.stringify(reply).length;
     if (this.#isTooSlow(0)) this.#endSlowReader();
     else acknowledge(reply);
   }

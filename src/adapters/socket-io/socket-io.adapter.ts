@@ -6,7 +6,7 @@ export const socketIoAdapter: SocketAdapter<typeof socketIoSettings> = {
   name: 'socket-io',
   settings: socketIoSettings,
   packages: ['socket.io'],
-  capabilities: { isClustered: true, hasGateway: true },
+  capabilities: { isClustered: true, hasGateway: true, carriesAnswers: true },
   create: async (context) => (await import('./socket-io.module.js')).createSocketIo(context),
   // The gateway listens on the application's own server.
   clientOptions: ({ socketIo }, { hostname, port, secure, path }) => ({

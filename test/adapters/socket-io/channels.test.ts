@@ -106,9 +106,9 @@ test('a refusal is the answer, with the code of the gateway or of the auth endpo
 test('a message that nobody understands is refused, and the connection goes on', async () => {
   const host = await startHost();
   const page = await pageOf(host.url, 'ada');
-  const message =
-    'Unknown event: clients may send "subscribe", "unsubscribe", "signin" and "client-…" events';
-  expect(await page.ask('chat', 'hello')).toEqual({ ok: false, code: null, message });
+  const message = 'This application has no handlers of messages';
+  expect(await page.ask('chat', 'hello')).toEqual({ ok: false, code: 'UNKNOWN_EVENT', message });
+  expect(await page.ask('', 'hello')).toMatchObject({ ok: false, code: null });
   expect(await page.ask('subscribe', 7)).toMatchObject({ ok: false, code: null });
   expect(await page.ask('subscribe')).toMatchObject({ ok: false, code: null });
   expect(await page.ask('client-said', { text: 'no channel' })).toMatchObject({ ok: false });
@@ -117,7 +117,7 @@ test('a message that nobody understands is refused, and the connection goes on',
   page.socket.emit('chat');
   expect(await protocolEvent(page, 'error')).toEqual({
     event: 'pusher:error',
-    payload: { code: null, message },
+    payload: { code: 4303, message: `UNKNOWN_EVENT: ${message}` },
   });
   expect(await page.ask('subscribe', 'news')).toEqual({ ok: true });
 });
