@@ -12,7 +12,7 @@ export type Reply =
   | { readonly ok: true; readonly members?: readonly PresentMember[] }
   | { readonly ok: false; readonly code: number | string | null; readonly message: string };
 
-/** Gives an answer to a client; absent where the client wants none. What handlers return is such an answer too. */
+/** Gives an answer to a client; absent where the client wants none. Handlers return such answers too. */
 export type Acknowledge = ((reply: unknown) => void) | undefined;
 
 /** A message to the application's handlers. */

@@ -97,7 +97,8 @@ function handlersOf(
   scanner: MetadataScanner,
   problems: string[],
 ): readonly Handler[] {
-  const { host, instance } = provider;
+  const { host } = provider;
+  const instance: unknown = provider.instance;
   const name = String(provider.name);
   const prototype = marked.prototype as object;
   if (host === undefined || (provider.isDependencyTreeStatic() && !(instance instanceof Object))) {
