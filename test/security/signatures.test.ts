@@ -256,7 +256,7 @@ describe('Comparing', () => {
           const sides = [node.left.getText(source), node.right.getText(source)];
           // Whether there is one, what type it has, how long it is, what it is called: all of that anybody may know.
           const isAboutPresence = sides.some((side) =>
-            /^(?:undefined|null|\d+|'[a-z_]*')$|^typeof |\.length$/.test(side),
+            /^(?:undefined|null|true|false|\d+|'[a-z_]*')$|^typeof |\.length$/.test(side),
           );
           const isSecret = sides.some((side) => /signature|digest|hmac|md5|secret|\bauth\b/i.test(side));
           if (isSecret && !isAboutPresence) found.push(node.getText(source));
