@@ -25,13 +25,17 @@ export class Orders implements ChannelAuthorizer {
   }
 }
 
+/** The balancer of two nodes keeps no polling session on one of them. */
+const ON_NODES =
+  (globalThis.SWITCHBOARD_TEST_NODES ?? 1) > 1 ? ({ transports: ['websocket'] } as const) : undefined;
+
 /** Starts an application on `socket-io`, with these authorizers. It is closed when the test is over. */
 export async function startHost(options: Parameters<typeof startSocketApp>[0] = {}): Promise<SocketApp> {
   const host = await startSocketApp({
     provider: 'socket-io',
     providers: [Rooms, Orders],
     ...options,
-    socketIo: { handshakeHeaders: ['x-member'], ...options.socketIo },
+    socketIo: { handshakeHeaders: ['x-member'], ...ON_NODES, ...options.socketIo },
   });
   onTeardown(() => host.close());
   return host;
