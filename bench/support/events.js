@@ -25,7 +25,9 @@ export function payloadOf(sequence, padding) {
  */
 const FRAMES = {
   pusher: (channel, payload) => JSON.stringify({ event: EVENT, channel, data: JSON.stringify(payload) }),
-  'socket-io': (channel, payload) => `42${JSON.stringify([EVENT, payload, channel])}`,
+  // A member's own events have no channel there.
+  'socket-io': (channel, payload) =>
+    `42${JSON.stringify(channel.startsWith('#') ? [EVENT, payload] : [EVENT, payload, channel])}`,
   'socket.io': (_, payload) => `42${JSON.stringify([EVENT, payload])}`,
 };
 

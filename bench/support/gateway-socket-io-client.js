@@ -1,3 +1,4 @@
+import { memberOf } from './events.js';
 import { SocketIoClient } from './socket-io-client.js';
 
 const ACKED = /^43(\d+)\[\{"ok":true/;
@@ -6,7 +7,7 @@ const ACKED = /^43(\d+)\[\{"ok":true/;
 export class GatewaySocketIoClient extends SocketIoClient {
   /** The member that the handshake names; each is one of its own. */
   get handshake() {
-    return `40${JSON.stringify({ token: `member-${String(this.index)}` })}`;
+    return `40${JSON.stringify({ token: memberOf(this.index) })}`;
   }
 
   /** The events of the protocol itself are no broadcasts. @param {Buffer} frame */
