@@ -67,7 +67,7 @@ function shown(figure: number | undefined): string {
 
 test.each(COMPARED)('the page says of "%s" what was measured', (what, scenario, figure) => {
   const rows = scenarios[scenario]?.rows;
-  const peers = ['switchboard', 'ws', 'socket.io', 'net'].map((peer) => rows?.[peer]?.[figure]);
+  const peers = ['switchboard', 'socket-io', 'ws', 'socket.io', 'net'].map((peer) => rows?.[peer]?.[figure]);
   expect(peers[0]).toBeGreaterThan(0);
   expect(cellsOf(what)).toEqual(peers.map(shown));
 });
