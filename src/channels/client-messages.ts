@@ -93,10 +93,7 @@ export class ClientMessages {
   ): void {
     const message = { event, channel, payload, bytes: Buffer.byteLength(text), wantsAnswer: false };
     void this.receive(session, message).then((answer) => {
-      const error = answer?.error;
-      if (error === undefined) return;
-      const code = error.code === 'TOO_MANY' ? CODES.RATE_EXCEEDED : CODES.MESSAGE_REFUSED;
-      this.#parts.refuse(session, new ProtocolError(code, `${error.code}: ${error.message}`));
+      if (answer?.error !== undefined) this.#parts.refuse(session, unaskedError(answer.error));
     });
   }
 
@@ -105,11 +102,22 @@ export class ClientMessages {
       const content = answer.error === undefined ? { payload: answer.value } : { error: answer.error };
       session.connection.send(answerFrame(id, content));
     } catch (cause) {
-      this.#parts.logger.error(`The answer of a handler cannot be sent as JSON: ${messageOf(cause)}`);
-      const error: MessageError = { code: 'FAILED', message: 'The answer cannot be sent as JSON' };
+      const error = unsendable(this.#parts.logger, cause);
       session.connection.send(answerFrame(id, { error }));
     }
   }
+}
+
+/** The error that a client gets whose message wanted no answer. */
+export function unaskedError({ code, message }: MessageError): ProtocolError {
+  const number = code === 'TOO_MANY' ? CODES.RATE_EXCEEDED : CODES.MESSAGE_REFUSED;
+  return new ProtocolError(number, `${code}: ${message}`);
+}
+
+/** Logs that a handler has returned a value without a JSON form, and makes the error that its client gets instead. */
+export function unsendable(logger: SocketLogger, cause: unknown): MessageError {
+  logger.error(`The answer of a handler cannot be sent as JSON: ${messageOf(cause)}`);
+  return { code: 'FAILED', message: 'The answer cannot be sent as JSON' };
 }
 
 /** A session, as handlers see it. */

@@ -1,7 +1,6 @@
 import { connect, type ConnectOptions } from 'nestjs-switchboard/browser';
 import { io as clientIo, Manager } from 'socket.io-client';
-import { pageOf } from '../adapters/socket-io/support.js';
-import { startHost } from '../adapters/socket-io/support.js';
+import { pageOf, startHost } from '../adapters/socket-io/support.js';
 import { type SocketApp } from '../support/socket-app.js';
 import { onTeardown } from '../support/teardown.js';
 

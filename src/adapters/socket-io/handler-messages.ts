@@ -1,9 +1,8 @@
 import type { ChannelEngine } from '../../channels/channel-engine.js';
+import { unaskedError, unsendable } from '../../channels/client-messages.js';
 import type { Session } from '../../channels/session.js';
 import type { MessageError } from '../../ports/client-messages.js';
-import { messageOf } from '../../ports/errors.js';
 import type { SocketLogger } from '../../ports/logger.js';
-import { CODES } from '../../protocol/codes.js';
 import type { HandlerMessage } from './client-message.js';
 import type { SocketIoConnection } from './socket-io-connection.js';
 
@@ -24,12 +23,9 @@ export async function handOver(
   { event, channel, payload, ack }: HandlerMessage,
 ): Promise<void> {
   engine.countMessage(session);
-  const refuse = ({ code, message, details }: MessageError) => {
-    const refusal = { ok: false, code, message, ...(details !== undefined && { details }) } as const;
-    if (ack !== undefined) connection.reply(ack, refusal);
-    else if (code === 'TOO_MANY')
-      connection.sendError({ code: CODES.RATE_EXCEEDED, message: `${code}: ${message}` });
-    else connection.sendError({ code: CODES.MESSAGE_REFUSED, message: `${code}: ${message}` });
+  const refuse = (error: MessageError) => {
+    if (ack === undefined) connection.sendError(unaskedError(error));
+    else connection.reply(ack, { ok: false, ...error });
   };
   const text = jsonOf([event, payload, channel]);
   if (text === undefined) {
@@ -49,8 +45,7 @@ export async function handOver(
     try {
       connection.reply(ack, answer.value);
     } catch (cause) {
-      logger.error(`The answer of a handler cannot be sent as JSON: ${messageOf(cause)}`);
-      refuse({ code: 'FAILED', message: 'The answer cannot be sent as JSON' });
+      refuse(unsendable(logger, cause));
     }
   }
 }
