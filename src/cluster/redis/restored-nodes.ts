@@ -44,7 +44,28 @@ export class RestoredNodes {
    */
   async restored(isRestored: () => boolean): Promise<void> {
     this.#isRestored = isRestored;
-    await this.areAll();
+    try {
+      await this.#tell();
+    } catch {
+      // Redis is away again: it is told when it is back.
+    }
+  }
+
+  /** Tells the others, once this node has reported everything. @returns to which servers; `undefined` if it has not, or nobody knows */
+  async #tell(): Promise<string | undefined> {
+    if (!this.#isRestored()) return undefined;
+    const { restored } = this.#keys;
+    const servers = await this.#link.servers();
+    // A server does not say which one it is: then nobody knows who has reported to it.
+    if (servers === undefined || servers === this.#servers) return servers;
+    await this.#link.use(({ client }) =>
+      Promise.all([
+        client.hset(restored, this.#leases.node, servers),
+        client.pexpire(restored, REMEMBERED_MS),
+      ]),
+    );
+    this.#servers = servers;
+    return servers;
   }
 
   /** A node that starts meanwhile waits for the same nodes. */
@@ -62,26 +83,14 @@ export class RestoredNodes {
 
   /** Whether this node and all that were alive have reported everything, to the same servers. Never rejects. */
   async areAll(): Promise<boolean> {
-    if (!this.#isRestored()) return false;
-    const { restored } = this.#keys;
     try {
-      const servers = await this.#link.servers();
-      // A server does not say which one it is: then nobody knows who has reported to it.
+      const servers = await this.#tell();
       if (servers === undefined) return false;
-      if (servers !== this.#servers) {
-        await this.#link.use(({ client }) =>
-          Promise.all([
-            client.hset(restored, this.#leases.node, servers),
-            client.pexpire(restored, REMEMBERED_MS),
-          ]),
-        );
-        this.#servers = servers;
-      }
       // A node that started a moment before the loss is known since the last renewal only.
       await this.#leases.renew();
       this.#awaited = new Set([...this.#awaited, ...this.#leases.others]);
       if (this.#awaited.size === 0) return true;
-      const found = await this.#link.use(({ client }) => client.hmget(restored, ...this.#awaited));
+      const found = await this.#link.use(({ client }) => client.hmget(this.#keys.restored, ...this.#awaited));
       return found.every((those) => those === servers);
     } catch {
       // Redis is away again: it is asked again, and everything is reported once more when it is back.
