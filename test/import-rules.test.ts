@@ -15,6 +15,7 @@ const violations: Record<string, readonly [file: string, code: string]> = {
   'layer-of-protocol': ['src/protocol/violation.ts', `import '../channels/channel.js';`],
   'layer-of-redis': ['src/redis/violation.ts', `import '../protocol/codes.js';`],
   'layer-of-http': ['src/http/violation.ts', `import '../protocol/codes.js';`],
+  'layer-of-history': ['src/history/violation.ts', `import '../channels/channel.js';`],
   'layer-of-channels': ['src/channels/violation.ts', `import '../relays/capacity.js';`],
   'layer-of-cluster': ['src/cluster/violation.ts', `import '../channels/rate-limit.js';`],
   'layer-of-relays': ['src/relays/violation.ts', `import '../channels/channel.js';`],

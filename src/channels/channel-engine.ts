@@ -1,3 +1,4 @@
+import { HistoryRules } from '../history/history-rules.js';
 import type { ChannelEvent } from '../ports/channel-events.js';
 import type { ClientMessage, MessageAnswer, MessageReceiver } from '../ports/client-messages.js';
 import type { Clock } from '../ports/clock.js';
@@ -11,6 +12,7 @@ import type {
   JoinCluster,
   MemberAsk,
 } from '../ports/cluster.js';
+import type { HistoryReader, HistoryStatistics, Position, RelayClaims } from '../ports/history.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { User } from '../ports/user.js';
@@ -78,10 +80,16 @@ export class ChannelEngine implements ClusterNode {
     this.#events = events;
     this.#cluster = joinCluster(this);
     this.#watchlists = new Watchlists(this.#cluster, clock, config.gateway.limits);
-    this.#channels = new Channels(this.#cluster, (error) => {
+    const rules = new HistoryRules(config);
+    this.#channels = new Channels(this.#cluster, rules, (error) => {
       logger.error(`Unexpected error while answering a subscription: ${String(error)}`);
     });
-    this.#userEvents = new UserEvents(this.#cluster, this.#channels, this.#fanOut);
+    this.#userEvents = new UserEvents(
+      this.#cluster,
+      this.#channels,
+      this.#fanOut,
+      config.history.channels.includes('members'),
+    );
     this.#asks = new MemberAsks(this.#cluster, clock, this.#users, config.handlers.limits.messageBytes);
     this.#messages = new ClientMessages({
       logger,
@@ -153,6 +161,16 @@ export class ChannelEngine implements ClusterNode {
   /** The messages between nodes that did not arrive; `undefined` when there is one node only. */
   get statistics(): ClusterStatistics | undefined {
     return this.#cluster.statistics;
+  }
+
+  /** The logs of the channels with history, and the claims of relays. */
+  get history(): HistoryReader & RelayClaims {
+    return this.#cluster.history;
+  }
+
+  /** What this process keeps; `undefined` where no channel has history. */
+  get historyStatistics(): HistoryStatistics | undefined {
+    return this.#cluster.historyStatistics;
   }
 
   /** Why the other nodes cannot be reached now; `undefined` while they can, and when there are none. */
@@ -327,8 +345,9 @@ export class ChannelEngine implements ClusterNode {
 
   /**
    * Sends an event to all subscribers of a channel: to this node's before it returns, unless an event to many users is still on
-   * its way to this one.
+   * its way to this one, or the channel has history on several nodes.
    *
+   * @param key names the event where it may come twice on a channel with history
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
   publish(
@@ -336,9 +355,10 @@ export class ChannelEngine implements ClusterNode {
     event: string,
     data: string | undefined,
     exceptSocketId?: string,
+    key?: string,
   ): Promise<void> | undefined {
     return this.#fanOut.toOne(channel, () =>
-      this.#channels.publish(channel, { event, data, exceptSocketId }),
+      this.#channels.publish(channel, { event, data, exceptSocketId }, key),
     );
   }
 
@@ -354,8 +374,9 @@ export class ChannelEngine implements ClusterNode {
     event: string,
     data: string | undefined,
     exceptSocketId?: string,
+    key?: string,
   ): Promise<readonly MissedUsers[]> | undefined {
-    return this.#userEvents.publish(userIds, { event, data, exceptSocketId });
+    return this.#userEvents.publish(userIds, { event, data, exceptSocketId }, key);
   }
 
   /**
@@ -426,10 +447,19 @@ export class ChannelEngine implements ClusterNode {
   }
 
   deliver(channel: string, message: ChannelMessage): void {
+    // Positions are the order already, and a new subscriber is told the position of what came here.
+    if (message.position !== undefined) {
+      this.#channels.deliver(channel, message);
+      return;
+    }
     void this.#fanOut.toOne(channel, () => {
       this.#channels.deliver(channel, message);
       return undefined;
     });
+  }
+
+  live(channel: string, position: Position, follows?: Position): void {
+    this.#channels.live(channel, position, follows);
   }
 
   deliverToUsers(userChannels: readonly string[], message: ChannelMessage): void {

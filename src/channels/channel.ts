@@ -1,3 +1,4 @@
+import type { Position } from '../ports/history.js';
 import { type ChannelType, channelType } from '../protocol/channel-name.js';
 import type { Frame } from '../protocol/frame.js';
 import type { Connection } from './connection.js';
@@ -10,10 +11,16 @@ export class Channel {
   readonly subscribers = new Set<Connection>();
   /** The number of subscriptions. One that was requested just now may not be among `subscribers` yet. */
   subscriptions = 0;
+  /** On channels with history: the position after the last event that was delivered, as far as there was one. */
+  position: Position | undefined;
   /** On presence channels: the number of this node's connections through which each user is present. */
   readonly #presences = new Map<string, number>();
 
-  constructor(readonly name: string) {
+  constructor(
+    readonly name: string,
+    /** Whether its events are kept. */
+    readonly hasHistory: boolean,
+  ) {
     this.type = channelType(name);
   }
 
@@ -38,6 +45,11 @@ export class Channel {
     for (const subscriber of this.subscribers) {
       if (exceptSocketId === undefined || subscriber.id !== exceptSocketId) subscriber.send(frame);
     }
+  }
+
+  /** Sends a frame to one subscriber only, if it is one. */
+  tell(socketId: string, frame: Frame): void {
+    for (const subscriber of this.subscribers) if (subscriber.id === socketId) subscriber.send(frame);
   }
 
   /** Sends what is new of the members to every subscriber. Newcomers learn it from the roster that they will get. */

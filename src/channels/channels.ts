@@ -1,16 +1,26 @@
+import type { HistoryRules } from '../history/history-rules.js';
 import type { CachedEvent, ChannelMessage, Cluster, JoinRefusal } from '../ports/cluster.js';
+import type { Position } from '../ports/history.js';
 import type { User } from '../ports/user.js';
-import { type Frame, frame, framesOf, subscriptionSucceeded } from '../protocol/frame.js';
+import { type Frame, frame, framesOf, liveFrame, subscriptionSucceeded } from '../protocol/frame.js';
 import { Answers } from './answers.js';
 import { Channel } from './channel.js';
 import { Newcomer } from './newcomer.js';
 import type { Session, Subscription } from './session.js';
 
-/** The answer to a subscription; on cache channels with the event that was the last one when it was accepted. */
+/** The answer to a subscription, with what was so when it was accepted. */
 interface Answer {
   readonly channel: Channel;
   readonly isFull: boolean;
+  readonly start: Start;
+}
+
+/** What a subscriber is told of the channel's events so far. */
+interface Start {
+  /** On cache channels: the last event. */
   readonly cached: CachedEvent | undefined;
+  /** On channels with history: the position from which it gets every event. */
+  readonly position: Position | undefined;
 }
 
 type OnAnswered = (answer: Answer) => void;
@@ -18,13 +28,15 @@ type OnAnswered = (answer: Answer) => void;
 /** All channels with subscriptions on this node. Sessions join and leave them here, after `admission.ts` has admitted them. */
 export class Channels {
   readonly #cluster: Cluster;
+  readonly #history: HistoryRules;
   readonly #channels = new Map<string, Channel>();
   readonly #answers: Answers;
   #subscriptions = 0;
 
   /** @param failed called with what goes wrong while a subscription is answered later */
-  constructor(cluster: Cluster, failed: (error: unknown) => void) {
+  constructor(cluster: Cluster, history: HistoryRules, failed: (error: unknown) => void) {
     this.#cluster = cluster;
+    this.#history = history;
     this.#answers = new Answers(failed);
   }
 
@@ -40,7 +52,7 @@ export class Channels {
    * @param onFull called when the presence channel is full
    */
   join(session: Session, name: string, user: User | undefined, onFull: () => void): void {
-    this.#subscribe(session, name, user, ({ channel, isFull, cached }) => {
+    this.#subscribe(session, name, user, ({ channel, isFull, start: { cached, position } }) => {
       if (isFull) {
         onFull();
         return;
@@ -48,14 +60,27 @@ export class Channels {
       const roster = channel.type.access === 'presence' ? rosterJson(this.#cluster.roster(name)) : undefined;
       session.connection.send(subscriptionSucceeded(name, roster));
       if (channel.type.cached) sendCached(session, name, cached);
+      if (position !== undefined) session.connection.send(liveFrame(name, position));
     });
   }
 
   /** Subscribes a session without an answer: to its user's own channel, which a signin implies. */
   joinSilently(session: Session, name: string, onJoined: () => void): void {
     const known = session.subscriptions.get(name);
-    if (known === undefined) this.#subscribe(session, name, undefined, onJoined);
+    if (known === undefined)
+      this.#subscribe(session, name, undefined, ({ start: { position } }) => {
+        onJoined();
+        if (position !== undefined) session.connection.send(liveFrame(name, position));
+      });
     else onJoined();
+  }
+
+  /** Takes a session among the channel's subscribers again, whose subscription has gone on meanwhile. */
+  resume({ connection }: Session, { name, subscribers }: Channel): void {
+    subscribers.add(connection);
+    connection.send(subscriptionSucceeded(name));
+    const position = this.#cluster.position(name);
+    if (position !== undefined) connection.send(liveFrame(name, position));
   }
 
   /** Unsubscribes a session. Its member leaves at once when that is deliberate, otherwise after the grace period. */
@@ -69,13 +94,23 @@ export class Channels {
   }
 
   /**
-   * Sends a message to all subscribers of a channel: to this node's before it returns, so they wait for no other node.
+   * Sends a message to all subscribers of a channel: to this node's before it returns, so they wait for no other node. On a channel
+   * with history on several nodes the message gets its position first.
    *
+   * @param key names the message where it may come twice on a channel with history
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
-  publish(name: string, message: ChannelMessage): Promise<void> | undefined {
+  publish(name: string, message: ChannelMessage, key?: string): Promise<void> | undefined {
+    if (message.isClientEvent !== true && this.#history.covers(name)) return this.#append(name, message, key);
     this.deliver(name, message);
     return this.#cluster.publish(name, message);
+  }
+
+  #append(name: string, message: ChannelMessage, key: string | undefined): Promise<void> | undefined {
+    const position = this.#cluster.append(name, message, key);
+    if (position instanceof Promise) return position;
+    if (position !== undefined) this.deliver(name, { ...message, position });
+    return undefined;
   }
 
   /** Whether this node has subscriptions of a channel. */
@@ -94,11 +129,34 @@ export class Channels {
   }
 
   /** Sends a message to this node's subscribers. The frame is built once, and only when there is a subscriber. */
-  deliver(name: string, { event, data, exceptSocketId, userId }: ChannelMessage): void {
+  deliver(name: string, message: ChannelMessage): void {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.subscribers.size === 0) return;
+    const { event, data, exceptSocketId, userId, position } = message;
+    if (position !== undefined) this.#advance(channel, position, exceptSocketId);
     const fields = userId === undefined ? { channel: name, data } : { channel: name, data, userId };
     channel.deliver(frame(event, fields), exceptSocketId);
+  }
+
+  /**
+   * Tells this node's subscribers from which position on they get every event.
+   *
+   * @param follows a subscriber at this position has got everything before
+   */
+  live(name: string, position: Position, follows?: Position): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return;
+    channel.position = position;
+    if (channel.subscribers.size > 0) channel.deliver(liveFrame(name, position, follows));
+  }
+
+  /** Tells those of the next event's position who count in another way: after it began anew, and where the event is left out. */
+  #advance(channel: Channel, position: Position, exceptSocketId: string | undefined): void {
+    const { name, position: last } = channel;
+    const before = { epoch: position.epoch, offset: position.offset - 1 };
+    if (last !== undefined && last.epoch !== position.epoch) channel.deliver(liveFrame(name, before, last));
+    channel.position = position;
+    if (exceptSocketId !== undefined) channel.tell(exceptSocketId, liveFrame(name, position, before));
   }
 
   memberAdded(name: string, { id, info }: User): void {
@@ -135,7 +193,7 @@ export class Channels {
   }
 
   #subscribe(session: Session, name: string, user: User | undefined, onAnswered: OnAnswered): void {
-    const channel = this.#channels.get(name) ?? new Channel(name);
+    const channel = this.#channels.get(name) ?? new Channel(name, this.#history.covers(name));
     this.#channels.set(name, channel);
     const subscription: Subscription = { channel, user };
     // All sessions share the channel's own string, instead of keeping one from each frame.
@@ -158,14 +216,14 @@ export class Channels {
     subscription: Subscription,
     refusal: JoinRefusal | undefined,
     onAnswered: OnAnswered,
-    cached = this.#cachedOn(subscription.channel),
+    start = this.#startOn(subscription.channel),
   ): void {
     const { channel } = subscription;
     // The session may be closed by now.
     if (session.subscriptions.get(channel.name) !== subscription) return;
     if (refusal === undefined) channel.subscribers.add(session.connection);
     else this.leave(session, subscription, true);
-    onAnswered({ channel, isFull: refusal === 'full', cached });
+    onAnswered({ channel, isFull: refusal === 'full', start });
   }
 
   /** Admits a session in its turn. Until then the channel's events are kept for it. */
@@ -180,11 +238,11 @@ export class Channels {
     const newcomer = new Newcomer(session.connection);
     if (refusal === undefined) channel.subscribers.add(newcomer);
     // A newer one is among the events that are kept.
-    const cached = this.#cachedOn(channel);
+    const start = this.#startOn(channel);
     this.#answers.later(() => {
       channel.subscribers.delete(newcomer);
       try {
-        this.#admit(session, subscription, refusal, onAnswered, cached);
+        this.#admit(session, subscription, refusal, onAnswered, start);
         if (channel.subscribers.has(session.connection)) newcomer.handOver();
       } finally {
         resume();
@@ -192,8 +250,9 @@ export class Channels {
     });
   }
 
-  #cachedOn({ name, type }: Channel): CachedEvent | undefined {
-    return type.cached ? this.#cluster.cached(name) : undefined;
+  #startOn({ name, type, hasHistory }: Channel): Start {
+    const cached = type.cached ? this.#cluster.cached(name) : undefined;
+    return { cached, position: hasHistory ? this.#cluster.position(name) : undefined };
   }
 }
 

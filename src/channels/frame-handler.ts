@@ -7,7 +7,7 @@ import { channelType, userChannel } from '../protocol/channel-name.js';
 import { type ClientFrame, dataFields, textField } from '../protocol/client-frame.js';
 import { CODES, ProtocolError } from '../protocol/codes.js';
 import { CLIENT_EVENT_PREFIX, MESSAGE_FRAME_PREFIX } from '../protocol/event-name.js';
-import { frame, PONG, subscriptionSucceeded } from '../protocol/frame.js';
+import { frame, PONG } from '../protocol/frame.js';
 import { MESSAGE_FRAMES, readAnswer } from '../protocol/message-frames.js';
 import { admitToChannel, admitUser, type SubscribeRequest } from './admission.js';
 import type { ChannelEventSource } from './channel-event-source.js';
@@ -142,8 +142,7 @@ export class FrameHandler {
     const existing = session.subscriptions.get(name);
     if (existing?.channel.type.access === 'user') {
       // The signin has subscribed the session already. pusher-js subscribes all the same, and waits for the answer.
-      existing.channel.subscribers.add(session.connection);
-      session.connection.send(subscriptionSucceeded(name));
+      this.#channels.resume(session, existing.channel);
       return;
     }
     if (existing !== undefined) throw new ProtocolError(null, `Existing subscription to channel ${name}`);

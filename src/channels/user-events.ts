@@ -21,23 +21,33 @@ export class UserEvents {
   readonly #cluster: Cluster;
   readonly #channels: Channels;
   readonly #fanOut: FanOut;
+  /** Whether the events of users are kept. */
+  readonly #hasHistory: boolean;
 
-  constructor(cluster: Cluster, channels: Channels, fanOut: FanOut) {
+  constructor(cluster: Cluster, channels: Channels, fanOut: FanOut, hasHistory: boolean) {
     this.#cluster = cluster;
     this.#channels = channels;
     this.#fanOut = fanOut;
+    this.#hasHistory = hasHistory;
   }
 
   /**
    * Sends an event to users, on all nodes. To few users of this node it is delivered before the call returns.
    *
    * @param userIds each of them once
+   * @param key names the message where it may come twice and users have history
    * @returns those whom it may have missed; `undefined` when it was delivered and there is nothing to wait for
    */
-  publish(userIds: readonly string[], message: ChannelMessage): Promise<readonly MissedUsers[]> | undefined {
+  publish(
+    userIds: readonly string[],
+    message: ChannelMessage,
+    key?: string,
+  ): Promise<readonly MissedUsers[]> | undefined {
     const parts: SentPart[] = [];
     const delivered = this.#fanOut.toMany(userIds, this.#channelOf, (channels, done) =>
-      this.#publish(userIds, channels, message, done, parts),
+      this.#hasHistory
+        ? this.#append(userIds, channels, message, key, done, parts)
+        : this.#publish(userIds, channels, message, done, parts),
     );
     if (delivered === undefined && parts.length === 0) return undefined;
     return missed(delivered, parts);
@@ -53,7 +63,7 @@ export class UserEvents {
   /** Without other nodes, nothing is kept for users who are not here: fifty thousand names are garbage to collect. */
   readonly #channelOf = (userId: string): string | undefined => {
     const channel = userChannel(userId);
-    const isAlone = this.#cluster.usersAtOnce === Infinity;
+    const isAlone = this.#cluster.usersAtOnce === Infinity && !this.#hasHistory;
     return isAlone && !this.#channels.has(channel) ? undefined : channel;
   };
 
@@ -76,6 +86,26 @@ export class UserEvents {
         parts.push({ userIds: userIds.slice(start, start + usersAtOnce), outcome });
       }
       yield* this.#deliver(part, message, done);
+    }
+  }
+
+  /** Each user's own log has the event, so it goes to each user alone. */
+  *#append(
+    userIds: readonly string[],
+    channels: readonly string[],
+    message: ChannelMessage,
+    key: string | undefined,
+    done: (channel: string) => void,
+    parts: SentPart[],
+  ): Work {
+    for (const [index, channel] of channels.entries()) {
+      yield this.#cluster.room();
+      const outcome = this.#channels.publish(channel, message, key);
+      if (outcome !== undefined) {
+        outcome.catch(() => undefined);
+        parts.push({ userIds: userIds.slice(index, index + 1), outcome });
+      }
+      done(channel);
     }
   }
 

@@ -1,11 +1,17 @@
+import type { MemoryLog } from '../history/memory-log.js';
 import type { Clock } from '../ports/clock.js';
 import type { JoinCluster } from '../ports/cluster.js';
 import type { SocketLogger } from '../ports/logger.js';
 import { loadWith } from '../ports/missing-package.js';
 import type { ClusterKind, SocketConfig } from '../ports/socket-config.js';
 
-/** Makes the way into one kind of cluster. */
-export type ClusterFactory = (config: SocketConfig, clock: Clock, logger: SocketLogger) => JoinCluster;
+/** Makes the way into one kind of cluster. A single node keeps the history of its channels in `memoryLog`. */
+export type ClusterFactory = (
+  config: SocketConfig,
+  clock: Clock,
+  logger: SocketLogger,
+  memoryLog: MemoryLog,
+) => JoinCluster;
 
 /**
  * Loads one kind of cluster, and nothing of the others.
@@ -16,7 +22,7 @@ export async function loadCluster(kind: ClusterKind): Promise<ClusterFactory> {
   switch (kind) {
     case 'local': {
       const { LocalCluster } = await import('./local/local-cluster.js');
-      return (config, clock) => (node) => new LocalCluster(node, config, clock);
+      return (config, clock, _logger, memoryLog) => (node) => new LocalCluster(node, config, clock, memoryLog);
     }
     case 'redis': {
       const load = () => import('./redis/redis-cluster.js');

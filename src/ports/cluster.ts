@@ -1,4 +1,5 @@
 import type { ChannelEvent } from './channel-events.js';
+import type { HistoryReader, HistoryStatistics, Position, RelayClaims } from './history.js';
 import type { User } from './user.js';
 
 /** An event on its way to the subscribers of a channel. */
@@ -12,6 +13,8 @@ export interface ChannelMessage {
   readonly userId?: string;
   /** Set when a client sent the event, and not the application. Cache channels do not remember it. */
   readonly isClientEvent?: true;
+  /** The position after the event, on channels with history. */
+  readonly position?: Position;
 }
 
 /** How long a cache channel remembers its last event, in milliseconds. Protocol section 3.9. */
@@ -58,8 +61,15 @@ export type AskAnswer =
 
 /** One node, as its cluster sees it. The cluster calls it with what happens on other nodes, and on all nodes together. */
 export interface ClusterNode {
-  /** Another node has sent an event: delivers it to this node's own subscribers. */
+  /** Another node has sent an event, or this one to a channel with history: delivers it to this node's own subscribers. */
   deliver(channel: string, message: ChannelMessage): void;
+  /**
+   * This node's subscribers of a channel with history get every event from this position on. What is between the position of the last
+   * event and this one, they have not got.
+   *
+   * @param follows a subscriber at this position has got everything before `position`
+   */
+  live(channel: string, position: Position, follows?: Position): void;
   /** Another node has sent an event to the users of these channels: delivers it to this node's own connections. */
   deliverToUsers(userChannels: readonly string[], message: ChannelMessage): void;
   /** Another node has asked to end every connection that is signed in as the user of this channel. */
@@ -150,6 +160,24 @@ export interface Cluster {
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
   publish(channel: string, message: ChannelMessage): Promise<void> | undefined;
+  /**
+   * Keeps an event of a channel with history, which gives it its position, and sends it to the other nodes.
+   *
+   * @param key an event whose key came before within the window is not sent again; `undefined` for one that cannot come twice
+   * @returns where there is one node only: the position, with which this node delivers the event itself; `undefined` for a repeated
+   * one. With other nodes: a promise. The cluster delivers the event to this node too, in the order of the positions, and the promise
+   * rejects when Redis cannot be reached: then the event has reached nobody, as far as can be known
+   */
+  append(channel: string, message: ChannelMessage, key: string | undefined): Position | undefined | Promise<void>;
+  /**
+   * The position from which this node's subscribers of a channel get every event; `undefined` on a channel without history, and
+   * while it is not known: {@link ClusterNode.live} tells it then.
+   */
+  position(channel: string): Position | undefined;
+  /** The logs of the channels with history, and the claims of relays. */
+  readonly history: HistoryReader & RelayClaims;
+  /** What this process keeps; `undefined` where no channel has history. */
+  readonly historyStatistics: HistoryStatistics | undefined;
   /** How many users one call of {@link publishToUsers} may have; `Infinity` when there is one node only. */
   readonly usersAtOnce: number;
   /**

@@ -3,6 +3,7 @@ import type { clusterSettings } from '../settings/cluster.js';
 import type { deliverySettings } from '../settings/delivery.js';
 import type { gatewaySettings } from '../settings/gateway.js';
 import type { handlerSettings } from '../settings/handlers.js';
+import type { historySettings } from '../settings/history.js';
 import type { Provider, providerSettings } from '../settings/provider.js';
 import type { publicUrlSettings } from '../settings/public-url.js';
 import type { RedisAddress } from '../settings/redis-address.js';
@@ -51,6 +52,9 @@ export type GatewayLimits = GatewayConfig['limits'];
 /** The settings of handlers of messages from members. */
 export type HandlerConfig = ConfigOf<typeof handlerSettings.handlers>;
 
+/** The channels whose events are kept, and the bounds of what is kept. */
+export type HistoryConfig = ConfigOf<typeof historySettings.history>;
+
 /** The Redis that the nodes of a cluster share. */
 export interface RedisConfig extends Omit<ConfigOf<typeof clusterSettings.redis>, 'url'> {
   /** Absent where no `url` was given. */
@@ -66,6 +70,7 @@ export interface SocketConfig
     Omit<ConfigOf<typeof appSettings>, 'app'>,
     ConfigOf<typeof relaySettings>,
     ConfigOf<typeof publicUrlSettings>,
+    ConfigOf<typeof historySettings>,
     Omit<ConfigOf<typeof clusterSettings>, 'redis'> {
   /** The provider, or the first of two. */
   readonly provider: Provider;

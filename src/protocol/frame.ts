@@ -1,4 +1,6 @@
+import type { Position } from '../ports/history.js';
 import type { ProtocolError } from './codes.js';
+import { positionText } from './position.js';
 import { textMessage } from './text-message.js';
 
 /** One message to clients, built once and shared by all of its receivers. Protocol section 3.2. */
@@ -59,6 +61,20 @@ export function subscriptionSucceeded(channel: string, data = '{}'): Frame {
 export function removedFrom(channel: string): Frame {
   const data = { type: 'Removed', error: 'Removed from the channel by the application', status: 403 };
   return frame('pusher:subscription_error', { channel, data: JSON.stringify(data) });
+}
+
+/**
+ * Tells a subscriber from which position on it gets every event of the channel. Clients that do not know the frame ignore it: names
+ * that begin with `pusher_internal:` are handed to nobody. docs/history.md#the-wire
+ *
+ * @param follows a client at this position has missed nothing before `position`
+ */
+export function liveFrame(channel: string, position: Position, follows?: Position): Frame {
+  const data = {
+    position: positionText(position),
+    ...(follows !== undefined && { follows: positionText(follows) }),
+  };
+  return frame('pusher_internal:live', { channel, data: JSON.stringify(data) });
 }
 
 /** Asks a silent client whether it is still there. */

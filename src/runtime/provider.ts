@@ -2,6 +2,7 @@ import type { AdapterParts, SocketAdapter } from '../adapters/adapter.js';
 import type { ChannelEngine } from '../channels/channel-engine.js';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
 import { loadCluster } from '../cluster/index.js';
+import { MemoryLog } from '../history/memory-log.js';
 import { type Clock, systemClock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
@@ -21,9 +22,19 @@ export interface StartedProvider extends AdapterParts {
 /** A provider whose engine a gateway of another kind is on too. */
 export type GatewayHost = Required<Pick<StartedProvider, 'engine' | 'channelEvents'>>;
 
+/** Makes the log in memory that all providers of one process share: on the clock of the first that asks. */
+export type SharedLog = (clock: Clock) => MemoryLog;
+
+/** @see SharedLog */
+export function sharedLog(config: SocketConfig): SharedLog {
+  let log: MemoryLog | undefined;
+  return (clock) => (log ??= new MemoryLog(config, clock));
+}
+
 /**
  * Starts a provider. No code of other providers is loaded.
  *
+ * @param memoryLog the history of a process without Redis @default one of its own
  * @param host the provider that it is a gateway beside @default undefined, it has an engine of its own
  * @throws MissingPackageError when a package that it needs is not installed
  * @throws SocketConfigurationError when its adapter makes no client
@@ -32,6 +43,7 @@ export async function startProvider(
   adapter: SocketAdapter,
   config: SocketConfig,
   logger: SocketLogger,
+  memoryLog: SharedLog = sharedLog(config),
   host?: GatewayHost,
 ): Promise<StartedProvider> {
   const { name, packages = [] } = adapter;
@@ -47,7 +59,7 @@ export async function startProvider(
       clock,
       logger,
       channelEvents,
-      joinCluster(config, clock, logger),
+      joinCluster(config, clock, logger, memoryLog(clock)),
     );
     engines.push(engine);
     return engine;

@@ -3,7 +3,7 @@ import type { PairedProvider } from '../delivery/pair/best-effort-sender.js';
 import type { ProviderPair } from '../delivery/pair/provider-pair.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
-import { type StartedProvider, startProvider } from './provider.js';
+import { type SharedLog, type StartedProvider, startProvider } from './provider.js';
 
 /** The second of two providers, and the port over both. This file is loaded only where there are two. */
 export interface SecondProvider {
@@ -21,6 +21,7 @@ export async function startSecondProvider(
   adapter: SocketAdapter,
   config: SocketConfig,
   logger: SocketLogger,
+  memoryLog: SharedLog,
 ): Promise<SecondProvider> {
   const role = config.second?.role;
   const { mode, retryDeadlineMs } = config.delivery;
@@ -32,7 +33,7 @@ export async function startSecondProvider(
     provider: adapter.name,
     delivery: { ...config.delivery, retryDeadlineMs: ownDeadlineMs },
   };
-  const provider = await startProvider(adapter, ownConfig, logger);
+  const provider = await startProvider(adapter, ownConfig, logger, memoryLog);
   const parts = {
     primary: paired(primary),
     secondary: paired(provider),

@@ -2,7 +2,7 @@ import type { SocketAdapter } from '../adapters/adapter.js';
 import { SocketConfigurationError } from '../ports/errors.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
-import { type StartedProvider, startProvider } from './provider.js';
+import { type SharedLog, type StartedProvider, startProvider } from './provider.js';
 
 /**
  * Starts the gateways beside that of a provider. They are on its engine, so the clients of all of them meet in its channels. This
@@ -17,6 +17,7 @@ export async function startSideGateways(
   adapters: readonly SocketAdapter[],
   config: SocketConfig,
   logger: SocketLogger,
+  memoryLog: SharedLog,
 ): Promise<readonly StartedProvider[]> {
   const host = providers.find(({ adapter }) => adapter.capabilities?.hasGateway === true);
   if (host?.engine === undefined)
@@ -24,6 +25,6 @@ export async function startSideGateways(
   const { engine, channelEvents } = host;
   const gateways: StartedProvider[] = [];
   for (const adapter of adapters)
-    gateways.push(await startProvider(adapter, config, logger, { engine, channelEvents }));
+    gateways.push(await startProvider(adapter, config, logger, memoryLog, { engine, channelEvents }));
   return gateways;
 }

@@ -13,7 +13,7 @@ import type { ProviderHealth } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import type { ChannelEventFeed } from '../relays/channel-listeners.js';
 import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays/relay-delivery.js';
-import { type StartedProvider, startProvider } from './provider.js';
+import { sharedLog, type StartedProvider, startProvider } from './provider.js';
 import type { SecondProvider } from './second-provider.js';
 
 /** The options of the browser's client for one provider or gateway. */
@@ -86,12 +86,13 @@ export class SocketRuntime {
     const gatewayAdapters = config.gateways.map((name) => adapterNamed(name, known));
     const beside = gatewayAdapters.length > 0 ? await import('./side-gateways.js') : undefined;
     // Nothing is started before everything else that can fail.
-    const primary = await startProvider(primaryAdapter, config, log);
+    const memoryLog = sharedLog(config);
+    const primary = await startProvider(primaryAdapter, config, log, memoryLog);
     const started = [primary];
     try {
-      const second = secondAdapter && (await two?.startSecondProvider(primary, secondAdapter, config, log));
+      const second = secondAdapter && (await two?.startSecondProvider(primary, secondAdapter, config, log, memoryLog));
       if (second !== undefined) started.push(second.provider);
-      const gateways = (await beside?.startSideGateways(started, gatewayAdapters, config, log)) ?? [];
+      const gateways = (await beside?.startSideGateways(started, gatewayAdapters, config, log, memoryLog)) ?? [];
       return new SocketRuntime(config, primary, second, gateways, makeDelivery, log);
     } catch (error) {
       // The first failure is the one to tell.

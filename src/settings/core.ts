@@ -3,6 +3,7 @@ import { clusterSettings } from './cluster.js';
 import { deliverySettings } from './delivery.js';
 import { gatewaySettings } from './gateway.js';
 import { handlerSettings } from './handlers.js';
+import { historySettings } from './history.js';
 import { type KnownProviders, providerSettings } from './provider.js';
 import { publicUrlSettings } from './public-url.js';
 import { relaySettings } from './relays.js';
@@ -15,6 +16,7 @@ export type CoreSections = ReturnType<typeof providerSettings> &
   typeof publicUrlSettings &
   typeof gatewaySettings &
   typeof handlerSettings &
+  typeof historySettings &
   typeof clusterSettings;
 
 /** Every setting that belongs to no adapter, in the order of the documentation. */
@@ -27,6 +29,7 @@ export function coreSettings(providers: KnownProviders): CoreSections {
     ...publicUrlSettings,
     ...gatewaySettings,
     ...handlerSettings,
+    ...historySettings,
     ...clusterSettings,
   };
 }

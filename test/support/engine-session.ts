@@ -4,6 +4,7 @@ import { ChannelEngine } from '../../src/channels/channel-engine.js';
 import { ChannelEventSource } from '../../src/channels/channel-event-source.js';
 import type { Connection } from '../../src/channels/connection.js';
 import type { Session } from '../../src/channels/session.js';
+import { MemoryLog } from '../../src/history/memory-log.js';
 import { LocalCluster } from '../../src/cluster/local/local-cluster.js';
 import type { SocketSettings } from '../../src/config/settings.js';
 import { socketConfig } from '../../src/config/socket-config.js';
@@ -77,7 +78,7 @@ export class EngineSession {
     };
     this.events = new ChannelEventSource(logger);
     this.engine = new ChannelEngine(config, this.clock, logger, this.events, (node) => {
-      const cluster: Cluster = new LocalCluster(node, config, this.clock);
+      const cluster: Cluster = new LocalCluster(node, config, this.clock, new MemoryLog(config, this.clock));
       if (hasSuccessor) cluster.retire = () => Promise.resolve(true);
       return changed(cluster);
     });

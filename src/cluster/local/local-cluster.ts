@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { HistoryRules } from '../../history/history-rules.js';
+import type { MemoryLog } from '../../history/memory-log.js';
 import type { Clock } from '../../ports/clock.js';
 import type {
   CachedEvent,
@@ -9,6 +11,7 @@ import type {
   ClusterNode,
   JoinRefusal,
 } from '../../ports/cluster.js';
+import type { HistoryStatistics, Position } from '../../ports/history.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
 import { channelType, isUserChannel } from '../../protocol/channel-name.js';
@@ -30,10 +33,16 @@ export class LocalCluster implements Cluster {
   readonly #channels = new Map<string, Occupancy>();
   readonly #cache: EventCache;
   readonly #counts: SubscriptionCounts | undefined;
+  readonly history: MemoryLog;
+  readonly #rules: HistoryRules;
   readonly #graceMs: number;
   readonly #maximumMembers: number;
 
-  constructor(self: ClusterNode, { gateway }: SocketConfig, clock: Clock) {
+  /** @param history the logs of this process, which other providers may share */
+  constructor(self: ClusterNode, config: SocketConfig, clock: Clock, history: MemoryLog) {
+    const { gateway } = config;
+    this.history = history;
+    this.#rules = new HistoryRules(config);
     this.#self = self;
     this.#clock = clock;
     this.#graceMs = gateway.presenceGraceMs;
@@ -123,6 +132,22 @@ export class LocalCluster implements Cluster {
     if (occupancy !== undefined) occupancy.isMissEmitted = false;
   }
 
+  append(channel: string, message: ChannelMessage, key: string | undefined): Position | undefined {
+    const { position, isRepeated } = this.history.append(channel, message, key);
+    if (isRepeated) return undefined;
+    // A cache channel remembers the event too.
+    this.publish(channel, message);
+    return position;
+  }
+
+  position(channel: string): Position | undefined {
+    return this.#rules.covers(channel) ? this.history.headOf(channel) : undefined;
+  }
+
+  get historyStatistics(): HistoryStatistics | undefined {
+    return this.#rules.isOn ? this.history.statistics : undefined;
+  }
+
   publishToUsers(): undefined {
     // There is no other node.
   }
@@ -194,6 +219,7 @@ export class LocalCluster implements Cluster {
     }
     this.#channels.clear();
     this.#cache.dispose();
+    this.history.close();
     this.#counts?.dispose();
   }
 

@@ -3,6 +3,7 @@ import { LIMITS } from '../../ports/limits.js';
 import { USER_CHANNEL_PREFIX } from '../../protocol/channel-name.js';
 import { parseJsonObject } from '../../protocol/client-frame.js';
 import { memberIdProblem } from '../../protocol/member-id.js';
+import { readPosition } from '../../protocol/position.js';
 
 /**
  * The version of the messages between nodes. A node reads its own version, the one before and the one after, so that a
@@ -30,6 +31,8 @@ export type BusMessage =
       readonly message: ChannelMessage;
       /** Only on cache channels: the event with the highest stamp is the last one. */
       readonly stamp: number | undefined;
+      /** Only on channels with history: when it was kept, in milliseconds since the epoch. */
+      readonly at: number | undefined;
     }
   | {
       readonly kind: 'users';
@@ -57,7 +60,7 @@ export function eventsOf(node: string): readonly [toChannel: string, toUsers: st
   return [`{"v":${BUS_VERSION},"k":"event${rest}`, `{"v":${BUS_VERSION},"k":"users${rest}`];
 }
 
-/** Writes an event for the other nodes. A script may insert a stamp before the last brace. */
+/** Writes an event for the other nodes. A script may insert a stamp, a position and a time before the last brace. */
 export function eventMessage(node: string, message: ChannelMessage): string {
   const { event, data, exceptSocketId, userId, isClientEvent } = message;
   const fields = { e: event, d: data, x: exceptSocketId, u: userId, c: isClientEvent };
@@ -180,6 +183,9 @@ type EventMessage = Extract<BusMessage, { readonly kind: 'event' }>;
 
 function readEvent(fields: Readonly<Record<string, unknown>>, latest: number): EventMessage | undefined {
   const { n: node, e: event, d: data, x: exceptSocketId, u: userId, c: isClientEvent, s: stamp } = fields;
+  const { pos, at } = fields;
+  const position = pos === undefined ? undefined : readPosition(pos);
+  if (pos !== undefined && (position === undefined || typeof at !== 'number')) return undefined;
   if (typeof node !== 'string' || !isEventName(event) || !isTextOrAbsent(data)) return undefined;
   if (!isTextOrAbsent(exceptSocketId) || !isTextOrAbsent(userId)) return undefined;
   if (stamp !== undefined && (typeof stamp !== 'number' || !isCount(stamp) || stamp > latest)) {
@@ -191,8 +197,9 @@ function readEvent(fields: Readonly<Record<string, unknown>>, latest: number): E
     exceptSocketId,
     ...(userId !== undefined && { userId }),
     ...(isClientEvent === true && { isClientEvent }),
+    ...(position !== undefined && { position }),
   };
-  return { kind: 'event', node, message, stamp };
+  return { kind: 'event', node, message, stamp, at: typeof at === 'number' ? at : undefined };
 }
 
 function readAsk(fields: Readonly<Record<string, unknown>>): BusMessage | undefined {

@@ -26,6 +26,7 @@ import type { RosterChange } from './channels/roster.js';
 import type { RedisConnection } from './connection/redis-connection.js';
 import type { RedisKeys } from './connection/redis-keys.js';
 import type { RedisLink } from './connection/redis-link.js';
+import type { Appended, RedisLog } from './history/redis-log.js';
 import type { Leases } from './leases.js';
 import { type RememberedEvents, storedText } from './remembered-events.js';
 import { REMEMBER_SCRIPT } from './scripts/channel-scripts.js';
@@ -46,6 +47,8 @@ export interface BusEvents {
   readonly asked: (userChannel: string, replyTo: string, ask: MemberAsk) => void;
   /** A browser on another node answers an ask of this one. */
   readonly answered: (id: string, answer: AskAnswer) => void;
+  /** An event of another node on a channel with history. */
+  readonly positioned: (channel: string, message: ChannelMessage) => void;
   /** Redis has lost a channel, and a node that is new there waits for the others to report it again. */
   readonly lost: (channel: string) => void;
 }
@@ -58,6 +61,7 @@ export interface BusParts {
   readonly self: ClusterNode;
   readonly leases: Pick<Leases, 'node' | 'isOwn'>;
   readonly remembered: RememberedEvents;
+  readonly log: RedisLog;
   readonly logger: SocketLogger;
   /** Longer messages are dropped, in characters; 0 allows any length. */
   readonly maximumLength: number;
@@ -120,6 +124,24 @@ export class Bus {
       if (isSubscribed) remembered.failed(channel);
       throw error;
     }
+  }
+
+  /**
+   * Sends an event to a channel with history. Cache channels remember it.
+   *
+   * @throws ClusterUnreachableError when Redis cannot be reached, or does not answer: then the event may be in the log all the same
+   */
+  async append(channel: string, message: ChannelMessage, key: string | undefined): Promise<Appended> {
+    const { leases, remembered, log } = this.#parts;
+    const isCached = channelType(channel).cached;
+    const cached = isCached ? storedText(message) : undefined;
+    const appended = await this.#order.send(
+      () => log.append(channel, eventMessage(leases.node, message), { key, cached, isPublished: true }),
+      message.data?.length ?? 0,
+    );
+    if (appended.stamp !== undefined && this.#events.isSubscribed(channel))
+      remembered.sent(channel, message, appended.stamp);
+    return appended;
   }
 
   /**
@@ -246,7 +268,8 @@ export class Bus {
         if (message.stamp !== undefined && this.#events.isSubscribed(channel)) {
           remembered.sent(channel, message.message, message.stamp);
         }
-        self.deliver(channel, message.message);
+        if (message.message.position === undefined) self.deliver(channel, message.message);
+        else this.#events.positioned(channel, message.message);
         return true;
       case 'users':
         if (message.node !== leases.node) self.deliverToUsers(message.userChannels, message.message);

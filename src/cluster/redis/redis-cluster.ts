@@ -1,3 +1,4 @@
+import { HistoryRules } from '../../history/history-rules.js';
 import { type Clock, type Timer, within } from '../../ports/clock.js';
 import type {
   AskAnswer,
@@ -11,6 +12,7 @@ import type {
   MemberAsk,
 } from '../../ports/cluster.js';
 import { SocketConfigurationError } from '../../ports/errors.js';
+import type { HistoryStatistics, Position } from '../../ports/history.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import type { SocketConfig } from '../../ports/socket-config.js';
 import type { User } from '../../ports/user.js';
@@ -23,6 +25,8 @@ import { OccupancyStore } from './channels/occupancy-store.js';
 import { ClusterQueries } from './cluster-queries.js';
 import { RedisKeys } from './connection/redis-keys.js';
 import { RedisLink } from './connection/redis-link.js';
+import { HistoryFeeds } from './history/history-feeds.js';
+import { RedisLog } from './history/redis-log.js';
 import { Leases } from './leases.js';
 import { RememberedEvents } from './remembered-events.js';
 import { RestoredNodes } from './restored-nodes.js';
@@ -59,6 +63,9 @@ export class RedisCluster implements Cluster {
   readonly #leases: Leases;
   readonly #watched: WatchedUsers;
   readonly #bus: Bus;
+  readonly history: RedisLog;
+  readonly #feeds: HistoryFeeds;
+  readonly #hasHistory: boolean;
   readonly #asks: Asks;
   readonly #syncs: ChannelSyncs;
   readonly #queries: ClusterQueries;
@@ -109,8 +116,11 @@ export class RedisCluster implements Cluster {
     });
     const restoredNodes = new RestoredNodes(link, keys, leases);
     const maximumLength = messageLength(config);
+    const log = new RedisLog({ link, keys, clock, config });
+    const rules = new HistoryRules(config);
+    const feeds = new HistoryFeeds(rules, { log, clock, self });
     const bus = new Bus(
-      { link, keys, clock, self, leases, remembered, logger, maximumLength },
+      { link, keys, clock, self, leases, remembered, log, logger, maximumLength },
       {
         isSubscribed: (channel) => this.#syncs.isSubscribed(channel),
         rosterChanged: (channel, change) => {
@@ -125,18 +135,24 @@ export class RedisCluster implements Cluster {
         answered: (id, answer) => {
           this.#asks.answered(id, answer);
         },
+        positioned: (channel, message) => {
+          feeds.heard(channel, message);
+        },
         lost: (channel) => {
           this.#syncs.reportAgain(channel);
         },
       },
     );
-    const store = new OccupancyStore({ config, link, keys, leases, bus, remembered });
+    const store = new OccupancyStore({ config, link, keys, leases, bus, feeds, remembered });
     const limits = { graceMs: gateway.presenceGraceMs, maximumMembers: gateway.limits.presenceMembers };
     this.#remembered = remembered;
     this.#watched = watched;
     this.#link = link;
     this.#leases = leases;
     this.#bus = bus;
+    this.history = log;
+    this.#feeds = feeds;
+    this.#hasHistory = rules.isOn;
     this.#asks = new Asks(bus, keys, clock, self);
     const sweep = new Sweep(
       { link, keys, clock, leases },
@@ -195,7 +211,11 @@ export class RedisCluster implements Cluster {
     done: (refusal?: JoinRefusal) => void,
   ): void {
     if (!this.#leases.isStarted) void this.start();
-    this.#syncs.of(channel).join(subscriptions, user, done);
+    this.#syncs.of(channel).join(subscriptions, user, (refusal) => {
+      this.#feeds.whenKnown(channel, () => {
+        done(refusal);
+      });
+    });
     if (!this.#link.isUp) this.#guess(channel, true);
   }
 
@@ -214,6 +234,24 @@ export class RedisCluster implements Cluster {
 
   publish(channel: string, message: ChannelMessage): Promise<void> {
     return this.#bus.publish(channel, message);
+  }
+
+  async append(channel: string, message: ChannelMessage, key: string | undefined): Promise<void> {
+    try {
+      const { position, isRepeated } = await this.#bus.append(channel, message, key);
+      if (!isRepeated) this.#feeds.heard(channel, { ...message, position });
+    } catch (error) {
+      this.#feeds.doubt(channel);
+      throw error;
+    }
+  }
+
+  position(channel: string): Position | undefined {
+    return this.#feeds.position(channel);
+  }
+
+  get historyStatistics(): HistoryStatistics | undefined {
+    return this.#hasHistory ? this.history.statistics : undefined;
   }
 
   async publishToUsers(userChannels: readonly string[], message: ChannelMessage): Promise<void> {
@@ -311,6 +349,8 @@ export class RedisCluster implements Cluster {
   async #restore(isDataLost: boolean): Promise<void> {
     if (this.#leases.isStarted) this.#sweep.soon();
     await this.#syncs.restore(isDataLost);
+    // A Redis Cluster subscribes again by itself, so nothing else tells of the messages that were lost before.
+    if (this.#link.isSharded) this.#feeds.refreshAll();
     // Before the recovery window is over, other nodes may not have reported yet who is signed in on them.
     if (!isDataLost) await this.#statuses.restore();
   }
@@ -337,6 +377,7 @@ export class RedisCluster implements Cluster {
       this.#sweep.stop();
       this.#restoring?.cancel();
       this.#syncs.close();
+      this.#feeds.close();
       this.#remembered.clear();
       this.#link.close();
     }

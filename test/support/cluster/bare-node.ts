@@ -21,6 +21,7 @@ export class BareNode {
     const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
     const node = {
       deliver: (channel: string, { event }: { event: string }) => this.told.push(`${event} on ${channel}`),
+      live: () => undefined,
       deliverToUsers: (channels: readonly string[], { event }: { event: string }) =>
         this.told.push(`${event} on ${channels.join(' ')}`),
       terminate: (userId: string) => this.told.push(`terminate ${userId}`),

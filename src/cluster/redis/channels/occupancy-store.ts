@@ -7,6 +7,7 @@ import type { RedisConnection } from '../connection/redis-connection.js';
 import type { RedisKeys } from '../connection/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
 import { scan } from '../connection/scan.js';
+import type { HistoryFeeds } from '../history/history-feeds.js';
 import type { Leases, Reaped } from '../leases.js';
 import type { RememberedEvents } from '../remembered-events.js';
 import { type ChannelLook, readNodes } from '../scripts/channel-record.js';
@@ -35,6 +36,7 @@ export interface StoreParts {
   readonly keys: RedisKeys;
   readonly leases: Leases;
   readonly bus: Bus;
+  readonly feeds: Pick<HistoryFeeds, 'listening' | 'deaf'>;
   readonly remembered: RememberedEvents;
 }
 
@@ -148,8 +150,9 @@ export class OccupancyStore {
 
   /** Subscribes this node to a channel's bus, so that it can report the channel. */
   async register(channel: string): Promise<void> {
-    const { bus, keys } = this.#parts;
+    const { bus, feeds, keys } = this.#parts;
     await Promise.all([bus.subscribe(keys.bus(channel)), this.prepare(channel)]);
+    feeds.listening(channel);
   }
 
   /**
@@ -165,8 +168,9 @@ export class OccupancyStore {
 
   /** Unsubscribes this node from a channel's bus. Forgets its cached event, which would become outdated. */
   async unsubscribe(channel: string): Promise<void> {
-    const { bus, keys, remembered } = this.#parts;
+    const { bus, feeds, keys, remembered } = this.#parts;
     remembered.forget(channel);
+    feeds.deaf(channel);
     await bus.unsubscribe(keys.bus(channel));
   }
 

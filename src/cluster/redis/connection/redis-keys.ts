@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { literal } from './scan.js';
 
 const BEFORE = '{';
@@ -66,6 +67,21 @@ export class RedisKeys {
   /** String: the last event of a cache channel. */
   cache(channel: string): string {
     return `${this.bus(channel)}:cache`;
+  }
+
+  /** Hash: the live position of a channel with history, and the servers that its log was on. */
+  historyHead(channel: string): string {
+    return `${this.bus(channel)}:head`;
+  }
+
+  /** List: the events of a channel with history, as they were published. */
+  historyLog(channel: string): string {
+    return `${this.bus(channel)}:log`;
+  }
+
+  /** String: the position of the event with this key, or that a relay with this key was claimed. */
+  once(channel: string, key: string): string {
+    return `${this.bus(channel)}:once:${createHash('sha256').update(key).digest('base64url')}`;
   }
 
   /** The pattern of the keys of all channels. */

@@ -1,6 +1,6 @@
 import { Injectable, type InjectableOptions } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { ChannelPattern } from './channel-pattern.js';
+import { ChannelPattern } from '../../../protocol/channel-pattern.js';
 
 /** The key of Nest's metadata that `@Injectable` writes. */
 const INJECTABLE_OPTIONS = 'scope:options';
@@ -26,7 +26,7 @@ export const ChannelAuthorizerMark = DiscoveryService.createDecorator<ChannelPat
  * @throws TypeError at class definition for a pattern that covers no channel that needs an authorizer
  */
 export function AuthorizeChannel(pattern: string): ClassDecorator {
-  const mark = ChannelAuthorizerMark(new ChannelPattern(pattern));
+  const mark = ChannelAuthorizerMark(ChannelPattern.ofAuthorized(pattern));
   return (target) => {
     // The class may have an `@Injectable({ scope })` below this decorator.
     const options = Reflect.getOwnMetadata(INJECTABLE_OPTIONS, target) as InjectableOptions | undefined;

@@ -4,7 +4,7 @@ import type { ChannelAuthorizer } from '../../../ports/authorization.js';
 import { SocketConfigurationError } from '../../../ports/errors.js';
 import type { HttpRequest } from '../../../ports/http-request.js';
 import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
-import { ChannelPattern } from './channel-pattern.js';
+import { ChannelPattern } from '../../../protocol/channel-pattern.js';
 
 /** An authorizer of the application, and the channels that it decides about. */
 export interface Authorizer {

@@ -1,7 +1,7 @@
 import { Injectable, type InjectableOptions } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { checkNames, checkObject, checkText, invalidArgument, kindOf } from '../../../ports/arguments.js';
-import { ChannelPattern } from '../authorization/channel-pattern.js';
+import { ChannelPattern } from '../../../protocol/channel-pattern.js';
 
 /** The key of Nest's metadata that `@Injectable` writes. */
 const INJECTABLE_OPTIONS = 'scope:options';
@@ -74,6 +74,6 @@ function checked(options: SocketHandlersOptions): HandlersMark {
     if (typeof value === 'boolean') continue;
     throw invalidArgument(`@SocketHandlers(options): ${name} must be true or false; it is ${kindOf(value)}`);
   }
-  const pattern = channel === undefined ? undefined : new ChannelPattern(channel);
+  const pattern = channel === undefined ? undefined : ChannelPattern.ofAuthorized(channel);
   return { pattern, allowAnonymous, inOrder };
 }

@@ -1,5 +1,5 @@
 import { AuthorizeChannel, type ChannelAuthorizer, type Identity } from 'nestjs-switchboard';
-import { ChannelPattern } from '../../../../src/modules/socket/authorization/channel-pattern.js';
+import { ChannelPattern } from '../../../../src/protocol/channel-pattern.js';
 import { startFake } from '../../../support/hosts.js';
 import { titled } from '../../../support/titled.js';
 

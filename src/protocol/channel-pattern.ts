@@ -1,18 +1,18 @@
-import { shown } from '../../../ports/logger.js';
-import { channelType } from '../../../protocol/channel-name.js';
+import { shown } from '../ports/logger.js';
+import { channelType } from './channel-name.js';
 
 const PATTERN = /^(?:[A-Za-z0-9_\-=@,.;]|\{[A-Za-z_]\w*\})+$/;
 const PLACEHOLDER = /\{(\w+)\}/g;
 
 /**
- * The channels that one authorizer covers: a channel name with `{placeholders}`. A placeholder stands for one or more
+ * The channels that a name with `{placeholders}` covers. A placeholder stands for one or more
  * characters, but not for a dot and not for the character that follows the placeholder. `private-orders.{orderId}` covers
  * `private-orders.7`, and neither `private-orders.7.items` nor `xprivate-orders.7`.
  */
 export class ChannelPattern {
   readonly #expression: RegExp;
 
-  /** @throws TypeError for a pattern that could never match a channel that needs an authorizer */
+  /** @throws TypeError for a text that is no pattern */
   constructor(readonly text: string) {
     if (typeof text !== 'string' || !PATTERN.test(text)) {
       throw new TypeError(
@@ -28,10 +28,6 @@ export class ChannelPattern {
     if (new Set(names).size < names.length) {
       throw new TypeError(`Invalid channel pattern "${text}": it has two placeholders of the same name`);
     }
-    const { access } = channelType(text);
-    if (access !== 'private' && access !== 'presence') {
-      throw new TypeError(`Invalid channel pattern "${text}": it must begin with "private-" or "presence-"`);
-    }
     const source = text
       .split(PLACEHOLDER)
       .map((part, index, parts) =>
@@ -41,10 +37,27 @@ export class ChannelPattern {
     this.#expression = new RegExp(`^${source}$`);
   }
 
+  /**
+   * A pattern of channels that need an authorizer.
+   *
+   * @throws TypeError for a text that is no pattern, or whose channels are public
+   */
+  static ofAuthorized(text: string): ChannelPattern {
+    const pattern = new ChannelPattern(text);
+    const { access } = channelType(text);
+    if (access === 'private' || access === 'presence') return pattern;
+    throw new TypeError(`Invalid channel pattern "${text}": it must begin with "private-" or "presence-"`);
+  }
+
   /** @returns the placeholders' values when the pattern covers the channel, otherwise `undefined` */
   match(channel: string): Record<string, string> | undefined {
     const match = this.#expression.exec(channel);
     return match === null ? undefined : { ...match.groups };
+  }
+
+  /** Whether the pattern covers the channel. */
+  covers(channel: string): boolean {
+    return this.#expression.test(channel);
   }
 
   /** The pattern without its placeholders' names. Two patterns with the same shape cover the same channels. */

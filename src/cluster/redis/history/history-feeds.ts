@@ -1,0 +1,62 @@
+import type { HistoryRules } from '../../../history/history-rules.js';
+import type { ChannelMessage } from '../../../ports/cluster.js';
+import type { Position } from '../../../ports/history.js';
+import { type FeedParts, HistoryFeed } from './history-feed.js';
+
+/** The feeds of the channels with history that this node has subscribers of. */
+export class HistoryFeeds {
+  readonly #rules: HistoryRules;
+  readonly #parts: FeedParts;
+  readonly #feeds = new Map<string, HistoryFeed>();
+
+  constructor(rules: HistoryRules, parts: FeedParts) {
+    this.#rules = rules;
+    this.#parts = parts;
+  }
+
+  /** The position up to which everything is delivered; `undefined` where there is no feed, and while it is not known. */
+  position(channel: string): Position | undefined {
+    return this.#feeds.get(channel)?.position;
+  }
+
+  /** Calls when the channel's position is known, or cannot be; at once on a channel without history. */
+  whenKnown(channel: string, call: () => void): void {
+    const feed = this.#feeds.get(channel);
+    if (feed === undefined) call();
+    else feed.whenKnown(call);
+  }
+
+  /** This node hears the bus of a channel from now on. */
+  listening(channel: string): void {
+    if (!this.#rules.covers(channel)) return;
+    const feed = this.#feeds.get(channel) ?? new HistoryFeed(channel, this.#parts);
+    this.#feeds.set(channel, feed);
+    feed.refresh();
+  }
+
+  /** This node does not hear the bus of a channel any more, because it has no subscribers. */
+  deaf(channel: string): void {
+    this.#feeds.get(channel)?.close();
+    this.#feeds.delete(channel);
+  }
+
+  /** An event of a channel with history, from any node. */
+  heard(channel: string, message: ChannelMessage): void {
+    this.#feeds.get(channel)?.heard(message);
+  }
+
+  /** An append of this node has failed, and may be in the log all the same. */
+  doubt(channel: string): void {
+    this.#feeds.get(channel)?.refresh();
+  }
+
+  /** Reads what is missing on every channel: messages may have been lost. */
+  refreshAll(): void {
+    for (const feed of this.#feeds.values()) feed.refresh();
+  }
+
+  close(): void {
+    for (const feed of this.#feeds.values()) feed.close();
+    this.#feeds.clear();
+  }
+}

@@ -1,0 +1,183 @@
+import { newEpoch } from '../../../history/memory-log.js';
+import type { Clock } from '../../../ports/clock.js';
+import { CACHE_TTL_MS } from '../../../ports/cluster.js';
+import type {
+  HistoryReader,
+  HistoryStatistics,
+  KeptEvent,
+  Missed,
+  Position,
+  RelayClaims,
+} from '../../../ports/history.js';
+import type { SocketConfig } from '../../../ports/socket-config.js';
+import { run, script } from '../../../redis/redis-scripts.js';
+import { readBusMessage } from '../bus-message.js';
+import type { RedisKeys } from '../connection/redis-keys.js';
+import type { RedisLink } from '../connection/redis-link.js';
+import { APPEND_SCRIPT, LATEST_SCRIPT, SINCE_SCRIPT } from '../scripts/history-scripts.js';
+import { AppendedBytes } from './appended-bytes.js';
+
+const APPEND = script(APPEND_SCRIPT);
+const SINCE = script(SINCE_SCRIPT);
+const LATEST = script(LATEST_SCRIPT);
+
+/** How long the head of a log is remembered after its last event or question, so that its positions stay valid. */
+const HEAD_MS = 24 * 60 * 60 * 1_000;
+
+/** The parts that a {@link RedisLog} works with. */
+export interface RedisLogParts {
+  readonly link: Pick<RedisLink, 'use'>;
+  readonly keys: RedisKeys;
+  readonly clock: Clock;
+  readonly config: Pick<SocketConfig, 'history' | 'idempotencyS'>;
+}
+
+/** How an event is kept. */
+export interface AppendOptions {
+  /** Names an event that may come twice. */
+  readonly key: string | undefined;
+  /** The event as a cache channel stores it; `undefined` on other channels. */
+  readonly cached?: string | undefined;
+  /** Whether it goes to the other nodes too. */
+  readonly isPublished: boolean;
+}
+
+/** The outcome of an append. */
+export interface Appended {
+  readonly position: Position;
+  /** Whether an event with the same key was there already. It keeps its position. */
+  readonly isRepeated: boolean;
+  /** The stamp of an event that a cache channel remembers. */
+  readonly stamp: number | undefined;
+}
+
+/** The logs of all channels, in Redis: one script keeps an event, gives it its position, and publishes it. */
+export class RedisLog implements HistoryReader, RelayClaims {
+  readonly #parts: RedisLogParts;
+  readonly #appended: AppendedBytes;
+  readonly #epochBase = newEpoch();
+  #epochs = 0;
+  #dropped = 0;
+
+  constructor(parts: RedisLogParts) {
+    this.#parts = parts;
+    this.#appended = new AppendedBytes(parts.clock, parts.config.history.ageS * 1_000);
+  }
+
+  get statistics(): HistoryStatistics {
+    const { events, bytes } = this.#appended;
+    return { events, bytes, dropped: this.#dropped };
+  }
+
+  /** @param message as `eventMessage` writes it. Rejects when Redis cannot be reached */
+  async append(channel: string, message: string, options: AppendOptions): Promise<Appended> {
+    const { link, keys, config } = this.#parts;
+    const { events, bytes, totalBytes } = config.history;
+    const { key, cached = '', isPublished } = options;
+    const hasRoom = totalBytes === 0 || this.#appended.bytes + message.length <= totalBytes;
+    const names = [...this.#log(channel), keys.bus(channel), keys.cache(channel)];
+    if (key !== undefined) names.push(keys.once(channel, key));
+    const reply = await link.use(
+      (redis) =>
+        run(redis, APPEND, names, [
+          ...this.#opening(),
+          message.slice(0, -1),
+          isPublished ? 1 : 0,
+          redis.isSharded ? 1 : 0,
+          events,
+          bytes,
+          hasRoom ? 1 : 0,
+          config.idempotencyS * 1_000,
+          cached,
+          CACHE_TTL_MS,
+        ]),
+      message.length,
+    );
+    const [epoch, offset, isRepeated, dropped, stamp] = textsIn(reply);
+    this.#dropped += Number(dropped);
+    if (hasRoom && isRepeated !== '1') this.#appended.add(message.length);
+    return {
+      position: { epoch: String(epoch), offset: Number(offset) },
+      isRepeated: isRepeated === '1',
+      stamp: stamp === '' ? undefined : Number(stamp),
+    };
+  }
+
+  async head(channel: string): Promise<Position> {
+    return (await this.#since(channel, undefined, 0)).position;
+  }
+
+  since(channel: string, position: Position, limit: number): Promise<Missed> {
+    return this.#since(channel, position, limit);
+  }
+
+  async latest(channel: string, before: Position | undefined, limit: number): Promise<readonly KeptEvent[]> {
+    const reply = await this.#read(LATEST, channel, before, limit);
+    const [epoch, first, texts] = reply as readonly [unknown, unknown, unknown];
+    return this.#eventsIn(texts, { epoch: String(epoch), offset: Number(first) });
+  }
+
+  async claim(recipient: string, key: string): Promise<boolean> {
+    const { link, keys, config } = this.#parts;
+    const windowMs = config.idempotencyS * 1_000;
+    const set = await link.use(({ client }) => client.set(keys.once(recipient, key), '', 'PX', windowMs, 'NX'));
+    return set !== null;
+  }
+
+  async release(recipient: string, key: string): Promise<void> {
+    const { link, keys } = this.#parts;
+    await link.use(({ client }) => client.del(keys.once(recipient, key)));
+  }
+
+  async #since(channel: string, position: Position | undefined, limit: number): Promise<Missed> {
+    const reply = await this.#read(SINCE, channel, position, limit);
+    const [gap, epoch, offset, texts] = reply as readonly [unknown, unknown, unknown, unknown];
+    const head = { epoch: String(epoch), offset: Number(offset) };
+    if (gap === 'trimmed' || gap === 'restarted') return { gap, position: head };
+    const start = position === undefined ? head : { epoch: head.epoch, offset: position.offset };
+    const events = this.#eventsIn(texts, start);
+    const last = events.at(-1)?.position ?? start;
+    return { events, position: last, isComplete: last.offset === head.offset };
+  }
+
+  #read(
+    what: ReturnType<typeof script>,
+    channel: string,
+    position: Position | undefined,
+    limit: number,
+  ): Promise<unknown> {
+    const { epoch, offset } = position ?? { epoch: '', offset: 0 };
+    const values = [...this.#opening(), epoch, offset, limit];
+    return this.#parts.link.use((redis) => run(redis, what, this.#log(channel), values));
+  }
+
+  #log(channel: string): string[] {
+    const { keys } = this.#parts;
+    return [keys.historyHead(channel), keys.historyLog(channel)];
+  }
+
+  #opening(): [epoch: string, ageMs: number, headMs: number] {
+    const ageMs = this.#parts.config.history.ageS * 1_000;
+    const epoch = `${this.#epochBase}${(++this.#epochs).toString(36)}`;
+    return [epoch, ageMs, Math.max(ageMs, HEAD_MS)];
+  }
+
+  /** Events that follow on a position, in the present epoch: a log that goes on keeps what it had under the one before. */
+  #eventsIn(texts: unknown, { epoch, offset }: Position): readonly KeptEvent[] {
+    const time = this.#parts.clock.time();
+    return textsIn(texts).map((text, index) => {
+      const read = readBusMessage(text, time);
+      const isEvent = read?.kind === 'event';
+      const { event, data, exceptSocketId } = isEvent ? read.message : NOTHING;
+      const at = isEvent ? (read.at ?? time) : time;
+      return { position: { epoch, offset: offset + index + 1 }, event, data, exceptSocketId, at };
+    });
+  }
+}
+
+/** Stands for a text in the log that no node of this cluster has written. No page has a handler for it. */
+const NOTHING = { event: '', data: undefined, exceptSocketId: undefined };
+
+function textsIn(reply: unknown): string[] {
+  return Array.isArray(reply) ? reply.map(String) : [];
+}

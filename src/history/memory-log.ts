@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock, Timer } from '../ports/clock.js';
+import type {
+  HistoryEvent,
+  HistoryReader,
+  HistoryStatistics,
+  KeptEvent,
+  Missed,
+  Position,
+  RelayClaims,
+} from '../ports/history.js';
+import type { SocketConfig } from '../ports/socket-config.js';
+import { ChannelLog } from './channel-log.js';
+
+/** How often what is too old is dropped, in milliseconds. */
+const SWEEP_MS = 10_000;
+/** How long a log is remembered after its last event, so that its positions stay valid: for the age of events at least. */
+const IDLE_MS = 60 * 60 * 1_000;
+/** The size of a log without its events, more or less. */
+const LOG_BYTES = 400;
+/** The most claims that are remembered. The oldest are forgotten first. */
+const MAX_CLAIMS = 100_000;
+
+/** A log, and when it is forgotten unless it gets an event. */
+interface Known {
+  readonly log: ChannelLog;
+  idleAt: number;
+}
+
+/** The outcome of an append. */
+export interface Appended {
+  readonly position: Position;
+  /** Whether an event with the same key was there already. It keeps its position. */
+  readonly isRepeated: boolean;
+}
+
+/** The logs of all channels, in the memory of this process. They are lost with it. */
+export class MemoryLog implements HistoryReader, RelayClaims {
+  readonly #config: Pick<SocketConfig, 'history' | 'idempotencyS'>;
+  readonly #clock: Clock;
+  /** In the order of their last events. */
+  readonly #logs = new Map<string, Known>();
+  /** Those that never had an event, in the order of the first questions. A stranger may cause them, so they give way first. */
+  readonly #unused = new Map<string, Known>();
+  readonly #claims = new Map<string, number>();
+  readonly #epochBase = newEpoch();
+  #epochs = 0;
+  #bytes = 0;
+  #events = 0;
+  #dropped = 0;
+  #sweep: Timer | undefined;
+  #isClosed = false;
+
+  constructor(config: Pick<SocketConfig, 'history' | 'idempotencyS'>, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+  }
+
+  get statistics(): HistoryStatistics {
+    return { events: this.#events, bytes: this.#bytes, dropped: this.#dropped };
+  }
+
+  /**
+   * Keeps an event, unless one with the same key was kept within the window of keys.
+   *
+   * @param key `undefined` for an event that cannot come twice
+   */
+  append(channel: string, event: HistoryEvent, key?: string): Appended {
+    const now = this.#clock.now();
+    const known = this.#of(channel, now);
+    const { log } = known;
+    const earlier = key === undefined ? undefined : log.positionOf(key, now);
+    if (earlier !== undefined) return { position: earlier, isRepeated: true };
+    const { ageS } = this.#config.history;
+    const before = log.bytes;
+    const position = log.append(event, this.#clock.time(), now + ageS * 1_000);
+    this.#bytes += log.bytes - before;
+    this.#events++;
+    if (key !== undefined) log.remember(key, position, now + this.#config.idempotencyS * 1_000);
+    known.idleAt = now + Math.max(IDLE_MS, ageS * 1_000);
+    // The least recent one is the first that gives way.
+    this.#logs.delete(channel);
+    this.#unused.delete(channel);
+    this.#logs.set(channel, known);
+    this.#trim(log);
+    return { position, isRepeated: false };
+  }
+
+  /** The live position of a channel. Its log begins with the first question about it. */
+  headOf(channel: string): Position {
+    return this.#of(channel, this.#clock.now()).log.head;
+  }
+
+  async head(channel: string): Promise<Position> {
+    return this.headOf(channel);
+  }
+
+  async since(channel: string, position: Position, limit: number): Promise<Missed> {
+    return this.#fresh(channel).since(position, limit);
+  }
+
+  async latest(channel: string, before: Position | undefined, limit: number): Promise<readonly KeptEvent[]> {
+    return this.#fresh(channel).latest(before, limit);
+  }
+
+  async claim(recipient: string, key: string): Promise<boolean> {
+    const now = this.#clock.now();
+    const name = `${recipient} ${key}`;
+    if ((this.#claims.get(name) ?? 0) > now) return false;
+    this.#claims.delete(name);
+    this.#claims.set(name, now + this.#config.idempotencyS * 1_000);
+    for (const [oldest, expiresAt] of this.#claims) {
+      if (this.#claims.size <= MAX_CLAIMS && expiresAt > now) break;
+      this.#claims.delete(oldest);
+    }
+    return true;
+  }
+
+  async release(recipient: string, key: string): Promise<void> {
+    this.#claims.delete(`${recipient} ${key}`);
+  }
+
+  /** Forgets everything, and stops the timer. */
+  close(): void {
+    this.#isClosed = true;
+    this.#sweep?.cancel();
+    this.#logs.clear();
+    this.#unused.clear();
+    this.#claims.clear();
+  }
+
+  /** The log of a channel, without what is too old. */
+  #fresh(channel: string): ChannelLog {
+    const now = this.#clock.now();
+    const { log } = this.#of(channel, now);
+    this.#expire(log, now);
+    return log;
+  }
+
+  #of(channel: string, now: number): Known {
+    const known = this.#logs.get(channel) ?? this.#unused.get(channel);
+    if (known !== undefined) return known;
+    const epoch = `${this.#epochBase}${(++this.#epochs).toString(36)}`;
+    const made = { log: new ChannelLog(epoch), idleAt: now + this.#config.history.ageS * 1_000 };
+    this.#unused.set(channel, made);
+    this.#bytes += LOG_BYTES;
+    this.#keepTotal();
+    this.#sweepLater();
+    return made;
+  }
+
+  #trim(log: ChannelLog): void {
+    const { events, bytes } = this.#config.history;
+    while ((events !== 0 && log.size > events) || (bytes !== 0 && log.bytes > bytes && log.size > 0)) this.#drop(log);
+    this.#keepTotal();
+  }
+
+  /** Drops from the channels that had no event for the longest time, until the sum is within its bound. */
+  #keepTotal(): void {
+    const { totalBytes } = this.#config.history;
+    if (totalBytes === 0) return;
+    for (const logs of [this.#unused, this.#logs]) {
+      for (const [channel, { log }] of logs) {
+        if (this.#bytes <= totalBytes) return;
+        while (this.#bytes > totalBytes && log.size > 0) this.#drop(log);
+        if (this.#bytes > totalBytes) this.#forget(logs, channel);
+      }
+    }
+  }
+
+  #drop(log: ChannelLog): void {
+    this.#bytes -= log.drop();
+    this.#events--;
+    this.#dropped++;
+  }
+
+  #expire(log: ChannelLog, now: number): void {
+    const { events, bytes } = log.expire(now);
+    this.#events -= events;
+    this.#bytes -= bytes;
+  }
+
+  #forget(logs: Map<string, Known>, channel: string): void {
+    logs.delete(channel);
+    this.#bytes -= LOG_BYTES;
+  }
+
+  #sweepLater(): void {
+    if (this.#isClosed) return;
+    this.#sweep ??= this.#clock.after(SWEEP_MS, () => {
+      this.#sweep = undefined;
+      const now = this.#clock.now();
+      for (const logs of [this.#unused, this.#logs]) {
+        for (const [channel, { log, idleAt }] of logs) {
+          this.#expire(log, now);
+          if (log.isEmpty && idleAt <= now) this.#forget(logs, channel);
+        }
+      }
+      if (this.#logs.size + this.#unused.size > 0) this.#sweepLater();
+    });
+  }
+}
+
+/** A text that no other log has. */
+export function newEpoch(): string {
+  return BigInt(`0x${randomBytes(8).toString('hex')}`).toString(36);
+}
