@@ -3,6 +3,7 @@ import type { ChannelEngine } from '../channels/channel-engine.js';
 import type { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { CallerAuthorization } from '../ports/callers.js';
 import type { Clock } from '../ports/clock.js';
+import type { HistoryStore } from '../ports/history.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
 import type { PublicUrl, SocketConfig } from '../ports/socket-config.js';
@@ -98,6 +99,8 @@ export interface AdapterParts {
   readonly clock?: Clock;
   /** The engine that serves this process's connections. */
   readonly engine?: ChannelEngine;
+  /** The history of an adapter that has no engine and keeps events. */
+  readonly history?: HistoryStore;
   readonly attachment?: ServerAttachment;
   readonly webhooks?: WebhookCounters;
 }

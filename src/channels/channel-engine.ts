@@ -12,7 +12,7 @@ import type {
   JoinCluster,
   MemberAsk,
 } from '../ports/cluster.js';
-import type { HistoryReader, HistoryStatistics, Position, RelayClaims } from '../ports/history.js';
+import type { HistoryStatistics, HistoryStore, Position } from '../ports/history.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import type { User } from '../ports/user.js';
@@ -164,7 +164,7 @@ export class ChannelEngine implements ClusterNode {
   }
 
   /** The logs of the channels with history, and the claims of relays. */
-  get history(): HistoryReader & RelayClaims {
+  get history(): HistoryStore {
     return this.#cluster.history;
   }
 

@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../ports/clock.js';
 import type {
   HistoryEvent,
-  HistoryReader,
   HistoryStatistics,
+  HistoryStore,
   KeptEvent,
   Missed,
   Position,
-  RelayClaims,
 } from '../ports/history.js';
 import type { SocketConfig } from '../ports/socket-config.js';
 import { ChannelLog } from './channel-log.js';
@@ -35,7 +34,7 @@ export interface Appended {
 }
 
 /** The logs of all channels, in the memory of this process. They are lost with it. */
-export class MemoryLog implements HistoryReader, RelayClaims {
+export class MemoryLog implements HistoryStore {
   readonly #config: Pick<SocketConfig, 'history' | 'idempotencyS'>;
   readonly #clock: Clock;
   /** In the order of their last events. */

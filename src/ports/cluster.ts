@@ -1,5 +1,5 @@
 import type { ChannelEvent } from './channel-events.js';
-import type { HistoryReader, HistoryStatistics, Position, RelayClaims } from './history.js';
+import type { HistoryStatistics, HistoryStore, Position } from './history.js';
 import type { User } from './user.js';
 
 /** An event on its way to the subscribers of a channel. */
@@ -175,7 +175,7 @@ export interface Cluster {
    */
   position(channel: string): Position | undefined;
   /** The logs of the channels with history, and the claims of relays. */
-  readonly history: HistoryReader & RelayClaims;
+  readonly history: HistoryStore;
   /** What this process keeps; `undefined` where no channel has history. */
   readonly historyStatistics: HistoryStatistics | undefined;
   /** How many users one call of {@link publishToUsers} may have; `Infinity` when there is one node only. */

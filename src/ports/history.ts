@@ -76,6 +76,9 @@ export interface RelayClaims {
   release(recipient: string, key: string): Promise<void>;
 }
 
+/** The logs of channels, and the claims of relays: in the memory of a process, or in Redis. */
+export type HistoryStore = HistoryReader & RelayClaims;
+
 /** What the logs of this process have, and have dropped since it started. */
 export interface HistoryStatistics {
   /** Events that are kept by this process; on Redis, those that it has put there within the age. */

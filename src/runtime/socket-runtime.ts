@@ -6,6 +6,7 @@ import type { ProviderPair } from '../delivery/pair/provider-pair.js';
 import type { CallerAuthorization } from '../ports/callers.js';
 import type { Clock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
+import type { HistoryStore } from '../ports/history.js';
 import { LIMITS } from '../ports/limits.js';
 import { oneLineLogger, type SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
@@ -158,6 +159,12 @@ export class SocketRuntime {
   /** Whether browsers connect to this process. */
   get hasGateway(): boolean {
     return this.providers.some(({ adapter }) => adapter.capabilities?.hasGateway === true);
+  }
+
+  /** The logs of the channels with history; `undefined` where the provider in force keeps none. */
+  get history(): HistoryStore | undefined {
+    const { engine, history } = this.#inForce;
+    return engine?.history ?? history;
   }
 
   /** Whether connections to the provider in force carry messages without a channel, and answers. */

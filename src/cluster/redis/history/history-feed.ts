@@ -89,7 +89,7 @@ export class HistoryFeed {
   /** Delivers nothing more. */
   close(): void {
     this.#isClosed = true;
-    this.#timer?.cancel();
+    this.#stopTimer();
     this.#early.clear();
     this.#known();
   }
@@ -113,7 +113,7 @@ export class HistoryFeed {
     }
     this.#dropLate();
     if (this.#early.size > 0) this.#readAfter(LATE_MS);
-    else this.#timer?.cancel();
+    else this.#stopTimer();
   }
 
   /** Drops the events that are delivered already, and those of an epoch that the log had left when it was read last. */
@@ -128,10 +128,14 @@ export class HistoryFeed {
   }
 
   #readAfter(milliseconds: number): void {
-    this.#timer?.cancel();
-    this.#timer = this.#parts.clock.after(milliseconds, () => {
+    this.#timer ??= this.#parts.clock.after(milliseconds, () => {
       this.#read();
     });
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   #read(): void {
@@ -140,7 +144,7 @@ export class HistoryFeed {
       this.#isReadAgain = true;
       return;
     }
-    this.#timer?.cancel();
+    this.#stopTimer();
     this.#reads++;
     this.#reading = this.#readLog().then(
       () => {

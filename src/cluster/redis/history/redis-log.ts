@@ -2,12 +2,11 @@ import { newEpoch } from '../../../history/memory-log.js';
 import type { Clock } from '../../../ports/clock.js';
 import { CACHE_TTL_MS } from '../../../ports/cluster.js';
 import type {
-  HistoryReader,
   HistoryStatistics,
+  HistoryStore,
   KeptEvent,
   Missed,
   Position,
-  RelayClaims,
 } from '../../../ports/history.js';
 import type { SocketConfig } from '../../../ports/socket-config.js';
 import { run, script } from '../../../redis/redis-scripts.js';
@@ -52,7 +51,7 @@ export interface Appended {
 }
 
 /** The logs of all channels, in Redis: one script keeps an event, gives it its position, and publishes it. */
-export class RedisLog implements HistoryReader, RelayClaims {
+export class RedisLog implements HistoryStore {
   readonly #parts: RedisLogParts;
   readonly #appended: AppendedBytes;
   readonly #epochBase = newEpoch();
