@@ -8,6 +8,7 @@ import type { ChannelMember, ProviderHealth } from '../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
 import { userChannel } from '../protocol/channel-name.js';
 import { dataFor } from '../protocol/encryption.js';
+import { onceKey } from '../history/once-key.js';
 import { ChannelEngine } from './channel-engine.js';
 import type { MissedUsers } from './user-events.js';
 
@@ -22,6 +23,7 @@ export type QuestionError = (isRetryable: boolean, reason: string, cause?: unkno
 export class EngineSocketClient extends RelayClient {
   /** Whether it serves its connections, but accepts no new ones. */
   protected isDraining = false;
+  readonly #isSentAgain: boolean;
   #isClosed = false;
 
   constructor(
@@ -29,6 +31,7 @@ export class EngineSocketClient extends RelayClient {
     @inject(SOCKET_CONFIG) protected readonly config: SocketConfig,
   ) {
     super(config.broadcastChannel);
+    this.#isSentAgain = config.second !== undefined || config.delivery.mode === 'queue';
   }
 
   async send(relay: Relay): Promise<void> {
@@ -128,18 +131,24 @@ export class EngineSocketClient extends RelayClient {
   }
 
   /** @returns the outcome; `undefined` where no other node has to be reached */
-  #deliver({ kind, recipients, event, payload, exceptSocketId }: Relay): Promise<void> | undefined {
+  #deliver(relay: Relay): Promise<void> | undefined {
+    const { kind, recipients, event, payload, exceptSocketId } = relay;
     const [recipient] = recipients;
     if (recipient === undefined) return undefined;
     if (event === undefined) return this.engine.terminateEverywhere(userChannel(recipient));
     const channel = kind === 'member' ? userChannel(recipient) : recipient;
     const data = dataFor(channel, this.config.encryptionMasterKey, payload?.json);
-    return this.engine.publish(channel, event, data, exceptSocketId);
+    return this.engine.publish(channel, event, data, exceptSocketId, this.#keyOf(relay));
   }
 
   #deliverToMembers(relay: Relay): Promise<readonly MissedUsers[]> | undefined {
     const { recipients, event = '', payload, exceptSocketId } = relay;
-    return this.engine.publishToUsers(recipients, event, payload?.json, exceptSocketId);
+    return this.engine.publishToUsers(recipients, event, payload?.json, exceptSocketId, this.#keyOf(relay));
+  }
+
+  /** Names a relay that may come twice: the caller has named it, or a queue or a second provider sends it again. */
+  #keyOf({ id, idempotencyKey }: Relay): string | undefined {
+    return onceKey(id, idempotencyKey, this.#isSentAgain);
   }
 
   /** @throws SocketUnavailableError when the other nodes could not be reached */

@@ -22,7 +22,8 @@ export async function loadCluster(kind: ClusterKind): Promise<ClusterFactory> {
   switch (kind) {
     case 'local': {
       const { LocalCluster } = await import('./local/local-cluster.js');
-      return (config, clock, _logger, memoryLog) => (node) => new LocalCluster(node, config, clock, memoryLog);
+      return (config, clock, _logger, memoryLog) => (node) =>
+        new LocalCluster(node, config, clock, memoryLog);
     }
     case 'redis': {
       const load = () => import('./redis/redis-cluster.js');

@@ -20,6 +20,8 @@ export class ChannelLog {
   #first = 0;
   #offset = 0;
   #bytes = 0;
+  /** The offset of the last event that this process's gateway has delivered. */
+  #published = 0;
   /** The positions of relays whose keys may come again, each with when it is forgotten. */
   #keys: Map<string, { readonly position: Position; readonly expiresAt: number }> | undefined;
 
@@ -54,6 +56,13 @@ export class ChannelLog {
     this.#entries.push({ position, event, data, exceptSocketId, at, bytes, expiresAt });
     this.#bytes += bytes;
     return position;
+  }
+
+  /** Notes that the gateway of this process delivers an event. @returns whether it did so before */
+  isPublished({ offset }: Position): boolean {
+    if (offset <= this.#published) return true;
+    this.#published = offset;
+    return false;
   }
 
   /** The position of the event that came with a key; `undefined` for a new key. */
@@ -101,7 +110,8 @@ export class ChannelLog {
   /** The events after a position; see `HistoryReader.since`. */
   since(position: Position, limit: number): Missed {
     const { head } = this;
-    if (position.epoch !== this.#epoch || position.offset > this.#offset) return { gap: 'restarted', position: head };
+    if (position.epoch !== this.#epoch || position.offset > this.#offset)
+      return { gap: 'restarted', position: head };
     if (position.offset < this.#offset - this.size) return { gap: 'trimmed', position: head };
     const start = this.#entries.length - (this.#offset - position.offset);
     const events = this.#slice(start, limit === 0 ? this.#entries.length : start + limit);
@@ -122,6 +132,8 @@ export class ChannelLog {
   }
 
   #slice(start: number, end: number): readonly KeptEvent[] {
-    return this.#entries.slice(Math.max(start, this.#first), Math.max(0, end)).filter((entry) => entry !== undefined);
+    return this.#entries
+      .slice(Math.max(start, this.#first), Math.max(0, end))
+      .filter((entry) => entry !== undefined);
   }
 }

@@ -10,7 +10,10 @@ export class HistoryRules {
   readonly #broadcastChannel: string | undefined;
   readonly #patterns: readonly ChannelPattern[];
 
-  constructor({ history: { channels }, broadcastChannel }: Pick<SocketConfig, 'history' | 'broadcastChannel'>) {
+  constructor({
+    history: { channels },
+    broadcastChannel,
+  }: Pick<SocketConfig, 'history' | 'broadcastChannel'>) {
     this.isOn = channels.length > 0;
     this.#hasMembers = channels.includes('members');
     this.#broadcastChannel = channels.includes('broadcast') ? broadcastChannel : undefined;

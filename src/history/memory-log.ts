@@ -26,10 +26,18 @@ interface Known {
   idleAt: number;
 }
 
+/** How an event is kept. */
+export interface AppendOptions {
+  /** Names an event that may come twice. @default undefined */
+  readonly key?: string | undefined;
+  /** Whether this process's gateway delivers it. */
+  readonly isPublished: boolean;
+}
+
 /** The outcome of an append. */
 export interface Appended {
   readonly position: Position;
-  /** Whether an event with the same key was there already. It keeps its position. */
+  /** Whether an event with the same key was there already, and was delivered if this one is to be. It keeps its position. */
   readonly isRepeated: boolean;
 }
 
@@ -60,21 +68,22 @@ export class MemoryLog implements HistoryStore {
   }
 
   /**
-   * Keeps an event, unless one with the same key was kept within the window of keys.
-   *
-   * @param key `undefined` for an event that cannot come twice
+   * Keeps an event, unless one with the same key was kept within the window of keys. Of two providers that share the log, the second
+   * one finds it there.
    */
-  append(channel: string, event: HistoryEvent, key?: string): Appended {
+  append(channel: string, event: HistoryEvent, { key, isPublished }: AppendOptions): Appended {
     const now = this.#clock.now();
     const known = this.#of(channel, now);
     const { log } = known;
     const earlier = key === undefined ? undefined : log.positionOf(key, now);
-    if (earlier !== undefined) return { position: earlier, isRepeated: true };
+    if (earlier !== undefined)
+      return { position: earlier, isRepeated: !isPublished || log.isPublished(earlier) };
     const { ageS } = this.#config.history;
     const before = log.bytes;
     const position = log.append(event, this.#clock.time(), now + ageS * 1_000);
     this.#bytes += log.bytes - before;
     this.#events++;
+    if (isPublished) log.isPublished(position);
     if (key !== undefined) log.remember(key, position, now + this.#config.idempotencyS * 1_000);
     known.idleAt = now + Math.max(IDLE_MS, ageS * 1_000);
     // The least recent one is the first that gives way.
@@ -150,7 +159,8 @@ export class MemoryLog implements HistoryStore {
 
   #trim(log: ChannelLog): void {
     const { events, bytes } = this.#config.history;
-    while ((events !== 0 && log.size > events) || (bytes !== 0 && log.bytes > bytes && log.size > 0)) this.#drop(log);
+    while ((events !== 0 && log.size > events) || (bytes !== 0 && log.bytes > bytes && log.size > 0))
+      this.#drop(log);
     this.#keepTotal();
   }
 

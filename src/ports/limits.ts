@@ -17,6 +17,8 @@ export const LIMITS = Object.freeze({
   presenceDataBytes: 1_024,
   /** The body of a request to `/socket/auth` or `/socket/user-auth`. A body parser of the application has its own limit. */
   authRequestBytes: 16_384,
+  /** The `idempotencyKey` of a relay. */
+  idempotencyKeyLength: 255,
   /** The users on one connection's watchlist. */
   watchlist: 100,
 });

@@ -99,5 +99,7 @@ export abstract class RelayClient implements AdapterClient {
 
 /** The port sends at once, whatever else the caller's object has in it. */
 function immediate(options: ImmediateRelayOptions | undefined): ImmediateRelayOptions | undefined {
-  return options?.exceptSocketId === undefined ? undefined : { exceptSocketId: options.exceptSocketId };
+  if (options === undefined) return undefined;
+  const { exceptSocketId, idempotencyKey } = options;
+  return { exceptSocketId, idempotencyKey };
 }

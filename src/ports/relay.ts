@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { Payload } from './payload.js';
 import type { ImmediateRelayOptions } from './socket-client.js';
 
@@ -20,6 +20,8 @@ export interface Relay {
   readonly exceptSocketId?: string | undefined;
   /** Milliseconds from the call until the first attempt. @default 0 */
   readonly delayMs?: number | undefined;
+  /** The caller's name for it: a second one to the same recipient reaches nobody again. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** The options of a relay, once they are checked. */
@@ -40,10 +42,10 @@ export function createRelay(
   options?: CheckedOptions,
 ): Relay {
   // The caller's own object: nothing else in it counts.
-  const { exceptSocketId, delayMs = 0 } = options ?? NO_OPTIONS;
+  const { exceptSocketId, delayMs = 0, idempotencyKey } = options ?? NO_OPTIONS;
   // All relays have the same shape, which keeps the code that reads them fast.
   return {
-    id: randomUUID(),
+    id: idempotencyKey === undefined ? randomUUID() : idOf(kind, recipients, idempotencyKey),
     kind,
     // A list is the caller's own, who may change it later.
     recipients: kind === 'members' ? [...new Set(recipients)] : recipients,
@@ -51,7 +53,26 @@ export function createRelay(
     payload: Payload.of(payload),
     exceptSocketId,
     delayMs: delayMs > 0 ? delayMs : undefined,
+    idempotencyKey,
   };
+}
+
+/**
+ * The message id of a relay with an idempotency key: the same for every such relay to the same recipient, so that the second one is
+ * answered with the first one's. It has the form of a UUID of version 8 (RFC 9562).
+ */
+function idOf(kind: RelayKind, recipients: readonly string[], idempotencyKey: string): string {
+  // A list of members may be long, and differ between two calls.
+  const to = kind === 'members' ? '' : (recipients[0] ?? '');
+  const hash = createHash('sha256')
+    .update(JSON.stringify([kind, to, idempotencyKey]))
+    .digest();
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x80, 6);
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = hash.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+    '-',
+  );
 }
 
 /** Makes the relay that ends a member's connections. */
@@ -64,6 +85,7 @@ export function createDisconnect(memberId: string): Relay {
     payload: undefined,
     exceptSocketId: undefined,
     delayMs: undefined,
+    idempotencyKey: undefined,
   };
 }
 

@@ -5,6 +5,8 @@ import type { Provider, SecondRole } from './socket-config.js';
 export interface ImmediateRelayOptions {
   /** As in {@link RelayOptions}, once it is checked. @default undefined, every connection gets it */
   readonly exceptSocketId?: string | undefined;
+  /** As in {@link RelayOptions}. On channels with history only: others are checked in front of the port. @default undefined */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** The options of a call of `SocketService`. */
@@ -20,6 +22,12 @@ export interface RelayOptions {
    * waits in Redis; otherwise it waits in this process's memory, and is lost when the process ends. @default 0
    */
   readonly delayMs?: number | undefined;
+  /**
+   * The caller's own name for this relay, of 1 to 255 characters, like the id of the request or the domain event that causes it. Within
+   * `SOCKET_IDEMPOTENCY_S` a second relay with the same key to the same recipient reaches nobody again, and is answered with the id of
+   * the first. @default undefined, every relay is a new one
+   */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** The options of `SocketService.askMember`. */

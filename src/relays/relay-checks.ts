@@ -1,6 +1,7 @@
 import { checkNames, checkObject, invalidArgument, isObject, kindOf } from '../ports/arguments.js';
 import { CHANNEL_EVENT_NAMES } from '../ports/channel-events.js';
 import { SocketUsageError } from '../ports/errors.js';
+import { LIMITS } from '../ports/limits.js';
 import { shown, type SocketLogger } from '../ports/logger.js';
 import { Payload } from '../ports/payload.js';
 import { createDisconnect, createRelay, type Relay, type RelayKind } from '../ports/relay.js';
@@ -200,9 +201,10 @@ function checkedOptions(
       `The options of a relay must be an object, like ${example}; they are ${kindOf(options)}`,
     );
   }
-  const { exceptSocketId, delayMs } = options;
+  const { exceptSocketId, delayMs, idempotencyKey } = options;
   checkDelay(delayMs);
-  return { exceptSocketId: socketIdIn(exceptSocketId, event, logger), delayMs };
+  checkIdempotencyKey(idempotencyKey);
+  return { exceptSocketId: socketIdIn(exceptSocketId, event, logger), delayMs, idempotencyKey };
 }
 
 /**
@@ -234,6 +236,14 @@ function checkDelay(delayMs: number | undefined): void {
   throw new SocketUsageError(
     'INVALID_DELAY',
     `Invalid delayMs ${shown(delayMs)}: it must be a whole number of milliseconds from 0 to ${MAXIMUM_DELAY_MS}`,
+  );
+}
+
+function checkIdempotencyKey(key: unknown): void {
+  if (key === undefined) return;
+  if (typeof key === 'string' && key.length >= 1 && key.length <= LIMITS.idempotencyKeyLength) return;
+  throw invalidArgument(
+    `Invalid idempotencyKey ${shown(key)}: it must be a text of 1 to ${LIMITS.idempotencyKeyLength} characters`,
   );
 }
 

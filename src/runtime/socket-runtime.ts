@@ -91,9 +91,11 @@ export class SocketRuntime {
     const primary = await startProvider(primaryAdapter, config, log, memoryLog);
     const started = [primary];
     try {
-      const second = secondAdapter && (await two?.startSecondProvider(primary, secondAdapter, config, log, memoryLog));
+      const second =
+        secondAdapter && (await two?.startSecondProvider(primary, secondAdapter, config, log, memoryLog));
       if (second !== undefined) started.push(second.provider);
-      const gateways = (await beside?.startSideGateways(started, gatewayAdapters, config, log, memoryLog)) ?? [];
+      const gateways =
+        (await beside?.startSideGateways(started, gatewayAdapters, config, log, memoryLog)) ?? [];
       return new SocketRuntime(config, primary, second, gateways, makeDelivery, log);
     } catch (error) {
       // The first failure is the one to tell.

@@ -133,7 +133,7 @@ export class LocalCluster implements Cluster {
   }
 
   append(channel: string, message: ChannelMessage, key: string | undefined): Position | undefined {
-    const { position, isRepeated } = this.history.append(channel, message, key);
+    const { position, isRepeated } = this.history.append(channel, message, { key, isPublished: true });
     if (isRepeated) return undefined;
     // A cache channel remembers the event too.
     this.publish(channel, message);

@@ -17,11 +17,12 @@ const body = v.strictObject({
   event: v.optional(v.string()),
   json: v.optional(v.string()),
   except: v.optional(v.string()),
+  key: v.optional(v.string()),
 });
 
 /** Writes a relay to one of its recipients: the message id, a space, and the rest as JSON. */
 export function writeRelay(relay: Relay, recipient: string, at: number): string {
-  const { id, kind, event, payload, exceptSocketId } = relay;
+  const { id, kind, event, payload, exceptSocketId, idempotencyKey } = relay;
   const rest: v.InferInput<typeof body> = {
     v: 1,
     at,
@@ -31,6 +32,7 @@ export function writeRelay(relay: Relay, recipient: string, at: number): string 
     ...(event !== undefined && { event }),
     ...(payload?.json !== undefined && { json: payload.json }),
     ...(exceptSocketId !== undefined && { except: exceptSocketId }),
+    ...(idempotencyKey !== undefined && { key: idempotencyKey }),
   };
   return `${id} ${JSON.stringify(rest)}`;
 }
@@ -44,7 +46,7 @@ export function relayId(text: string): string {
 export function readRelay(text: string): StoredRelay | undefined {
   const id = relayId(text);
   try {
-    const { at, kind, to, event, json, except } = v.parse(body, JSON.parse(text.slice(id.length + 1)));
+    const { at, kind, to, event, json, except, key } = v.parse(body, JSON.parse(text.slice(id.length + 1)));
     const relay: Relay = {
       id,
       kind,
@@ -52,6 +54,7 @@ export function readRelay(text: string): StoredRelay | undefined {
       ...(event !== undefined && { event }),
       ...(kind !== 'disconnect' && { payload: Payload.read(json) }),
       ...(except !== undefined && { exceptSocketId: except }),
+      ...(key !== undefined && { idempotencyKey: key }),
     };
     return { relay, at };
   } catch {

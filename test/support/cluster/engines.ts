@@ -11,7 +11,7 @@ import { eventually, SETTLED_MS } from './waiting.js';
 
 /** The settings of an engine of these tests besides the address of Redis. */
 export type EngineSettings = NonNullable<SocketSettings['gateway']> &
-  Pick<SocketSettings, 'maxEventBytes'> & { readonly prefix?: string };
+  Pick<SocketSettings, 'maxEventBytes' | 'history' | 'idempotencyS'> & { readonly prefix?: string };
 
 /** A node without sockets, in this very process: the engine over a real Redis, as the gateway runs it. Closed after the test. */
 export class EngineNode {
@@ -39,11 +39,13 @@ export class EngineNode {
   static async begin(
     url: string,
     name: number,
-    { prefix = 'switchboard', maxEventBytes, limits, ...gateway }: EngineSettings = {},
+    { prefix = 'switchboard', maxEventBytes, history, idempotencyS, limits, ...gateway }: EngineSettings = {},
   ): Promise<EngineNode> {
     const settings = {
       ...{ provider: 'ws', app: APP, cluster: 'redis', redis: { url, prefix } },
       ...(maxEventBytes !== undefined && { maxEventBytes }),
+      ...(history !== undefined && { history }),
+      ...(idempotencyS !== undefined && { idempotencyS }),
       gateway: {
         ...{ clientEvents: true, ...gateway },
         limits: { channelsPerConnection: 0, subscribesPerSecond: 0, ...limits },

@@ -44,7 +44,11 @@ export class AppendedBytes {
   }
 
   #expire(part: number): void {
-    for (let [oldest] = this.#parts; oldest !== undefined && oldest.part < part - PARTS; [oldest] = this.#parts) {
+    for (
+      let [oldest] = this.#parts;
+      oldest !== undefined && oldest.part < part - PARTS;
+      [oldest] = this.#parts
+    ) {
       this.#events -= oldest.events;
       this.#bytes -= oldest.bytes;
       this.#parts.shift();

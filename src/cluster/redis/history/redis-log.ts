@@ -1,13 +1,7 @@
 import { newEpoch } from '../../../history/memory-log.js';
 import type { Clock } from '../../../ports/clock.js';
 import { CACHE_TTL_MS } from '../../../ports/cluster.js';
-import type {
-  HistoryStatistics,
-  HistoryStore,
-  KeptEvent,
-  Missed,
-  Position,
-} from '../../../ports/history.js';
+import type { HistoryStatistics, HistoryStore, KeptEvent, Missed, Position } from '../../../ports/history.js';
 import type { SocketConfig } from '../../../ports/socket-config.js';
 import { run, script } from '../../../redis/redis-scripts.js';
 import { readBusMessage } from '../bus-message.js';
@@ -119,7 +113,9 @@ export class RedisLog implements HistoryStore {
   async claim(recipient: string, key: string): Promise<boolean> {
     const { link, keys, config } = this.#parts;
     const windowMs = config.idempotencyS * 1_000;
-    const set = await link.use(({ client }) => client.set(keys.once(recipient, key), '', 'PX', windowMs, 'NX'));
+    const set = await link.use(({ client }) =>
+      client.set(keys.once(recipient, key), '', 'PX', windowMs, 'NX'),
+    );
     return set !== null;
   }
 
