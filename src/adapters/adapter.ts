@@ -3,7 +3,7 @@ import type { ChannelEngine } from '../channels/channel-engine.js';
 import type { ChannelEventSource } from '../channels/channel-event-source.js';
 import type { CallerAuthorization } from '../ports/callers.js';
 import type { Clock } from '../ports/clock.js';
-import type { HistoryStore } from '../ports/history.js';
+import type { EventLog } from '../ports/history.js';
 import type { SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
 import type { PublicUrl, SocketConfig } from '../ports/socket-config.js';
@@ -46,6 +46,11 @@ export interface SocketAdapter<Sections extends Section = NoSection> {
    * their form; for browsers that sign in as Pusher's do, it is the options of `new Pusher(key, options)`.
    */
   clientOptions(config: SocketConfig & ConfigOf<Sections>, origin: ClientOrigin): object;
+  /**
+   * Whether the events of channels with history carry their positions in an envelope around the payload, because the server between
+   * them and the browsers cannot tell them. @default undefined, never
+   */
+  hasEnvelope?(config: SocketConfig & ConfigOf<Sections>): boolean;
 }
 
 /** The properties of a provider that other parts of the library need to know. All are absent by default. */
@@ -90,6 +95,11 @@ export interface AdapterContext<Sections extends Section = NoSection> {
   readonly channelEvents: ChannelEventSource;
   /** Creates a channel engine, in the configured cluster when the adapter `isClustered`. */
   createEngine(clock?: Clock): Promise<ChannelEngine>;
+  /**
+   * Creates the logs of channels, for an adapter that has no engine: in Redis with `SOCKET_CLUSTER=redis`, otherwise in the memory of
+   * this process. The adapter's client closes it.
+   */
+  createLog(): Promise<EventLog>;
 }
 
 /** The parts of an adapter. */
@@ -100,7 +110,7 @@ export interface AdapterParts {
   /** The engine that serves this process's connections. */
   readonly engine?: ChannelEngine;
   /** The history of an adapter that has no engine and keeps events. */
-  readonly history?: HistoryStore;
+  readonly history?: EventLog;
   readonly attachment?: ServerAttachment;
   readonly webhooks?: WebhookCounters;
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../ports/clock.js';
 import type {
+  EventLog,
   HistoryEvent,
   HistoryStatistics,
-  HistoryStore,
   KeptEvent,
   Missed,
   Position,
@@ -42,7 +42,7 @@ export interface Appended {
 }
 
 /** The logs of all channels, in the memory of this process. They are lost with it. */
-export class MemoryLog implements HistoryStore {
+export class MemoryLog implements EventLog {
   readonly #config: Pick<SocketConfig, 'history' | 'idempotencyS'>;
   readonly #clock: Clock;
   /** In the order of their last events. */
@@ -92,6 +92,14 @@ export class MemoryLog implements HistoryStore {
     this.#logs.set(channel, known);
     this.#trim(log);
     return { position, isRepeated: false };
+  }
+
+  open(): void {
+    // There is nothing to connect to.
+  }
+
+  async keep(channel: string, event: HistoryEvent, key: string | undefined): Promise<Position> {
+    return this.append(channel, event, { key, isPublished: false }).position;
   }
 
   /** The live position of a channel. Its log begins with the first question about it. */

@@ -15,6 +15,11 @@ export interface ClientConfig<Options extends object = object> {
   readonly key: string;
   readonly options: Options;
   readonly broadcastChannel: string;
+  /**
+   * The entries of `SOCKET_HISTORY`, where the positions of events ride in an envelope around the payload; absent where the gateway
+   * tells them.
+   */
+  readonly history?: { readonly channels: readonly string[] };
   /** Whether the connection carries messages without a channel, and answers; absent where it does not. */
   readonly carriesAnswers?: true;
   /** The gateways beside that provider, for clients of other kinds; absent where there are none. */

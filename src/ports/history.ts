@@ -79,6 +79,21 @@ export interface RelayClaims {
 /** The logs of channels, and the claims of relays: in the memory of a process, or in Redis. */
 export type HistoryStore = HistoryReader & RelayClaims;
 
+/** The logs of channels for an adapter without a channel engine. */
+export interface EventLog extends HistoryStore {
+  /** What this process keeps. */
+  readonly statistics: HistoryStatistics;
+  /** Connects, until {@link close}. Before, a connection is there only while a call needs it. */
+  open(): void;
+  /**
+   * Keeps an event, unless one with the same key was kept within the window.
+   *
+   * @returns the position after it, of a repeated one that of the first. Rejects when the log cannot be reached
+   */
+  keep(channel: string, event: HistoryEvent, key: string | undefined): Promise<Position>;
+  close(): void;
+}
+
 /** What the logs of this process have, and have dropped since it started. */
 export interface HistoryStatistics {
   /** Events that are kept by this process; on Redis, those that it has put there within the age. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/clock.js';
+import type { RelayClaims } from '../ports/history.js';
 import type { AdapterClient } from '../ports/relay-client.js';
 import type { ProviderHealth } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
@@ -14,6 +15,10 @@ export interface RelayRuntime {
   /** The name of the provider in force now; of two providers it can change. */
   readonly provider: Provider;
   readonly channelEvents: ChannelEventFeed;
+  /** Whether the log of a channel with history delivers a second event with the same key to nobody, on every provider. */
+  readonly keepsKeys: boolean;
+  /** The claims of relays with idempotency keys. */
+  readonly claims: RelayClaims;
   /** Whether the provider encrypts the events of encrypted channels. */
   readonly hasEncryptedChannels: boolean;
   /** The provider's health, asked now; `down` from the beginning of a shutdown. Never rejects. */

@@ -1,3 +1,4 @@
+import { HistoryRules } from '../history/history-rules.js';
 import { checkFunction } from '../ports/arguments.js';
 import type { ChannelEventName } from '../ports/channel-events.js';
 import { SocketDeliveryError } from '../ports/errors.js';
@@ -10,6 +11,7 @@ import { AfterCommit } from './after-commit.js';
 import { CallOrder, type CheckedRelay } from './call-order.js';
 import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
+import { IdempotentRelays } from './idempotent-relays.js';
 import type { Receipt } from './receipt.js';
 import {
   checkAuthorizedChannel,
@@ -66,6 +68,7 @@ export class Relays {
   readonly #delayed: DelayedRelays;
   readonly #delivery: RelayDelivery | undefined;
   readonly #reporter: RelayReporter;
+  readonly #idempotent: IdempotentRelays;
   readonly #listeners: ChannelListeners;
 
   /** Makes the delivery in front of the provider, so there is one `Relays` for each runtime. */
@@ -83,15 +86,18 @@ export class Relays {
     this.#reporter = new RelayReporter(targets, () => runtime.provider);
     this.#afterCommit = new AfterCommit(logger, sendUnattended);
     this.#delayed = new DelayedRelays(clock, config.delivery, (relay) => void sendUnattended(relay));
+    this.#idempotent = new IdempotentRelays(new HistoryRules(config), runtime);
     this.#delivery = runtime.deliver({
       onRetrying: (relay, error, progress) => {
         this.#reporter.retrying(relay, error, progress);
       },
       onDelivered: (relay, progress) => {
+        this.#idempotent.settled(relay);
         this.#reporter.delivered(relay, progress);
       },
       onLost: (relay, error, isFirst, progress) => {
         if (isFirst) this.#reporter.failed(relay);
+        this.#idempotent.lost(relay, error.lost);
         this.#reporter.lost(relay, error, progress);
       },
     });
@@ -330,19 +336,25 @@ export class Relays {
    */
   async #send(checked: CheckedRelay, { isUnattended }: { readonly isUnattended: boolean }): Promise<Receipt> {
     const inOrder = this.#callOrder.next(checked);
-    const relay = inOrder instanceof Promise ? await inOrder : inOrder;
-    const { id } = relay;
+    const made = inOrder instanceof Promise ? await inOrder : inOrder;
+    const { id } = made;
     const { clock } = this.#runtime;
     const startedAt = clock.now();
+    let relay = made;
     try {
+      if (this.#idempotent.mustClaim(made)) relay = await this.#callOrder.next(this.#idempotent.claim(made));
       if ((await this.#carry(relay)) === 'queued') {
+        // A queue may have another process settle it.
+        if (this.#delivery?.handlesDelays === true) this.#idempotent.settled(relay);
         this.#reporter.queued(relay);
         return { id, status: 'queued' };
       }
+      this.#idempotent.settled(relay);
       this.#reporter.sent(relay, clock.now() - startedAt);
       return { id, status: 'sent' };
     } catch (error) {
       if (!(error instanceof SocketDeliveryError)) throw error;
+      this.#idempotent.lost(relay, error.lost);
       this.#reporter.failed(relay);
       if (!isUnattended && !this.#isReporting) throw error;
       this.#reporter.lost(relay, error, { attempts: 1, milliseconds: clock.now() - startedAt });

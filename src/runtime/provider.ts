@@ -1,7 +1,7 @@
 import type { AdapterParts, SocketAdapter } from '../adapters/adapter.js';
 import type { ChannelEngine } from '../channels/channel-engine.js';
 import { ChannelEventSource } from '../channels/channel-event-source.js';
-import { loadCluster } from '../cluster/index.js';
+import { loadCluster, loadEventLog } from '../cluster/index.js';
 import { MemoryLog } from '../history/memory-log.js';
 import { type Clock, systemClock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
@@ -65,10 +65,12 @@ export async function startProvider(
     return engine;
   };
   try {
-    const context = { config, logger, clock: systemClock, channelEvents, createEngine };
+    const createLog = () => loadEventLog(config, systemClock, logger, memoryLog(systemClock));
+    const context = { config, logger, clock: systemClock, channelEvents, createEngine, createLog };
     const parts = checked(name, await loadWith(packages, 'provider', name, () => adapter.create(context)));
     const open = () => {
       for (const engine of engines) engine.connectCluster();
+      parts.history?.open();
     };
     return { clock: systemClock, ...parts, name, adapter, channelEvents, open };
   } catch (cause) {

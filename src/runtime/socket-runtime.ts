@@ -6,7 +6,7 @@ import type { ProviderPair } from '../delivery/pair/provider-pair.js';
 import type { CallerAuthorization } from '../ports/callers.js';
 import type { Clock } from '../ports/clock.js';
 import { SocketConfigurationError } from '../ports/errors.js';
-import type { HistoryStore } from '../ports/history.js';
+import type { HistoryStore, RelayClaims } from '../ports/history.js';
 import { LIMITS } from '../ports/limits.js';
 import { oneLineLogger, type SocketLogger } from '../ports/logger.js';
 import type { AdapterClient } from '../ports/relay-client.js';
@@ -14,7 +14,7 @@ import type { ProviderHealth } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
 import type { ChannelEventFeed } from '../relays/channel-listeners.js';
 import type { DeliveryFactory, DeliveryListener, RelayDelivery } from '../relays/relay-delivery.js';
-import { sharedLog, type StartedProvider, startProvider } from './provider.js';
+import { type SharedLog, sharedLog, type StartedProvider, startProvider } from './provider.js';
 import type { SecondProvider } from './second-provider.js';
 
 /** The options of the browser's client for one provider or gateway. */
@@ -36,6 +36,7 @@ export class SocketRuntime {
   readonly #second: SecondProvider | undefined;
   readonly #gateways: readonly StartedProvider[];
   readonly #makeDelivery: DeliveryFactory | undefined;
+  readonly #memoryLog: SharedLog;
   readonly #logger: SocketLogger;
   readonly #closedListeners: (() => void)[] = [];
   #delivery: RelayDelivery | undefined;
@@ -49,6 +50,7 @@ export class SocketRuntime {
     second: SecondProvider | undefined,
     gateways: readonly StartedProvider[],
     makeDelivery: DeliveryFactory | undefined,
+    memoryLog: SharedLog,
     logger: SocketLogger,
   ) {
     this.config = config;
@@ -56,6 +58,7 @@ export class SocketRuntime {
     this.#second = second;
     this.#gateways = gateways;
     this.#makeDelivery = makeDelivery;
+    this.#memoryLog = memoryLog;
     this.#logger = logger;
   }
 
@@ -96,7 +99,7 @@ export class SocketRuntime {
       if (second !== undefined) started.push(second.provider);
       const gateways =
         (await beside?.startSideGateways(started, gatewayAdapters, config, log, memoryLog)) ?? [];
-      return new SocketRuntime(config, primary, second, gateways, makeDelivery, log);
+      return new SocketRuntime(config, primary, second, gateways, makeDelivery, memoryLog, log);
     } catch (error) {
       // The first failure is the one to tell.
       await Promise.allSettled(started.map(({ client }) => client.close()));
@@ -167,6 +170,24 @@ export class SocketRuntime {
   get history(): HistoryStore | undefined {
     const { engine, history } = this.#inForce;
     return engine?.history ?? history;
+  }
+
+  /** Whether every provider has an engine, whose logs know the keys of relays. */
+  get keepsKeys(): boolean {
+    return this.providers.every(({ engine }) => engine !== undefined);
+  }
+
+  /** The claims of relays with idempotency keys: in the memory of this process where the provider in force keeps none. */
+  get claims(): RelayClaims {
+    return this.history ?? this.#memoryLog(this.clock);
+  }
+
+  /** The entries of `SOCKET_HISTORY` where the provider in force puts positions into an envelope; `undefined` elsewhere. */
+  get envelopedChannels(): readonly string[] | undefined {
+    const { channels } = this.config.history;
+    return channels.length > 0 && this.#inForce.adapter.hasEnvelope?.(this.config) === true
+      ? channels
+      : undefined;
   }
 
   /** Whether connections to the provider in force carry messages without a channel, and answers. */

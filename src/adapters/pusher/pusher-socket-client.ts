@@ -1,18 +1,22 @@
 import pMap, { pMapSkip } from 'p-map';
+import { HistoryRules } from '../../history/history-rules.js';
+import { onceKey } from '../../history/once-key.js';
 import { type Clock, within } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
+import type { EventLog, Position } from '../../ports/history.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { membersUnknown, notAsked, notRemoved, unanswered, unavailable } from '../../ports/losses.js';
-import type { Relay } from '../../ports/relay.js';
+import { isToMembers, type Relay } from '../../ports/relay.js';
 import { RelayClient } from '../../ports/relay-client.js';
 import type { ChannelMember, ProviderHealth } from '../../ports/socket-client.js';
 import { userChannel } from '../../protocol/channel-name.js';
 import { dataFor } from '../../protocol/encryption.js';
 import type { ApiEvent, PusherHttpApi } from './http/pusher-http-api.js';
-import { canRetry } from './http/request-failure.js';
+import { enveloped } from './envelope.js';
+import { canRetry, RequestFailure } from './http/request-failure.js';
 import type { PusherAdapterConfig } from './pusher.settings.js';
 import { ChannelQueues } from './requests/channel-queues.js';
-import { Dispatch, type Target } from './requests/dispatch.js';
+import { Dispatch, type RecipientLoss, type Target } from './requests/dispatch.js';
 import { EventRequests } from './requests/event-requests.js';
 import { lossFromRequests, unansweredQuestion } from './requests/request-losses.js';
 
@@ -41,15 +45,29 @@ export class PusherSocketClient extends RelayClient {
   readonly #config: PusherAdapterConfig;
   readonly #clock: Clock;
   readonly #queues: ChannelQueues;
+  readonly #log: EventLog;
+  readonly #rules: HistoryRules;
+  /** Whether a relay may come here twice. */
+  readonly #isSentAgain: boolean;
   #isClosed = false;
 
-  constructor(api: PusherHttpApi, config: PusherAdapterConfig, logger: SocketLogger, clock: Clock) {
+  /** @param log keeps the events of channels with history. {@link close} closes it */
+  constructor(
+    api: PusherHttpApi,
+    config: PusherAdapterConfig,
+    logger: SocketLogger,
+    clock: Clock,
+    log: EventLog,
+  ) {
     super(config.broadcastChannel);
     const { batching, timeoutMs } = config.pusher;
     const isRetried = config.delivery.retryDeadlineMs > 0;
     this.#api = api;
     this.#config = config;
     this.#clock = clock;
+    this.#log = log;
+    this.#rules = new HistoryRules(config);
+    this.#isSentAgain = isRetried || config.second !== undefined || config.delivery.mode === 'queue';
     const requests = new EventRequests(api, logger, batching, isRetried);
     this.#queues = new ChannelQueues(requests, clock, timeoutMs, batching, isRetried);
   }
@@ -60,10 +78,42 @@ export class PusherSocketClient extends RelayClient {
    */
   async send(relay: Relay): Promise<void> {
     if (this.#isClosed) throw unavailable('pusher', relay, CLOSED);
-    const dispatch = this.#dispatch(relay);
-    this.#queues.post(dispatch);
-    const losses = await dispatch.losses;
+    const isKept = this.#rules.isOn && relay.event !== undefined && this.#isKept(relay);
+    const losses = isKept ? await this.#keepAndPost(relay) : await this.#post(this.#dispatch(relay));
     if (losses.length > 0) throw lossFromRequests(relay, losses);
+  }
+
+  /** Either all recipients have a history, or none: they are members, or one channel. */
+  #isKept(relay: Relay): boolean {
+    const [first = ''] = relay.recipients;
+    return this.#rules.covers(isToMembers(relay) ? userChannel(first) : first);
+  }
+
+  #post(dispatch: Dispatch): Promise<readonly RecipientLoss[]> {
+    this.#queues.post(dispatch);
+    return dispatch.losses;
+  }
+
+  /** Each recipient's own log has the event, at a position of its own. */
+  async #keepAndPost(relay: Relay): Promise<readonly RecipientLoss[]> {
+    const { id, event: name = '', exceptSocketId, idempotencyKey } = relay;
+    const key = onceKey(id, idempotencyKey, this.#isSentAgain);
+    const losses = await Promise.all(
+      this.#targets(relay).map(async (target) => {
+        const data = this.#dataFor(relay);
+        let position: Position;
+        try {
+          const kept = { event: name, data: data === '' ? undefined : data, exceptSocketId };
+          position = await this.#log.keep(target.channel, kept, key);
+        } catch (error) {
+          const reason = `The history cannot be reached: ${messageOf(error)}`;
+          return [{ recipient: target.recipient, failure: new RequestFailure(reason, { retryable: true }) }];
+        }
+        const sent = this.#config.pusher.envelope ? enveloped(target.channel, data, position) : data;
+        return this.#post(new Dispatch([target], { name, data: sent, exceptSocketId } satisfies ApiEvent));
+      }),
+    );
+    return losses.flat();
   }
 
   /**
@@ -126,16 +176,26 @@ export class PusherSocketClient extends RelayClient {
     this.#isClosed = true;
     await within(this.#clock, this.#config.pusher.timeoutMs, this.#queues.idle(), () => undefined);
     this.#api.close();
+    this.#log.close();
   }
 
-  #dispatch({ kind, recipients, event, payload, exceptSocketId }: Relay): Dispatch {
-    const isToChannel = kind === 'channel' || kind === 'broadcast';
-    const targets = recipients.map((recipient): Target => {
+  #dispatch(relay: Relay): Dispatch {
+    const { event: name, exceptSocketId } = relay;
+    const targets = this.#targets(relay);
+    if (name === undefined) return new Dispatch(targets, undefined);
+    return new Dispatch(targets, { name, data: this.#dataFor(relay), exceptSocketId } satisfies ApiEvent);
+  }
+
+  #targets(relay: Relay): Target[] {
+    const isToChannel = !isToMembers(relay);
+    return relay.recipients.map((recipient) => {
       return { channel: isToChannel ? recipient : userChannel(recipient), recipient };
     });
-    if (event === undefined) return new Dispatch(targets, undefined);
-    let data = payload?.json ?? '';
-    if (isToChannel) data = dataFor(recipients[0] ?? '', this.#config.encryptionMasterKey, data) ?? '';
-    return new Dispatch(targets, { name: event, data, exceptSocketId } satisfies ApiEvent);
+  }
+
+  #dataFor(relay: Relay): string {
+    const data = relay.payload?.json ?? '';
+    if (isToMembers(relay)) return data;
+    return dataFor(relay.recipients[0] ?? '', this.#config.encryptionMasterKey, data) ?? '';
   }
 }

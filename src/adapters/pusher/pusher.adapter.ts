@@ -18,6 +18,8 @@ export const pusherAdapter: SocketAdapter<typeof pusherSettings> = {
   problems: (config, isChosen) => (isChosen ? problems(config) : []),
   create: async (context) => (await import('./pusher.module.js')).createPusher(context),
 
+  hasEnvelope: ({ pusher }) => pusher.envelope,
+
   /** A hosted cluster, or a server of one's own: on the host and port of its HTTP API, unless configured otherwise. */
   clientOptions({ pusher }) {
     const cluster = pusher.cluster ?? DEFAULT_CLUSTER;

@@ -49,6 +49,14 @@ export const pusherSettings = {
      */
     batching: setting('PUSHER_BATCHING', yesOrNo, { default: true }),
     /**
+     * Whether events on channels with history carry their positions in an envelope around the payload, which `connect()` of the
+     * browser helper takes off. Other clients get the envelope. Without it pages on hosted Pusher do not catch up.
+     *
+     * @see docs/history.md#hosted-pusher
+     * @default false
+     */
+    envelope: setting('PUSHER_ENVELOPE', yesOrNo, { default: false }),
+    /**
      * The host that browsers connect to, where that is neither a hosted cluster nor `PUSHER_HOST`.
      *
      * @default none

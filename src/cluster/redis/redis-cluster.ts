@@ -23,7 +23,7 @@ import { USERS_AT_ONCE } from './bus-message.js';
 import { ChannelSyncs } from './channels/channel-syncs.js';
 import { OccupancyStore } from './channels/occupancy-store.js';
 import { ClusterQueries } from './cluster-queries.js';
-import { RedisKeys } from './connection/redis-keys.js';
+import { keysOf } from './connection/redis-keys.js';
 import { RedisLink } from './connection/redis-link.js';
 import { HistoryFeeds } from './history/history-feeds.js';
 import { RedisLog } from './history/redis-log.js';
@@ -85,7 +85,7 @@ export class RedisCluster implements Cluster {
     this.#clock = clock;
     this.#logger = logger;
     this.#graceMs = gateway.presenceGraceMs;
-    const keys = new RedisKeys(address.database === 0 ? prefix : `${prefix}:${address.database}`);
+    const keys = keysOf(prefix, address);
     const remembered = new RememberedEvents(clock);
     const watched = new WatchedUsers((userChannel, isOnline) => {
       self.statusChanged(userChannel, isOnline);

@@ -8,7 +8,7 @@ const origin = { hostname: 'app.example.com', port: 443, secure: true, path: '' 
 function clientOptions(pusher: Partial<PusherConfig>) {
   const config = configFor(0);
   return pusherAdapter.clientOptions(
-    { ...config, pusher: { scheme: 'https', timeoutMs: 5_000, batching: true, ...pusher } },
+    { ...config, pusher: { scheme: 'https', timeoutMs: 5_000, batching: true, envelope: false, ...pusher } },
     origin,
   );
 }

@@ -231,7 +231,15 @@ export function configFor(port: number, pusher: Partial<PusherConfig> = {}): Pus
   );
   return {
     ...config,
-    pusher: { host: '127.0.0.1', port, scheme: 'http', timeoutMs: 5_000, batching: true, ...pusher },
+    pusher: {
+      host: '127.0.0.1',
+      port,
+      scheme: 'http',
+      timeoutMs: 5_000,
+      batching: true,
+      envelope: false,
+      ...pusher,
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import type { PusherHttpApi } from '../../../src/adapters/pusher/http/pusher-htt
 import { RequestFailure } from '../../../src/adapters/pusher/http/request-failure.js';
 import type { PusherAdapterConfig } from '../../../src/adapters/pusher/pusher.settings.js';
 import { PusherSocketClient } from '../../../src/adapters/pusher/pusher-socket-client.js';
+import { MemoryLog } from '../../../src/history/memory-log.js';
 import { systemClock } from '../../../src/ports/clock.js';
 import type { SocketDeliveryError } from '../../../src/ports/errors.js';
 import { configFor } from '../../adapters/pusher/support.js';
@@ -72,6 +73,7 @@ describe.each([
             config,
             logger,
             systemClock,
+            new MemoryLog(config, systemClock),
           );
           const limits = { retryDeadlineMs: 600_000, waitingRelays: 0, waitingBytes: 0, breakerFailures };
           const { delivery, send, advance, losses } = start(limits, client);

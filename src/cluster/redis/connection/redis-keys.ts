@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
+import type { RedisAddress } from '../../../ports/socket-config.js';
 import { literal } from './scan.js';
 
 const BEFORE = '{';
 const AFTER = '}';
 const STATUS = ':status';
 const LEAVING = ':leaving';
+
+/** The names for the nodes of one prefix. A server with several databases has one pub/sub for all of them. */
+export function keysOf(prefix: string, { database }: Pick<RedisAddress, 'database'>): RedisKeys {
+  return new RedisKeys(database === 0 ? prefix : `${prefix}:${database}`);
+}
 
 /**
  * The names of keys and channels in Redis. The keys of one channel have the channel's name in braces: so they are in one

@@ -110,6 +110,9 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
       ...optionsOf(inForce),
       key: app.key,
       broadcastChannel,
+      ...(this.#runtime.envelopedChannels !== undefined && {
+        history: { channels: this.#runtime.envelopedChannels },
+      }),
       ...(this.#runtime.carriesAnswers && { carriesAnswers: true as const }),
       ...(beside.length > 0 && { beside: beside.map(optionsOf) }),
       ...(second !== undefined && { recheckMs: second.recheckS * 1_000 }),
