@@ -168,7 +168,7 @@ export class ChannelEngine implements ClusterNode {
     return this.#cluster.history;
   }
 
-  /** What this process keeps; `undefined` where no channel has history. */
+  /** The events that this process keeps, counted; `undefined` where no channel has history. */
   get historyStatistics(): HistoryStatistics | undefined {
     return this.#cluster.historyStatistics;
   }

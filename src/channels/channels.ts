@@ -15,7 +15,7 @@ interface Answer {
   readonly start: Start;
 }
 
-/** What a subscriber is told of the channel's events so far. */
+/** The facts that a subscriber is told of the channel's events so far. */
 interface Start {
   /** On cache channels: the last event. */
   readonly cached: CachedEvent | undefined;

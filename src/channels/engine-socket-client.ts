@@ -1,4 +1,5 @@
 import { inject, injectable } from 'inversify';
+import { onceKey } from '../history/once-key.js';
 import type { SocketDeliveryError, SocketUnavailableError } from '../ports/errors.js';
 import { membersUnknown, notAsked, notRemoved, unanswered, unavailable } from '../ports/losses.js';
 import { Payload } from '../ports/payload.js';
@@ -8,7 +9,6 @@ import type { ChannelMember, ProviderHealth } from '../ports/socket-client.js';
 import { SOCKET_CONFIG, type SocketConfig } from '../ports/socket-config.js';
 import { userChannel } from '../protocol/channel-name.js';
 import { dataFor } from '../protocol/encryption.js';
-import { onceKey } from '../history/once-key.js';
 import { ChannelEngine } from './channel-engine.js';
 import type { MissedUsers } from './user-events.js';
 

@@ -166,8 +166,11 @@ export class MemoryLog implements EventLog {
   }
 
   #trim(log: ChannelLog): void {
-    const { events, bytes } = this.#config.history;
-    while ((events !== 0 && log.size > events) || (bytes !== 0 && log.bytes > bytes && log.size > 0))
+    const { channelEvents, channelBytes } = this.#config.history;
+    while (
+      (channelEvents !== 0 && log.size > channelEvents) ||
+      (channelBytes !== 0 && log.bytes > channelBytes && log.size > 0)
+    )
       this.#drop(log);
     this.#keepTotal();
   }

@@ -64,8 +64,8 @@ export interface ClusterNode {
   /** Another node has sent an event, or this one to a channel with history: delivers it to this node's own subscribers. */
   deliver(channel: string, message: ChannelMessage): void;
   /**
-   * This node's subscribers of a channel with history get every event from this position on. What is between the position of the last
-   * event and this one, they have not got.
+   * This node's subscribers of a channel with history get every event from this position on. They have not got the events between their
+   * last one and this position.
    *
    * @param follows a subscriber at this position has got everything before `position`
    */
@@ -168,7 +168,11 @@ export interface Cluster {
    * one. With other nodes: a promise. The cluster delivers the event to this node too, in the order of the positions, and the promise
    * rejects when Redis cannot be reached: then the event has reached nobody, as far as can be known
    */
-  append(channel: string, message: ChannelMessage, key: string | undefined): Position | undefined | Promise<void>;
+  append(
+    channel: string,
+    message: ChannelMessage,
+    key: string | undefined,
+  ): Position | undefined | Promise<void>;
   /**
    * The position from which this node's subscribers of a channel get every event; `undefined` on a channel without history, and
    * while it is not known: {@link ClusterNode.live} tells it then.
@@ -176,7 +180,7 @@ export interface Cluster {
   position(channel: string): Position | undefined;
   /** The logs of the channels with history, and the claims of relays. */
   readonly history: HistoryStore;
-  /** What this process keeps; `undefined` where no channel has history. */
+  /** The events that this process keeps, counted; `undefined` where no channel has history. */
   readonly historyStatistics: HistoryStatistics | undefined;
   /** How many users one call of {@link publishToUsers} may have; `Infinity` when there is one node only. */
   readonly usersAtOnce: number;

@@ -29,7 +29,7 @@ export interface KeptEvent extends HistoryEvent {
  */
 export type LogGap = 'trimmed' | 'restarted';
 
-/** What came after a position: events without a hole, or why they are not known. */
+/** The events after a position, without a hole; or why they are not known. */
 export type Missed =
   | {
       readonly gap?: undefined;
@@ -46,7 +46,7 @@ export type Missed =
       readonly position: Position;
     };
 
-/** What is asked of the logs of channels. Every call rejects when the log cannot be reached. */
+/** The questions to the logs of channels. Every call rejects when the log cannot be reached. */
 export interface HistoryReader {
   /** The live position of a channel: after its last event. */
   head(channel: string): Promise<Position>;
@@ -81,7 +81,7 @@ export type HistoryStore = HistoryReader & RelayClaims;
 
 /** The logs of channels for an adapter without a channel engine. */
 export interface EventLog extends HistoryStore {
-  /** What this process keeps. */
+  /** The events that this process keeps, counted. */
   readonly statistics: HistoryStatistics;
   /** Connects, until {@link close}. Before, a connection is there only while a call needs it. */
   open(): void;
@@ -94,7 +94,7 @@ export interface EventLog extends HistoryStore {
   close(): void;
 }
 
-/** What the logs of this process have, and have dropped since it started. */
+/** The events that the logs of this process have, and have dropped since it started. */
 export interface HistoryStatistics {
   /** Events that are kept by this process; on Redis, those that it has put there within the age. */
   readonly events: number;

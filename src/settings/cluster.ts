@@ -16,7 +16,8 @@ const prefix = textLike(/^[A-Za-z0-9._:-]{1,64}$/, 'must be 1 to 64 letters, dig
 /** How several processes become one, and the Redis that they share. */
 export const clusterSettings = {
   /**
-   * How several processes become one on `ws`: `local`, not at all; `redis`, over Redis, through the package `ioredis`.
+   * How several processes become one on `ws` and `socket-io`, and where any provider keeps the history of channels: `local`, not at
+   * all, and in memory; `redis`, in Redis, through the package `ioredis`.
    *
    * @see docs/scaling.md
    * @default local

@@ -16,10 +16,10 @@ export const historySettings = {
   history: {
     /**
      * The channels whose events are kept, so that pages catch up with what they missed: `members` (`relayToMember`), `broadcast`,
-     * and names of channels, which may have placeholders. None by default.
+     * and names of channels, which may have placeholders.
      *
      * @see docs/history.md
-     * @default none
+     * @default []
      */
     channels: setting('SOCKET_HISTORY', channels, { default: [] }),
     /**
@@ -33,13 +33,13 @@ export const historySettings = {
      *
      * @default 300
      */
-    events: setting('SOCKET_HISTORY_EVENTS', limit, { default: 300 }),
+    channelEvents: setting('SOCKET_HISTORY_EVENTS', limit, { default: 300 }),
     /**
      * Bytes of one channel that are kept. The oldest events go first. 0 keeps any number.
      *
      * @default 1048576
      */
-    bytes: setting('SOCKET_HISTORY_BYTES', limit, { default: 1_048_576, unit: 'bytes' }),
+    channelBytes: setting('SOCKET_HISTORY_BYTES', limit, { default: 1_048_576, unit: 'bytes' }),
     /**
      * Bytes of all channels together that one process keeps, or has put into Redis within `SOCKET_HISTORY_S`. 0 keeps any number.
      *

@@ -249,6 +249,7 @@ export const VARIABLES: readonly VariableRow[] = [
     ...seconds,
   },
   { variable: 'PUSHER_BATCHING', read: ({ pusher }) => pusher.batching, ...yesOrNo, byDefault: true },
+  { variable: 'PUSHER_ENVELOPE', read: ({ pusher }) => pusher.envelope, ...yesOrNo, byDefault: false },
   { variable: 'PUSHER_WS_HOST', read: ({ pusher }) => pusher.wsHost, ...hostname },
   { variable: 'PUSHER_WS_PORT', read: ({ pusher }) => pusher.wsPort, ...port },
   {
@@ -443,6 +444,58 @@ export const VARIABLES: readonly VariableRow[] = [
     byDefault,
     ...anyLimit,
   })),
+  {
+    variable: 'SOCKET_HISTORY',
+    read: ({ history }) => history.channels,
+    byDefault: [],
+    good: [
+      ['members, broadcast', ['members', 'broadcast']],
+      ['private-orders.{id},news', ['private-orders.{id}', 'news']],
+    ],
+    bad: [
+      'private-orders.{}',
+      'private-{a}{b}',
+      'private-{a}.{a}',
+      'with space',
+      'members,#server-to-user-1',
+    ],
+    allowed: /must be a list of "members", "broadcast" and channel names/,
+  },
+  {
+    variable: 'SOCKET_HISTORY_S',
+    read: ({ history }) => history.ageS,
+    byDefault: 120,
+    good: [
+      ['1', 1],
+      ['604800', 604_800],
+    ],
+    bad: ['0', '-1', '1.5', '2m', '604801'],
+    allowed: /whole number from 1 to 604800/,
+  },
+  ...(
+    [
+      ['SOCKET_HISTORY_EVENTS', 'channelEvents', 300],
+      ['SOCKET_HISTORY_BYTES', 'channelBytes', 1_048_576],
+      ['SOCKET_HISTORY_TOTAL_BYTES', 'totalBytes', 67_108_864],
+      ['SOCKET_HISTORY_PAGE_EVENTS', 'pageEvents', 100],
+    ] as const
+  ).map(([variable, name, byDefault]): VariableRow => ({
+    variable,
+    read: ({ history }) => history[name],
+    byDefault,
+    ...anyLimit,
+  })),
+  {
+    variable: 'SOCKET_IDEMPOTENCY_S',
+    read: ({ idempotencyS }) => idempotencyS,
+    byDefault: 120,
+    good: [
+      ['1', 1],
+      ['86400', 86_400],
+    ],
+    bad: ['0', '-1', '1.5', '2m', '86401'],
+    allowed: /whole number from 1 to 86400/,
+  },
   {
     variable: 'SOCKET_CLUSTER',
     read: ({ cluster }) => cluster,

@@ -1,7 +1,7 @@
 import { ManualClock } from '../../src/adapters/memory/manual-clock.js';
+import { eventMessage } from '../../src/cluster/redis/bus-message.js';
 import { RedisKeys } from '../../src/cluster/redis/connection/redis-keys.js';
 import { RedisLink } from '../../src/cluster/redis/connection/redis-link.js';
-import { eventMessage } from '../../src/cluster/redis/bus-message.js';
 import { RedisLog } from '../../src/cluster/redis/history/redis-log.js';
 import { socketConfig } from '../../src/config/socket-config.js';
 import { MemoryLog } from '../../src/history/memory-log.js';

@@ -65,7 +65,7 @@ export class RedisLog implements HistoryStore {
   /** @param message as `eventMessage` writes it. Rejects when Redis cannot be reached */
   async append(channel: string, message: string, options: AppendOptions): Promise<Appended> {
     const { link, keys, config } = this.#parts;
-    const { events, bytes, totalBytes } = config.history;
+    const { channelEvents, channelBytes, totalBytes } = config.history;
     const { key, cached = '', isPublished } = options;
     const hasRoom = totalBytes === 0 || this.#appended.bytes + message.length <= totalBytes;
     const names = [...this.#log(channel), keys.bus(channel), keys.cache(channel)];
@@ -77,8 +77,8 @@ export class RedisLog implements HistoryStore {
           message.slice(0, -1),
           isPublished ? 1 : 0,
           redis.isSharded ? 1 : 0,
-          events,
-          bytes,
+          channelEvents,
+          channelBytes,
           hasRoom ? 1 : 0,
           config.idempotencyS * 1_000,
           cached,

@@ -3,8 +3,8 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import type { ChannelAuthorizer } from '../../../ports/authorization.js';
 import { SocketConfigurationError } from '../../../ports/errors.js';
 import type { HttpRequest } from '../../../ports/http-request.js';
-import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 import { ChannelPattern } from '../../../protocol/channel-pattern.js';
+import { ChannelAuthorizerMark } from './authorize-channel.decorator.js';
 
 /** An authorizer of the application, and the channels that it decides about. */
 export interface Authorizer {

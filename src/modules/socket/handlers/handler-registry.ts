@@ -1,8 +1,8 @@
 import { ContextIdFactory, MetadataScanner, ModuleRef, NestContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { SocketConfigurationError } from '../../../ports/errors.js';
-import { CLIENT_EVENT_PREFIX, eventNameProblem } from '../../../protocol/event-name.js';
 import { ChannelPattern } from '../../../protocol/channel-pattern.js';
+import { CLIENT_EVENT_PREFIX, eventNameProblem } from '../../../protocol/event-name.js';
 import { HandlerContext, type Invoke, PARAMETER, PARAMETERS } from './handler-context.js';
 import type { HandlersMark } from './socket-handlers.decorator.js';
 
