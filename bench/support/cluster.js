@@ -25,8 +25,9 @@ export class Cluster {
   /**
    * @param {number} size
    * @param {string} buildUrl where the package's entry is
+   * @param {Record<string, string>} [more] of the nodes' environment
    */
-  static async start(size, buildUrl) {
+  static async start(size, buildUrl, more = {}) {
     const cluster = new Cluster(await RedisServer.start());
     const env = nodeEnv(buildUrl, {
       SOCKET_CLUSTER: 'redis',
@@ -34,6 +35,7 @@ export class Cluster {
       SOCKET_PRESENCE_GRACE_MS: String(GRACE_MS),
       SOCKET_MAX_MESSAGES_PER_SECOND: '0',
       SOCKET_MAX_SUBSCRIBES_PER_SECOND: '0',
+      ...more,
     });
     try {
       for (let index = 0; index < size; index++) {

@@ -12,12 +12,13 @@ export interface Script {
   readonly sha: string;
 }
 
-const SCRIPTS: Script[] = [];
+/** By their hashes. */
+const SCRIPTS = new Map<string, Script>();
 
 /** Prepares a script for {@link run} and {@link preload}. */
 export function script(text: string): Script {
   const made = { text, sha: createHash('sha1').update(text).digest('hex') };
-  SCRIPTS.push(made);
+  SCRIPTS.set(made.sha, made);
   return made;
 }
 
@@ -26,7 +27,7 @@ export async function preload({
   client,
   isSharded,
 }: Connection & { readonly isSharded: boolean }): Promise<void> {
-  if (!isSharded) await Promise.all(SCRIPTS.map(({ text }) => client.script('LOAD', text)));
+  if (!isSharded) await Promise.all(Array.from(SCRIPTS.values(), ({ text }) => client.script('LOAD', text)));
 }
 
 /** Runs a script by its hash, and by its text if Redis does not know it yet. The caller has to check the reply. */

@@ -26,6 +26,10 @@ export interface RedisConnection {
   readonly isSharded: boolean;
   /** The client for commands. */
   readonly client: Redis | Cluster;
+  /** The run id of the server; empty where there are several, and where it does not say. */
+  readonly server: string;
+  /** Sends everything that this turn of the event loop sends in one write, so that Redis passes it on in few. */
+  gather(): void;
   publish(redisChannel: string, text: string): Promise<unknown>;
   /** Publishes one message on many channels of a Redis Cluster; absent where there is none. */
   readonly publishOnShards?: (redisChannels: readonly string[], text: string) => Promise<void>;
@@ -86,11 +90,16 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
     throw error;
   }
   subscriber.on('message', events.message);
+  const gather = () => {
+    cork(commands.stream);
+  };
   return {
     isSharded: false,
     client: commands,
+    server: await runIdOf(commands),
+    gather,
     publish: (channel, text) => {
-      cork(commands.stream);
+      gather();
       return commands.publish(channel, text);
     },
     subscribe: async (channels) => {
@@ -104,6 +113,12 @@ export async function connect(address: RedisAddress, events: ConnectionEvents): 
     },
     close,
   };
+}
+
+/** @returns an empty text where the server does not say */
+async function runIdOf(client: Redis): Promise<string> {
+  const text = await client.info('server').catch(() => '');
+  return /^run_id:(\w+)/m.exec(text)?.[1] ?? '';
 }
 
 /** Sends everything that one turn of the event loop publishes in one write, so that Redis passes it on in few. */
@@ -159,6 +174,10 @@ async function connectCluster(address: RedisAddress, events: ConnectionEvents): 
   return {
     isSharded: true,
     client: cluster,
+    server: '',
+    gather: () => {
+      // ioredis has a connection to each server.
+    },
     publish: (channel, text) => cluster.spublish(channel, text),
     publishOnShards: (channels, text) => publishOnShards(cluster, channels, text),
     // All channels of one command would have to be in one slot.

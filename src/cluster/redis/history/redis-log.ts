@@ -1,20 +1,18 @@
 import { newEpoch } from '../../../history/memory-log.js';
 import type { Clock } from '../../../ports/clock.js';
-import { CACHE_TTL_MS } from '../../../ports/cluster.js';
 import type { HistoryStatistics, HistoryStore, KeptEvent, Missed, Position } from '../../../ports/history.js';
+import { shown } from '../../../ports/logger.js';
 import type { SocketConfig } from '../../../ports/socket-config.js';
-import { run, script } from '../../../redis/redis-scripts.js';
+import { readPosition } from '../../../protocol/position.js';
+import { run } from '../../../redis/redis-scripts.js';
 import { readBusMessage } from '../bus-message.js';
 import type { RedisKeys } from '../connection/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { APPEND_SCRIPT, LATEST_SCRIPT, SINCE_SCRIPT } from '../scripts/history-scripts.js';
+import type { RedisConnection } from '../connection/redis-connection.js';
+import { type HistoryScripts, historyScripts } from '../scripts/history-scripts.js';
 import { AppendedBytes } from './appended-bytes.js';
 
-const APPEND = script(APPEND_SCRIPT);
-const SINCE = script(SINCE_SCRIPT);
-const LATEST = script(LATEST_SCRIPT);
-
-/** How long the head of a log is remembered after its last event or question, so that its positions stay valid. */
+/** How long the head of a log is remembered after the age of its last event or question, so that its positions stay valid. */
 const HEAD_MS = 24 * 60 * 60 * 1_000;
 
 /** The parts that a {@link RedisLog} works with. */
@@ -47,14 +45,24 @@ export interface Appended {
 /** The logs of all channels, in Redis: one script keeps an event, gives it its position, and publishes it. */
 export class RedisLog implements HistoryStore {
   readonly #parts: RedisLogParts;
+  readonly #scripts: HistoryScripts;
   readonly #appended: AppendedBytes;
   readonly #epochBase = newEpoch();
   #epochs = 0;
   #dropped = 0;
 
   constructor(parts: RedisLogParts) {
+    const { history, idempotencyS } = parts.config;
+    const ageMs = history.ageS * 1_000;
     this.#parts = parts;
-    this.#appended = new AppendedBytes(parts.clock, parts.config.history.ageS * 1_000);
+    this.#appended = new AppendedBytes(parts.clock, ageMs);
+    this.#scripts = historyScripts({
+      ageMs,
+      headMs: HEAD_MS,
+      events: history.channelEvents,
+      bytes: history.channelBytes,
+      keyMs: idempotencyS * 1_000,
+    });
   }
 
   get statistics(): HistoryStatistics {
@@ -65,32 +73,30 @@ export class RedisLog implements HistoryStore {
   /** @param message as `eventMessage` writes it. Rejects when Redis cannot be reached */
   async append(channel: string, message: string, options: AppendOptions): Promise<Appended> {
     const { link, keys, config } = this.#parts;
-    const { channelEvents, channelBytes, totalBytes } = config.history;
-    const { key, cached = '', isPublished } = options;
+    const { totalBytes } = config.history;
+    const { key, cached, isPublished } = options;
     const hasRoom = totalBytes === 0 || this.#appended.bytes + message.length <= totalBytes;
     const names = [...this.#log(channel), keys.bus(channel), keys.cache(channel)];
     if (key !== undefined) names.push(keys.once(channel, key));
-    const reply = await link.use(
-      (redis) =>
-        run(redis, APPEND, names, [
-          ...this.#opening(),
-          message.slice(0, -1),
-          isPublished ? 1 : 0,
-          redis.isSharded ? 1 : 0,
-          channelEvents,
-          channelBytes,
-          hasRoom ? 1 : 0,
-          config.idempotencyS * 1_000,
-          cached,
-          CACHE_TTL_MS,
-        ]),
-      message.length,
-    );
-    const [epoch, offset, isRepeated, dropped, stamp] = textsIn(reply);
+    const reply = await link.use((redis) => {
+      const publish = redis.isSharded ? 'SPUBLISH' : 'PUBLISH';
+      const values = [
+        ...this.#opening(redis),
+        message.slice(0, -1),
+        isPublished ? publish : '',
+        hasRoom ? 1 : 0,
+      ];
+      if (cached !== undefined) values.push(cached);
+      redis.gather();
+      return run(redis, this.#scripts.append, names, values);
+    }, message.length);
+    const [text, isRepeated, dropped, stamp] = String(reply).split(' ');
+    const position = readPosition(text);
+    if (position === undefined) throw new TypeError(`Redis has a position that is none: ${shown(text)}`);
     this.#dropped += Number(dropped);
     if (hasRoom && isRepeated !== '1') this.#appended.add(message.length);
     return {
-      position: { epoch: String(epoch), offset: Number(offset) },
+      position,
       isRepeated: isRepeated === '1',
       stamp: stamp === '' ? undefined : Number(stamp),
     };
@@ -105,7 +111,7 @@ export class RedisLog implements HistoryStore {
   }
 
   async latest(channel: string, before: Position | undefined, limit: number): Promise<readonly KeptEvent[]> {
-    const reply = await this.#read(LATEST, channel, before, limit);
+    const reply = await this.#read('latest', channel, before, limit);
     const [epoch, first, texts] = reply as readonly [unknown, unknown, unknown];
     return this.#eventsIn(texts, { epoch: String(epoch), offset: Number(first) });
   }
@@ -125,7 +131,7 @@ export class RedisLog implements HistoryStore {
   }
 
   async #since(channel: string, position: Position | undefined, limit: number): Promise<Missed> {
-    const reply = await this.#read(SINCE, channel, position, limit);
+    const reply = await this.#read('since', channel, position, limit);
     const [gap, epoch, offset, texts] = reply as readonly [unknown, unknown, unknown, unknown];
     const head = { epoch: String(epoch), offset: Number(offset) };
     if (gap === 'trimmed' || gap === 'restarted') return { gap, position: head };
@@ -136,14 +142,16 @@ export class RedisLog implements HistoryStore {
   }
 
   #read(
-    what: ReturnType<typeof script>,
+    what: 'since' | 'latest',
     channel: string,
     position: Position | undefined,
     limit: number,
   ): Promise<unknown> {
     const { epoch, offset } = position ?? { epoch: '', offset: 0 };
-    const values = [...this.#opening(), epoch, offset, limit];
-    return this.#parts.link.use((redis) => run(redis, what, this.#log(channel), values));
+    const { link } = this.#parts;
+    return link.use((redis) =>
+      run(redis, this.#scripts[what], this.#log(channel), [...this.#opening(redis), epoch, offset, limit]),
+    );
   }
 
   #log(channel: string): string[] {
@@ -151,10 +159,8 @@ export class RedisLog implements HistoryStore {
     return [keys.historyHead(channel), keys.historyLog(channel)];
   }
 
-  #opening(): [epoch: string, ageMs: number, headMs: number] {
-    const ageMs = this.#parts.config.history.ageS * 1_000;
-    const epoch = `${this.#epochBase}${(++this.#epochs).toString(36)}`;
-    return [epoch, ageMs, Math.max(ageMs, HEAD_MS)];
+  #opening({ server }: RedisConnection): (string | number)[] {
+    return [`${this.#epochBase}${(++this.#epochs).toString(36)}`, server];
   }
 
   /** Events that follow on a position, in the present epoch: a log that goes on keeps what it had under the one before. */
