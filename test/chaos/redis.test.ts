@@ -33,10 +33,16 @@ class TwoNodes {
     readonly fromFirst: Steady,
     readonly fromSecond: Steady,
     readonly cluster: Cluster,
+    readonly hasHistory: boolean,
   ) {}
 
-  static async start(): Promise<TwoNodes> {
-    const cluster = await Cluster.start({ SOCKET_PRESENCE_GRACE_MS: '300' });
+  static async start(history = ''): Promise<TwoNodes> {
+    const cluster = await Cluster.start({
+      SOCKET_PRESENCE_GRACE_MS: '300',
+      SOCKET_HISTORY: history,
+      // As long as the trouble lasts.
+      SOCKET_HISTORY_EVENTS: '2000',
+    });
     const proxy = await ChaosProxy.before(cluster.redis.port);
     const url = `redis://127.0.0.1:${proxy.port}`;
     const [first, second] = await Promise.all([cluster.node({ SOCKET_REDIS_URL: url }), cluster.node()]);
@@ -46,7 +52,7 @@ class TwoNodes {
       Steady.to([ada, bob], (id, n) => node.call('relayToMember', id, event, { n }), EVERY_MS, event);
     const nodes = new TwoNodes(
       ...([first, second, proxy, ada, bob] as const),
-      ...([from(first, FROM_FIRST), from(second, FROM_SECOND), cluster] as const),
+      ...([from(first, FROM_FIRST), from(second, FROM_SECOND), cluster, history !== ''] as const),
     );
     await nodes.hearAgain();
     await eventually(SETTLED_MS, () => {
@@ -83,19 +89,28 @@ class TwoNodes {
       expectRosterInBrowsers([this.ada, this.bob], ROOM, ['ada', 'bob']);
       // Members of the node that relays hear everything, whatever the receipt says of the others.
       const local = fromFirst.figuresOf('ada');
-      expect(local.delivered + local.failedAndHeard).toBe(local.relays);
+      if (!this.hasHistory) expect(local.delivered + local.failedAndHeard).toBe(local.relays);
       expect(fromSecond.figuresOf('bob')).toMatchObject({ failed: 0, lost: 0, cutOff: 0 });
       // Relays that could not leave were reported.
       expect(fromFirst.figuresOf('bob')).toMatchObject({ lost: 0, cutOff: 0 });
       for (const { figures } of [fromFirst, fromSecond])
         expect(figures).toMatchObject({ duplicated: 0, outOfOrder: 0 });
+      // The log has what the node could not hear, and members get it in its place.
+      if (this.hasHistory)
+        for (const { figures } of [fromFirst, fromSecond])
+          expect(figures).toMatchObject({ lost: 0, cutOff: 0 });
     });
     expectNoContradictions([this.ada, this.bob]);
     const across = fromFirst.figuresOf('bob');
     const back = fromSecond.figuresOf('ada');
     return {
       relays: fromFirst.relays.length + fromSecond.relays.length,
-      local: { delivered: fromFirst.figuresOf('ada').relays + fromSecond.figuresOf('bob').relays },
+      local: {
+        relays: fromFirst.figuresOf('ada').relays + fromSecond.figuresOf('bob').relays,
+        delivered: fromFirst.figuresOf('ada').delivered + fromSecond.figuresOf('bob').delivered,
+        told: fromFirst.figuresOf('ada').failed,
+        toldAndHeard: fromFirst.figuresOf('ada').failedAndHeard,
+      },
       toTheOther: {
         relays: across.relays,
         delivered: across.delivered,
@@ -206,5 +221,49 @@ describe('One node’s way to Redis', () => {
       torn: proxy.torn,
       recoveredMs: Math.max(...recoveries),
     });
+  });
+});
+
+describe('One node’s way to Redis, on channels with history,', () => {
+  test('that is a black hole for less than a lease loses nothing that was accepted', async () => {
+    const nodes = await TwoNodes.start('members');
+    const { proxy } = nodes;
+    proxy.swallow();
+    await nodes.isNoticed();
+    await nodes.fromSecond.goesOn(100);
+    proxy.release();
+    const released = performance.now();
+    await nodes.hearAgain();
+    const recoveredMs = since(released);
+    show('redis, history: a short black hole of one node', { ...(await nodes.settle()), recoveredMs });
+  });
+
+  test('that is a black hole for longer than a lease loses nothing that was accepted', async () => {
+    const nodes = await TwoNodes.start('members');
+    const { bob, proxy, second } = nodes;
+    proxy.swallow();
+    await eventually(SETTLED_MS, async () => {
+      await expectRosterOnNodes([second], ROOM, ['bob']);
+      expectRosterInBrowsers([bob], ROOM, ['bob']);
+    });
+    proxy.release();
+    const released = performance.now();
+    await nodes.hearAgain();
+    const recoveredMs = since(released);
+    show('redis, history: a long black hole of one node', { ...(await nodes.settle()), recoveredMs });
+  });
+
+  test('that breaks in the middle of messages, again and again, loses nothing that was accepted', async () => {
+    const nodes = await TwoNodes.start('members');
+    const { proxy } = nodes;
+    for (let round = 0; round < 10; round++) {
+      const torn = proxy.torn;
+      proxy.tearAfter(30 + 7 * round, round % 2 === 0 ? 'up' : 'down');
+      await eventually(SETTLED_MS, () => {
+        expect(proxy.torn).toBeGreaterThan(torn);
+      });
+      await nodes.hearAgain();
+    }
+    show('redis, history: resets within messages', await nodes.settle());
   });
 });
