@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { AuthorizeChannel, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
+import { AuthorizeChannel, type Receipt, type SocketModuleOptions, SocketService } from 'nestjs-switchboard';
 import { type Relayed, SocketFake, SocketTestingModule } from 'nestjs-switchboard/testing';
 import type { OrdersRepository } from './fixtures/relay/orders.repository.js';
 import { usePage } from './support/page.js';
@@ -39,6 +39,21 @@ test('every call does what its comment says', async () => {
   expectRelayed(fake, { to: 'alan', event: 'STOCK_CHANGED', payload: { sku: 'hat', left: 3 } });
   expectRelayed(fake, { kind: 'channel', to: 'private-orders.7', event: 'ORDER_SHIPPED' });
   expectRelayed(fake, { to: 'ada', event: 'CART_EMPTIED', exceptSocketId: '123.456' });
+});
+
+test('a relay that is made twice with one key reaches nobody again', async () => {
+  await page.run('events.ts');
+  type Shipped = (service: SocketService, orderId: string) => Promise<Receipt>;
+  const { shipped } = await page.run<{ shipped: Shipped }>('shipped.ts');
+  const fake = await start();
+  const ada = await fake.connect('ada');
+  const receipts = [];
+  for (const orderId of ['7', '7', '8']) receipts.push(await shipped(app.get(SocketService), orderId));
+  expect(receipts[1]).toEqual(receipts[0]);
+  expect(ada.received.map(({ payload }) => payload)).toEqual([
+    { orderId: '7', carrier: 'by bike' },
+    { orderId: '8', carrier: 'by bike' },
+  ]);
 });
 
 test('the header of a browser goes straight to the relay, and cannot fail the request', async () => {
