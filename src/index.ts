@@ -107,6 +107,7 @@ export type {
   SocketConfig,
 } from './ports/socket-config.js';
 export type * from './ports/socket-events.js';
+export type { HistoryEntry, HistoryOf, HistoryOptions } from './relays/channel-history.js';
 export type { ChannelListener } from './relays/channel-listeners.js';
 export type { LostRelay, Receipt, RelayOutcome } from './relays/receipt.js';
 export {
