@@ -25,6 +25,7 @@ export {
   SocketHandlers,
   type SocketHandlersOptions,
 } from './modules/socket/handlers/socket-handlers.decorator.js';
+export { LivePosition } from './modules/socket/live-position.decorator.js';
 export { SocketModule } from './modules/socket/socket.module.js';
 export { SocketService } from './modules/socket/socket.service.js';
 export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';

@@ -146,6 +146,8 @@ function assemble(
       ChannelAuthorization,
       MessageHandlers,
       SocketRuntime,
+      // For `@LivePosition`, in the modules of controllers.
+      Callers,
       // For the last hook.
       SocketLifecycle,
     ],
