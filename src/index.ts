@@ -25,6 +25,7 @@ export {
   SocketHandlers,
   type SocketHandlersOptions,
 } from './modules/socket/handlers/socket-handlers.decorator.js';
+export { LivePosition } from './modules/socket/live-position.decorator.js';
 export { SocketModule } from './modules/socket/socket.module.js';
 export { SocketService } from './modules/socket/socket.service.js';
 export { SocketHealthIndicator, type SocketHealthResult } from './modules/socket/socket-health.indicator.js';
@@ -107,6 +108,7 @@ export type {
   SocketConfig,
 } from './ports/socket-config.js';
 export type * from './ports/socket-events.js';
+export type { HistoryEntry, HistoryOf, HistoryOptions } from './relays/channel-history.js';
 export type { ChannelListener } from './relays/channel-listeners.js';
 export type { LostRelay, Receipt, RelayOutcome } from './relays/receipt.js';
 export {

@@ -4,6 +4,7 @@ import { Test } from '@nestjs/testing';
 import {
   AuthorizeChannel,
   createSocketClient,
+  LivePosition,
   type SocketAdapter,
   type SocketClient,
   socketConfig,
@@ -89,6 +90,7 @@ const WITHOUT_AN_APPLICATION: Readonly<Record<string, Call>> = {
   'withSettings(x, {})': (x) => withSettings(x, {}),
   'withSettings(adapter, x)': (x) => withSettings(adapter, x),
   '@AuthorizeChannel(x)': (x) => AuthorizeChannel(x),
+  '@LivePosition(x)': (x) => LivePosition(x),
   '@SocketHandlers(x)': (x) => SocketHandlers(x),
   '@SocketHandlers({ channel: x })': (x) => SocketHandlers({ channel: x }),
   '@SocketHandlers({ inOrder: x })': (x) => SocketHandlers({ inOrder: x }),
@@ -147,6 +149,13 @@ const OF_AN_APPLICATION: Readonly<
   'onlineMembers([x])': ({ service }, _, x) => service.onlineMembers([x]),
   'onChannelEvent(x, …)': ({ service }, _, x) => service.onChannelEvent(x, () => undefined),
   'onChannelEvent(name, x)': ({ service }, _, x) => service.onChannelEvent('member_added', x),
+  'history(x)': ({ service }, _, x) => service.history(x),
+  'history({ member: x })': ({ service }, _, x) => service.history({ member: x }),
+  'history(of, x)': ({ service }, _, x) => service.history('broadcast', x),
+  'history(of, { limit: x })': ({ service }, _, x) => service.history('broadcast', { limit: x }),
+  'history(of, { before: x })': ({ service }, _, x) => service.history('broadcast', { before: x }),
+  'livePosition(x)': ({ service }, _, x) => service.livePosition(x),
+  'livePosition({ member: x })': ({ service }, _, x) => service.livePosition({ member: x }),
   'afterCommit(x)': ({ service }, _, x) => service.afterCommit(x),
   'askMember(x, …)': ({ service }, _, x) => service.askMember(x, 'STILL_THERE'),
   'askMember(id, x)': ({ service }, _, x) => service.askMember('nobody', x),
@@ -211,7 +220,10 @@ describe.each(Object.entries({ ...WITHOUT_AN_APPLICATION, ...AT_START }))('%s', 
 
 describe.each(Object.entries(OF_AN_APPLICATION))('%s', (_, call) => {
   test('says a sentence of every wrong value, or takes it', async () => {
-    const host = await startFake({ gateway: { clientEvents: true } });
+    const host = await startFake({
+      gateway: { clientEvents: true },
+      history: { channels: ['members', 'broadcast'] },
+    });
     const ada = await host.fake.connect('ada');
     for (const [, value] of WRONG) await saysASentence(() => call(host, ada, value as never));
   });

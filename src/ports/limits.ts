@@ -15,7 +15,7 @@ export const LIMITS = Object.freeze({
   memberIdLength: 255,
   /** One member's presence data (`channel_data`) as JSON. */
   presenceDataBytes: 1_024,
-  /** The body of a request to `/socket/auth` or `/socket/user-auth`. A body parser of the application has its own limit. */
+  /** The body of a request to `/socket/auth`, `/socket/user-auth` or `/socket/history`. A body parser of the application has its own limit. */
   authRequestBytes: 16_384,
   /** The `idempotencyKey` of a relay. */
   idempotencyKeyLength: 255,

@@ -68,6 +68,17 @@ export function membersUnknown(
   return deliveryError(isRetryable, message, { lost: [], ...details, provider });
 }
 
+/** Makes the error of a question about a channel's history that nobody answered. The same question can be answered later. */
+export function historyUnknown(
+  provider: string,
+  channel: string,
+  reason: string,
+  details: LossDetails = {},
+): SocketUnavailableError {
+  const message = `Could not ask "${provider}" for the history of ${shown(channel)}: ${reason}`;
+  return new SocketUnavailableError(message, { lost: [], ...details, provider });
+}
+
 /** Makes the error of a removal from a channel that a provider did not carry out. */
 export function notRemoved(
   provider: string,

@@ -6,7 +6,11 @@ export type RefusalCode =
   | 'INVALID_SOCKET_ID'
   | 'INVALID_CHANNEL_NAME'
   | 'INVALID_ADDRESS'
-  | 'UNREADABLE_BODY';
+  | 'UNREADABLE_BODY'
+  | 'INVALID_POSITION'
+  | 'INVALID_LIMIT'
+  | 'NO_HISTORY'
+  | 'HISTORY_UNAVAILABLE';
 
 /** The refusal of a request, or of the caller who made it: by an endpoint, or by an adapter whose browsers ask no endpoint. */
 export class Refusal extends Error {

@@ -1,5 +1,5 @@
 import { shown } from '../ports/logger.js';
-import { channelType } from './channel-name.js';
+import { channelNameProblem, channelType } from './channel-name.js';
 
 const PATTERN = /^(?:[A-Za-z0-9_\-=@,.;]|\{[A-Za-z_]\w*\})+$/;
 const PLACEHOLDER = /\{(\w+)\}/g;
@@ -10,6 +10,8 @@ const PLACEHOLDER = /\{(\w+)\}/g;
  * `private-orders.7`, and neither `private-orders.7.items` nor `xprivate-orders.7`.
  */
 export class ChannelPattern {
+  /** The placeholders' names, in their order. */
+  readonly names: readonly string[];
   readonly #expression: RegExp;
 
   /** @throws TypeError for a text that is no pattern */
@@ -24,8 +26,8 @@ export class ChannelPattern {
         `Invalid channel pattern "${text}": two placeholders need a character between them`,
       );
     }
-    const names = [...text.matchAll(PLACEHOLDER)].map(([, name]) => name);
-    if (new Set(names).size < names.length) {
+    this.names = [...text.matchAll(PLACEHOLDER)].map(([, name = '']) => name);
+    if (new Set(this.names).size < this.names.length) {
       throw new TypeError(`Invalid channel pattern "${text}": it has two placeholders of the same name`);
     }
     const source = text
@@ -58,6 +60,15 @@ export class ChannelPattern {
   /** Whether the pattern covers the channel. */
   covers(channel: string): boolean {
     return this.#expression.test(channel);
+  }
+
+  /** @returns the channel whose placeholders have these values; `undefined` where a placeholder cannot have its value */
+  fill(values: Readonly<Record<string, unknown>>): string | undefined {
+    const channel = this.text.replace(PLACEHOLDER, (_, name: string) => String(values[name]));
+    const read = channelNameProblem(channel) === undefined ? this.match(channel) : undefined;
+    return read !== undefined && this.names.every((name) => read[name] === values[name])
+      ? channel
+      : undefined;
   }
 
   /** The pattern without its placeholders' names. Two patterns with the same shape cover the same channels. */

@@ -22,14 +22,32 @@ export function encrypt(channel: string, masterKey: Buffer, data: string): strin
   });
 }
 
-/** Decrypts the data of {@link encrypt}; `undefined` when it was encrypted with another key. */
+/** Decrypts the data of {@link encrypt}; `undefined` when it was encrypted with another key, or in another way. */
 export function decrypt(
   secret: Buffer,
   encrypted: { readonly nonce: string; readonly ciphertext: string },
 ): string | undefined {
   const nonce = Buffer.from(encrypted.nonce, 'base64');
+  if (nonce.length !== nacl.secretbox.nonceLength) return undefined;
   const data = nacl.secretbox.open(Buffer.from(encrypted.ciphertext, 'base64'), nonce, secret);
   return data === null ? undefined : Buffer.from(data).toString();
+}
+
+/** Decrypts an event's data as it is sent; `undefined` when it is not encrypted, or with another key. */
+export function opened(secret: Buffer, data: unknown): string | undefined {
+  const { nonce, ciphertext } = Object(decoded(data)) as Readonly<Record<string, unknown>>;
+  if (typeof nonce !== 'string' || typeof ciphertext !== 'string') return undefined;
+  return decrypt(secret, { nonce, ciphertext });
+}
+
+/** Reads an event's data as `pusher-js` does: as JSON if it is JSON, otherwise as text. */
+export function decoded(data: unknown): unknown {
+  if (typeof data !== 'string') return data;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return data;
+  }
 }
 
 /** The bytes of an event's data after encryption. The limits apply to these. */

@@ -167,8 +167,12 @@ export function checkAuthorizedChannel(name: unknown): void {
   if (problem !== undefined) throw invalidChannel(name, problem);
 }
 
-/** The name of an encrypted channel is invalid too where the provider cannot encrypt, or there is no key. */
-function checkChannel(name: unknown, { hasMasterKey, hasEncryptedChannels }: RelayRules): void {
+/**
+ * The name of an encrypted channel is invalid too where the provider cannot encrypt, or there is no key.
+ *
+ * @throws SocketUsageError `INVALID_CHANNEL_NAME`
+ */
+export function checkChannel(name: unknown, { hasMasterKey, hasEncryptedChannels }: RelayRules): void {
   const problem = channelNameProblem(name);
   if (problem !== undefined) throw invalidChannel(name, problem);
   const channel = String(name);

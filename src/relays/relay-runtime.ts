@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.js';
-import type { RelayClaims } from '../ports/history.js';
+import type { HistoryReader, RelayClaims } from '../ports/history.js';
 import type { AdapterClient } from '../ports/relay-client.js';
 import type { ProviderHealth } from '../ports/socket-client.js';
 import type { Provider, SocketConfig } from '../ports/socket-config.js';
@@ -21,6 +21,8 @@ export interface RelayRuntime {
   readonly claims: RelayClaims;
   /** Whether the provider encrypts the events of encrypted channels. */
   readonly hasEncryptedChannels: boolean;
+  /** The logs of the channels with history; `undefined` where the provider in force keeps none. */
+  readonly history: HistoryReader | undefined;
   /** The provider's health, asked now; `down` from the beginning of a shutdown. Never rejects. */
   health(): Promise<ProviderHealth>;
   /** Calls the listener once everything is closed. */

@@ -9,6 +9,7 @@ import type { AskOptions, ChannelMember, ProviderHealth, RelayOptions } from '..
 import type { Provider } from '../ports/socket-config.js';
 import { AfterCommit } from './after-commit.js';
 import { CallOrder, type CheckedRelay } from './call-order.js';
+import { ChannelHistory, type HistoryEntry, type HistoryOf, type HistoryOptions } from './channel-history.js';
 import { type ChannelListener, ChannelListeners } from './channel-listeners.js';
 import { DelayedRelays } from './delayed-relays.js';
 import { IdempotentRelays } from './idempotent-relays.js';
@@ -70,6 +71,7 @@ export class Relays {
   readonly #reporter: RelayReporter;
   readonly #idempotent: IdempotentRelays;
   readonly #listeners: ChannelListeners;
+  readonly #history: ChannelHistory;
 
   /** Makes the delivery in front of the provider, so there is one `Relays` for each runtime. */
   constructor(runtime: RelayRuntime, targets: ReportTargets) {
@@ -83,10 +85,12 @@ export class Relays {
       hasEncryptedChannels: runtime.hasEncryptedChannels,
       logger,
     };
+    const historyRules = new HistoryRules(config);
+    this.#history = new ChannelHistory(runtime, this.#rules, historyRules);
     this.#reporter = new RelayReporter(targets, () => runtime.provider);
     this.#afterCommit = new AfterCommit(logger, sendUnattended);
     this.#delayed = new DelayedRelays(clock, config.delivery, (relay) => void sendUnattended(relay));
-    this.#idempotent = new IdempotentRelays(new HistoryRules(config), runtime);
+    this.#idempotent = new IdempotentRelays(historyRules, runtime);
     this.#delivery = runtime.deliver({
       onRetrying: (relay, error, progress) => {
         this.#reporter.retrying(relay, error, progress);
@@ -192,13 +196,10 @@ export class Relays {
    */
   async onlineMembers(memberIds: readonly string[]): Promise<ReadonlySet<string> | undefined> {
     checkMemberIds(memberIds);
-    try {
-      return await this.#runtime.client.onlineMembers(memberIds);
-    } catch (error) {
-      if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
-      this.#reporter.unanswered(error, `The online members are unknown: ${error.message}`);
-      return undefined;
-    }
+    return this.#answered(
+      () => this.#runtime.client.onlineMembers(memberIds),
+      'The online members are unknown: ',
+    );
   }
 
   /**
@@ -211,13 +212,28 @@ export class Relays {
    */
   async channelMembers(channel: string): Promise<readonly ChannelMember[] | undefined> {
     checkPresenceChannel(channel);
-    try {
-      return await this.#runtime.client.channelMembers(channel);
-    } catch (error) {
-      if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
-      this.#reporter.unanswered(error);
-      return undefined;
-    }
+    return this.#answered(() => this.#runtime.client.channelMembers(channel));
+  }
+
+  /**
+   * The last events of a channel, or of a member (`{ member: 'ada' }`), that are kept, the oldest first; `undefined` when the log
+   * could not be reached, which is logged. It tells nothing from before the process with the log, or Redis, was started.
+   *
+   * @throws SocketUsageError for a bad argument, and for a channel that no entry of `SOCKET_HISTORY` covers
+   * @throws SocketDeliveryError when the log could not be reached and `SOCKET_FAILURE` is `throw`
+   */
+  async history(of: HistoryOf, options?: HistoryOptions): Promise<readonly HistoryEntry[] | undefined> {
+    return this.#answered(() => this.#history.latest(of, options));
+  }
+
+  /**
+   * The live position of a channel, or of a member: a page that starts from it gets every event after this call. Read it before
+   * the state that the page shows. It is `undefined` when the log could not be reached, which is logged.
+   *
+   * @throws SocketUsageError, SocketDeliveryError as {@link history} does
+   */
+  async livePosition(of: HistoryOf): Promise<string | undefined> {
+    return this.#answered(() => this.#history.live(of));
   }
 
   /**
@@ -315,6 +331,17 @@ export class Relays {
     });
     this.#listeners.release();
     this.#reporter.release();
+  }
+
+  /** Asks the provider. Where failures are reported, a question without an answer resolves with `undefined`. */
+  async #answered<T>(ask: () => Promise<T>, prefix = ''): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof SocketDeliveryError) || !this.#isReporting) throw error;
+      this.#reporter.unanswered(error, prefix + error.message);
+      return undefined;
+    }
   }
 
   /** Makes a relay and sends or holds it. Never throws: a caller's mistake is a rejection too. */

@@ -1,13 +1,16 @@
 import type { MemoryConnection, ReceivedFrame } from '../adapters/memory/memory-connection.js';
 import type { ChannelAuthorization } from '../modules/socket/authorization/channel-authorization.js';
 import { kindOf } from '../ports/arguments.js';
-import type { ChannelAuth, Identity, PresenceMember } from '../ports/authorization.js';
-import type { MessageError, MessageErrorCode } from '../ports/client-messages.js';
+import type { Identity, PresenceMember } from '../ports/authorization.js';
 import { messageOf } from '../ports/errors.js';
+import type { HistoryReader } from '../ports/history.js';
 import { Payload } from '../ports/payload.js';
 import { channelType } from '../protocol/channel-name.js';
-import { decrypt } from '../protocol/encryption.js';
+import { decoded, opened } from '../protocol/encryption.js';
 import { MESSAGE_FRAMES } from '../protocol/message-frames.js';
+import { CatchUp, type FakeGap } from './catch-up.js';
+import { channelOf, FakeMessageError, type FakeMessageOptions } from './fake-message.js';
+import { rosterIn } from './roster.js';
 import { requireText } from './test-arguments.js';
 
 /** An event as a handler in the member's browser gets it. */
@@ -21,33 +24,24 @@ export interface ReceivedEvent {
   readonly userId: string | undefined;
 }
 
-/** The options of `FakeMember.send` and `FakeMember.ask`. */
-export interface FakeMessageOptions {
-  /** The channel that the message is sent on. @default undefined, the connection itself */
-  readonly channel?: string;
-}
-
-/** A message of a {@link FakeMember} that the application did not handle. */
-export class FakeMessageError extends Error {
-  override readonly name = 'FakeMessageError';
-  /** As in the browser: `REFUSED`, `FAILED`, `TOO_MANY` and so on. */
-  readonly code: MessageErrorCode;
-  /** More about it, where the application said more. */
-  readonly details: unknown;
-
-  constructor(memberId: string, event: string, { code, message, details }: MessageError) {
-    super(`"${memberId}" could not send "${event}": ${message} (${code})`);
-    this.code = code;
-    this.details = details;
-  }
+/** The parts of the fake provider that a browser is on. */
+export interface FakeProvider {
+  readonly history: HistoryReader | undefined;
+  /** Opens a connection. */
+  connect(): MemoryConnection;
 }
 
 /** A member's browser, in memory: signed in, and subscribed to the broadcast channel. `SocketFake.connect` makes it. */
 export class FakeMember {
-  readonly #connection: MemoryConnection;
+  readonly #provider: FakeProvider;
   readonly #authorization: ChannelAuthorization;
   /** The keys of the encrypted channels that it is subscribed to. */
   readonly #secrets = new Map<string, Buffer>();
+  /** The channels to subscribe to again after a loss of the connection. */
+  readonly #channels = new Set<string>();
+  readonly #catchUp: CatchUp;
+  #connection: MemoryConnection;
+  #hasLeft = false;
   /** The answers to `askMember`, by event. */
   readonly #answers = new Map<string, (payload: unknown) => unknown>();
   /** The events that reached the browser's handlers, the oldest first. Events of the protocol itself are not among them. */
@@ -58,14 +52,20 @@ export class FakeMember {
   constructor(
     /** The member that this browser is signed in as. */
     readonly identity: Identity,
-    connection: MemoryConnection,
+    provider: FakeProvider,
     authorization: ChannelAuthorization,
   ) {
-    this.#connection = connection;
+    this.#provider = provider;
     this.#authorization = authorization;
-    connection.listen((frame) => {
-      this.#record(frame);
+    this.#catchUp = new CatchUp(provider.history, (frame) => {
+      this.#hand(frame);
     });
+    this.#connection = this.#connect();
+  }
+
+  /** The events that it has missed for good, the oldest first: what a page is told with `socket.onGap`. */
+  get gaps(): readonly FakeGap[] {
+    return this.#catchUp.gaps;
   }
 
   /** The member's id. */
@@ -98,21 +98,17 @@ export class FakeMember {
    */
   async subscribe(channel: string): Promise<void> {
     requireText('subscribe(channel): channel', channel);
-    const { access } = channelType(channel);
-    const failure = `"${this.id}" could not subscribe to "${channel}"`;
-    if (access !== 'private' && access !== 'presence') {
-      this.#send('pusher:subscribe', { channel }, failure);
-      return;
-    }
-    const { shared_secret: secret, ...auth } = await this.#authorize(channel);
-    if (secret !== undefined) this.#secrets.set(channel, Buffer.from(secret, 'base64'));
-    this.#send('pusher:subscribe', { channel, ...auth }, failure);
+    if (await this.#join(channel)) this.#channels.add(channel);
+    else
+      throw new Error(`"${this.id}" could not subscribe to "${channel}": no authorizer admits this member`);
   }
 
   /** Leaves a channel. @throws Error when the connection is closed */
   unsubscribe(channel: string): void {
     requireText('unsubscribe(channel): channel', channel);
     this.#send('pusher:unsubscribe', { channel }, `"${this.id}" could not leave "${channel}"`);
+    this.#channels.delete(channel);
+    this.#catchUp.left(channel);
   }
 
   /**
@@ -163,16 +159,42 @@ export class FakeMember {
   /** The members who are present on a channel, as this browser knows it: the roster, and the joins and leaves since. */
   present(channel: string): PresenceMember[] {
     requireText('present(channel): channel', channel);
-    const present = new Map<string, PresenceMember>();
-    for (const frame of this.#connection.frames) {
-      if (frame.channel === channel) follow(present, frame.event, decode(frame.data));
-    }
-    return [...present.values()];
+    return rosterIn(this.#connection.frames, channel);
   }
 
   /** Closes the connection, as a closed tab does. The member leaves presence channels after the grace period. */
   disconnect(): void {
+    this.#hasLeft = true;
     this.#connection.leave();
+  }
+
+  /**
+   * Loses the connection, as a page without a network does, until {@link comeBack}. The member leaves presence channels after the
+   * grace period.
+   */
+  loseConnection(): void {
+    this.#connection.leave();
+  }
+
+  /**
+   * Connects again, as a page does: signs in, subscribes to the same channels as far as the authorizers still admit the member, and
+   * catches up. The events that it missed on channels with history are in `received` in their order, before newer ones; or `gaps` has
+   * the channel.
+   *
+   * @throws Error when the connection is open, or the browser does not connect again by itself; the message is a sentence
+   */
+  async comeBack(): Promise<void> {
+    const failure = `"${this.id}" could not come back`;
+    if (this.isConnected) throw new Error(`${failure}: the connection is open; call loseConnection() first`);
+    if (this.#hasLeft)
+      throw new Error(`${failure}: disconnect() has closed the tab; call loseConnection() instead`);
+    const { closeCode } = this;
+    if (closeCode !== undefined && isFinal(closeCode))
+      throw new Error(`${failure}: the connection was closed with ${closeCode}, so the browser stays away`);
+    this.#connection = this.#connect();
+    this.signIn();
+    for (const channel of this.#channels) if (!(await this.#join(channel))) this.#catchUp.refused(channel);
+    await this.#catchUp.done();
   }
 
   /** Signs in. `SocketFake.connect` does this. */
@@ -181,12 +203,29 @@ export class FakeMember {
     this.#send('pusher:signin', auth, `"${this.id}" could not sign in`);
   }
 
-  async #authorize(channel: string): Promise<ChannelAuth> {
-    const auth = await this.#authorization.authorizeChannel(this.identity, this.socketId, channel);
-    if (auth === undefined) {
-      throw new Error(`"${this.id}" could not subscribe to "${channel}": no authorizer admits this member`);
+  #connect(): MemoryConnection {
+    const connection = this.#provider.connect();
+    this.#catchUp.connected(connection.id);
+    connection.listen((frame) => {
+      this.#record(frame);
+    });
+    return connection;
+  }
+
+  /** @returns whether the authorizer admits the member */
+  async #join(channel: string): Promise<boolean> {
+    const { access } = channelType(channel);
+    const failure = `"${this.id}" could not subscribe to "${channel}"`;
+    if (access !== 'private' && access !== 'presence') {
+      this.#send('pusher:subscribe', { channel }, failure);
+      return true;
     }
-    return auth;
+    const authorized = await this.#authorization.authorizeChannel(this.identity, this.socketId, channel);
+    if (authorized === undefined) return false;
+    const { shared_secret: secret, ...auth } = authorized;
+    if (secret !== undefined) this.#secrets.set(channel, Buffer.from(secret, 'base64'));
+    this.#send('pusher:subscribe', { channel, ...auth }, failure);
+    return true;
   }
 
   async #message(
@@ -204,7 +243,7 @@ export class FakeMember {
   }
 
   async #answer(data: unknown): Promise<void> {
-    const { id, event, payload } = decode(data) as { id: string; event: string; payload?: unknown };
+    const { id, event, payload } = decoded(data) as { id: string; event: string; payload?: unknown };
     const answer = this.#answers.get(event);
     try {
       // As the helper does for an event that the page has no answer for.
@@ -225,68 +264,28 @@ export class FakeMember {
     if (closeCode !== undefined) throw new Error(`${failure}: the connection was closed with ${closeCode}`);
   }
 
-  #record({ event, channel, data, user_id: userId }: ReceivedFrame): void {
+  #record(frame: ReceivedFrame): void {
+    const { event, channel = '', data } = frame;
     if (event === 'pusher:ping') this.#connection.write('pusher:pong', {});
     if (event === MESSAGE_FRAMES.ASK) void this.#answer(data);
     // The engine answers a refused subscription in another way.
-    if (event === 'pusher:subscription_error' && channel !== undefined) this.removedFrom.push(channel);
-    if (/^(?:pusher|pusher_internal|switchboard):/.test(event)) return;
+    if (event === 'pusher:subscription_error' && channel !== '') this.removedFrom.push(channel);
+    if (event === 'pusher_internal:live') this.#catchUp.live(channel, data);
+    if (!/^(?:pusher|pusher_internal|switchboard):/.test(event)) this.#catchUp.take(frame);
+  }
+
+  #hand({ event, channel, data, user_id: userId }: ReceivedFrame): void {
     const secret = this.#secrets.get(channel ?? '');
-    if (secret === undefined) this.received.push({ event, payload: decode(data), channel, userId });
+    if (secret === undefined) this.received.push({ event, payload: decoded(data), channel, userId });
     else {
-      const text = decrypted(secret, data);
+      const text = opened(secret, data);
       // pusher-js drops an event that it cannot decrypt, for example a client event that is not encrypted.
-      if (text !== undefined) this.received.push({ event, payload: decode(text), channel, userId });
+      if (text !== undefined) this.received.push({ event, payload: decoded(text), channel, userId });
     }
   }
 }
 
-function channelOf(options: FakeMessageOptions): string | undefined {
-  const { channel } = Object(options) as FakeMessageOptions;
-  if (channel !== undefined) requireText('The option channel', channel);
-  return channel;
-}
-
-/** Decrypts the data of an event; `undefined` when that is not possible. */
-function decrypted(secret: Buffer, data: unknown): string | undefined {
-  const sealed = decode(data);
-  return isSealed(sealed) ? decrypt(secret, sealed) : undefined;
-}
-
-function isSealed(data: unknown): data is { nonce: string; ciphertext: string } {
-  const { nonce, ciphertext } = Object(data) as Record<string, unknown>;
-  return typeof nonce === 'string' && typeof ciphertext === 'string';
-}
-
-/** Reads data as `pusher-js` does: as JSON if it is JSON, otherwise as text. */
-function decode(data: unknown): unknown {
-  if (typeof data !== 'string') return data;
-  try {
-    return JSON.parse(data);
-  } catch {
-    return data;
-  }
-}
-
-function follow(present: Map<string, PresenceMember>, event: string, data: unknown): void {
-  const {
-    presence,
-    user_id: id,
-    user_info: info,
-  } = data as {
-    presence?: { hash: Record<string, PresenceMember['info'] | null> };
-    user_id?: string;
-    user_info?: PresenceMember['info'];
-  };
-  if (event === 'pusher_internal:subscription_succeeded' && presence !== undefined) {
-    present.clear();
-    for (const [memberId, memberInfo] of Object.entries(presence.hash))
-      present.set(memberId, member(memberId, memberInfo));
-  }
-  if (event === 'pusher_internal:member_added' && id !== undefined) present.set(id, member(id, info));
-  if (event === 'pusher_internal:member_removed' && id !== undefined) present.delete(id);
-}
-
-function member(id: string, info: PresenceMember['info'] | null): PresenceMember {
-  return info === undefined || info === null ? { id } : { id, info };
+/** Whether a client of Pusher stays away after the server has closed its connection with a code. */
+function isFinal(code: number): boolean {
+  return code >= 4_000 && code < 4_100;
 }

@@ -40,9 +40,11 @@ export class SocketFake {
     const identity = typeof member === 'string' ? { id: member } : member;
     // A test can use the module without starting the application.
     await this.#handlers.start();
-    const browser = new FakeMember(identity, this.#client.connect(), this.#authorization);
+    const runtime = this.#runtime;
+    const provider = { history: runtime.history, connect: () => this.#client.connect() };
+    const browser = new FakeMember(identity, provider, this.#authorization);
     browser.signIn();
-    await browser.subscribe(this.#runtime.config.broadcastChannel);
+    await browser.subscribe(runtime.config.broadcastChannel);
     return browser;
   }
 

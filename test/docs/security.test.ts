@@ -50,6 +50,7 @@ test('every test of test/security is named, so that none is there without a thre
     'http-targets',
     'webhook-targets',
     'messages',
+    'history',
   ])
     expect(named).toContain(`../test/security/${file}.test.ts`);
 });

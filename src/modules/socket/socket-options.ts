@@ -45,7 +45,7 @@ export interface SocketModuleOptions extends SocketSettings {
 
 /** The paths of the endpoints. Nest needs them before a factory has made the other options. */
 export interface SocketModulePaths {
-  /** The path of the endpoints: `/<path>/config`, `/<path>/auth`, `/<path>/user-auth`. @default 'socket' */
+  /** The path of the endpoints: `/<path>/config`, `/<path>/auth`, `/<path>/user-auth`, `/<path>/history`. @default 'socket' */
   readonly path?: string;
   /** The path before `/app/<key>` in the gateway's URL, like `/ws`. @default '' */
   readonly gatewayPath?: string;

@@ -29,8 +29,8 @@ import { loadMetrics, startSocketRuntime } from './start-socket-runtime.js';
  * @Module({ imports: [SocketModule.forRoot({ identify: (request) => memberOf(request) })] })
  * ```
  *
- * It is global, serves `/socket/config`, `/socket/auth` and `/socket/user-auth`, on `pusher` also `/socket/webhook`, and
- * releases everything on `app.close()`.
+ * It is global, serves `/socket/config`, `/socket/auth`, `/socket/user-auth` and `/socket/history`, on `pusher` also
+ * `/socket/webhook`, and releases everything on `app.close()`.
  *
  * An application has one. `forRoot()` without options is the same module wherever it is imported; any other second one stops
  * the start.
@@ -146,6 +146,8 @@ function assemble(
       ChannelAuthorization,
       MessageHandlers,
       SocketRuntime,
+      // For `@LivePosition`, in the modules of controllers.
+      Callers,
       // For the last hook.
       SocketLifecycle,
     ],

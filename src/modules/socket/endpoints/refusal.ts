@@ -9,6 +9,9 @@ export interface EndpointAnswer {
   readonly body: object;
 }
 
+/** The seconds after which a caller may ask again what cannot be answered now. */
+const RETRY_AFTER_S = '1';
+
 /** An answer that no cache keeps: it is made for one caller. */
 export function answerWith(status: number, body: object, headers: object = {}): EndpointAnswer {
   return {
@@ -25,7 +28,8 @@ export function answerWith(status: number, body: object, headers: object = {}): 
 export function refusalAnswer(error: unknown): EndpointAnswer | undefined {
   if (error instanceof Refusal) {
     const { status, code, message } = error;
-    return answerWith(status, { statusCode: status, code, message });
+    const headers = status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {};
+    return answerWith(status, { statusCode: status, code, message }, headers);
   }
   if (error instanceof ApiError) {
     const { status, message, headers } = error;

@@ -18,15 +18,17 @@ import type { ProviderOptions, SocketRuntime } from '../../../runtime/socket-run
 import { socketLog } from '../socket-log.js';
 import { clientOriginOf } from './client-origin.js';
 import { type Endpoint, type FrameworkRequest, serveEndpoints } from './endpoint-routes.js';
+import { HistoryEndpoint } from './history-endpoint.js';
 import { answerWith, refusalAnswer } from './refusal.js';
 import { servedPath } from './served-path.js';
 
-/** The endpoints that browsers ask: where to connect, and for the signatures of signins and subscriptions. */
+/** The endpoints that browsers ask: where to connect, for the signatures of signins and subscriptions, and what they have missed. */
 export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
   readonly #logger = socketLog();
   readonly #bodies: RequestBodies;
   readonly #runtime: SocketRuntime;
   readonly #callers: CallerAuthorization;
+  readonly #history: HistoryEndpoint;
   readonly #host: HttpAdapterHost;
   readonly #application: ApplicationConfig;
   readonly #path: string;
@@ -42,6 +44,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     this.#bodies = new RequestBodies(runtime.clock);
     this.#runtime = runtime;
     this.#callers = callers;
+    this.#history = new HistoryEndpoint(runtime, callers);
     this.#host = host;
     this.#application = application;
     this.#path = path;
@@ -55,6 +58,9 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
       this.#endpoint('GET', 'config', (request) => Promise.resolve(this.#config(request))),
       this.#endpoint('POST', 'auth', (request, readFields) => this.#authorizeChannel(request, readFields)),
       this.#endpoint('POST', 'user-auth', (request, readFields) => this.#authorizeUser(request, readFields)),
+      this.#endpoint('POST', 'history', async (request, readFields) =>
+        this.#history.answer(request, await readFields()),
+      ),
     ];
     await serveEndpoints(adapter, endpoints, this.#bodies);
   }
@@ -69,6 +75,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
 
   onApplicationShutdown(): void {
     this.#bodies.close();
+    this.#history.close();
   }
 
   #endpoint(

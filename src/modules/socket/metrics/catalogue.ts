@@ -136,6 +136,24 @@ export const READ_METRICS: readonly ReadMetric[] = [
     },
   },
   {
+    name: 'switchboard_history_events',
+    type: 'gauge',
+    help: 'Events of channels with history that this process keeps, or has put into Redis and that are not too old.',
+    read: ({ history }) => one(history?.events),
+  },
+  {
+    name: 'switchboard_history_bytes',
+    type: 'gauge',
+    help: 'Bytes of these events.',
+    read: ({ history }) => one(history?.bytes),
+  },
+  {
+    name: 'switchboard_history_dropped_total',
+    type: 'counter',
+    help: 'Events of channels with history that were dropped for a bound of events or bytes, before they were too old.',
+    read: ({ history }) => one(history?.dropped),
+  },
+  {
     name: 'switchboard_provider_in_force',
     type: 'gauge',
     together: 'largest',

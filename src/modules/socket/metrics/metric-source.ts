@@ -1,4 +1,5 @@
 import type { ChannelEngine } from '../../../channels/channel-engine.js';
+import type { HistoryStatistics } from '../../../ports/history.js';
 import type { DeliveryHealth } from '../../../ports/socket-client.js';
 import type { RelayDelivery } from '../../../relays/relay-delivery.js';
 import type { StartedProvider } from '../../../runtime/provider.js';
@@ -42,6 +43,16 @@ export class MetricSource {
     return this.#provider.engine;
   }
 
+  /** The counts of the logs of channels; `undefined` where no channel has history, and where they are the first provider's logs. */
+  get history(): HistoryStatistics | undefined {
+    const { config, providers } = this.#runtime;
+    if (config.history.channels.length === 0) return undefined;
+    const owner = providers.find((provider) => logsOf(provider) === logsOf(this.#provider));
+    if (owner !== this.#provider) return undefined;
+    const { engine, history } = this.#provider;
+    return engine?.historyStatistics ?? history?.statistics;
+  }
+
   /** The sums over all URLs; `undefined` where there are no webhooks. */
   get webhooks(): { waiting: number; delivered: number; lost: number } | undefined {
     const { statistics = [] } = this.#provider.webhooks ?? {};
@@ -76,4 +87,9 @@ export class MetricSource {
   get #delivery(): RelayDelivery | undefined {
     return this.#runtime.config.provider === this.provider ? this.#runtime.delivery : undefined;
   }
+}
+
+/** Providers of one process share the logs in its memory. */
+function logsOf({ engine, history }: StartedProvider): unknown {
+  return engine?.history ?? history;
 }

@@ -152,3 +152,25 @@ test('the longest name is read in no time, whatever the pattern', () => {
   // Five placeholders took seconds when each could also stand for what follows it.
   expect(performance.now() - started).toBeLessThan(100);
 });
+
+describe('fill', () => {
+  const pattern = new ChannelPattern('private-shops.{shop}.orders-{id}');
+
+  test('makes the channel that matches with these values', () => {
+    const values = { shop: 'north', id: '7', more: 'x' };
+    expect(pattern.fill(values)).toBe('private-shops.north.orders-7');
+    expect(new ChannelPattern('news').fill({})).toBe('news');
+  });
+
+  test.each([
+    ['a dot', { shop: 'north.orders-1', id: '7' }],
+    ['nothing', { shop: '', id: '7' }],
+    ['no text', { shop: 'north', id: 7 }],
+    ['no value', { shop: 'north' }],
+    ['a character that no channel has', { shop: 'no rth', id: '7' }],
+    ['a pattern of a replacement', { shop: '$&', id: '7' }],
+    ['more characters than a channel has', { shop: 'x'.repeat(164), id: '7' }],
+  ])('makes none of a value that has %s', (_what, values) => {
+    expect(pattern.fill(values)).toBeUndefined();
+  });
+});

@@ -136,8 +136,27 @@ describe('the metrics of the gateway', () => {
     expect(await scrape.value(`switchboard_webhook_events_lost_total{${WS}}`)).toBe(0);
   });
 
-  test('have nothing to say of webhooks and other nodes where there are none', async () => {
+  test('say what the history has, and what it has dropped for want of room', async () => {
+    const { host, scrape } = await start({ history: { channels: ['news'], channelEvents: 2, ageS: 3_600 } });
+    const values = () =>
+      Promise.all(
+        ['events', 'bytes', 'dropped_total'].map((name) =>
+          scrape.value(`switchboard_history_${name}{${WS}}`),
+        ),
+      );
+    expect(await values()).toEqual([0, 0, 0]);
+    const service = host.nest.get(SocketService);
+    for (let n = 0; n < 5; n++)
+      await service.relayToChannel('news', 'ANNOUNCED', { message: 'x'.repeat(1_000) });
+    const [events, bytes, dropped] = await values();
+    expect([events, dropped]).toEqual([2, 3]);
+    expect(bytes).toBeGreaterThan(2_000);
+    expect(bytes).toBeLessThan(4_000);
+  });
+
+  test('have nothing to say of webhooks, history and other nodes where there are none', async () => {
     const { scrape } = await start();
+    expect(await scrape.value(`switchboard_history_events{${WS}}`)).toBeUndefined();
     expect(await scrape.value(`switchboard_webhook_events_waiting{${WS}}`)).toBeUndefined();
     expect(await scrape.value(`switchboard_cluster_unreachable{${WS}}`)).toBeUndefined();
   });

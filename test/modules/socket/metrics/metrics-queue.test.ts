@@ -12,7 +12,8 @@ function runtime(health: () => Promise<DeliveryHealth>): SocketRuntime {
   const delivery: Partial<RelayDelivery> = { retried: 3, health };
   const providers = ['pusher', 'ws'].map((name) => ({ name }));
   const secondCounts = { missed: 5, divergence: 6 };
-  const parts = { config: { provider: 'pusher' }, provider: 'ws', providers, delivery, secondCounts };
+  const config = { provider: 'pusher', history: { channels: [] } };
+  const parts = { config, provider: 'ws', providers, delivery, secondCounts };
   return parts as unknown as SocketRuntime;
 }
 
