@@ -13,7 +13,7 @@ import { ChannelLog } from './channel-log.js';
 
 /** How often what is too old is dropped, in milliseconds. */
 const SWEEP_MS = 10_000;
-/** How long a log is remembered after its last event, so that its positions stay valid: for the age of events at least. */
+/** How long a log is remembered after its last event, or its first question, so that its positions stay valid: for the age at least. */
 const IDLE_MS = 60 * 60 * 1_000;
 /** The size of a log without its events, more or less. */
 const LOG_BYTES = 400;
@@ -85,7 +85,7 @@ export class MemoryLog implements EventLog {
     this.#events++;
     if (isPublished) log.isPublished(position);
     if (key !== undefined) log.remember(key, position, now + this.#config.idempotencyS * 1_000);
-    known.idleAt = now + Math.max(IDLE_MS, ageS * 1_000);
+    known.idleAt = this.#idleAt(now);
     // The least recent one is the first that gives way.
     this.#logs.delete(channel);
     this.#unused.delete(channel);
@@ -157,12 +157,16 @@ export class MemoryLog implements EventLog {
     const known = this.#logs.get(channel) ?? this.#unused.get(channel);
     if (known !== undefined) return known;
     const epoch = `${this.#epochBase}${(++this.#epochs).toString(36)}`;
-    const made = { log: new ChannelLog(epoch), idleAt: now + this.#config.history.ageS * 1_000 };
+    const made = { log: new ChannelLog(epoch), idleAt: this.#idleAt(now) };
     this.#unused.set(channel, made);
     this.#bytes += LOG_BYTES;
     this.#keepTotal();
     this.#sweepLater();
     return made;
+  }
+
+  #idleAt(now: number): number {
+    return now + Math.max(IDLE_MS, this.#config.history.ageS * 1_000);
   }
 
   #trim(log: ChannelLog): void {

@@ -4,6 +4,9 @@ import { type Script, script } from '../../../redis/redis-scripts.js';
 /** So many earlier epochs of a log are remembered. */
 const EPOCHS = 8;
 
+/** A log that never had an event is remembered for so long: a stranger may cause it. */
+const UNUSED_MS = 60 * 60 * 1_000;
+
 /** The bounds of logs. They are in the texts of the scripts, so that no call has to send them. 0 is without a bound. */
 export interface LogBounds {
   /** Milliseconds that an event is kept. */
@@ -81,7 +84,7 @@ end
 local function keep()
   if kept + ${Math.floor(ageMs / 2)} > now then return end
   redis.call('HSET', head, 'kept', string.format('%.0f', now))
-  redis.call('PEXPIRE', head, ${headMs + ageMs})
+  redis.call('PEXPIRE', head, offset == 0 and ${UNUSED_MS + ageMs} or ${headMs + ageMs})
   redis.call('PEXPIRE', log, ${2 * ageMs})
 end
 `;
