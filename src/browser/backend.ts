@@ -2,6 +2,7 @@ import type { ChannelAuth, UserAuth } from '../ports/authorization.js';
 import type { ClientConfig } from '../ports/client-config.js';
 import { checkedConfig, type ClientKind } from './client-config.js';
 import { ConnectError, type ConnectErrorCode } from './connect-error.js';
+import { type HistoryAnswer, historyAnswer } from './history/answer.js';
 import type { CheckedOptions } from './options.js';
 import { abortReason } from './retried.js';
 
@@ -13,6 +14,12 @@ export interface Backend {
   ): Promise<ClientConfig<Options>>;
   authorizeChannel(socketId: string, channel: string, signal: AbortSignal): Promise<ChannelAuth>;
   authorizeUser(socketId: string, signal: AbortSignal): Promise<UserAuth>;
+  /**
+   * Asks for the events of a channel after a position, or for the live position.
+   *
+   * @param socketIds the ids of the page's connections, separated by commas; events that were left out for them stay left out
+   */
+  history(channel: string, position: string, socketIds: string, signal: AbortSignal): Promise<HistoryAnswer>;
 }
 
 interface Answer {
@@ -107,6 +114,20 @@ export function backendAt({ base, headers, credentials, requestTimeoutMs }: Chec
       const auth = parsed(answer);
       if (!isUserAuth(auth)) throw unexpected(answer, 'a signature');
       return auth;
+    },
+    history: async (channel, position, socketIds, signal) => {
+      const form = { channel_name: channel, position, socket_id: socketIds };
+      const answer = await request('/history', form, signal);
+      if (answer.status !== 200)
+        throw refusal(
+          answer,
+          'SUBSCRIPTION_REFUSED',
+          `The missed events of "${channel}" were refused: `,
+          'An authorizer has to admit the member that identify() finds in the request, and the channel needs a history',
+        );
+      const part = historyAnswer(parsed(answer), channel);
+      if (part === undefined) throw unexpected(answer, 'a part of a history');
+      return part;
     },
   };
 }

@@ -1,6 +1,8 @@
 import type { ClientConfig } from '../ports/client-config.js';
 import type { EventName, PayloadOf } from '../ports/event-map.js';
+import { backendAt } from './backend.js';
 import { ConnectError } from './connect-error.js';
+import { type GapHandler, History } from './history/history.js';
 import { clientOfPusher, clientOfSocketIo } from './made-client.js';
 import { MessageError, type SendErrorCode } from './message-error.js';
 import { type AnswerMaker, type AskOptions, Messages, type SendOptions } from './messages.js';
@@ -14,10 +16,21 @@ import { whenReady } from './when-ready.js';
 export type * from '../ports/browser-events.js';
 export type { Refusal } from './authorization.js';
 export type { ConnectErrorCode, ConnectFailure } from './connect-error.js';
+export type { GapReason } from './history/keeper.js';
+export type { PositionStorage } from './history/positions.js';
 export type { ConnectOptions, HeadersSource } from './options.js';
-export type { AnswerMaker, AskOptions, SendErrorCode, SendOptions };
+export type { AnswerMaker, AskOptions, GapHandler, SendErrorCode, SendOptions };
 export type { EventName, PayloadOf, PusherClass, PusherLike, SocketIoClient, SocketIoFunction, SocketIoLike };
 export { ConnectError, MessageError };
+
+/** The options of `socket.channel`. */
+export interface ChannelOptions {
+  /**
+   * The position that an answer of the backend carried: the page gets every event after it. Has no effect while the page is on the
+   * channel already. @default undefined, where the page has left the channel with `storage`, or else what is live
+   */
+  readonly since?: string | undefined;
+}
 
 /** The connection of a member, or of a guest. */
 export interface SwitchboardSocket<P extends PusherLike> {
@@ -29,8 +42,17 @@ export interface SwitchboardSocket<P extends PusherLike> {
   onMember<E extends EventName>(event: E, handler: (payload: PayloadOf<E>) => void): () => void;
   /** Calls the handler with every such event that is broadcast, until the returned function is called. */
   onBroadcast<E extends EventName>(event: E, handler: (payload: PayloadOf<E>) => void): () => void;
-  /** Subscribes to a channel, or returns its present subscription. */
-  channel(name: string): ReturnType<P['subscribe']>;
+  /**
+   * Subscribes to a channel, or returns its present subscription.
+   *
+   * @throws ConnectError when `since` is no position
+   */
+  channel(name: string, options?: ChannelOptions): ReturnType<P['subscribe']>;
+  /**
+   * Calls the handler when the page has missed events of a channel for good, before newer ones, until the returned function is called.
+   * Without a handler the console is warned.
+   */
+  onGap(handler: GapHandler): () => void;
   /**
    * Sends a message to the backend's handlers, which do not answer it. A refusal is an `error` of `pusher.connection`, with a code from
    * 4301 to 4303. On `pusher` it needs a channel, whose other subscribers get it too.
@@ -98,6 +120,7 @@ export async function connect(
   // Requests need a signal; without the application's, nothing aborts this one.
   const made = await make(all, signal ?? new AbortController().signal);
   const { pusher, broadcastChannel } = made;
+  const history = new History(pusher, backendAt(all), all, made.config, broadcastChannel);
   const disconnect = () => {
     signal?.removeEventListener('abort', disconnect);
     pusher.disconnect();
@@ -123,6 +146,10 @@ export async function connect(
     disconnect();
     throw error;
   }
+  // The page binds its handlers in the turn in which it gets the connection.
+  setTimeout(() => {
+    history.open();
+  }, 0);
 
   let isGuest = guest;
   let signin: Promise<void> | undefined;
@@ -153,7 +180,11 @@ export async function connect(
     pusher,
     onMember: (event, handler) => listen(pusher.user, event, handler),
     onBroadcast: (event, handler) => listen(broadcasts, event, handler),
-    channel: (name) => pusher.subscribe(name),
+    channel: (name, { since } = {}) => {
+      if (since !== undefined) history.startAfter(name, since);
+      return pusher.subscribe(name);
+    },
+    onGap: (handler) => history.onGap(handler),
     send: (event, payload, options = {}) => {
       messages.send(event, payload, options);
     },

@@ -19,7 +19,7 @@ export interface MadeClient {
   /** Begins with what goes on for as long as the connection lives. */
   readonly start: () => void;
   /** The configuration that it is connected with now. */
-  readonly config: () => Pick<ClientConfig, 'provider' | 'carriesAnswers'>;
+  readonly config: () => Pick<ClientConfig, 'provider' | 'carriesAnswers' | 'history'>;
   readonly gatewayUrl: () => string;
   readonly failure: () => ConnectError | undefined;
 }

@@ -1,4 +1,6 @@
 import { ConnectError } from './connect-error.js';
+import { type Position, sinceIn } from './history/position.js';
+import type { PositionStorage } from './history/positions.js';
 
 /**
  * Headers that identify the member, or a function that returns them, or a promise of them, before every request, for a token
@@ -35,15 +37,29 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   /** Milliseconds that one request to the backend may take, with the headers for it; 0 is without a limit. @default 10_000 */
   readonly requestTimeoutMs?: number;
+  /**
+   * Keeps the position of every channel with a history, so that the page goes on from there after it was loaded again. `sessionStorage`
+   * is the tab's own; tabs share `localStorage`. @default undefined, a page that is loaded begins with what is live
+   */
+  readonly storage?: PositionStorage;
+  /**
+   * Positions that answers of the backend carried, by the names of channels; `members` is the member's own channel, and `broadcast` the
+   * broadcast channel. Each goes before that of the storage, once. @default {}
+   */
+  readonly since?: Readonly<Record<string, string>>;
   /** Ends everything when it is aborted: `connect` rejects, and a connection that was made is ended for good. @default undefined */
   readonly signal?: AbortSignal;
 }
 
 /** The same with the defaults, checked; with one address instead of two parts of it. */
-export type CheckedOptions = Required<Omit<ConnectOptions, 'url' | 'path' | 'signal' | 'credentials'>> &
-  Pick<ConnectOptions, 'signal' | 'credentials'> & {
+export type CheckedOptions = Required<
+  Omit<ConnectOptions, 'url' | 'path' | 'signal' | 'credentials' | 'storage' | 'since'>
+> &
+  Pick<ConnectOptions, 'signal' | 'credentials' | 'storage'> & {
     /** The address of the endpoints of `SocketModule`, without a slash at the end. */
     readonly base: string;
+    /** The positions to begin at, by the names that the application gave. */
+    readonly since: ReadonlyMap<string, Position>;
   };
 
 const NAMES = Object.keys({
@@ -54,6 +70,8 @@ const NAMES = Object.keys({
   guest: 1,
   timeoutMs: 1,
   requestTimeoutMs: 1,
+  storage: 1,
+  since: 1,
   signal: 1,
 } satisfies Record<keyof ConnectOptions, 1>);
 
@@ -64,7 +82,8 @@ export function checked(options: ConnectOptions): CheckedOptions {
   );
   if (unknown !== undefined)
     throw new ConnectError('INVALID_OPTION', `${unknown[0]}: is no option. There are: ${NAMES.join(', ')}`);
-  const { url = '', path = '/socket', headers = {}, guest = false, ...rest } = options;
+  const { url = '', path = '/socket', headers = {}, guest = false, since = {}, ...rest } = options;
+  checkStorage(options.storage);
   return {
     ...rest,
     base: baseOf(url, path),
@@ -72,7 +91,18 @@ export function checked(options: ConnectOptions): CheckedOptions {
     guest,
     timeoutMs: milliseconds('timeoutMs', options.timeoutMs, 30_000),
     requestTimeoutMs: milliseconds('requestTimeoutMs', options.requestTimeoutMs, 10_000),
+    since: new Map(Object.entries(since).map(([name, text]) => [name, sinceIn(text, `since["${name}"]`)])),
   };
+}
+
+function checkStorage(storage: PositionStorage | undefined): void {
+  if (storage === undefined) return;
+  for (const method of ['getItem', 'setItem', 'removeItem'])
+    if (typeof Reflect.get(storage, method) !== 'function')
+      throw new ConnectError(
+        'INVALID_OPTION',
+        `storage: it has no method ${method}. It must be sessionStorage, localStorage, or an object with getItem, setItem and removeItem`,
+      );
 }
 
 function baseOf(url: string, path: string): string {

@@ -20,6 +20,7 @@ export interface PusherLike {
     readonly state: string;
     readonly socket_id: string;
     usingTLS: boolean;
+    emit(event: string, data?: unknown): unknown;
   };
   readonly user: Listener & {
     /** Whether it signs in whenever it is connected. */
@@ -29,6 +30,7 @@ export interface PusherLike {
   };
   channel(name: string): Listener | undefined;
   subscribe(channel: string): Emitter;
+  unsubscribe(channel: string): void;
   send_event(event: string, data: unknown, channel?: string): unknown;
   signin(): void;
   disconnect(): void;

@@ -25,6 +25,7 @@ class StubPusher {
     usingTLS: true,
     bind: (_: string, handler: Handler) => void this.#handlers.push(handler),
     unbind: () => undefined,
+    emit: () => undefined,
   };
   readonly send_event = (): boolean => true;
   switchCluster: ((to: object) => void) | undefined = (to) => void this.switched.push(to);
@@ -37,6 +38,7 @@ class StubPusher {
 
   channel = () => undefined;
   subscribe = () => this.user;
+  unsubscribe = () => undefined;
   signin = () => undefined;
   disconnect = () => undefined;
 

@@ -20,6 +20,17 @@ interface HandshakeError {
   readonly data?: { readonly code?: unknown; readonly status?: unknown };
 }
 
+/** A message as the connection tells it to its handlers. */
+interface SocketIoMessage {
+  readonly event: string;
+  readonly channel?: string;
+  readonly data: unknown;
+  /** The sender of a client event. */
+  readonly user_id?: string;
+}
+
+const OWN_CHANNEL_PREFIX = '#server-to-user-';
+
 class Connection extends PusherEmitter {
   state = 'connecting';
   socket_id = '';
@@ -63,6 +74,10 @@ export class SocketIoClient<S extends SocketIoLike = SocketIoLike> implements Pu
     };
     // `SocketIoFunction` accepts any type of options, hence `never`.
     this.io = io(url, settings as never);
+    // Before every handler of the page: a channel knows of its subscription before those who listen to the connection do.
+    this.connection.bind('message', (message: SocketIoMessage) => {
+      this.#dispatch(message);
+    });
     this.#listen();
   }
 
@@ -161,12 +176,17 @@ export class SocketIoClient<S extends SocketIoLike = SocketIoLike> implements Pu
     if (event === 'pusher:watchlist_events')
       for (const change of (fields['events'] ?? []) as readonly { name: string }[])
         this.user.watchlist.emit(change.name, change);
-    const isMembers = name === undefined && !event.startsWith('pusher:');
-    const channel = isMembers ? `#server-to-user-${this.#myId ?? ''}` : name;
-    // A channel knows of its subscription before those who listen to the connection do, as with pusher-js.
-    if (name !== undefined) this.#channels.get(name)?.receive(event, data, userId, this.#myId);
+    // The member's own events come without a channel.
+    const isMembers = name === undefined && (event === 'pusher:live' || !event.startsWith('pusher:'));
+    const channel = isMembers ? `${OWN_CHANNEL_PREFIX}${this.#myId ?? ''}` : name;
     this.connection.emit('message', { event, channel, data, user_id: userId });
-    if (isMembers || event === 'pusher:signin_success') this.user.emit(event, data);
+  }
+
+  /** Hands a message to the member's handlers, or to those of its channel. */
+  #dispatch({ event, channel, data, user_id: userId }: SocketIoMessage): void {
+    if (channel?.startsWith(OWN_CHANNEL_PREFIX) === true || event === 'pusher:signin_success')
+      this.user.emit(event, data);
+    else if (channel !== undefined) this.#channels.get(channel)?.receive(event, data, userId, this.#myId);
   }
 
   get #myId(): string | null {

@@ -1,0 +1,393 @@
+import { ConnectError } from '../connect-error.js';
+import { retried } from '../retried.js';
+import type { HistoryAnswer, LogPart, Message } from './answer.js';
+import { isSame, moved, type Position, reaches, textOf } from './position.js';
+import { safely } from './safely.js';
+
+/**
+ * Why a page has missed events for good. `trimmed`: the log does not reach back to them any more. `restarted`: the log was begun
+ * anew. `refused`: the authorizer does not admit the member any more. `unreachable`: the backend could not be asked for
+ * `timeoutMs`, or keeps no log of the channel now.
+ */
+export type GapReason = 'trimmed' | 'restarted' | 'refused' | 'unreachable';
+
+/** The surroundings of a {@link Keeper}. */
+export interface KeeperParts {
+  /** Whether the channel sends its latest event to everybody who subscribes. */
+  readonly isCached: boolean;
+  /** Milliseconds for which the backend is asked again; 0 is for ever. */
+  readonly timeoutMs: number;
+  /** Asks for the events after a position; without one, for the live position. */
+  ask(from: Position | undefined, signal: AbortSignal): Promise<HistoryAnswer>;
+  /** Hands a message on to the page. */
+  hand(message: Message): void;
+  /** Tells the page that it has missed events. */
+  tellGap(reason: GapReason): void;
+  /** Keeps the position for the next load of the page; forgets it where there is none. */
+  save(position: Position | undefined): void;
+}
+
+/** An event of the log, between two positions; without a message, it is one that this page does not get. */
+interface Step {
+  readonly before: Position;
+  readonly after: Position;
+  readonly message?: Message;
+  /** Whether it came with its position, and so perhaps late. */
+  readonly isPlaced?: true;
+}
+
+/** More than these are not held: the log has them too. */
+const MOST_HELD = 1_000;
+/** Milliseconds for which an event that overtook another one waits for it. */
+const OVERTAKEN_MS = 1_000;
+
+/**
+ * Keeps one channel in the order of its log: hands on every event once, asks the backend for those that the page has missed, holds
+ * newer ones meanwhile, and tells of those that cannot be had.
+ */
+export class Keeper {
+  readonly #parts: KeeperParts;
+  /** The page has got everything up to it. Unknown where the channel has no log, or the page has not been on it. */
+  #handed: Position | undefined;
+  /** The live position of this connection, counted on with every event. */
+  #heard: Position | undefined;
+  /** Where this page came in, as long as it is not open. */
+  #from: Position | undefined;
+  /** On this connection nothing up to it was handed on, since the page came in there. */
+  #floor: Position | undefined;
+  #held: (Step | Message)[] = [];
+  /** The cached event, until it is known whether the page has it. */
+  #cached: Message | undefined;
+  #isOpen = false;
+  /** Whether a live frame must come next. */
+  #isExpecting = false;
+  #isLive = false;
+  #isOver = false;
+  #isRefused = false;
+  /** Whether a connection was lost before the page's position on it was known. */
+  #isUnsure = false;
+  /** Whether only the backend knows if the position is still one of its log. */
+  #mustAsk = false;
+  /** Goes on while the backend is asked. */
+  #run: AbortController | undefined;
+  /** Ends a time of waiting, for a live frame or for an event that was overtaken. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to hand on. @param start where the page left, or came from */
+  open(start: Position | undefined): void {
+    if (this.#isOver) return;
+    this.#isOpen = true;
+    this.#handed = start;
+    if (this.#isRefused) this.refused();
+    else if (start !== undefined) {
+      this.#mustAsk = this.#isLive && !isSame(start, this.#from);
+      this.#expect();
+    } else if (this.#from !== undefined) this.#startAt(this.#from);
+    else this.#releaseCached();
+    this.#go();
+  }
+
+  /** The channel is subscribed to. If it has a log, a live frame comes now. */
+  subscribed(): void {
+    this.#isExpecting = !this.#isLive;
+    this.#expect();
+  }
+
+  /**
+   * A live frame.
+   *
+   * @param follows the position that this one follows without an event that the page should get
+   */
+  live(position: Position, follows?: Position): void {
+    const isFirst = !this.#isLive;
+    this.#goesLive();
+    if (follows !== undefined && isSame(follows, this.#heard)) {
+      this.#step({ before: follows, after: position });
+      return;
+    }
+    this.#heard = position;
+    if (this.#handed === undefined && this.#isOpen) this.#startAt(position);
+    else this.#from ??= position;
+    if (isFirst && reaches(this.#handed, position) && !isSame(this.#handed, position)) this.#mustAsk = true;
+    this.#go();
+  }
+
+  /** The channel is live, but where is not said: the backend has to be asked. */
+  liveSomewhere(): void {
+    this.#goesLive();
+    this.#mustAsk = true;
+    this.#go();
+  }
+
+  /** An event of the channel. @param position the position behind it, where it brings that along */
+  event(message: Message, position?: Position): void {
+    const isLogged = !message.event.startsWith('client-');
+    if (position !== undefined) {
+      if (!this.#isLive) this.liveSomewhere();
+      this.#step({ before: moved(position, -1), after: position, message, isPlaced: true });
+    } else if (!this.#isLive) this.#beforeLive(message, isLogged);
+    else if (isLogged && this.#heard !== undefined)
+      this.#step({ before: this.#heard, after: moved(this.#heard, 1), message });
+    else if (this.#isBusy) this.#hold(message);
+    else this.#hand(message);
+  }
+
+  /** The connection is lost. The log has the held events too, so they come again. */
+  cut(): void {
+    this.#run?.abort();
+    this.#run = undefined;
+    this.#stopWaiting();
+    const { before } = this.#held.find(isStep) ?? {};
+    if (this.#isOpen) this.#handed ??= before;
+    else this.#from ??= before;
+    this.#isUnsure ||= this.#isOpen && this.#isLive && this.#handed === undefined;
+    this.#held = [];
+    this.#heard = this.#floor = this.#cached = undefined;
+    this.#isLive = this.#isExpecting = this.#mustAsk = false;
+  }
+
+  /** The page is not admitted to the channel any more. */
+  refused(): void {
+    this.#isRefused = !this.#isOpen;
+    if (this.#isOpen) this.#loseLog('refused');
+  }
+
+  /** The page has left the channel: it hears nothing more of it, and a later subscription starts anew. */
+  end(): void {
+    this.#isOver = true;
+    this.cut();
+    this.#parts.save(undefined);
+  }
+
+  /** Whether the channel is followed on this connection. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  get #isBusy(): boolean {
+    return !this.#isOpen || this.#run !== undefined;
+  }
+
+  #goesLive(): void {
+    this.#stopWaiting();
+    this.#isLive = true;
+    this.#isExpecting = false;
+  }
+
+  /** Waits for the live frame of a channel that had a log before. */
+  #expect(): void {
+    const { timeoutMs } = this.#parts;
+    if (!this.#isExpecting || this.#handed === undefined || timeoutMs === 0) return;
+    this.#wait(timeoutMs, () => {
+      this.#loseLog('unreachable');
+    });
+  }
+
+  #wait(ms: number, then: () => void): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      then();
+    }, ms);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** A gateway sends no event between a subscription and the live frame, but the cached one. */
+  #beforeLive(message: Message, isLogged: boolean): void {
+    if (this.#isExpecting && isLogged) {
+      const isKnown = this.#handed !== undefined;
+      if (this.#parts.isCached && this.#cached === undefined && (isKnown || !this.#isOpen)) {
+        this.#cached = message;
+        return;
+      }
+      if (isKnown) this.#loseLog('unreachable');
+    }
+    this.#hand(message);
+  }
+
+  /** Tells the page, and forgets where it was: from here on it hears what comes. */
+  #loseLog(reason: GapReason): void {
+    const isKnown = this.#handed !== undefined;
+    this.#handed = this.#from = undefined;
+    this.#stopWaiting();
+    if (isKnown) {
+      this.#parts.save(undefined);
+      this.#parts.tellGap(reason);
+    }
+    this.#releaseCached();
+  }
+
+  #releaseCached(): void {
+    const cached = this.#cached;
+    this.#cached = undefined;
+    if (cached !== undefined) this.#hand(cached);
+  }
+
+  #startAt(position: Position): void {
+    this.#handed = position;
+    this.#releaseCached();
+    this.#save();
+  }
+
+  #step(step: Step): void {
+    if (!reaches(this.#heard, step.after)) this.#heard = step.after;
+    if (this.#isBusy || !this.#take(step)) this.#hold(step);
+    else this.#drain();
+    if (this.#isBusy) return;
+    if (!this.#held.some(isStep)) this.#stopWaiting();
+    else if (isLater(step, this.#handed))
+      this.#wait(OVERTAKEN_MS, () => {
+        this.#go();
+      });
+    else this.#go();
+  }
+
+  /** Takes over the next event of the log, or one that is known. @returns whether it was one of these */
+  #take({ before, after, message }: Step): boolean {
+    this.#handed ??= before;
+    if (isSame(before, this.#handed)) {
+      this.#handed = after;
+      if (message !== undefined) this.#hand(message);
+      if (isSame(after, this.#handed)) this.#save();
+      return true;
+    }
+    if (!reaches(this.#handed, after)) return false;
+    const isLate = this.#floor !== undefined && reaches(this.#floor, after);
+    if (isLate && message !== undefined) this.#hand(message);
+    return true;
+  }
+
+  #hold(item: Step | Message): void {
+    if (this.#held.length >= MOST_HELD) this.#held = [];
+    const index = isStep(item)
+      ? this.#held.findIndex((other) => isStep(other) && isLater(other, item.after))
+      : -1;
+    this.#held.splice(index < 0 ? this.#held.length : index, 0, item);
+  }
+
+  #drain(): void {
+    for (let item = this.#held.shift(); item !== undefined; item = this.#held.shift()) {
+      if (!isStep(item)) this.#hand(item);
+      else if (!this.#take(item)) {
+        this.#held.unshift(item);
+        return;
+      }
+    }
+  }
+
+  /** Whether something is missing between a position and what was heard on this connection. */
+  #isBehind(position: Position | undefined): boolean {
+    const first = this.#held.find(isStep);
+    if (first !== undefined) return !isSame(first.before, position) && !reaches(position, first.after);
+    return this.#heard !== undefined && !reaches(position, this.#heard);
+  }
+
+  #go(): void {
+    if (this.#isBusy || !this.#isLive) return;
+    this.#stopWaiting();
+    void this.#catchUp((this.#run = new AbortController()));
+  }
+
+  async #catchUp({ signal }: AbortController): Promise<void> {
+    // Each call of the page can end this. A function, because the compiler takes the signal for constant.
+    const isOver = () => signal.aborted;
+    for (;;) {
+      this.#drain();
+      if (isOver()) return;
+      if (!this.#mustAsk && !this.#isBehind(this.#handed)) break;
+      this.#mustAsk = false;
+      const from = this.#handed;
+      try {
+        const answer = await retried(() => this.#ask(from, signal), this.#parts.timeoutMs, signal);
+        if (isOver()) return;
+        if ('gap' in answer) this.#onGap(answer.gap, answer.position);
+        else if (from === undefined) this.#comeIn(answer.position);
+        // A log only grows, so a shorter one is another one.
+        else if (reaches(moved(from, -1), answer.position)) this.#onGap('restarted', answer.position);
+        else this.#handOn(answer, isOver);
+      } catch (error) {
+        if (isOver()) return;
+        const isRefused = error instanceof ConnectError && error.status === 403;
+        this.#onGap(isRefused ? 'refused' : 'unreachable');
+      }
+    }
+    this.#cached = undefined;
+    this.#run = undefined;
+  }
+
+  /** @throws ConnectError also when the backend does not know yet what was heard already */
+  async #ask(from: Position | undefined, signal: AbortSignal): Promise<HistoryAnswer> {
+    const former = this.#held.filter(
+      (item) => isStep(item) && item.isPlaced && item.after.epoch !== from?.epoch,
+    );
+    const answer = await this.#parts.ask(from, signal);
+    if (from !== undefined && !('gap' in answer) && former.length > 0) {
+      // They were heard before the backend has said that the log is still this one: they are of an older log.
+      this.#held = this.#held.filter((item) => !former.includes(item));
+      this.#heard = answer.position;
+    }
+    if (from === undefined || 'gap' in answer || !isSame(answer.position, from)) return answer;
+    if (answer.complete && !this.#isBehind(from)) return answer;
+    const said = `The log ends at ${textOf(from)}, but more of it was heard`;
+    throw new ConnectError('BACKEND_FAILED', said, { retryable: true });
+  }
+
+  #handOn({ events, position, complete }: LogPart, isOver: () => boolean): void {
+    for (const event of events) {
+      if (reaches(this.#handed, event.position)) continue;
+      this.#handed = event.position;
+      this.#hand(event.message);
+      if (isOver()) break;
+    }
+    if (!isOver()) {
+      this.#handed = position;
+      this.#mustAsk ||= !complete;
+    }
+    this.#save();
+  }
+
+  /** The page has known no position, and so begins with what it heard, or where the log is now. */
+  #comeIn(position: Position): void {
+    const first = this.#held.find(isStep);
+    this.#floor = first !== undefined && isLater(first, position) ? position : (first?.before ?? position);
+    if (this.#isUnsure) this.#parts.tellGap('unreachable');
+    this.#isUnsure = false;
+    this.#startAt(this.#floor);
+    if (!reaches(this.#heard, position)) this.#heard = position;
+  }
+
+  /** Tells the page, which goes on with what was heard since it is live. */
+  #onGap(reason: GapReason, position?: Position): void {
+    this.#handed = this.#held.find(isStep)?.before ?? this.#heard ?? position;
+    this.#parts.tellGap(reason);
+    this.#releaseCached();
+    this.#save();
+  }
+
+  #save(): void {
+    if (!this.#isOver) this.#parts.save(this.#handed);
+  }
+
+  #hand(message: Message): void {
+    if (this.#isOver) return;
+    safely(() => {
+      this.#parts.hand(message);
+    });
+  }
+}
+
+function isStep(item: Step | Message): item is Step {
+  return 'after' in item;
+}
+
+/** Whether an event lies later in the same log than a position. */
+function isLater({ after }: Step, position: Position | undefined): boolean {
+  return position !== undefined && reaches(after, moved(position, 1));
+}
