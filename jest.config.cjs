@@ -32,7 +32,7 @@ const ON_ONE_NODE = {
   'adapters/ws/webhooks/(webhooks|bounds|retry|targets).test.ts':
     'they control the webhooks by hand, without an application',
   'adapters/ws/write-coalescer/[a-z-]+.test.ts': 'they are about the sockets of one process',
-  'browser/(connect-errors|keep-trying|needs|pages|patience|requests).test.ts':
+  'browser/(connect-errors|keep-trying|needs|pages|patience|requests|history/(keeper|catching-up|socket-io)).test.ts':
     'they are about the helper, whatever answers it',
 };
 

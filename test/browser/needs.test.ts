@@ -39,6 +39,7 @@ interface Response {
 declare function fetch(url: string, request: Request): Promise<Response>;
 declare function setTimeout(run: () => void, ms: number): { readonly timer: true };
 declare function clearTimeout(timer: { readonly timer: true } | undefined): void;
+declare const console: { warn(text: string): void };
 `;
 
 test('the helper takes nothing from a browser but what the page says, and nothing of JavaScript after ES2020', () => {

@@ -1,6 +1,7 @@
 import { ConnectError } from '../connect-error.js';
 import { retried } from '../retried.js';
 import type { HistoryAnswer, LogPart, Message } from './answer.js';
+import { Held, isLater, type Step } from './held.js';
 import { isSame, moved, type Position, reaches, textOf } from './position.js';
 import { safely } from './safely.js';
 
@@ -27,17 +28,6 @@ export interface KeeperParts {
   save(position: Position | undefined): void;
 }
 
-/** An event of the log, between two positions; without a message, it is one that this page does not get. */
-interface Step {
-  readonly before: Position;
-  readonly after: Position;
-  readonly message?: Message;
-  /** Whether it came with its position, and so perhaps late. */
-  readonly isPlaced?: true;
-}
-
-/** More than these are not held: the log has them too. */
-const MOST_HELD = 1_000;
 /** Milliseconds for which an event that overtook another one waits for it. */
 const OVERTAKEN_MS = 1_000;
 
@@ -55,7 +45,7 @@ export class Keeper {
   #from: Position | undefined;
   /** On this connection nothing up to it was handed on, since the page came in there. */
   #floor: Position | undefined;
-  #held: (Step | Message)[] = [];
+  readonly #held = new Held();
   /** The cached event, until it is known whether the page has it. */
   #cached: Message | undefined;
   #isOpen = false;
@@ -132,7 +122,7 @@ export class Keeper {
     } else if (!this.#isLive) this.#beforeLive(message, isLogged);
     else if (isLogged && this.#heard !== undefined)
       this.#step({ before: this.#heard, after: moved(this.#heard, 1), message });
-    else if (this.#isBusy) this.#hold(message);
+    else if (this.#isBusy) this.#held.add(message);
     else this.#hand(message);
   }
 
@@ -141,11 +131,11 @@ export class Keeper {
     this.#run?.abort();
     this.#run = undefined;
     this.#stopWaiting();
-    const { before } = this.#held.find(isStep) ?? {};
+    const { before } = this.#held.first ?? {};
     if (this.#isOpen) this.#handed ??= before;
     else this.#from ??= before;
     this.#isUnsure ||= this.#isOpen && this.#isLive && this.#handed === undefined;
-    this.#held = [];
+    this.#held.clear();
     this.#heard = this.#floor = this.#cached = undefined;
     this.#isLive = this.#isExpecting = this.#mustAsk = false;
   }
@@ -238,10 +228,10 @@ export class Keeper {
 
   #step(step: Step): void {
     if (!reaches(this.#heard, step.after)) this.#heard = step.after;
-    if (this.#isBusy || !this.#take(step)) this.#hold(step);
+    if (this.#isBusy || !this.#take(step)) this.#held.add(step);
     else this.#drain();
     if (this.#isBusy) return;
-    if (!this.#held.some(isStep)) this.#stopWaiting();
+    if (this.#held.first === undefined) this.#stopWaiting();
     else if (isLater(step, this.#handed))
       this.#wait(OVERTAKEN_MS, () => {
         this.#go();
@@ -264,27 +254,18 @@ export class Keeper {
     return true;
   }
 
-  #hold(item: Step | Message): void {
-    if (this.#held.length >= MOST_HELD) this.#held = [];
-    const index = isStep(item)
-      ? this.#held.findIndex((other) => isStep(other) && isLater(other, item.after))
-      : -1;
-    this.#held.splice(index < 0 ? this.#held.length : index, 0, item);
-  }
-
   #drain(): void {
-    for (let item = this.#held.shift(); item !== undefined; item = this.#held.shift()) {
-      if (!isStep(item)) this.#hand(item);
-      else if (!this.#take(item)) {
-        this.#held.unshift(item);
-        return;
-      }
-    }
+    this.#held.drain(
+      (step) => this.#take(step),
+      (message) => {
+        this.#hand(message);
+      },
+    );
   }
 
   /** Whether something is missing between a position and what was heard on this connection. */
   #isBehind(position: Position | undefined): boolean {
-    const first = this.#held.find(isStep);
+    const { first } = this.#held;
     if (first !== undefined) return !isSame(first.before, position) && !reaches(position, first.after);
     return this.#heard !== undefined && !reaches(position, this.#heard);
   }
@@ -324,16 +305,16 @@ export class Keeper {
 
   /** @throws ConnectError also when the backend does not know yet what was heard already */
   async #ask(from: Position | undefined, signal: AbortSignal): Promise<HistoryAnswer> {
-    const former = this.#held.filter(
-      (item) => isStep(item) && item.isPlaced && item.after.epoch !== from?.epoch,
-    );
+    const former = from === undefined ? [] : this.#held.ofOtherLogs(from);
     const answer = await this.#parts.ask(from, signal);
-    if (from !== undefined && !('gap' in answer) && former.length > 0) {
+    if (!('gap' in answer) && former.length > 0) {
       // They were heard before the backend has said that the log is still this one: they are of an older log.
-      this.#held = this.#held.filter((item) => !former.includes(item));
+      this.#held.remove(former);
       this.#heard = answer.position;
     }
-    if (from === undefined || 'gap' in answer || !isSame(answer.position, from)) return answer;
+    if (from === undefined || 'gap' in answer) return answer;
+    this.#held.reach(answer.position);
+    if (!isSame(answer.position, from)) return answer;
     if (answer.complete && !this.#isBehind(from)) return answer;
     const said = `The log ends at ${textOf(from)}, but more of it was heard`;
     throw new ConnectError('BACKEND_FAILED', said, { retryable: true });
@@ -355,7 +336,7 @@ export class Keeper {
 
   /** The page has known no position, and so begins with what it heard, or where the log is now. */
   #comeIn(position: Position): void {
-    const first = this.#held.find(isStep);
+    const { first } = this.#held;
     this.#floor = first !== undefined && isLater(first, position) ? position : (first?.before ?? position);
     if (this.#isUnsure) this.#parts.tellGap('unreachable');
     this.#isUnsure = false;
@@ -365,7 +346,7 @@ export class Keeper {
 
   /** Tells the page, which goes on with what was heard since it is live. */
   #onGap(reason: GapReason, position?: Position): void {
-    this.#handed = this.#held.find(isStep)?.before ?? this.#heard ?? position;
+    this.#handed = this.#held.first?.before ?? this.#heard ?? position;
     this.#parts.tellGap(reason);
     this.#releaseCached();
     this.#save();
@@ -381,13 +362,4 @@ export class Keeper {
       this.#parts.hand(message);
     });
   }
-}
-
-function isStep(item: Step | Message): item is Step {
-  return 'after' in item;
-}
-
-/** Whether an event lies later in the same log than a position. */
-function isLater({ after }: Step, position: Position | undefined): boolean {
-  return position !== undefined && reaches(after, moved(position, 1));
 }
