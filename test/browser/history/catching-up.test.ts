@@ -7,10 +7,9 @@ import { type Pusher, subscribed } from '../../support/pusher-browser.js';
 import { onTeardown } from '../../support/teardown.js';
 import { connected } from '../backends.js';
 import { Heard } from './heard.js';
-import { ScriptedBackend } from './scripted.js';
+import { OWN, ScriptedBackend } from './scripted.js';
 
 const ORDERS = 'private-orders';
-const OWN = '#server-to-user-ada';
 
 interface Page {
   readonly backend: ScriptedBackend;

@@ -3,9 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { Server, type Socket } from 'socket.io';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { EventQueue } from '../../support/event-queue.js';
 import { onTeardown } from '../../support/teardown.js';
+
+/** The channel of the member who is on every page. */
+export const OWN = '#server-to-user-ada';
 
 /** An event of a log. */
 interface Logged {
@@ -35,11 +39,17 @@ export interface Question {
   answer(status?: number, body?: object): void;
 }
 
+/** A connection of a page. */
 interface Line {
-  readonly socket: WebSocket;
   readonly id: string;
   readonly channels: Set<string>;
+  /** @param data JSON text */
+  send(event: string, channel: string | undefined, data: string | undefined): void;
+  /** Ends it; the page connects again. */
+  cut(): void;
 }
+
+type Transports = ('polling' | 'websocket')[];
 
 /** How an event is published. */
 interface Publishing {
@@ -49,8 +59,8 @@ interface Publishing {
 }
 
 /**
- * A backend with a gateway for `pusher-js`, which does what a test says. All its channels have a history. Everything is told as it is
- * on the wire.
+ * A backend with a gateway for `pusher-js` or for `socket.io-client`, which does what a test says. All its channels have a history.
+ * Everything is told as it is on the wire.
  */
 export class ScriptedBackend {
   /** The questions that wait, while they are held. */
@@ -74,12 +84,18 @@ export class ScriptedBackend {
   readonly #logs = new Map<string, Log>();
   readonly #lines = new Set<Line>();
   readonly #sockets = new WebSocketServer({ noServer: true });
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #transports: Transports | undefined;
+  readonly #server = createServer();
   #ids = 0;
   #epochs = 0;
 
-  static async start(): Promise<ScriptedBackend> {
-    const backend = new ScriptedBackend();
+  private constructor(transports: Transports | undefined) {
+    this.#transports = transports;
+  }
+
+  /** @param transports those of a gateway for `socket.io-client`; without them it is one for `pusher-js` */
+  static async start(transports?: Transports): Promise<ScriptedBackend> {
+    const backend = new ScriptedBackend(transports);
     await backend.#listen();
     return backend;
   }
@@ -107,16 +123,16 @@ export class ScriptedBackend {
     for (const line of this.#on(channel)) {
       const isLeftOut = line.id === exceptSocketId;
       if (this.envelope !== undefined) {
-        if (!isLeftOut && isLost !== true) send(line, event, channel, this.envelope(position, json));
+        if (!isLeftOut && isLost !== true) line.send(event, channel, this.envelope(position, json));
       } else if (isLost === true) this.#sendLive(line, channel);
-      else if (isLeftOut) send(line, 'pusher_internal:live', channel, JSON.stringify({ position, follows }));
-      else send(line, event, channel, json);
+      else if (isLeftOut) line.send('pusher_internal:live', channel, JSON.stringify({ position, follows }));
+      else line.send(event, channel, json);
     }
   }
 
   /** Sends a frame as it is. */
   frame(channel: string, event: string, data: object): void {
-    for (const line of this.#on(channel)) send(line, event, channel, JSON.stringify(data));
+    for (const line of this.#on(channel)) line.send(event, channel, JSON.stringify(data));
   }
 
   /** The log is lost, and begins anew. @param tells whether the gateway says so at once */
@@ -133,7 +149,7 @@ export class ScriptedBackend {
 
   /** Ends every connection, with the code after which `pusher-js` connects again at once. */
   cut(): void {
-    for (const { socket } of this.#lines) socket.close(4200);
+    for (const line of this.#lines) line.cut();
     this.#lines.clear();
   }
 
@@ -142,14 +158,26 @@ export class ScriptedBackend {
   }
 
   async #listen(): Promise<void> {
-    this.#server.on('upgrade', (request, socket, head) => {
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#accept(webSocket);
+    if (this.#transports === undefined)
+      this.#server.on('upgrade', (request, socket, head) => {
+        this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+          this.#accept(webSocket);
+        });
       });
+    else {
+      const io = new Server(this.#server, { transports: this.#transports });
+      io.on('connection', (socket) => {
+        this.#acceptSocketIo(socket);
+      });
+      onTeardown(() => io.close());
+    }
+    this.#server.on('request', (request, response) => {
+      if (request.url?.startsWith('/socket.io/') !== true) void this.#answer(request, response);
     });
     this.#server.listen(0, '127.0.0.1');
     onTeardown(async () => {
       this.cut();
+      if (!this.#server.listening) return;
       this.#server.closeAllConnections();
       this.#server.close();
       await once(this.#server, 'close');
@@ -158,7 +186,17 @@ export class ScriptedBackend {
   }
 
   #accept(socket: WebSocket): void {
-    const line: Line = { socket, id: `1.${String(++this.#ids)}`, channels: new Set() };
+    const line: Line = {
+      id: `1.${String(++this.#ids)}`,
+      channels: new Set(),
+      send: (event, channel, data) => {
+        socket.send(JSON.stringify({ event, channel, data }));
+      },
+      cut: () => {
+        // `pusher-js` connects again at once after this code.
+        socket.close(4200);
+      },
+    };
     this.#lines.add(line);
     socket.on('close', () => this.#lines.delete(line));
     socket.on('message', (frame: Buffer) => {
@@ -168,21 +206,57 @@ export class ScriptedBackend {
       };
       if (event === 'pusher:subscribe' && data.channel !== undefined) this.#subscribe(line, data.channel);
       if (event === 'pusher:unsubscribe') line.channels.delete(String(data.channel));
-      if (event === 'pusher:signin') {
-        send(line, 'pusher:signin_success', undefined, JSON.stringify({ user_data: data.user_data }));
-        this.#join(line, '#server-to-user-ada');
-      }
+      if (event === 'pusher:signin') this.#signIn(line);
     });
+    this.#establish(line);
+  }
+
+  #acceptSocketIo(socket: Socket): void {
+    const line: Line = {
+      id: `1.${String(++this.#ids)}`,
+      channels: new Set(),
+      send: (name, channel, data) => {
+        const event = name.replace('pusher_internal:', 'pusher:');
+        const payload: unknown = data === undefined ? undefined : JSON.parse(data);
+        if (channel === undefined || channel === OWN) socket.emit(event, payload);
+        else socket.emit(event, payload, channel);
+      },
+      cut: () => {
+        socket.conn.close();
+      },
+    };
+    this.#lines.add(line);
+    socket.on('disconnect', () => this.#lines.delete(line));
+    socket.on('subscribe', (channel: string, answer: (reply: object) => void) => {
+      if (this.refused.has(channel)) {
+        answer({ ok: false, code: 'Forbidden', message: 'Not admitted' });
+        return;
+      }
+      this.#subscribe(line, channel);
+      answer({ ok: true });
+    });
+    socket.on('unsubscribe', (channel: string) => line.channels.delete(channel));
+    this.#establish(line);
+    this.#signIn(line);
+    this.#subscribe(line, 'broadcast');
+  }
+
+  #establish(line: Line): void {
     const established = JSON.stringify({ socket_id: line.id, activity_timeout: 120 });
-    send(line, 'pusher:connection_established', undefined, established);
+    line.send('pusher:connection_established', undefined, established);
+  }
+
+  #signIn(line: Line): void {
+    line.send('pusher:signin_success', undefined, JSON.stringify({ user_data: '{"id":"ada"}' }));
+    this.#join(line, OWN);
   }
 
   #subscribe(line: Line, channel: string): void {
     const presence = { presence: { count: 1, ids: ['ada'], hash: { ada: {} } } };
     const data = channel.startsWith('presence-') ? JSON.stringify(presence) : '{}';
-    send(line, 'pusher_internal:subscription_succeeded', channel, data);
+    line.send('pusher_internal:subscription_succeeded', channel, data);
     const last = this.#logOf(channel).events.slice(-1)[0];
-    if (channel.startsWith('cache-') && last !== undefined) send(line, last.event, channel, last.data);
+    if (channel.startsWith('cache-') && last !== undefined) line.send(last.event, channel, last.data);
     this.#join(line, channel);
   }
 
@@ -193,7 +267,7 @@ export class ScriptedBackend {
 
   #sendLive(line: Line, channel: string): void {
     if (this.envelope !== undefined) return;
-    send(line, 'pusher_internal:live', channel, JSON.stringify({ position: this.positionOf(channel) }));
+    line.send('pusher_internal:live', channel, JSON.stringify({ position: this.positionOf(channel) }));
   }
 
   #on(channel: string): Line[] {
@@ -236,6 +310,12 @@ export class ScriptedBackend {
   }
 
   #config(): object {
+    const history = this.enveloped && { channels: this.enveloped };
+    const common = { key: 'k', broadcastChannel: 'broadcast', history };
+    if (this.#transports !== undefined) {
+      const options = { url: this.url, path: '/socket.io/', transports: this.#transports };
+      return { provider: 'socket-io', options, ...common };
+    }
     const options = {
       cluster: '',
       wsHost: '127.0.0.1',
@@ -246,8 +326,7 @@ export class ScriptedBackend {
       channelAuthorization: { transport: 'ajax', endpoint: '/socket/auth' },
       userAuthentication: { transport: 'ajax', endpoint: '/socket/user-auth' },
     };
-    const history = this.enveloped && { channels: this.enveloped };
-    return { provider: 'ws', key: 'k', options, broadcastChannel: 'broadcast', history };
+    return { provider: 'ws', options, ...common };
   }
 
   #part({ channel_name: channel = '', position = '', socket_id: ids = '' }: Record<string, string>): object {
@@ -267,8 +346,4 @@ export class ScriptedBackend {
       complete: part.length === missed.length,
     };
   }
-}
-
-function send({ socket }: Line, event: string, channel: string | undefined, data: string | undefined): void {
-  socket.send(JSON.stringify({ event, channel, data }));
 }
