@@ -53,7 +53,8 @@ export class History {
   #isOpen = false;
   readonly #opened: Promise<void>;
   #open: () => void = () => undefined;
-  #enveloped: { readonly of: HistoryConfig['history']; readonly channels: EnvelopedChannels } | undefined;
+  /** The channels with envelopes on the present connection. */
+  #enveloped: EnvelopedChannels | undefined;
 
   /**
    * Takes its place between a client that is not connected yet and the page.
@@ -114,7 +115,12 @@ export class History {
       for (const [name, keeper] of this.#keepers) if (isOwn(name)) keeper.refused();
     });
     connection.bind('state_change', ({ current }: { current: string }) => {
-      if (current === 'connected') return;
+      if (current === 'connected') {
+        // The messages of a connection are as its own provider has sent them, whichever is in force meanwhile.
+        const { history } = this.#config();
+        this.#enveloped = history && new EnvelopedChannels(history.channels);
+        return;
+      }
       this.#left.clear();
       for (const keeper of this.#keepers.values()) keeper.cut();
     });
@@ -248,12 +254,8 @@ export class History {
   }
 
   #isEnveloped(channel: string): boolean {
-    const { history } = this.#config();
-    if (history === undefined) return false;
-    if (this.#enveloped?.of !== history)
-      this.#enveloped = { of: history, channels: new EnvelopedChannels(history.channels) };
-    const { channels } = this.#enveloped;
-    return channels.has(channel) || channels.has(this.#wordFor(channel));
+    const channels = this.#enveloped;
+    return channels !== undefined && (channels.has(channel) || channels.has(this.#wordFor(channel)));
   }
 
   /** The name that pages have for a channel. */

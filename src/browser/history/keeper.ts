@@ -202,16 +202,18 @@ export class Keeper {
     this.#hand(message);
   }
 
-  /** Tells the page, and forgets where it was: from here on it hears what comes. */
+  /** Tells the page, and forgets where it was: from here on it hears what comes, until the next live frame. */
   #loseLog(reason: GapReason): void {
     const isKnown = this.#handed !== undefined;
+    const cached = this.#cached;
+    this.cut();
     this.#handed = this.#from = undefined;
-    this.#stopWaiting();
+    this.#isUnsure = false;
     if (isKnown) {
       this.#parts.save(undefined);
       this.#parts.tellGap(reason);
     }
-    this.#releaseCached();
+    if (cached !== undefined) this.#hand(cached);
   }
 
   #releaseCached(): void {

@@ -15,8 +15,16 @@ const io = Object.assign(
 
 async function pageOn(backend: ScriptedBackend, options: ConnectOptions = {}) {
   const socket = await connect(io, { url: backend.url, ...options });
-  onTeardown(() => {
+  onTeardown(async () => {
+    const { engine } = socket.pusher.io.io;
+    const isClosed = new Promise<void>((resolve) => {
+      if (engine.readyState === 'closed') resolve();
+      engine.once('close', () => {
+        resolve();
+      });
+    });
     socket.disconnect();
+    await isClosed;
   });
   const heard = new Heard();
   socket.onGap((channel, reason) => {
