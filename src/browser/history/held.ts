@@ -1,5 +1,5 @@
 import type { Message } from './answer.js';
-import { isSame, moved, type Position, reaches } from './position.js';
+import { moved, type Position, reaches } from './position.js';
 
 /** An event of a log, between two positions; without a message, it is one that this page does not get. */
 export interface Step {
@@ -49,21 +49,14 @@ export class Held {
     }
   }
 
-  /** Forgets the events before a position that is among them, in whatever log they are: one log can go on from another. */
-  reach(position: Position | undefined): void {
-    const index = this.#items.findIndex(
-      (item) => isStep(item) && (isSame(item.before, position) || reaches(position, item.after)),
-    );
-    this.#items = this.#items.filter((item, at) => at >= index || !isStep(item));
-  }
-
   /** The events that came with a position of another log. */
   ofOtherLogs(position: Position): readonly Step[] {
     return this.#items.filter(isStep).filter((step) => step.isPlaced && step.after.epoch !== position.epoch);
   }
 
-  remove(steps: readonly Step[]): void {
-    this.#items = this.#items.filter((item) => !isStep(item) || !steps.includes(item));
+  /** Forgets the events of which `isOut` says so. */
+  remove(isOut: (step: Step) => boolean): void {
+    this.#items = this.#items.filter((item) => !isStep(item) || !isOut(item));
   }
 }
 

@@ -46,6 +46,8 @@ export class Keeper {
   /** On this connection nothing up to it was handed on, since the page came in there. */
   #floor: Position | undefined;
   readonly #held = new Held();
+  /** The logs that the present one goes on from, or has taken the place of. */
+  readonly #former = new Set<string>();
   /** The cached event, until it is known whether the page has it. */
   #cached: Message | undefined;
   #isOpen = false;
@@ -230,6 +232,8 @@ export class Keeper {
 
   #step(step: Step): void {
     if (!reaches(this.#heard, step.after)) this.#heard = step.after;
+    // The page was told of it, or has it under the log's present name, or gets it with the next question.
+    if (this.#former.has(step.after.epoch)) return;
     if (this.#isBusy || !this.#take(step)) this.#held.add(step);
     else this.#drain();
     if (this.#isBusy) return;
@@ -269,7 +273,21 @@ export class Keeper {
   #isBehind(position: Position | undefined): boolean {
     const { first } = this.#held;
     if (first !== undefined) return !isSame(first.before, position) && !reaches(position, first.after);
-    return this.#heard !== undefined && !reaches(position, this.#heard);
+    const heard = this.#heardNow;
+    return heard !== undefined && !reaches(position, heard);
+  }
+
+  /** The live position, unless it is one of a former log: then a frame with one of the present log is on its way. */
+  get #heardNow(): Position | undefined {
+    const heard = this.#heard;
+    return heard !== undefined && this.#former.has(heard.epoch) ? undefined : heard;
+  }
+
+  /** Notes that the present log is another one than before. */
+  #leaveLog(from: Position | undefined, position: Position | undefined): void {
+    if (from === undefined || from.epoch === position?.epoch) return;
+    this.#former.add(from.epoch);
+    this.#held.remove(({ after }) => after.epoch === from.epoch);
   }
 
   #go(): void {
@@ -290,11 +308,11 @@ export class Keeper {
       try {
         const answer = await retried(() => this.#ask(from, signal), this.#parts.timeoutMs, signal);
         if (isOver()) return;
-        if ('gap' in answer) this.#onGap(answer.gap, answer.position);
-        else if (from === undefined) this.#comeIn(answer.position);
+        if (from === undefined) this.#comeIn(answer.position);
+        else if ('gap' in answer) this.#onGap(answer.gap, answer.position, from);
         // A log only grows, so a shorter one is another one.
-        else if (reaches(moved(from, -1), answer.position)) this.#onGap('restarted', answer.position);
-        else this.#handOn(answer, isOver);
+        else if (reaches(moved(from, -1), answer.position)) this.#onGap('restarted', answer.position, from);
+        else this.#handOn(answer, from, isOver);
       } catch (error) {
         if (isOver()) return;
         const isRefused = error instanceof ConnectError && error.status === 403;
@@ -307,22 +325,18 @@ export class Keeper {
 
   /** @throws ConnectError also when the backend does not know yet what was heard already */
   async #ask(from: Position | undefined, signal: AbortSignal): Promise<HistoryAnswer> {
-    const former = from === undefined ? [] : this.#held.ofOtherLogs(from);
+    const others = from === undefined ? [] : this.#held.ofOtherLogs(from);
     const answer = await this.#parts.ask(from, signal);
-    if (!('gap' in answer) && former.length > 0) {
-      // They were heard before the backend has said that the log is still this one: they are of an older log.
-      this.#held.remove(former);
-      this.#heard = answer.position;
-    }
     if (from === undefined || 'gap' in answer) return answer;
-    this.#held.reach(answer.position);
+    // They were heard before the backend has said that the log is still this one.
+    for (const { after } of others) this.#leaveLog(after, answer.position);
     if (!isSame(answer.position, from)) return answer;
     if (answer.complete && !this.#isBehind(from)) return answer;
     const said = `The log ends at ${textOf(from)}, but more of it was heard`;
     throw new ConnectError('BACKEND_FAILED', said, { retryable: true });
   }
 
-  #handOn({ events, position, complete }: LogPart, isOver: () => boolean): void {
+  #handOn({ events, position, complete }: LogPart, from: Position, isOver: () => boolean): void {
     for (const event of events) {
       if (reaches(this.#handed, event.position)) continue;
       this.#handed = event.position;
@@ -332,6 +346,7 @@ export class Keeper {
     if (!isOver()) {
       this.#handed = position;
       this.#mustAsk ||= !complete;
+      this.#leaveLog(from, position);
     }
     this.#save();
   }
@@ -347,8 +362,11 @@ export class Keeper {
   }
 
   /** Tells the page, which goes on with what was heard since it is live. */
-  #onGap(reason: GapReason, position?: Position): void {
-    this.#handed = this.#held.first?.before ?? this.#heard ?? position;
+  #onGap(reason: GapReason, position?: Position, from = position): void {
+    this.#leaveLog(from, position);
+    this.#held.remove(({ after }) => reaches(this.#handed, after));
+    const next = this.#held.first?.before ?? this.#heardNow ?? position;
+    if (next !== undefined && !reaches(this.#handed, next)) this.#handed = next;
     this.#parts.tellGap(reason);
     this.#releaseCached();
     this.#save();

@@ -334,7 +334,8 @@ export class ScriptedBackend {
     if (position === 'live') return { events: [], position: log.position, complete: true };
     const [epoch, offset = ''] = position.split('.');
     const missed = log.events.filter((event) => event.offset > Number(offset));
-    if (epoch !== log.epoch) return { gap: 'restarted', position: log.position };
+    if (epoch !== log.epoch || Number(offset) > log.offset)
+      return { gap: 'restarted', position: log.position };
     if (missed.length < log.offset - Number(offset)) return { gap: 'trimmed', position: log.position };
     const part = missed.slice(0, this.pageEvents);
     const socketIds = ids.split(',');
