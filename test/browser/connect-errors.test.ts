@@ -183,6 +183,12 @@ describe('an option that is no value of its kind is named, with what is allowed'
     ['url', {}, 'without a page there is no origin'],
     ['timeoutMs', { url: 'http://localhost', timeoutMs: -1 }, '-1'],
     ['requestTimeoutMs', { url: 'http://localhost', requestTimeoutMs: Infinity }, 'from 0 to 2147483647'],
+    ['storage', { url: 'http://localhost', storage: new Map() as never }, 'no method getItem'],
+    [
+      'since\\["members"\\]',
+      { url: 'http://localhost', since: { members: 'e.01' } },
+      '"e.01" is not allowed',
+    ],
   ])('%s: %j', async (name, options, told) => {
     const error = await failure(options);
     expect(error.code).toBe('INVALID_OPTION');
@@ -196,7 +202,7 @@ describe('an option that is no value of its kind is named, with what is allowed'
     expect(error.code).toBe('INVALID_OPTION');
     expect(error.message).toBe(
       'autentication: is no option. There are: ' +
-        'url, path, headers, credentials, guest, timeoutMs, requestTimeoutMs, signal',
+        'url, path, headers, credentials, guest, timeoutMs, requestTimeoutMs, storage, since, signal',
     );
   });
 

@@ -185,7 +185,7 @@ test('a page that is cut while it catches up hears everything once, and in order
 });
 
 test('a page that was away for too long is told, before newer events', async () => {
-  const backend = await startBackend({ events: 2 });
+  const backend = await startBackend({ channelEvents: 2 });
   const { heard } = await pageOn(backend);
   await paid(backend, 1);
   await heard.until(1);
