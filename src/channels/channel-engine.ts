@@ -387,8 +387,17 @@ export class ChannelEngine implements ClusterNode {
    */
   terminateEverywhere(channel: string): Promise<void> | undefined {
     return this.#fanOut.toOne(channel, () => {
-      this.#terminate(channel);
-      return this.#cluster.terminate(channel);
+      const told = this.#cluster.terminate(channel);
+      const appended = this.#channels.appended(channel);
+      if (appended === undefined) {
+        this.#terminate(channel);
+        return told;
+      }
+      // The user still gets the events that have no position yet.
+      const terminated = appended.then(() => {
+        this.#terminate(channel);
+      });
+      return Promise.all([told, terminated]).then(() => undefined);
     });
   }
 

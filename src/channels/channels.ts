@@ -31,6 +31,8 @@ export class Channels {
   readonly #history: HistoryRules;
   readonly #channels = new Map<string, Channel>();
   readonly #answers: Answers;
+  /** The channels that have events on their way into the log, each with the end of the last one. */
+  readonly #appending = new Map<string, Promise<void>>();
   #subscriptions = 0;
 
   /** @param failed called with what goes wrong while a subscription is answered later */
@@ -108,9 +110,25 @@ export class Channels {
 
   #append(name: string, message: ChannelMessage, key: string | undefined): Promise<void> | undefined {
     const position = this.#cluster.append(name, message, key);
-    if (position instanceof Promise) return position;
+    if (position instanceof Promise) {
+      this.#noteAppend(name, position);
+      return position;
+    }
     if (position !== undefined) this.deliver(name, { ...message, position });
     return undefined;
+  }
+
+  /** Resolves when this node's events so far are in the channel's log, or have failed; `undefined` when none is on its way there. */
+  appended(name: string): Promise<void> | undefined {
+    return this.#appending.get(name);
+  }
+
+  #noteAppend(name: string, appending: Promise<void>): void {
+    const settled = () => {
+      if (this.#appending.get(name) === ended) this.#appending.delete(name);
+    };
+    const ended: Promise<void> = appending.then(settled, settled);
+    this.#appending.set(name, ended);
   }
 
   /** Whether this node has subscriptions of a channel. */

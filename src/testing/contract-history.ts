@@ -1,7 +1,7 @@
 import type { ContractBrowser, ContractHarness } from './contract.js';
 
 /** The log of a channel has so many events in a harness with history. */
-export const KEPT_EVENTS = 20;
+export const KEPT_EVENTS = 100;
 
 /** A browser of a harness with history. */
 type HistoryBrowser = Required<ContractBrowser>;

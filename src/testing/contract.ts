@@ -47,7 +47,7 @@ export interface ContractDifferences {
   /** Whether `removeFromChannel` takes a member out of a channel; otherwise it rejects. @default true */
   readonly canRemoveFromChannel?: boolean;
   /**
-   * Whether the harness keeps history: of `members`, of `broadcast` and of channels whose names begin with `presence-`, 20 events of
+   * Whether the harness keeps history: of `members`, of `broadcast` and of channels whose names begin with `presence-`, 100 events of
    * each channel. Then the section *history* runs, and browsers can lose their connections. @default false
    */
   readonly hasHistory?: boolean;
