@@ -1,6 +1,7 @@
 import type { ChannelAuth, UserAuth } from '../ports/authorization.js';
 import type { Backend } from './backend.js';
 import type { ConnectError } from './connect-error.js';
+import { ownChannelIn } from './history/own-channel.js';
 import type { PusherLike } from './pusher-like.js';
 import { retried } from './retried.js';
 
@@ -22,6 +23,9 @@ export interface AuthorizationOptions {
   };
 }
 
+/** Hears of the live position of a channel that the client is about to subscribe to. */
+export type Authorized = (position: string | undefined, channel: string) => void;
+
 /** The signatures for one client. */
 export interface Authorization {
   readonly options: AuthorizationOptions;
@@ -42,11 +46,13 @@ export interface Refusal {
  * `pusher-js` itself would not ask again before the next one; after `timeoutMs` its handlers are told nevertheless, once.
  *
  * @param pusher the client; it is made with these options, and so does not exist yet
+ * @param authorized hears of the live position of each channel, where the backend tells it, before the client subscribes
  */
 export function authorizationBy(
   backend: Backend,
   timeoutMs: number,
   pusher: () => PusherLike,
+  authorized: Authorized,
 ): Authorization {
   let failure: ConnectError | undefined;
   let signin = new AbortController();
@@ -101,7 +107,11 @@ export function authorizationBy(
         customHandler: ({ socketId, channelName }, callback) => {
           const emitter = pusher().channel(channelName);
           const ask = (signal: AbortSignal) => backend.authorizeChannel(socketId, channelName, signal);
-          void answer(ask, emitter, 'pusher:subscription_error', callback, new AbortController());
+          const done: typeof callback = (error, auth) => {
+            authorized(auth?.position, channelName);
+            callback(error, auth);
+          };
+          void answer(ask, emitter, 'pusher:subscription_error', done, new AbortController());
         },
       },
       userAuthentication: {
@@ -110,7 +120,11 @@ export function authorizationBy(
           signin.abort();
           signin = new AbortController();
           const ask = (signal: AbortSignal) => backend.authorizeUser(socketId, signal);
-          void answer(ask, pusher().user, 'pusher:signin_error', callback, signin);
+          const done: typeof callback = (error, auth) => {
+            authorized(auth?.position, ownChannelIn(auth));
+            callback(error, auth);
+          };
+          void answer(ask, pusher().user, 'pusher:signin_error', done, signin);
         },
       },
     },

@@ -118,9 +118,12 @@ export async function connect(
   if (signal?.aborted === true) throw abortReason(signal);
   const until = Date.now() + timeoutMs;
   // Requests need a signal; without the application's, nothing aborts this one.
-  const made = await make(all, signal ?? new AbortController().signal);
+  const made = await make(all, signal ?? new AbortController().signal, (position, channel) => {
+    history.comesIn(position, channel);
+  });
   const { pusher, broadcastChannel } = made;
   const history = new History(pusher, backendAt(all), all, made.config, broadcastChannel);
+  history.comesIn(made.config().history?.position, broadcastChannel);
   const disconnect = () => {
     signal?.removeEventListener('abort', disconnect);
     pusher.disconnect();

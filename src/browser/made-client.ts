@@ -1,5 +1,5 @@
 import type { ClientConfig } from '../ports/client-config.js';
-import { authorizationBy } from './authorization.js';
+import { authorizationBy, type Authorized } from './authorization.js';
 import { backendAt } from './backend.js';
 import { gatewayUrl, PUSHER_JS, type PusherOptions, SOCKET_IO_CLIENT } from './client-config.js';
 import type { ConnectError } from './connect-error.js';
@@ -24,16 +24,24 @@ export interface MadeClient {
   readonly failure: () => ConnectError | undefined;
 }
 
-/** Asks the backend where to connect, and makes the client for it. */
-export type MakeClient = (options: CheckedOptions, signal: AbortSignal) => Promise<MadeClient>;
+/**
+ * Asks the backend where to connect, and makes the client for it.
+ *
+ * `authorized` hears of the live positions that the backend tells before a subscription.
+ */
+export type MakeClient = (
+  options: CheckedOptions,
+  signal: AbortSignal,
+  authorized: Authorized,
+) => Promise<MadeClient>;
 
 /** Makes clients of a class of `pusher-js`. */
 export function clientOfPusher(Client: new (key: string, options: never) => PusherLike): MakeClient {
-  return async (options, signal) => {
+  return async (options, signal, authorized) => {
     const backend = backendAt(options);
     const ask = () => backend.config(PUSHER_JS, signal);
     const config = await retried(ask, options.timeoutMs, signal);
-    const authorization = authorizationBy(backend, options.timeoutMs, () => pusher);
+    const authorization = authorizationBy(backend, options.timeoutMs, () => pusher, authorized);
     const optionsOf = (of: ClientConfig<PusherOptions>) => ({ ...of.options, ...authorization.options });
     // `PusherClass` accepts any type of options, hence `never`. The backend made these for `pusher-js`.
     const pusher = new Client(config.key, optionsOf(config) as never);

@@ -20,16 +20,20 @@ export interface ChannelAuthorizer<Params extends Record<string, string> = Recor
   authorize(identity: Identity, params: Params): Admission | Promise<Admission>;
 }
 
-/** The answer of the auth endpoint for a channel. `pusher-js` sends exactly these fields on to the gateway. */
+/** The answer of the auth endpoint for a channel. `pusher-js` sends these fields on to the gateway, but for the position. */
 export interface ChannelAuth {
   readonly auth: string;
   readonly channel_data?: string;
   /** The key of an encrypted channel, in base64. */
   readonly shared_secret?: string;
+  /** The live position before the subscription, where the provider cannot tell it (docs/history.md#hosted-pusher). */
+  readonly position?: string;
 }
 
 /** The answer of the auth endpoint for a signin. */
 export interface UserAuth {
   readonly auth: string;
   readonly user_data: string;
+  /** That of the member's own channel, as in {@link ChannelAuth}. */
+  readonly position?: string;
 }

@@ -19,7 +19,11 @@ export interface ClientConfig<Options extends object = object> {
    * The entries of `SOCKET_HISTORY`, where the positions of events ride in an envelope around the payload; absent where the gateway
    * tells them.
    */
-  readonly history?: { readonly channels: readonly string[] };
+  readonly history?: {
+    readonly channels: readonly string[];
+    /** The live position of the broadcast channel, where it has history. */
+    readonly position?: string;
+  };
   /** Whether the connection carries messages without a channel, and answers; absent where it does not. */
   readonly carriesAnswers?: true;
   /** The gateways beside that provider, for clients of other kinds; absent where there are none. */

@@ -1,4 +1,5 @@
 import type { ISocketClient } from '../ports/socket-client.js';
+import { describeHistory } from './contract-history.js';
 
 /** An event as a browser's handler gets it. */
 export interface ContractEvent {
@@ -16,6 +17,13 @@ export interface ContractBrowser {
   next(): Promise<ContractEvent>;
   /** Resolves once the provider has ended the connection and the client does not reconnect any more. */
   disconnected(): Promise<void>;
+  /** Loses the connection, and makes no other one by itself. Only where the harness has history. */
+  loseConnection?(): Promise<void>;
+  /**
+   * Comes back after {@link loseConnection}, and resolves once it is signed in and subscribed as before. A gap that it is told of is
+   * among the events of {@link next}: its name is `gap`, and its payload the reason.
+   */
+  comeBack?(): Promise<void>;
 }
 
 /** A started provider. */
@@ -38,6 +46,11 @@ export interface ContractDifferences {
   readonly channelMembers?: 'info' | 'ids' | 'nothing';
   /** Whether `removeFromChannel` takes a member out of a channel; otherwise it rejects. @default true */
   readonly canRemoveFromChannel?: boolean;
+  /**
+   * Whether the harness keeps history: of `members`, of `broadcast` and of channels whose names begin with `presence-`, 20 events of
+   * each channel. Then the section *history* runs, and browsers can lose their connections. @default false
+   */
+  readonly hasHistory?: boolean;
 }
 
 /** Ids that no channel's name and no path can have as they are. */
@@ -67,7 +80,12 @@ const UNUSUAL_IDS = [
 export function describeSocketClient(
   name: string,
   start: () => Promise<ContractHarness>,
-  { absentPayloadArrivesAs, channelMembers = 'info', canRemoveFromChannel = true }: ContractDifferences = {},
+  {
+    absentPayloadArrivesAs,
+    channelMembers = 'info',
+    canRemoveFromChannel = true,
+    hasHistory = false,
+  }: ContractDifferences = {},
 ): void {
   describe(`${name} keeps the promises of the port`, () => {
     let harness: ContractHarness;
@@ -81,6 +99,8 @@ export function describeSocketClient(
       client = harness.client;
     });
     afterAll(() => harness.stop());
+
+    if (hasHistory) describeHistory(() => harness, someone);
 
     test('a relay reaches every connection of the member and no other member', async () => {
       const [alice, bob] = [someone(), someone()];
@@ -280,7 +300,12 @@ export function describeSocketClient(
         await client.removeFromChannel(room, alice);
         await client.relayToChannel(room, 'INSIDE');
         await client.relayToMembers([alice, bob], 'AFTER');
-        for (const tab of tabs) expect((await tab.next()).event).toBe('AFTER');
+        for (const tab of tabs) {
+          // With history the page is told that it hears nothing more of the channel.
+          const told = await tab.next();
+          const { event } = told.event === 'gap' ? await tab.next() : told;
+          expect(event).toBe('AFTER');
+        }
         expect((await other.next()).event).toBe('INSIDE');
         // Other nodes may tell a moment later that the member is gone.
         while ((await client.channelMembers(room)).length > 1) continue;

@@ -15,7 +15,10 @@ export async function startBesidePusher(options: SocketModuleOptions): Promise<C
   const { port } = pusher;
   const backend = await startSocketApp({
     app,
-    pusher: { host: '127.0.0.1', port, scheme: 'http', wsHost: '127.0.0.1', wsPort: port },
+    pusher: {
+      ...{ host: '127.0.0.1', port, scheme: 'http', wsHost: '127.0.0.1', wsPort: port },
+      envelope: options.history !== undefined,
+    },
     providers: [PresenceChannel],
     ...options,
   });

@@ -60,12 +60,17 @@ function headerOf(memberId: string): string {
 export async function openBrowser(url: string, memberId: string): Promise<PusherBrowser> {
   const socket = await connect(Pusher, { url, headers: { 'x-member': headerOf(memberId) } });
   const events = new EventQueue<ContractEvent>();
+  socket.onGap((_channel, reason) => {
+    events.push({ event: 'gap', payload: reason });
+  });
   socket.pusher.bind_global((event: string, payload: unknown) => {
     if (!event.startsWith('pusher:')) events.push({ event, payload });
   });
   return {
     socket,
-    socketId: socket.pusher.connection.socket_id,
+    get socketId() {
+      return socket.pusher.connection.socket_id;
+    },
     next: () => events.next(),
     subscribe: (name) => subscribed(socket.channel(name)),
     disconnected: () =>
@@ -76,10 +81,33 @@ export async function openBrowser(url: string, memberId: string): Promise<Pusher
         socket.pusher.connection.bind('state_change', check);
         check();
       }),
+    loseConnection: async () => {
+      socket.pusher.disconnect();
+    },
+    comeBack: () => back(socket.pusher),
     leave: () => {
       socket.disconnect();
     },
   };
+}
+
+/** Connects again, and waits until the page is signed in and subscribed to what it was on. */
+async function back(pusher: Pusher): Promise<void> {
+  const signedIn = new Promise<void>((resolve) => {
+    pusher.connection.bind('message', ({ event }: { event: string }) => {
+      if (event === 'pusher:signin_success') resolve();
+    });
+  });
+  const channels = pusher.allChannels().map(
+    (channel) =>
+      new Promise<void>((resolve) => {
+        channel.bind('pusher:subscription_succeeded', () => {
+          resolve();
+        });
+      }),
+  );
+  pusher.connect();
+  await Promise.all([signedIn, ...channels]);
 }
 
 /** Waits for a channel's subscription, or rejects with what `pusher-js` says of its failure. */

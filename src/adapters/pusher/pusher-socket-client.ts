@@ -3,7 +3,7 @@ import { HistoryRules } from '../../history/history-rules.js';
 import { onceKey } from '../../history/once-key.js';
 import { type Clock, within } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
-import type { EventLog, Position } from '../../ports/history.js';
+import type { EventLog } from '../../ports/history.js';
 import type { SocketLogger } from '../../ports/logger.js';
 import { membersUnknown, notAsked, notRemoved, unanswered, unavailable } from '../../ports/losses.js';
 import { isToMembers, type Relay } from '../../ports/relay.js';
@@ -50,6 +50,8 @@ export class PusherSocketClient extends RelayClient {
   /** Whether a relay may come here twice. */
   readonly #isSentAgain: boolean;
   #isClosed = false;
+  /** Settled when the relays so far are posted; `undefined` while none of them waits for a log. */
+  #posting: Promise<void> | undefined;
 
   /** @param log keeps the events of channels with history. {@link close} closes it */
   constructor(
@@ -79,7 +81,14 @@ export class PusherSocketClient extends RelayClient {
   async send(relay: Relay): Promise<void> {
     if (this.#isClosed) throw unavailable('pusher', relay, CLOSED);
     const isKept = this.#rules.isOn && relay.event !== undefined && this.#isKept(relay);
-    const losses = isKept ? await this.#keepAndPost(relay) : await this.#post(this.#dispatch(relay));
+    if (!isKept && this.#posting === undefined) {
+      const dispatch = this.#dispatch(relay);
+      this.#queues.post(dispatch);
+      const losses = await dispatch.losses;
+      if (losses.length > 0) throw lossFromRequests(relay, losses);
+      return;
+    }
+    const losses = await this.#postInTurn(isKept ? this.#keep(relay) : [this.#dispatch(relay)]);
     if (losses.length > 0) throw lossFromRequests(relay, losses);
   }
 
@@ -89,31 +98,44 @@ export class PusherSocketClient extends RelayClient {
     return this.#rules.covers(isToMembers(relay) ? userChannel(first) : first);
   }
 
-  #post(dispatch: Dispatch): Promise<readonly RecipientLoss[]> {
-    this.#queues.post(dispatch);
-    return dispatch.losses;
+  async #idle(): Promise<void> {
+    await this.#posting;
+    await this.#queues.idle();
   }
 
-  /** Each recipient's own log has the event, at a position of its own. */
-  async #keepAndPost(relay: Relay): Promise<readonly RecipientLoss[]> {
+  /** Posts after the relays before it, some of which may still be on their way into the log. */
+  async #postInTurn(
+    made: Promise<readonly Dispatch[]> | readonly Dispatch[],
+  ): Promise<readonly RecipientLoss[]> {
+    const posted = Promise.all([made, this.#posting]).then(([dispatches]) => {
+      for (const dispatch of dispatches) this.#queues.post(dispatch);
+      return dispatches;
+    });
+    const turn = posted.then(() => {
+      if (this.#posting === turn) this.#posting = undefined;
+    });
+    this.#posting = turn;
+    const losses = await Promise.all((await posted).map((dispatch) => dispatch.losses));
+    return losses.flat();
+  }
+
+  /** Puts a relay into the logs of its recipients, where it gets a position in each. Never rejects: who is missed is in the dispatch. */
+  #keep(relay: Relay): Promise<readonly Dispatch[]> {
     const { id, event: name = '', exceptSocketId, idempotencyKey } = relay;
     const key = onceKey(id, idempotencyKey, this.#isSentAgain);
-    const losses = await Promise.all(
-      this.#targets(relay).map(async (target) => {
-        const data = this.#dataFor(relay);
-        let position: Position;
-        try {
-          const kept = { event: name, data: data === '' ? undefined : data, exceptSocketId };
-          position = await this.#log.keep(target.channel, kept, key);
-        } catch (error) {
-          const reason = `The history cannot be reached: ${messageOf(error)}`;
-          return [{ recipient: target.recipient, failure: new RequestFailure(reason, { retryable: true }) }];
-        }
+    const kept = this.#targets(relay).map(async (target) => {
+      const data = this.#dataFor(relay);
+      const event = { event: name, data: data === '' ? undefined : data, exceptSocketId };
+      try {
+        const position = await this.#log.keep(target.channel, event, key);
         const sent = this.#config.pusher.envelope ? enveloped(target.channel, data, position) : data;
-        return this.#post(new Dispatch([target], { name, data: sent, exceptSocketId } satisfies ApiEvent));
-      }),
-    );
-    return losses.flat();
+        return new Dispatch([target], { name, data: sent, exceptSocketId } satisfies ApiEvent);
+      } catch (error) {
+        const reason = `The history cannot be reached: ${messageOf(error)}`;
+        return Dispatch.failed(target, new RequestFailure(reason, { retryable: true }));
+      }
+    });
+    return Promise.all(kept);
   }
 
   /**
@@ -174,7 +196,7 @@ export class PusherSocketClient extends RelayClient {
   /** Waits for the earlier relays, at most for one request's timeout, then closes the connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await within(this.#clock, this.#config.pusher.timeoutMs, this.#queues.idle(), () => undefined);
+    await within(this.#clock, this.#config.pusher.timeoutMs, this.#idle(), () => undefined);
     this.#api.close();
     this.#log.close();
   }

@@ -1,4 +1,5 @@
 import type { ClientConfig } from '../../ports/client-config.js';
+import type { Authorized } from '../authorization.js';
 import type { Backend } from '../backend.js';
 import { ConnectError } from '../connect-error.js';
 import type { CheckedOptions } from '../options.js';
@@ -7,6 +8,7 @@ import { fieldsOf, type HistoryAnswer, type Message } from './answer.js';
 import { EnvelopedChannels, unwrapped } from './envelope.js';
 import { intercept } from './intercept.js';
 import { type GapReason, Keeper } from './keeper.js';
+import { isOwn, ownChannelIn } from './own-channel.js';
 import { type Position, positionIn, sinceIn, textOf } from './position.js';
 import { Positions } from './positions.js';
 import { safely } from './safely.js';
@@ -20,7 +22,6 @@ export type GapHandler = (channel: string, reason: GapReason) => void;
 /** The parts of the configuration in force that tell where positions are. */
 type HistoryConfig = Pick<ClientConfig, 'history'>;
 
-const OWN_CHANNEL_PREFIX = '#server-to-user-';
 const LIVE = /^pusher(_internal)?:live$/;
 const SUBSCRIBED = /^pusher(_internal)?:subscription_succeeded$/;
 const OF_PROTOCOL = /^(pusher|pusher_internal|switchboard):/;
@@ -98,6 +99,12 @@ export class History {
     this.#keeperOf(channel);
   }
 
+  /** A channel's live position, before the page subscribes to it. */
+  readonly comesIn: Authorized = (position, channel) => {
+    const at = positionIn(position);
+    if (at !== undefined && channel !== '') this.#keeperOf(channel).comesIn(at);
+  };
+
   /** Calls the handler with every gap, until the returned function is called. */
   onGap(handler: GapHandler): () => void {
     this.#gapHandlers.add(handler);
@@ -161,8 +168,8 @@ export class History {
     this.#rememberSocketId();
     if (event === 'pusher:signin_success') {
       pass();
-      const id = ownIdIn(data);
-      if (id !== undefined) this.#onSubscribed(OWN_CHANNEL_PREFIX + id);
+      const own = ownChannelIn(data);
+      if (own !== '') this.#onSubscribed(own);
     } else if (channel === undefined) pass();
     else if (SUBSCRIBED.test(event)) {
       this.#left.delete(channel);
@@ -268,21 +275,6 @@ export class History {
     const { socket_id: id } = this.#pusher.connection;
     if (id !== '' && this.#socketIds[this.#socketIds.length - 1] !== id)
       this.#socketIds = [...this.#socketIds, id].slice(-MOST_SOCKET_IDS);
-  }
-}
-
-function isOwn(channel: string): boolean {
-  return channel.startsWith(OWN_CHANNEL_PREFIX);
-}
-
-/** The id that the channel of a member is named by, in the data of a signin. */
-function ownIdIn(data: unknown): string | undefined {
-  const { user_data: text } = fieldsOf(data);
-  try {
-    const { id } = fieldsOf(JSON.parse(String(text)));
-    return typeof id === 'string' ? id : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -83,6 +83,13 @@ export class Keeper {
     this.#go();
   }
 
+  /** Where the channel was live before the page subscribed to it for the first time. */
+  comesIn(position: Position): void {
+    if (this.#isLive || this.#handed !== undefined) return;
+    if (this.#isOpen) this.#startAt(position);
+    else this.#from ??= position;
+  }
+
   /** The channel is subscribed to. If it has a log, a live frame comes now. */
   subscribed(): void {
     this.#isExpecting = !this.#isLive;

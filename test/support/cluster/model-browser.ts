@@ -1,6 +1,6 @@
-import { Keeper } from '../../../src/browser/history/keeper.js';
 import { ConnectError } from '../../../src/browser/connect-error.js';
 import type { HistoryAnswer } from '../../../src/browser/history/answer.js';
+import { Keeper } from '../../../src/browser/history/keeper.js';
 import type { Connection } from '../../../src/channels/connection.js';
 import type { Session } from '../../../src/channels/session.js';
 import type { Position } from '../../../src/ports/history.js';

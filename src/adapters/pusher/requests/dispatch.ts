@@ -61,6 +61,12 @@ export class Dispatch {
     if (this.#unsettled === 0) this.#end();
   }
 
+  /** The part of a relay that failed before it could be posted. */
+  static failed(target: Target, failure: unknown): Dispatch {
+    const dispatch = new Dispatch([], undefined);
+    return Object.assign(dispatch, { losses: Promise.resolve([{ recipient: target.recipient, failure }]) });
+  }
+
   /** Settles one of its posts: the server accepted it, unless there is a failure. */
   settle(post: Post, failure?: unknown): void {
     if (failure !== undefined) (this.#failures ??= new Map()).set(post, failure);

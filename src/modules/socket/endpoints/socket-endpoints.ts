@@ -12,12 +12,13 @@ import type { ClientConfig, PusherAuthOptions } from '../../../ports/client-conf
 import { messageOf } from '../../../ports/errors.js';
 import type { HttpRequest } from '../../../ports/http-request.js';
 import { Refusal } from '../../../ports/refusal.js';
-import { channelNameProblem } from '../../../protocol/channel-name.js';
+import { channelNameProblem, userChannel } from '../../../protocol/channel-name.js';
 import { isSocketId } from '../../../protocol/socket-id.js';
 import type { ProviderOptions, SocketRuntime } from '../../../runtime/socket-runtime.js';
 import { socketLog } from '../socket-log.js';
 import { clientOriginOf } from './client-origin.js';
 import { type Endpoint, type FrameworkRequest, serveEndpoints } from './endpoint-routes.js';
+import { FirstPositions } from './first-positions.js';
 import { HistoryEndpoint } from './history-endpoint.js';
 import { answerWith, refusalAnswer } from './refusal.js';
 import { servedPath } from './served-path.js';
@@ -28,6 +29,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
   readonly #bodies: RequestBodies;
   readonly #runtime: SocketRuntime;
   readonly #callers: CallerAuthorization;
+  readonly #firstPositions: FirstPositions;
   readonly #history: HistoryEndpoint;
   readonly #host: HttpAdapterHost;
   readonly #application: ApplicationConfig;
@@ -44,6 +46,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     this.#bodies = new RequestBodies(runtime.clock);
     this.#runtime = runtime;
     this.#callers = callers;
+    this.#firstPositions = new FirstPositions(runtime);
     this.#history = new HistoryEndpoint(runtime, callers);
     this.#host = host;
     this.#application = application;
@@ -55,7 +58,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     const adapter = this.#httpAdapter;
     if (adapter === undefined) return;
     const endpoints = [
-      this.#endpoint('GET', 'config', (request) => Promise.resolve(this.#config(request))),
+      this.#endpoint('GET', 'config', (request) => this.#config(request)),
       this.#endpoint('POST', 'auth', (request, readFields) => this.#authorizeChannel(request, readFields)),
       this.#endpoint('POST', 'user-auth', (request, readFields) => this.#authorizeUser(request, readFields)),
       this.#endpoint('POST', 'history', async (request, readFields) =>
@@ -101,7 +104,7 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     };
   }
 
-  #config(request: FrameworkRequest): ClientConfig {
+  async #config(request: FrameworkRequest): Promise<ClientConfig> {
     const { app, broadcastChannel, publicUrl, second } = this.#runtime.config;
     const origin = publicUrl ?? clientOriginOf(request);
     // The path of this route, so that a global prefix or a mount point is in it; without a host that the request line names.
@@ -118,7 +121,10 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
       key: app.key,
       broadcastChannel,
       ...(this.#runtime.envelopedChannels !== undefined && {
-        history: { channels: this.#runtime.envelopedChannels },
+        history: {
+          channels: this.#runtime.envelopedChannels,
+          ...(await this.#firstPositions.of(broadcastChannel)),
+        },
       }),
       ...(this.#runtime.carriesAnswers && { carriesAnswers: true as const }),
       ...(beside.length > 0 && { beside: beside.map(optionsOf) }),
@@ -133,12 +139,15 @@ export class SocketEndpoints implements OnModuleInit, OnApplicationBootstrap, On
     const problem = channelNameProblem(channel);
     if (problem !== undefined) throw new Refusal(400, 'INVALID_CHANNEL_NAME', `channel_name: ${problem}`);
     const member = await this.#callers.identify(request);
-    return this.#callers.authorizeChannel(member, socketId, String(channel), request);
+    const auth = await this.#callers.authorizeChannel(member, socketId, String(channel), request);
+    return { ...auth, ...(await this.#firstPositions.of(String(channel))) };
   }
 
   async #authorizeUser(request: HttpRequest, readFields: () => Promise<object>): Promise<UserAuth> {
     const socketId = socketIdOf(await readFields());
-    return this.#callers.authorizeUser(await this.#callers.identify(request), socketId);
+    const member = await this.#callers.identify(request);
+    const auth = await this.#callers.authorizeUser(member, socketId);
+    return { ...auth, ...(await this.#firstPositions.of(userChannel(member.id))) };
   }
 
   /** Absent in a worker or a command-line tool, although Nest's type does not say so. */
