@@ -141,7 +141,7 @@ class LivePositionInterceptor implements NestInterceptor {
  * ```
  *
  * There is no header where the channel has no history, where its log cannot be reached, and on the answer of a refusal or an error; the
- * page begins with what is live then. docs/history.md#positions-in-answers
+ * page begins with what is live then. docs/history-backend.md#positions-in-answers
  *
  * @param channel a channel's name, whose placeholders are params of the route; `members` for the caller's own channel, by `identify`;
  * or `broadcast`

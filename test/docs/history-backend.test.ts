@@ -3,10 +3,10 @@ import { Module, type Type } from '@nestjs/common';
 import { SocketService } from 'nestjs-switchboard';
 import { form } from '../support/auth-requests.js';
 import { FRAMEWORKS, startFake, startHost } from '../support/hosts.js';
-import type * as fixture from './fixtures/history-backend.part/database.js';
+import type * as fixture from './fixtures/history-backend/database.js';
 import { usePage } from './support/page.js';
 
-const page = usePage('docs/history-backend.part.md');
+const page = usePage('docs/history-backend.md');
 /** Where other tests run, the one database takes its time to be made. */
 const DATABASE_MS = 60_000;
 
