@@ -2,6 +2,7 @@ import type { HistoryRules } from '../history/history-rules.js';
 import type { CachedEvent, ChannelMessage, Cluster, JoinRefusal } from '../ports/cluster.js';
 import type { Position } from '../ports/history.js';
 import type { User } from '../ports/user.js';
+import { CLIENT_EVENT_PREFIX } from '../protocol/event-name.js';
 import { type Frame, frame, framesOf, liveFrame, subscriptionSucceeded } from '../protocol/frame.js';
 import { Answers } from './answers.js';
 import { Channel } from './channel.js';
@@ -103,7 +104,8 @@ export class Channels {
    * @returns a promise that rejects when the other nodes cannot be reached; `undefined` when there is nothing to wait for
    */
   publish(name: string, message: ChannelMessage, key?: string): Promise<void> | undefined {
-    if (message.isClientEvent !== true && this.#history.covers(name)) return this.#append(name, message, key);
+    if (this.#history.isOn && isKept(message) && this.#history.covers(name))
+      return this.#append(name, message, key);
     this.deliver(name, message);
     return this.#cluster.publish(name, message);
   }
@@ -272,6 +274,11 @@ export class Channels {
     const cached = type.cached ? this.#cluster.cached(name) : undefined;
     return { cached, position: hasHistory ? this.#cluster.position(name) : undefined };
   }
+}
+
+/** Events of clients have no position, and neither have those that the HTTP API publishes under their names: pages cannot tell them. */
+function isKept({ isClientEvent, event }: ChannelMessage): boolean {
+  return isClientEvent !== true && !event.startsWith(CLIENT_EVENT_PREFIX);
 }
 
 /** Sends the remembered event right after `subscription_succeeded`: before any newer event. */

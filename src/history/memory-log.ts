@@ -50,6 +50,7 @@ export class MemoryLog implements EventLog {
   /** Those that never had an event, in the order of the first questions. A stranger may cause them, so they give way first. */
   readonly #unused = new Map<string, Known>();
   readonly #claims = new Map<string, number>();
+  readonly #holders: ((channel: string) => boolean)[] = [];
   readonly #epochBase = newEpoch();
   #epochs = 0;
   #bytes = 0;
@@ -136,6 +137,11 @@ export class MemoryLog implements EventLog {
     this.#claims.delete(`${recipient} ${key}`);
   }
 
+  /** Remembers the logs of channels for as long as this says so: they have subscribers. */
+  holdWhile(isHeld: (channel: string) => boolean): void {
+    this.#holders.push(isHeld);
+  }
+
   /** Forgets everything, and stops the timer. */
   close(): void {
     this.#isClosed = true;
@@ -217,7 +223,8 @@ export class MemoryLog implements EventLog {
       for (const logs of [this.#unused, this.#logs]) {
         for (const [channel, { log, idleAt }] of logs) {
           this.#expire(log, now);
-          if (log.isEmpty && idleAt <= now) this.#forget(logs, channel);
+          if (log.isEmpty && idleAt <= now && !this.#holders.some((isHeld) => isHeld(channel)))
+            this.#forget(logs, channel);
         }
       }
       if (this.#logs.size + this.#unused.size > 0) this.#sweepLater();

@@ -44,6 +44,8 @@ export type Missed =
       readonly gap: LogGap;
       /** The live position. */
       readonly position: Position;
+      /** Where the present log began, after `restarted`: everything that it has had is after it. */
+      readonly start?: Position;
     };
 
 /** The questions to the logs of channels. Every call rejects when the log cannot be reached. */

@@ -27,9 +27,10 @@ export class IdempotentRelays {
 
   /** Whether a relay has to be claimed first. */
   mustClaim(relay: Relay): boolean {
-    return (
-      relay.idempotencyKey !== undefined && !this.#rules.covers(channelOf(relay, relay.recipients[0] ?? ''))
-    );
+    const { idempotencyKey, recipients } = relay;
+    if (idempotencyKey === undefined) return false;
+    // Its recipients have a history, or none of them has: they are members, or one channel.
+    return !this.#runtime.keepsKeys || !this.#rules.covers(channelOf(relay, recipients[0] ?? ''));
   }
 
   /**

@@ -136,3 +136,27 @@ describe.each(KINDS)('on two nodes over Redis, %s', (_, channels) => {
     expect([(await ada.next()).event, (await ada.next()).event]).toEqual(['TEST_TICKED', 'TEST_MAYBE']);
   });
 });
+
+test('on hosted Pusher with history, a second relay with the same key is not posted again', async () => {
+  const app = { id: 'app-1', key: 'key-1', secret: 'secret-1' };
+  const pusher = await startHost({ env: {}, app, provider: 'ws', httpApi: { enabled: true } });
+  const { port } = new URL(pusher.url);
+  const backend = await startHost({
+    env: {},
+    app,
+    provider: 'pusher',
+    pusher: { host: '127.0.0.1', port: Number(port), scheme: 'http' },
+    history: { channels: ['members'] },
+  });
+  const ada = await openBrowser(pusher.url, 'ada');
+  onTeardown(() => {
+    ada.leave();
+  });
+  const service = backend.app.get(SocketService);
+  for (const key of ['k', 'k', 'l'])
+    await service.relayToMember('ada', 'TEST_MAYBE', { n: key.length }, { idempotencyKey: key });
+  await service.relayToMember('ada', 'TEST_LIST', []);
+  const heard = [];
+  for (let n = 0; n < 3; n++) heard.push((await ada.next()).event);
+  expect(heard).toEqual(['TEST_MAYBE', 'TEST_MAYBE', 'TEST_LIST']);
+});

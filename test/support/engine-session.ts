@@ -64,13 +64,16 @@ export class EngineSession {
   /**
    * @param hasSuccessor whether there is another node that would take the clients, although nobody is on it
    * @param changed the cluster, as the test wants it
+   * @param history none, unless the test is about it
    */
   constructor(
     gateway: SocketSettings['gateway'] = {},
     hasSuccessor = false,
     changed = (cluster: Cluster): Cluster => cluster,
+    history: NonNullable<SocketSettings['history']> = {},
   ) {
-    const config = socketConfig({}, { provider: 'memory', app: APP, gateway: { ...GATEWAY, ...gateway } });
+    const settings = { provider: 'memory', app: APP, gateway: { ...GATEWAY, ...gateway }, history } as const;
+    const config = socketConfig({}, settings);
     const logger = {
       log: () => undefined,
       warn: () => undefined,

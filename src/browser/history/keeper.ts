@@ -322,7 +322,7 @@ export class Keeper {
         else this.#handOn(answer, from, isOver);
       } catch (error) {
         if (isOver()) return;
-        const isRefused = error instanceof ConnectError && error.status === 403;
+        const isRefused = error instanceof ConnectError && (error.status === 401 || error.status === 403);
         this.#onGap(isRefused ? 'refused' : 'unreachable');
       }
     }

@@ -42,6 +42,7 @@ export class LocalCluster implements Cluster {
   constructor(self: ClusterNode, config: SocketConfig, clock: Clock, history: MemoryLog) {
     const { gateway } = config;
     this.history = history;
+    history.holdWhile((channel) => this.#channels.has(channel));
     this.#rules = new HistoryRules(config);
     this.#self = self;
     this.#clock = clock;

@@ -185,13 +185,14 @@ test('a Redis that has lost the log begins another one, and every client is told
   });
   const [old] = await kept(first);
   await redis.client().flushall();
-  await second.engine.publish(ROOM, 'lost', '1');
+  await second.engine.publish(ROOM, 'first', '1');
   await eventually(SETTLED_MS, async () => {
-    const head = positionText(await first.engine.history.head(ROOM));
+    const { epoch } = await first.engine.history.head(ROOM);
     for (const client of clients) {
       const lives = client.frames('pusher_internal:live', ROOM).map(({ data }) => data);
       expect(lives).toHaveLength(2);
-      expect(lives[1]).toEqual({ position: head });
+      expect(lives[1]).toEqual({ position: `${epoch}.0` });
+      expect(eventsOf(counted(client))).toEqual(['before', 'first']);
     }
   });
   const position = readPosition(old?.replace(' before', '')) ?? { epoch: '', offset: 0 };

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../ports/clock.js';
 import type { ChannelMessage, ClusterNode } from '../../../ports/cluster.js';
-import type { HistoryReader, Position } from '../../../ports/history.js';
+import type { HistoryReader, KeptEvent, Position } from '../../../ports/history.js';
 
 /** Messages of several nodes overtake each other by less than this, in milliseconds. */
 const LATE_MS = 100;
@@ -84,6 +84,12 @@ export class HistoryFeed {
    */
   refresh(): void {
     this.#read();
+  }
+
+  /** Looks at the log once, so that Redis does not forget the log of a quiet channel; and what was missed comes. Never rejects. */
+  async renew(): Promise<void> {
+    this.#read();
+    await this.#reading;
   }
 
   /** Delivers nothing more. */
@@ -178,7 +184,9 @@ export class HistoryFeed {
     const missed = await log.since(this.#channel, from, 0);
     if (this.#isClosed) return;
     if (missed.gap !== undefined) {
-      this.#startAt(missed.position);
+      this.#startAt(missed.start ?? missed.position);
+      // Everything that a new log has had is new to this node's subscribers.
+      this.#isReadAgain ||= missed.start !== undefined;
       return;
     }
     const { epoch } = missed.position;
@@ -186,7 +194,11 @@ export class HistoryFeed {
       this.#position = { epoch, offset: from.offset };
       self.live(this.#channel, this.#position, from);
     }
-    for (const { event, data, exceptSocketId, position } of missed.events)
+    this.#deliverAll(missed.events);
+  }
+
+  #deliverAll(events: readonly KeptEvent[]): void {
+    for (const { event, data, exceptSocketId, position } of events)
       this.#deliver({ event, data, exceptSocketId, position }, position);
   }
 

@@ -1,13 +1,18 @@
 import type { HistoryRules } from '../../../history/history-rules.js';
+import type { Timer } from '../../../ports/clock.js';
 import type { ChannelMessage } from '../../../ports/cluster.js';
 import type { Position } from '../../../ports/history.js';
 import { type FeedParts, HistoryFeed } from './history-feed.js';
+
+/** How often the logs of hosted channels are looked at, in milliseconds: Redis forgets a log that nobody asks about. */
+const RENEW_MS = 10 * 60_000;
 
 /** The feeds of the channels with history that this node has subscribers of. */
 export class HistoryFeeds {
   readonly #rules: HistoryRules;
   readonly #parts: FeedParts;
   readonly #feeds = new Map<string, HistoryFeed>();
+  #renewal: Timer | undefined;
 
   constructor(rules: HistoryRules, parts: FeedParts) {
     this.#rules = rules;
@@ -32,12 +37,24 @@ export class HistoryFeeds {
     const feed = this.#feeds.get(channel) ?? new HistoryFeed(channel, this.#parts);
     this.#feeds.set(channel, feed);
     feed.refresh();
+    this.#renewLater();
   }
 
   /** This node does not hear the bus of a channel any more, because it has no subscribers. */
   deaf(channel: string): void {
     this.#feeds.get(channel)?.close();
     this.#feeds.delete(channel);
+  }
+
+  #renewLater(): void {
+    this.#renewal ??= this.#parts.clock.after(RENEW_MS, () => void this.#renew());
+  }
+
+  /** One after the other: nobody waits for it. */
+  async #renew(): Promise<void> {
+    for (const feed of this.#feeds.values()) await feed.renew();
+    this.#renewal = undefined;
+    if (this.#feeds.size > 0) this.#renewLater();
   }
 
   /** An event of a channel with history, from any node. */
@@ -56,6 +73,7 @@ export class HistoryFeeds {
   }
 
   close(): void {
+    this.#renewal?.cancel();
     for (const feed of this.#feeds.values()) feed.close();
     this.#feeds.clear();
   }

@@ -6,9 +6,9 @@ import type { SocketConfig } from '../../../ports/socket-config.js';
 import { readPosition } from '../../../protocol/position.js';
 import { run } from '../../../redis/redis-scripts.js';
 import { readBusMessage } from '../bus-message.js';
+import type { RedisConnection } from '../connection/redis-connection.js';
 import type { RedisKeys } from '../connection/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import type { RedisConnection } from '../connection/redis-connection.js';
 import { type HistoryScripts, historyScripts } from '../scripts/history-scripts.js';
 import { AppendedBytes } from './appended-bytes.js';
 
@@ -132,12 +132,14 @@ export class RedisLog implements HistoryStore {
 
   async #since(channel: string, position: Position | undefined, limit: number): Promise<Missed> {
     const reply = await this.#read('since', channel, position, limit);
-    const [gap, epoch, offset, texts] = reply as readonly [unknown, unknown, unknown, unknown];
+    const [gap, epoch, offset, texts, start] = reply as readonly unknown[];
     const head = { epoch: String(epoch), offset: Number(offset) };
-    if (gap === 'trimmed' || gap === 'restarted') return { gap, position: head };
-    const start = position === undefined ? head : { epoch: head.epoch, offset: position.offset };
-    const events = this.#eventsIn(texts, start);
-    const last = events.at(-1)?.position ?? start;
+    if (gap === 'trimmed') return { gap, position: head };
+    if (gap === 'restarted')
+      return { gap, position: head, start: { epoch: head.epoch, offset: Number(start) } };
+    const from = position === undefined ? head : { epoch: head.epoch, offset: position.offset };
+    const events = this.#eventsIn(texts, from);
+    const last = events.at(-1)?.position ?? from;
     return { events, position: last, isComplete: last.offset === head.offset };
   }
 

@@ -171,14 +171,14 @@ end
 
 /**
  * Reads the events after a position. KEYS and ARGV: as in {@link open}; the epoch and the offset of the position, an empty epoch for the
- * live one; the most events, 0 for any. Replies with the gap ('' for none), the epoch and the offset of the live position, and the
- * events.
+ * live one; the most events, 0 for any. Replies with the gap ('' for none), the epoch and the offset of the live position, the events,
+ * and the offset with which the present epoch began.
  */
 const since = (bounds: LogBounds) => `
 ${look(bounds)}
 local from, limit = tonumber(ARGV[4]), tonumber(ARGV[5])
 local function reply(gap, events)
-  return { gap, epoch, string.format('%.0f', offset), events }
+  return { gap, epoch, string.format('%.0f', offset), events, string.match(known, '^%S+ %w+%.(%d+)') or '0' }
 end
 if ARGV[3] == '' then return reply('', {}) end
 if not reaches(ARGV[3], from) then return reply('restarted', {}) end
