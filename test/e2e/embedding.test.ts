@@ -42,7 +42,7 @@ const MEMORY_RUNS_ON = ['nestjs-switchboard', 'tweetnacl', 'valibot'];
  * How many files that may be: Node takes about half a millisecond for each, and that is most of what the package adds to an
  * application's start.
  */
-const MOST_FILES = { own: 138, all: 140 };
+const MOST_FILES = { own: 149, all: 151 };
 const TEST_MS = 60_000;
 /** On a fresh machine everything comes from the registry. */
 const SET_UP_MS = 300_000;
