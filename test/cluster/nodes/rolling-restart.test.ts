@@ -5,13 +5,16 @@ import { type DeployFigures, deployFigures } from '../../support/cluster/deploy-
 import { Front } from '../../support/cluster/front.js';
 import { LightClient } from '../../support/cluster/light-client.js';
 import { Member } from '../../support/cluster/member.js';
-import type { ClusterNode } from '../../support/cluster/nodes.js';
+import type { ClusterNode, NodeSettings } from '../../support/cluster/nodes.js';
 import { eventually } from '../../support/cluster/waiting.js';
 import { onTeardown } from '../../support/teardown.js';
 
 jest.setTimeout(240_000);
 
-const CLIENTS = Number(process.env['SWITCHBOARD_DEPLOY_CLIENTS'] ?? 2_000);
+const GIVEN_CLIENTS = process.env['SWITCHBOARD_DEPLOY_CLIENTS'];
+const CLIENTS = Number(GIVEN_CLIENTS ?? 2_000);
+/** Each of them also asks for what it has missed, after each of its moves. */
+const CLIENTS_WITH_HISTORY = Number(GIVEN_CLIENTS ?? 500);
 const DRAIN_MS = process.env['SWITCHBOARD_DEPLOY_DRAIN_MS'] ?? '5000';
 /** Longer than by default, for a machine that has other things to do. */
 const GRACE_MS = '60000';
@@ -22,16 +25,16 @@ const ROOM_SIZE = 100;
 const AT_ONCE = 100;
 const ARRIVED_MS = 60_000;
 
-/** All clients, connected through the front. Gone after the test. */
-async function crowd(front: Front): Promise<LightClient[]> {
-  const clients = Array.from({ length: CLIENTS }, (_, index) => {
+/** So many clients, connected through the front. Gone after the test. */
+async function crowd(front: Front, count: number, hasHistory: boolean): Promise<LightClient[]> {
+  const clients = Array.from({ length: count }, (_, index) => {
     const room = index < IN_ROOMS ? `presence-room-${Math.floor(index / ROOM_SIZE)}` : undefined;
-    return new LightClient(`member-${index}`, front, room);
+    return new LightClient(`member-${index}`, front, room, hasHistory);
   });
   onTeardown(() => {
     for (const client of clients) client.leave();
   });
-  for (let first = 0; first < CLIENTS; first += AT_ONCE) {
+  for (let first = 0; first < count; first += AT_ONCE) {
     const some = clients.slice(first, first + AT_ONCE);
     for (const client of some) client.open();
     await areReady(some);
@@ -46,13 +49,23 @@ async function areReady(clients: readonly LightClient[]): Promise<void> {
 }
 
 /** For who wants to know more than that the test passes. */
-function show(figures: DeployFigures): void {
+function show(clients: number, figures: DeployFigures): void {
   if (process.env['SWITCHBOARD_SHOW_FIGURES'] === undefined) return;
-  process.stdout.write(`${JSON.stringify({ clients: CLIENTS, drainMs: Number(DRAIN_MS), ...figures })}\n`);
+  process.stdout.write(`${JSON.stringify({ clients, drainMs: Number(DRAIN_MS), ...figures })}\n`);
 }
 
-test('three nodes restarted one after the other under load lose nothing that a connected member was sent', async () => {
+/**
+ * Restarts three nodes one after the other, under load.
+ *
+ * @param isOver throws until every relay has arrived that has to
+ */
+async function restart(
+  count: number,
+  history: NodeSettings,
+  isOver: (figures: DeployFigures) => void,
+): Promise<DeployFigures> {
   const cluster = await Cluster.start({
+    ...history,
     SOCKET_DRAIN_MS: DRAIN_MS,
     SOCKET_PRESENCE_GRACE_MS: GRACE_MS,
     SOCKET_SUBSCRIPTION_COUNT: 'false',
@@ -62,7 +75,7 @@ test('three nodes restarted one after the other under load lose nothing that a c
   const everyNode = [...nodes];
   const publisher = await cluster.publisher();
   const front = await Front.before(nodes);
-  const clients = await crowd(front);
+  const clients = await crowd(front, count, 'SOCKET_HISTORY' in history);
   const browsers = await Promise.all(
     ['ada', 'amy', 'bob', 'carl'].map((id) => Member.on(front, id, 'presence-browsers')),
   );
@@ -92,25 +105,44 @@ test('three nodes restarted one after the other under load lose nothing that a c
   const accepted = () => [publisher, ...everyNode].flatMap(({ relayed }) => relayed);
   const sentAway = new Map(everyNode.flatMap((node) => [...node.sentAway]));
   await eventually(ARRIVED_MS, () => {
-    expect(deployFigures(clients, accepted(), sentAway).lost).toBe(0);
+    isOver(deployFigures(clients, accepted(), sentAway));
   }).finally(() => {
-    show(deployFigures(clients, accepted(), sentAway));
+    show(count, deployFigures(clients, accepted(), sentAway));
   });
 
   const figures = deployFigures(clients, accepted(), sentAway);
   expect(figures).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0 });
   // All of them moved, and for no other reason than that they were sent away.
-  expect(figures.moves).toBeGreaterThanOrEqual(CLIENTS);
+  expect(figures.moves).toBeGreaterThanOrEqual(count);
   expect(figures.closes).toEqual({ 4200: figures.moves });
-  expect(figures.accepted).toBeGreaterThan(CLIENTS);
-  // All at once it would be nearly half of them: whoever was on the last node.
-  if (Number(DRAIN_MS) >= 5_000) expect(figures.largestBurst).toBeLessThan(figures.moves / 3);
+  expect(figures.accepted).toBeGreaterThan(count);
   // A member that came back in time neither left nor came.
   const told = everyNode.flatMap(({ channelEvents }) => channelEvents);
   expect(told.filter(({ name }) => name === 'member_removed')).toEqual([]);
   const came = told.flatMap((event) => (event.name === 'member_added' ? event.user_id : []));
   expect(came.filter((id, index) => came.indexOf(id) !== index)).toEqual([]);
-  expect(came).toHaveLength(Math.min(CLIENTS, IN_ROOMS) + browsers.length);
+  expect(came).toHaveLength(Math.min(count, IN_ROOMS) + browsers.length);
   expect(browsers.map((browser) => browser.moves('presence-browsers').length)).toEqual(movesBefore);
   expectNoContradictions(browsers);
+  return figures;
+}
+
+test('three nodes restarted one after the other under load lose nothing that a connected member was sent', async () => {
+  const { largestBurst, moves } = await restart(CLIENTS, {}, ({ lost }) => {
+    expect(lost).toBe(0);
+  });
+  // All at once it would be nearly half of them: whoever was on the last node.
+  if (Number(DRAIN_MS) >= 5_000) expect(largestBurst).toBeLessThan(moves / 3);
+});
+
+test('with a history, members that were away while the nodes were restarted hear that too, once and in order', async () => {
+  const figures = await restart(
+    CLIENTS_WITH_HISTORY,
+    { SOCKET_HISTORY: 'members' },
+    ({ accepted, delivered }) => {
+      expect(delivered).toBe(accepted);
+    },
+  );
+  expect(figures).toMatchObject({ whileAway: 0, gaps: 0 });
+  expect(figures.caughtUp).toBeGreaterThan(0);
 });
