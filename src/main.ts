@@ -11,8 +11,17 @@ try {
   // The .env file is optional.
 }
 
-/** Client events are allowed in the live page's room only, unless the environment allows others. */
-const environment: Environment = { SOCKET_CLIENT_EVENTS: 'presence-lobby', ...process.env };
+/**
+ * Unless the environment says otherwise, client events are allowed in the live page's room only, and a page that comes back hears
+ * what was relayed to its member and to everybody meanwhile. The page takes the envelopes of hosted Pusher off, because it uses
+ * `connect()`.
+ */
+const environment: Environment = {
+  SOCKET_CLIENT_EVENTS: 'presence-lobby',
+  SOCKET_HISTORY: 'members,broadcast',
+  PUSHER_ENVELOPE: 'true',
+  ...process.env,
+};
 
 const problems = [
   ...problemsOf(() => listeningPort(environment)),

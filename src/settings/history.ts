@@ -16,7 +16,7 @@ export const historySettings = {
   history: {
     /**
      * The channels whose events are kept, so that pages catch up with what they missed: `members` (`relayToMember`), `broadcast`,
-     * and names of channels, which may have placeholders.
+     * and names of channels, which may have placeholders. The reference backend's own default is `members,broadcast`.
      *
      * @see docs/history.md
      * @default []

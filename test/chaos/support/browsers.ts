@@ -1,4 +1,4 @@
-import { SocketService } from 'nestjs-switchboard';
+import { AuthorizeChannel, SocketService } from 'nestjs-switchboard';
 import type { ChannelEngine } from '../../../src/channels/channel-engine.js';
 import type { SocketSettings } from '../../../src/config/settings.js';
 import { ChaosProxy } from '../../support/chaos-proxy.js';
@@ -20,20 +20,38 @@ export const BROWSERS = 20;
 const READY_MS = 60_000;
 const EVERY_MS = 40;
 
+/** Admits everybody. Where pages do not catch up, their clients sign by themselves. */
+@AuthorizeChannel(ROOM)
+class Room {
+  authorize = (): boolean => true;
+}
+
+@AuthorizeChannel(NOTES)
+class Notes {
+  authorize = (): boolean => true;
+}
+
 /** A gateway, browsers behind a bad network, and one who looks on over a good one. All of it is gone after the test. */
 export class Browsers {
   /** The errors that browsers reported of the connection, frames that they could not read among them. */
   readonly errors: unknown[] = [];
+  /** The relays that browsers asked for, because they had missed them. */
+  caughtUp = 0;
 
   private constructor(
     readonly host: Host,
     readonly proxy: ChaosProxy,
+    /** The network of the browsers' requests, for those that catch up with what they missed. */
+    readonly requests: ChaosProxy,
     readonly members: readonly Member[],
     readonly witness: Member,
     readonly traffic: Steady,
   ) {
     for (const { pusher } of members) {
       pusher.connection.bind('error', (error: { type?: string }) => this.errors.push(error.type));
+      pusher.connection.bind('message', ({ caughtUp }: { caughtUp?: true }) => {
+        if (caughtUp === true) this.caughtUp++;
+      });
     }
   }
 
@@ -42,15 +60,36 @@ export class Browsers {
    *
    * @param pongTimeout how long `pusher-js` waits for a pong, in milliseconds
    */
-  static async start(
+  static start(gateway: NonNullable<SocketSettings['gateway']>, pongTimeout = 30_000): Promise<Browsers> {
+    return Browsers.#start(gateway, {}, (id, proxy) => Member.open(id, proxy, { pongTimeout }));
+  }
+
+  /** The same with browsers that catch up with what they missed. Their requests have a bad network too. */
+  static async startWithHistory(
     gateway: NonNullable<SocketSettings['gateway']>,
     pongTimeout = 30_000,
   ): Promise<Browsers> {
-    const host = await Host.start({ gateway: { clientEvents: true, presenceGraceMs: 60_000, ...gateway } });
-    const proxy = await ChaosProxy.before(host.port);
+    // More events than a browser misses while its first request is lost, which takes ten seconds to find out.
+    const history = { channels: ['members'], channelEvents: 3_000 };
+    return Browsers.#start(gateway, { history }, (id, proxy, requests) =>
+      Member.byConnect(id, proxy, requests, { pongTimeout }),
+    );
+  }
+
+  static async #start(
+    gateway: NonNullable<SocketSettings['gateway']>,
+    more: Pick<SocketSettings, 'history'>,
+    openMember: (id: string, proxy: ChaosProxy, requests: ChaosProxy) => Promise<Member>,
+  ): Promise<Browsers> {
+    const host = await Host.start({
+      gateway: { clientEvents: true, presenceGraceMs: 60_000, ...gateway },
+      providers: [Room, Notes],
+      ...more,
+    });
+    const [proxy, requests] = [await ChaosProxy.before(host.port), await ChaosProxy.before(host.port)];
     const witness = await Member.on(host, 'witness', ROOM, NOTES);
     const open = Array.from({ length: BROWSERS }, (_, index) =>
-      Member.open(`member-${index}`, proxy, { pongTimeout }),
+      openMember(`member-${index}`, proxy, requests),
     );
     const members = await Promise.all(open);
     for (const member of members) {
@@ -64,7 +103,7 @@ export class Browsers {
       (member, n) => service.relayToMember(member, STEADY as never, { n } as never),
       EVERY_MS,
     );
-    const browsers = new Browsers(host, proxy, members, witness, traffic);
+    const browsers = new Browsers(host, proxy, requests, members, witness, traffic);
     await traffic.isHeardByAll();
     return browsers;
   }

@@ -2,12 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { launchChromium } from '../../support/chromium.js';
 
 const BACKEND = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 export const TEST_MS = 90_000;
 const WAIT_MS = 20_000;
+/** With these the gateway gives a silent page up within two seconds, and the others in the lobby are told at once. */
+export const IMPATIENT = {
+  SOCKET_ACTIVITY_TIMEOUT_S: '1',
+  SOCKET_PONG_TIMEOUT_S: '1',
+  SOCKET_PRESENCE_GRACE_MS: '0',
+};
 
 let browser: Browser;
 let backend: ChildProcess;
@@ -35,8 +41,9 @@ afterEach(async () => {
   expect(problems).toEqual([]);
 }, TEST_MS);
 
+/** Starts the backend on the `PORT` of this environment, or on a free one. */
 export async function start(environment: Record<string, string> = {}): Promise<void> {
-  const port = await freePort();
+  const port = environment['PORT'] ?? (await freePort());
   url = `http://127.0.0.1:${port}/`;
   backend = spawn(process.execPath, [BACKEND], {
     // Only what is named here: the shell's own settings must not decide what is tested.
@@ -86,7 +93,11 @@ async function answering({ stdout }: ChildProcess): Promise<void> {
 }
 
 export async function open(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options);
+  return openTab(await browser.newContext(options));
+}
+
+/** Opens the page in one more tab of a browser. */
+export async function openTab(context: BrowserContext): Promise<Page> {
   context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(error.message));
@@ -98,7 +109,10 @@ export async function open(options: BrowserContextOptions = {}): Promise<Page> {
 }
 
 export async function signedIn(name: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await open(options);
+  return signIn(await open(options), name);
+}
+
+export async function signIn(page: Page, name: string): Promise<Page> {
   await choice(page, name).click();
   await inLobby(page, name).waitFor();
   return page;
@@ -150,6 +164,36 @@ export async function tabTo(page: Page, element: Locator): Promise<void> {
     if ((await element.and(page.locator(':focus-visible')).count()) === 1) return;
   }
   throw new Error(`Tab never reached ${String(element)}.`);
+}
+
+const HEARD = `[...document.querySelectorAll('#log > li')].reverse().flatMap((entry) => {
+  const name = entry.querySelector('.entry-name').textContent;
+  if (!['ANNOUNCED', 'MEMBER_MESSAGED', 'gap'].includes(name)) return [];
+  const mark = entry.querySelector('.tag[data-tone]');
+  return [(mark ? mark.textContent + ': ' : '') + entry.querySelector('p').textContent];
+})`;
+
+/** The relays and gaps of the log, the oldest first, each with its mark. */
+export const heard = (page: Page): Promise<string[]> => page.evaluate<string[]>(HEARD);
+
+/** The line of an announcement in the log, as {@link heard} has it. */
+export const announced = (text: string): string => `Announcement: “${text}”`;
+/** A line with the mark of events that were caught up. */
+export const away = (line: string): string => `while you were away: ${line}`;
+
+/** Announces as any other program may. Resolves when the backend has accepted it. */
+export async function announceFromElsewhere(message: string): Promise<void> {
+  const { status } = await fetch(`${url}broadcast`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ message }),
+  });
+  expect(status).toBe(202);
+}
+
+/** Takes the complaints off the list that a browser has of connections that it lost, or could not make. */
+export function forgiveLostConnections(): void {
+  problems = problems.filter((problem) => !/WebSocket|ERR_INTERNET_DISCONNECTED/.test(problem));
 }
 
 export const boxOf = (element: Locator) => element.boundingBox();

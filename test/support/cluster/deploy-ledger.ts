@@ -5,7 +5,11 @@ import type { Accepted } from './node-protocol.js';
 export interface DeployFigures {
   readonly accepted: number;
   readonly delivered: number;
-  /** Accepted while their member was on the way from one node to another. */
+  /** Delivered to a member that was away, and asked for it. */
+  readonly caughtUp: number;
+  /** The gaps that members were told of. */
+  readonly gaps: number;
+  /** Accepted while their member was on the way from one node to another, and not delivered. */
   readonly whileAway: number;
   /** Accepted while their member was connected, and not delivered. */
   readonly lost: number;
@@ -52,6 +56,8 @@ export function deployFigures(
   return {
     accepted: accepted.length,
     delivered: accepted.length - missing.length,
+    caughtUp: clients.reduce((sum, { history }) => sum + (history?.caughtUp ?? 0), 0),
+    gaps: clients.reduce((sum, { history }) => sum + (history?.gaps.length ?? 0), 0),
     whileAway: away.length,
     lost: missing.length - away.length,
     duplicated: heard.filter((count) => count > 1).length,

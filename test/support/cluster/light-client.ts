@@ -1,6 +1,7 @@
 import { WebSocket } from 'ws';
 import { channelAuth, userAuth } from '../signing.js';
 import { APP } from './app.js';
+import { type LightFrame, LightHistory } from './light-history.js';
 import type { Listening } from './line.js';
 
 /** Codes at which `pusher-js` comes back at once; at all others after a second. Protocol section 3.11. */
@@ -19,16 +20,13 @@ export interface Visit {
   closedWith?: number;
 }
 
-interface Frame {
-  readonly event: string;
-  readonly data: string;
-}
-
 /** A member's browser at the price of a socket: signed in, perhaps in a room, and back whenever it is sent away. */
 export class LightClient {
   /** The steady traffic that it heard, as `source:n`, in order. */
   readonly heard: string[] = [];
   readonly visits: Visit[] = [];
+  /** Where its member's events have one. */
+  readonly history: LightHistory | undefined;
   #socket: WebSocket | undefined;
   #isLeaving = false;
   #missing = 0;
@@ -37,7 +35,13 @@ export class LightClient {
     readonly id: string,
     private readonly server: Listening,
     private readonly room: string | undefined,
-  ) {}
+    hasHistory = false,
+  ) {
+    if (!hasHistory) return;
+    this.history = new LightHistory(id, server, ({ data }) => {
+      this.#hear(data);
+    });
+  }
 
   get isReady(): boolean {
     const visit = this.visits.at(-1);
@@ -55,10 +59,11 @@ export class LightClient {
       this.visits.push(visit);
     });
     socket.on('message', (data: Buffer) => {
-      this.#handle(visit, JSON.parse(data.toString()) as Frame);
+      this.#handle(visit, JSON.parse(data.toString()) as LightFrame);
     });
     socket.on('close', (code) => {
       visit.closedWith = code;
+      this.history?.cut();
       if (this.#isLeaving) return;
       if (isAtOnce(code)) this.open();
       else {
@@ -74,13 +79,18 @@ export class LightClient {
     this.#socket?.terminate();
   }
 
-  #handle(visit: Visit, { event, data }: Frame): void {
+  #hear(payload: unknown): void {
+    const { source, n } = payload as { source: string; n: number };
+    this.heard.push(`${source}:${n}`);
+  }
+
+  #handle(visit: Visit, frame: LightFrame): void {
+    if (this.history?.takes(frame) === true) return;
+    const { event, data } = frame;
     switch (event) {
-      case 'STEADY': {
-        const { source, n } = JSON.parse(data) as { source: string; n: number };
-        this.heard.push(`${source}:${n}`);
+      case 'STEADY':
+        this.#hear(JSON.parse(data));
         return;
-      }
       case 'pusher:connection_established':
         visit.socketId = (JSON.parse(data) as { socket_id: string }).socket_id;
         this.#enter(visit.socketId);

@@ -1,3 +1,4 @@
+import { connect } from 'nestjs-switchboard/browser';
 import type { Channel, Options, PresenceChannel } from 'pusher-js';
 import { Pusher } from '../pusher-browser.js';
 import { channelAuth, userAuth } from '../signing.js';
@@ -37,6 +38,12 @@ export class Member {
     readonly line: Line,
   ) {
     pusher.signin();
+    pusher.user.bind_global((event: string, payload: unknown) => {
+      this.#handle('user', event, payload);
+    });
+    onTeardown(() => {
+      pusher.disconnect();
+    });
   }
 
   /** Starts to connect to a node; does not wait for it. The options are those of `pusher-js` that it has besides. */
@@ -61,14 +68,31 @@ export class Member {
         },
       },
     });
-    onTeardown(() => {
-      pusher.disconnect();
+    return new Member(id, pusher, line);
+  }
+
+  /**
+   * The same by `connect` of the browser helper, which catches up with what it missed. Resolves when it is signed in.
+   *
+   * @param requests where it reaches the backend's endpoints, which is another line than that of its connection
+   */
+  static async byConnect(
+    id: string,
+    node: Listening,
+    requests: Listening,
+    more: Partial<Options> = {},
+  ): Promise<Member> {
+    const line = await Line.to(node);
+    class OnLine extends Pusher {
+      constructor(key: string, options: Options) {
+        super(key, { ...options, ...more, wsPort: line.port, wssPort: line.port });
+      }
+    }
+    const { pusher } = await connect(OnLine, {
+      url: `http://127.0.0.1:${requests.port}`,
+      headers: { 'x-member': id },
     });
-    const member = new Member(id, pusher, line);
-    pusher.user.bind_global((event: string, payload: unknown) => {
-      member.#handle('user', event, payload);
-    });
-    return member;
+    return new Member(id, pusher, line);
   }
 
   /** Connects to a node, signs in, and is on these channels. */

@@ -9,8 +9,15 @@ export function element(tag, className, ...content) {
   return node;
 }
 
+/** Makes a tag: a word or two about what it stands beside, perhaps in a `tone` of its own. */
+export function tag({ text, tone }) {
+  const node = element('span', 'tag', text);
+  if (tone) node.dataset.tone = tone;
+  return node;
+}
+
 /** Makes a row for one person: initials, name, an optional second line and optional tags. */
-export function personRow(tag, { name, detail, tags = [] }) {
+export function personRow(kind, { name, detail, tags = [] }) {
   const initials = name
     .split(/\s+/)
     .map((word) => word[0] ?? '')
@@ -21,12 +28,8 @@ export function personRow(tag, { name, detail, tags = [] }) {
   avatar.ariaHidden = 'true';
   const label = element('span', 'person-name', name);
   if (detail) label.append(' ', element('small', '', detail));
-  const row = element(tag, 'person', avatar, label);
-  for (const { text, tone } of tags) {
-    const mark = element('span', 'tag', text);
-    if (tone) mark.dataset.tone = tone;
-    row.append(' ', mark);
-  }
+  const row = element(kind, 'person', avatar, label);
+  for (const each of tags) row.append(' ', tag(each));
   return row;
 }
 

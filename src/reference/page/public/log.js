@@ -1,4 +1,4 @@
-import { $, clock, element } from './dom.js';
+import { $, clock, element, tag } from './dom.js';
 
 // The log keeps at most this many events, so that the memory of a tab that stays open does not grow.
 const KEPT = 200;
@@ -6,14 +6,16 @@ const KEPT = 200;
 /**
  * Puts an event on top of the log.
  *
- * @param {{ event: string, kind: string, data: unknown, sentence?: string }} entry
+ * @param {{ event: string, kind: string, data: unknown, sentence?: string, mark?: { text: string, tone: string } }} entry
  */
-export function record({ event, kind, data, sentence }) {
+export function record({ event, kind, data, sentence, mark }) {
   const now = new Date();
   const time = element('time', '', clock(now));
   time.dateTime = now.toISOString();
   const head = element('div', 'entry-head', element('span', 'entry-name', event), ' ');
-  head.append(element('span', 'tag', kind), ' ', time);
+  head.append(element('span', 'tag', kind), ' ');
+  if (mark) head.append(tag(mark), ' ');
+  head.append(time);
   const entry = element('li', 'entry is-new', head);
   if (sentence) entry.append(element('p', '', sentence));
   if (data !== undefined) entry.append(element('pre', '', payload(data)));

@@ -57,8 +57,9 @@ function leave(why) {
   const { end } = session;
   // Cleared first, so that the handlers ignore the last events of the socket.
   session = undefined;
-  sessionStorage.removeItem(STORED);
   end.abort();
+  // The positions too: the next member of this tab begins with what is live.
+  sessionStorage.clear();
   $('confirm').close();
   clear();
   document.title = 'Switchboard';
@@ -90,6 +91,8 @@ async function open() {
     await configured;
     mine.socket = await connect(provider === 'socket-io' ? window.io : window.Pusher, {
       headers: { Authorization: `Bearer ${mine.token}` },
+      // This tab goes on where it left when it is loaded again.
+      storage: sessionStorage,
       signal: mine.end.signal,
     });
     listen(mine);
@@ -115,6 +118,7 @@ function listen(mine) {
   pusher.user.bind('pusher:signin_error', ifMine(onAuthError));
   room.bind('pusher:subscription_error', ifMine(onAuthError));
 
+  mine.socket.onGap(ifMine(recordGap));
   mine.socket.onMember('MEMBER_DEACTIVATED', ({ occurredAt }) => (mine.deactivatedAt = occurredAt));
 
   const onRoomChange = ifMine(() => {
@@ -215,10 +219,36 @@ const SENTENCES = {
 };
 
 function logFrame(frame) {
-  const { event, channel, data } = frame;
+  const { event, channel, data, caughtUp } = frame;
   if (event === 'pusher:pong') return;
   const name = event.replace(/^pusher_internal:/, 'pusher:');
-  record({ event: name, kind: kindOf(channel), data, sentence: data && SENTENCES[name]?.(frame) });
+  record({
+    event: name,
+    kind: kindOf(channel),
+    data,
+    sentence: data && SENTENCES[name]?.(frame),
+    mark: caughtUp && { text: 'while you were away', tone: 'accent' },
+  });
+}
+
+const GAPS = {
+  trimmed: 'You were away for longer than the backend keeps events.',
+  restarted: 'The backend was restarted, and has lost its events.',
+  refused: 'The backend does not admit you any more.',
+  unreachable: 'The backend cannot say what happened while you were away.',
+};
+
+/** Says that events are missing, and the remedy. There is nothing to load again: the rest of the page is the present state. */
+function recordGap(channel, reason) {
+  const isOwn = channel === 'members';
+  const missed = isOwn ? 'a message to you' : 'an announcement';
+  record({
+    event: 'gap',
+    kind: isOwn ? 'member' : channel,
+    data: { channel, reason },
+    sentence: `${GAPS[reason]} You may have missed ${missed}. Ask the other members to send it again.`,
+    mark: { text: 'events are missing', tone: 'warn' },
+  });
 }
 
 function kindOf(channel) {
