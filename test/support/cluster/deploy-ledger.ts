@@ -7,8 +7,8 @@ export interface DeployFigures {
   readonly delivered: number;
   /** Delivered to a member that was away, and asked for it. */
   readonly caughtUp: number;
-  /** The gaps that members were told of. */
-  readonly gaps: number;
+  /** The reasons of the gaps that members were told of, and how often. */
+  readonly gaps: Readonly<Record<string, number>>;
   /** Accepted while their member was on the way from one node to another, and not delivered. */
   readonly whileAway: number;
   /** Accepted while their member was connected, and not delivered. */
@@ -57,13 +57,13 @@ export function deployFigures(
     accepted: accepted.length,
     delivered: accepted.length - missing.length,
     caughtUp: clients.reduce((sum, { history }) => sum + (history?.caughtUp ?? 0), 0),
-    gaps: clients.reduce((sum, { history }) => sum + (history?.gaps.length ?? 0), 0),
+    gaps: tally(clients.flatMap(({ history }) => history?.gaps ?? [])),
     whileAway: away.length,
     lost: missing.length - away.length,
     duplicated: heard.filter((count) => count > 1).length,
     outOfOrder: clients.reduce((sum, client) => sum + disorderOf(client.heard), 0),
     moves: lengths.length,
-    closes: closesOf(clients),
+    closes: tally(clients.flatMap(({ visits }) => visits).flatMap(({ closedWith }) => closedWith ?? [])),
     largestBurst: largestBurst(
       clients.flatMap(({ visits }) => visits.slice(1).map((visit) => visit.triedAt)),
     ),
@@ -95,12 +95,10 @@ function disorderOf(heard: readonly string[]): number {
   return disorder;
 }
 
-function closesOf(clients: readonly LightClient[]): Record<number, number> {
-  const closes: Record<number, number> = {};
-  for (const { closedWith } of clients.flatMap(({ visits }) => visits)) {
-    if (closedWith !== undefined) closes[closedWith] = (closes[closedWith] ?? 0) + 1;
-  }
-  return closes;
+function tally(all: readonly (string | number)[]): Record<string | number, number> {
+  const counts: Record<string | number, number> = {};
+  for (const one of all) counts[one] = (counts[one] ?? 0) + 1;
+  return counts;
 }
 
 /** How many of these moments are in the second that has the most of them. */
