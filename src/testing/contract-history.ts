@@ -1,4 +1,4 @@
-import type { ContractBrowser, ContractHarness } from './contract.js';
+import type { ContractBrowser, ContractHarness } from './contract-harness.js';
 
 /** The log of a channel has so many events in a harness with history. */
 export const KEPT_EVENTS = 100;
