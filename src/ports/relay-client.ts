@@ -98,8 +98,8 @@ export abstract class RelayClient implements AdapterClient {
 }
 
 /** The port sends at once, whatever else the caller's object has in it. */
-function immediate(options: ImmediateRelayOptions | undefined): ImmediateRelayOptions | undefined {
-  if (options === undefined) return undefined;
+function immediate(options: ImmediateRelayOptions | null | undefined): ImmediateRelayOptions | undefined {
+  if (options === undefined || options === null) return undefined;
   const { exceptSocketId, idempotencyKey } = options;
   return { exceptSocketId, idempotencyKey };
 }
