@@ -15,7 +15,7 @@ const EVENTS = Number(process.env['SWITCHBOARD_HISTORY_EVENTS'] ?? 100_000);
 const FIRST = Number(process.env['SWITCHBOARD_HISTORY_STORY'] ?? 1);
 const STEPS = 14;
 /** So many events a node makes before each of them, and as many meanwhile. */
-const BURST = 300;
+const BURST = 700;
 const SETTLED_MS = 60_000;
 
 jest.setTimeout(120_000 + EVENTS * 10);
@@ -179,7 +179,7 @@ class Story {
 /** Two or three nodes, and logs that are shorter or longer than a trouble lasts. */
 const stories = fc.record({
   size: fc.constantFrom(2, 3),
-  channelEvents: fc.constantFrom(400, 20_000),
+  channelEvents: fc.constantFrom(1_000, 50_000),
   happenings: fc.array(steps, { minLength: STEPS, maxLength: STEPS }),
 });
 type Script = typeof stories extends fc.Arbitrary<infer S> ? S : never;
