@@ -5,6 +5,7 @@ import { ChaosProxy } from '../../support/chaos-proxy.js';
 import { type Client, EngineNode } from '../../support/cluster/engines.js';
 import { eventually, SETTLED_MS } from '../../support/cluster/waiting.js';
 import { startRedis } from '../../support/redis.js';
+import { startRedisCluster } from '../../support/redis-cluster.js';
 import { startSentinelRedis } from '../../support/redis-sentinel.js';
 
 jest.setTimeout(120_000);
@@ -219,6 +220,28 @@ test('after a failover of Redis the log goes on where the new primary has it', a
     expect(counted(client)).toHaveLength((await kept(first)).length);
   });
   expect(new Set(eventsOf(counted(client)))).toEqual(new Set(['before', 'after']));
+});
+
+test('on a Redis Cluster it is the same: one order, and a log for each slot', async () => {
+  const { urls } = await startRedisCluster();
+  const rooms = ['private-room', 'private-a', 'private-b', 'private-c'];
+  const nodes = await EngineNode.two(urls[0] ?? '', { history: { channels: rooms } });
+  const clients = await Promise.all(nodes.map(async (node) => node.joins(rooms[0] ?? '')));
+  for (const client of clients) for (const room of rooms.slice(1)) await client.joins(room);
+  const relays = rooms.flatMap((room) =>
+    Array.from(
+      { length: 50 },
+      (_, n) => nodes[n % 2]?.engine.publish(room, `e${n}`, '1') ?? Promise.resolve(),
+    ),
+  );
+  await Promise.all(relays);
+  for (const room of rooms) {
+    const all = await kept(nodes[0], room);
+    expect(all).toHaveLength(50);
+    await eventually(SETTLED_MS, () => {
+      for (const client of clients) expect(counted(client, room)).toEqual(all);
+    });
+  }
 });
 
 test('channels without history write nothing more to Redis', async () => {
