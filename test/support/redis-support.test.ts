@@ -120,7 +120,7 @@ test('a restart does not settle for another port', async () => {
 test('a paused Redis keeps its connections and answers only when it is resumed', async () => {
   const redis = await startRedis();
   const client = redis.client();
-  const impatient = redis.client({ commandTimeout: 100 });
+  const impatient = redis.client({ commandTimeout: 1_000 });
   await Promise.all([client.ping(), impatient.ping()]);
   redis.pause();
   const answer = client.echo('still here');
