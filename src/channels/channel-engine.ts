@@ -84,12 +84,7 @@ export class ChannelEngine implements ClusterNode {
     this.#channels = new Channels(this.#cluster, rules, (error) => {
       logger.error(`Unexpected error while answering a subscription: ${String(error)}`);
     });
-    this.#userEvents = new UserEvents(
-      this.#cluster,
-      this.#channels,
-      this.#fanOut,
-      config.history.channels.includes('members'),
-    );
+    this.#userEvents = new UserEvents(this.#cluster, this.#channels, this.#fanOut, rules.hasMembers);
     this.#asks = new MemberAsks(this.#cluster, clock, this.#users, config.handlers.limits.messageBytes);
     this.#messages = new ClientMessages({
       logger,

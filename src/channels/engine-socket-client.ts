@@ -147,8 +147,8 @@ export class EngineSocketClient extends RelayClient {
   }
 
   /** Names a relay that may come twice: the caller has named it, or a queue or a second provider sends it again. */
-  #keyOf({ id, idempotencyKey }: Relay): string | undefined {
-    return onceKey(id, idempotencyKey, this.#isSentAgain);
+  #keyOf(relay: Relay): string | undefined {
+    return onceKey(relay, this.#isSentAgain);
   }
 
   /** @throws SocketUnavailableError when the other nodes could not be reached */

@@ -1,7 +1,6 @@
-import type { HistoryRules } from '../history/history-rules.js';
+import { type HistoryRules, relayChannel } from '../history/history-rules.js';
 import { unavailable } from '../ports/losses.js';
-import { isToMembers, type Relay } from '../ports/relay.js';
-import { userChannel } from '../protocol/channel-name.js';
+import type { Relay } from '../ports/relay.js';
 import type { RelayRuntime } from './relay-runtime.js';
 
 /** The claims of one relay. */
@@ -27,10 +26,8 @@ export class IdempotentRelays {
 
   /** Whether a relay has to be claimed first. */
   mustClaim(relay: Relay): boolean {
-    const { idempotencyKey, recipients } = relay;
-    if (idempotencyKey === undefined) return false;
-    // Its recipients have a history, or none of them has: they are members, or one channel.
-    return !this.#runtime.keepsKeys || !this.#rules.covers(channelOf(relay, recipients[0] ?? ''));
+    if (relay.idempotencyKey === undefined) return false;
+    return !this.#runtime.keepsKeys || !this.#rules.coversRelay(relay);
   }
 
   /**
@@ -44,10 +41,10 @@ export class IdempotentRelays {
     const { claims, provider } = this.#runtime;
     try {
       const answers = await Promise.all(
-        recipients.map((recipient) => claims.claim(channelOf(relay, recipient), key)),
+        recipients.map((recipient) => claims.claim(relayChannel(relay, recipient), key)),
       );
       const left = recipients.filter((_, index) => answers[index]);
-      this.#claimed.set(id, { key, channels: left.map((recipient) => channelOf(relay, recipient)) });
+      this.#claimed.set(id, { key, channels: left.map((recipient) => relayChannel(relay, recipient)) });
       // Claimed once, although a delay may bring it here again.
       return { ...relay, recipients: left, idempotencyKey: undefined };
     } catch (cause) {
@@ -65,15 +62,11 @@ export class IdempotentRelays {
   lost(relay: Relay, recipients: readonly string[]): void {
     const claimed = this.#claimed.get(relay.id);
     if (claimed === undefined) return;
-    const channels = new Set(recipients.map((recipient) => channelOf(relay, recipient)));
+    const channels = new Set(recipients.map((recipient) => relayChannel(relay, recipient)));
     for (const channel of claimed.channels)
       if (channels.has(channel))
         // A claim that stays ends by itself.
         void this.#runtime.claims.release(channel, claimed.key).catch(() => undefined);
     this.#claimed.delete(relay.id);
   }
-}
-
-function channelOf(relay: Relay, recipient: string): string {
-  return isToMembers(relay) ? userChannel(recipient) : recipient;
 }

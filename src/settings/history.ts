@@ -3,7 +3,7 @@ import { limit, listWhere, wholeNumber } from './kinds.js';
 import { setting } from './setting.js';
 
 /** The words of the list of channels that stand for a kind of relay. */
-export const HISTORY_WORDS: readonly string[] = ['members', 'broadcast'];
+const HISTORY_WORDS: readonly string[] = ['members', 'broadcast'];
 
 const channels = listWhere(
   isHistoryEntry,

@@ -1,5 +1,5 @@
 import pMap, { pMapSkip } from 'p-map';
-import { HistoryRules } from '../../history/history-rules.js';
+import { HistoryRules, relayChannel } from '../../history/history-rules.js';
 import { onceKey } from '../../history/once-key.js';
 import { type Clock, within } from '../../ports/clock.js';
 import { messageOf } from '../../ports/errors.js';
@@ -80,22 +80,16 @@ export class PusherSocketClient extends RelayClient {
    */
   async send(relay: Relay): Promise<void> {
     if (this.#isClosed) throw unavailable('pusher', relay, CLOSED);
-    const isKept = this.#rules.isOn && relay.event !== undefined && this.#isKept(relay);
-    if (!isKept && this.#posting === undefined) {
+    const isKept = relay.event !== undefined && this.#rules.coversRelay(relay);
+    let losses: readonly RecipientLoss[];
+    if (isKept || this.#posting !== undefined)
+      losses = await this.#postInTurn(isKept ? this.#keep(relay) : [this.#dispatch(relay)]);
+    else {
       const dispatch = this.#dispatch(relay);
       this.#queues.post(dispatch);
-      const losses = await dispatch.losses;
-      if (losses.length > 0) throw lossFromRequests(relay, losses);
-      return;
+      losses = await dispatch.losses;
     }
-    const losses = await this.#postInTurn(isKept ? this.#keep(relay) : [this.#dispatch(relay)]);
     if (losses.length > 0) throw lossFromRequests(relay, losses);
-  }
-
-  /** Either all recipients have a history, or none: they are members, or one channel. */
-  #isKept(relay: Relay): boolean {
-    const [first = ''] = relay.recipients;
-    return this.#rules.covers(isToMembers(relay) ? userChannel(first) : first);
   }
 
   async #idle(): Promise<void> {
@@ -121,8 +115,8 @@ export class PusherSocketClient extends RelayClient {
 
   /** Puts a relay into the logs of its recipients, where it gets a position in each. Never rejects: who is missed is in the dispatch. */
   #keep(relay: Relay): Promise<readonly Dispatch[]> {
-    const { id, event: name = '', exceptSocketId, idempotencyKey } = relay;
-    const key = onceKey(id, idempotencyKey, this.#isSentAgain);
+    const { event: name = '', exceptSocketId } = relay;
+    const key = onceKey(relay, this.#isSentAgain);
     const kept = this.#targets(relay).map(async (target) => {
       const data = this.#dataFor(relay);
       const event = { event: name, data: data === '' ? undefined : data, exceptSocketId };
@@ -209,10 +203,7 @@ export class PusherSocketClient extends RelayClient {
   }
 
   #targets(relay: Relay): Target[] {
-    const isToChannel = !isToMembers(relay);
-    return relay.recipients.map((recipient) => {
-      return { channel: isToChannel ? recipient : userChannel(recipient), recipient };
-    });
+    return relay.recipients.map((recipient) => ({ channel: relayChannel(relay, recipient), recipient }));
   }
 
   #dataFor(relay: Relay): string {
