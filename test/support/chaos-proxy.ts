@@ -26,6 +26,7 @@ export class ChaosProxy {
   readonly #server: Server;
   /** The events that the black hole holds back. */
   #later: (() => void)[] = [];
+  #next: { readonly bytes: number; readonly way: Way } | undefined;
   #isRefusing = false;
   #torn = 0;
   #accepted = 0;
@@ -112,13 +113,12 @@ export class ChaosProxy {
    * what comes behind them does not. Fewer than a frame has, and it is torn.
    */
   tearAfter(bytes: number, way: Way): void {
-    for (const pair of this.#pairs) {
-      const flow = way === 'up' ? pair.up : pair.down;
-      flow.tearAfter(bytes, () => {
-        this.#torn++;
-        this.#break(pair);
-      });
-    }
+    for (const pair of this.#pairs) this.#tear(pair, bytes, way);
+  }
+
+  /** The same for the connection that comes next. */
+  tearNextAfter(bytes: number, way: Way): void {
+    this.#next = { bytes, way };
   }
 
   /** Breaks every connection that is open, now, without a word to either end. */
@@ -167,6 +167,8 @@ export class ChaosProxy {
     const down = new Flow(far, near, 'down', this.#faults);
     const pair: Pair = { near, far, up, down, isForgotten: false };
     this.#pairs.add(pair);
+    if (this.#next !== undefined) this.#tear(pair, this.#next.bytes, this.#next.way);
+    this.#next = undefined;
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -180,6 +182,14 @@ export class ChaosProxy {
         else tell();
       });
     }
+  }
+
+  #tear(pair: Pair, bytes: number, way: Way): void {
+    const flow = way === 'up' ? pair.up : pair.down;
+    flow.tearAfter(bytes, () => {
+      this.#torn++;
+      this.#break(pair);
+    });
   }
 
   #break({ near, far, up, down }: Pair): void {

@@ -66,7 +66,7 @@ const names = v.array(v.string());
 
 /** Relays that failed for good, kept in Redis until they are sent again, removed, or make room for newer ones. */
 export class DeadLetters {
-  readonly #queue: Queue;
+  readonly #queue: () => Queue;
   readonly #client: Redis | Cluster;
   readonly #lanes: RedisLanes;
   readonly #clock: Clock;
@@ -80,7 +80,7 @@ export class DeadLetters {
    * @param maximum how many are kept; 0 keeps any number
    */
   constructor(
-    queue: Queue,
+    queue: () => Queue,
     client: Redis | Cluster,
     lanes: RedisLanes,
     clock: Clock,
@@ -106,17 +106,17 @@ export class DeadLetters {
     // while its first letter is still there, is another letter: hence the time.
     const at = readRelay(text)?.at ?? 0;
     const jobId = `${relayId(text)}@${lane.replace(' ', '/').replaceAll(':', ';')}@${at.toString(36)}`;
-    await this.#queue.add('dead', { line: lane, text, reason }, { jobId });
+    await this.#queue().add('dead', { line: lane, text, reason }, { jobId });
     if (this.#maximum === 0) return 0;
-    const values = [this.#maximum, PAGE, this.#queue.toKey('')];
+    const values = [this.#maximum, PAGE, this.#queue().toKey('')];
     return v.parse(
       v.number(),
-      await run({ client: this.#client }, TRIM, [this.#queue.toKey('wait')], values),
+      await run({ client: this.#client }, TRIM, [this.#queue().toKey('wait')], values),
     );
   }
 
   count(): Promise<number> {
-    return this.#queue.getWaitingCount();
+    return this.#queue().getWaitingCount();
   }
 
   /** The keys of all dead letters that were there at the call, the oldest first. They are read a few at a time. */
@@ -125,7 +125,7 @@ export class DeadLetters {
     const found = new Set<string>();
     for (let start = 0; ;) {
       // One key is read again.
-      const page = await this.#client.lrange(this.#queue.toKey('wait'), start, start + PAGE);
+      const page = await this.#client.lrange(this.#queue().toKey('wait'), start, start + PAGE);
       const known = page.findIndex((key) => found.has(key));
       if (start > 0 && known < 0) {
         // Letters were removed meanwhile, and those behind them have moved forward.
@@ -142,7 +142,7 @@ export class DeadLetters {
   async *all(): AsyncGenerator<DeadLetter> {
     const keys = await this.keys();
     for (let start = 0; start < keys.length; start += PAGE) {
-      const jobs = await Promise.all(keys.slice(start, start + PAGE).map((key) => this.#queue.getJob(key)));
+      const jobs = await Promise.all(keys.slice(start, start + PAGE).map((key) => this.#queue().getJob(key)));
       for (const job of jobs) if (job !== undefined) yield describe(job);
     }
   }
@@ -154,7 +154,7 @@ export class DeadLetters {
    * @throws Error when it cannot be read, or the queue is full
    */
   async resend(key: string): Promise<boolean> {
-    const job = await this.#queue.getJob(key);
+    const job = await this.#queue().getJob(key);
     if (job === undefined) return false;
     const stored = readRelay(v.parse(data, job.data).text);
     if (stored === undefined)
@@ -171,7 +171,7 @@ export class DeadLetters {
     const missing: string[] = [];
     for (let start = 0; start < keys.length; start += PAGE) {
       const page = keys.slice(start, start + PAGE);
-      const inRedis = [this.#queue.toKey('wait'), ...page.map((key) => this.#queue.toKey(key))];
+      const inRedis = [this.#queue().toKey('wait'), ...page.map((key) => this.#queue().toKey(key))];
       missing.push(...v.parse(names, await run({ client: this.#client }, REMOVE, inRedis, page)));
     }
     return missing;

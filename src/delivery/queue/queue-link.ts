@@ -83,7 +83,9 @@ export class QueueLink {
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #onProblem: (reason: string) => void;
-  readonly #queues: Queue[] = [];
+  readonly #queues = new Set<Queue>();
+  /** Makes another queue for each that failed. */
+  readonly #failed: (() => void)[] = [];
   readonly #listeners: (() => void)[] = [];
   #isUp = false;
   #isGivenUp = false;
@@ -154,8 +156,20 @@ export class QueueLink {
     this.#listeners.push(listener);
   }
 
-  /** One of BullMQ's queues over this connection. */
-  queue(name: string): Queue {
+  /**
+   * One of BullMQ's queues over this connection, to be asked for at each use. A queue asks Redis something when it is made, and
+   * fails for good if the connection ends meanwhile: then the next connection has another queue.
+   */
+  queue(name: string): () => Queue {
+    let queue: Queue;
+    const open = () => {
+      queue = this.#openQueue(name, () => this.#failed.push(open));
+    };
+    open();
+    return () => queue;
+  }
+
+  #openQueue(name: string, onFailed: () => void): Queue {
     const queue = new Queue(name, {
       connection: this.client,
       prefix: this.#prefix,
@@ -165,7 +179,13 @@ export class QueueLink {
     queue.on('error', (error) => {
       this.#report(error);
     });
-    this.#queues.push(queue);
+    this.#queues.add(queue);
+    queue.waitUntilReady().catch((error: unknown) => {
+      this.#queues.delete(queue);
+      void queue.close().catch(() => undefined);
+      onFailed();
+      this.noticed(error);
+    });
     return queue;
   }
 
@@ -193,7 +213,7 @@ export class QueueLink {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await Promise.allSettled(this.#queues.map((queue) => queue.close()));
+    await Promise.allSettled([...this.#queues].map((queue) => queue.close()));
     this.client.disconnect();
   }
 
@@ -205,6 +225,7 @@ export class QueueLink {
   #connected(): void {
     this.#isUp = true;
     this.#problem = '';
+    for (const open of this.#failed.splice(0)) open();
     for (const listener of this.#listeners) listener();
     this.#endWait();
   }

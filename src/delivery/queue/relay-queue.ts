@@ -31,7 +31,7 @@ export class RelayQueue {
   readonly deadLetters: DeadLetters;
   readonly #clock: Clock;
   readonly #outbox: Outbox;
-  readonly #jobs: Queue;
+  readonly #jobs: () => Queue;
 
   /** @param onProblem told why Redis cannot be reached, once for each reason */
   constructor(
@@ -109,13 +109,13 @@ export class RelayQueue {
   /** Has workers work on these lanes, unless one is about to. */
   async wake(lanes: readonly string[]): Promise<void> {
     if (lanes.length <= WOKEN_AT_ONCE) await this.wakeEach(lanes);
-    else await this.#jobs.add(LANES, { lines: lanes }, { backoff: { type: 'custom' } });
+    else await this.#jobs().add(LANES, { lines: lanes }, { backoff: { type: 'custom' } });
   }
 
   /** The same for any number of lanes, a few at a time: it occupies neither Redis nor this process for long. */
   async wakeEach(lanes: readonly string[]): Promise<void> {
     for (let start = 0; start < lanes.length; start += WOKEN_AT_ONCE) {
-      await this.#jobs.addBulk(
+      await this.#jobs().addBulk(
         lanes.slice(start, start + WOKEN_AT_ONCE).map((lane) => ({
           name: LANE,
           data: { line: lane },
