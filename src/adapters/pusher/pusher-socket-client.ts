@@ -49,6 +49,8 @@ export class PusherSocketClient extends RelayClient {
   readonly #rules: HistoryRules;
   /** Whether a relay may come here twice. */
   readonly #isSentAgain: boolean;
+  /** Whether the server may be a gateway of ours, which knows events by their keys. Pusher does not document what it does with one. */
+  readonly #readsKeys: boolean;
   #isClosed = false;
   /** Settled when the relays so far are posted; `undefined` while none of them waits for a log. */
   #posting: Promise<void> | undefined;
@@ -62,7 +64,7 @@ export class PusherSocketClient extends RelayClient {
     log: EventLog,
   ) {
     super(config.broadcastChannel);
-    const { batching, timeoutMs } = config.pusher;
+    const { batching, timeoutMs, host } = config.pusher;
     const isRetried = config.delivery.retryDeadlineMs > 0;
     this.#api = api;
     this.#config = config;
@@ -70,6 +72,7 @@ export class PusherSocketClient extends RelayClient {
     this.#log = log;
     this.#rules = new HistoryRules(config);
     this.#isSentAgain = isRetried || config.second !== undefined || config.delivery.mode === 'queue';
+    this.#readsKeys = host !== undefined && !host.endsWith('.pusher.com');
     const requests = new EventRequests(api, logger, batching, isRetried);
     this.#queues = new ChannelQueues(requests, clock, timeoutMs, batching, isRetried);
   }
@@ -116,14 +119,14 @@ export class PusherSocketClient extends RelayClient {
   /** Puts a relay into the logs of its recipients, where it gets a position in each. Never rejects: who is missed is in the dispatch. */
   #keep(relay: Relay): Promise<readonly Dispatch[]> {
     const { event: name = '', exceptSocketId } = relay;
-    const key = onceKey(relay, this.#isSentAgain);
+    const key = this.#onceKey(relay);
     const kept = this.#targets(relay).map(async (target) => {
       const data = this.#dataFor(relay);
       const event = { event: name, data: data === '' ? undefined : data, exceptSocketId };
       try {
         const position = await this.#log.keep(target.channel, event, key);
         const sent = this.#config.pusher.envelope ? enveloped(target.channel, data, position) : data;
-        return new Dispatch([target], { name, data: sent, exceptSocketId } satisfies ApiEvent);
+        return new Dispatch([target], this.#event(relay, name, sent));
       } catch (error) {
         const reason = `The history cannot be reached: ${messageOf(error)}`;
         return Dispatch.failed(target, new RequestFailure(reason, { retryable: true }));
@@ -196,10 +199,19 @@ export class PusherSocketClient extends RelayClient {
   }
 
   #dispatch(relay: Relay): Dispatch {
-    const { event: name, exceptSocketId } = relay;
+    const { event: name } = relay;
     const targets = this.#targets(relay);
     if (name === undefined) return new Dispatch(targets, undefined);
-    return new Dispatch(targets, { name, data: this.#dataFor(relay), exceptSocketId } satisfies ApiEvent);
+    return new Dispatch(targets, this.#event(relay, name, this.#dataFor(relay)));
+  }
+
+  #event(relay: Relay, name: string, data: string): ApiEvent {
+    const { exceptSocketId } = relay;
+    return { name, data, exceptSocketId, key: this.#readsKeys ? this.#onceKey(relay) : undefined };
+  }
+
+  #onceKey(relay: Relay): string | undefined {
+    return onceKey(relay, this.#isSentAgain);
   }
 
   #targets(relay: Relay): Target[] {

@@ -15,6 +15,8 @@ export interface ApiEvent {
   /** The data's JSON text. */
   readonly data: string;
   readonly exceptSocketId: string | undefined;
+  /** Names the event where it may come twice, for all channels or for each of them. Only our own gateways read it. */
+  readonly key?: string | readonly string[] | undefined;
 }
 
 /** An event of a batch. Each event of a batch has one channel. */
@@ -157,8 +159,12 @@ async function answer(send: () => Promise<SdkResponse>): Promise<string> {
   return response.text();
 }
 
-function fields({ name, data, exceptSocketId }: ApiEvent): Record<string, string> {
-  return exceptSocketId === undefined ? { name, data } : { name, data, socket_id: exceptSocketId };
+function fields({ name, data, exceptSocketId, key }: ApiEvent): Record<string, unknown> {
+  return {
+    ...{ name, data },
+    ...(exceptSocketId !== undefined && { socket_id: exceptSocketId }),
+    ...(key !== undefined && { idempotency_key: key }),
+  };
 }
 
 /**

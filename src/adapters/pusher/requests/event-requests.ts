@@ -1,6 +1,6 @@
 import { EVENTS_PER_BATCH } from '../../../ports/limits.js';
 import type { SocketLogger } from '../../../ports/logger.js';
-import type { PusherHttpApi } from '../http/pusher-http-api.js';
+import type { ApiEvent, PusherHttpApi } from '../http/pusher-http-api.js';
 import { BEHIND_FAILURE, canRetry, RequestFailure } from '../http/request-failure.js';
 import type { RequestSender } from './channel-queues.js';
 import { type EventPost, isToMember } from './dispatch.js';
@@ -11,8 +11,8 @@ type Events = readonly [EventPost, ...EventPost[]];
 /** The 4xx answers with a reason other than the events: credentials, quota, time. */
 const UNRELATED_STATUSES: ReadonlySet<number> = new Set([401, 403, 408, 429]);
 
-/** The rough size of an event in a batch besides its texts: quotes, field names, a socket id. */
-const FRAMING_BYTES = 80;
+/** The rough size of an event in a batch besides its texts: quotes, field names, a socket id, a key. */
+const FRAMING_BYTES = 160;
 
 /**
  * Sends planned requests in one of three forms: one event, one event to several channels, or a batch.
@@ -92,7 +92,8 @@ export class EventRequests implements RequestSender {
   async #sendTogether(events: Events): Promise<void> {
     const [first] = events;
     const channels = events.map(({ channel }) => channel);
-    const failure = await failureOf(this.#api.publish(channels, first.event, startBy(events)));
+    const event = { ...first.event, key: keyOf(events) };
+    const failure = await failureOf(this.#api.publish(channels, event, startBy(events)));
     // A 413 is final: the request contains the payload once, so it is not smaller for a single channel.
     if (events.length === 1 || !isAboutTheEvents(failure) || failure.status === 413) {
       settleAll(events, failure);
@@ -184,6 +185,13 @@ function isOneEvent(events: Events): boolean {
     events.every(({ dispatch }) => dispatch === first || dispatch.content === first.content) &&
     new Set(events.map(({ channel }) => channel)).size === events.length
   );
+}
+
+/** The key of one event to several channels: several relays may have become one event. */
+function keyOf(events: Events): ApiEvent['key'] {
+  const [{ event: first }] = events;
+  if (first.key === undefined || events.every(({ event }) => event === first)) return first.key;
+  return events.flatMap(({ event: { key } }) => key ?? []);
 }
 
 function startBy(events: Events): number {

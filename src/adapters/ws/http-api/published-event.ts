@@ -14,9 +14,14 @@ export interface PublishedEvent {
   /** The channels' names, without repetitions. */
   readonly channels: readonly string[];
   readonly exceptSocketId: string | undefined;
+  /** The keys under which the logs of channels know the event, by the channels' names; `undefined` when the request has none. */
+  readonly keys: ReadonlyMap<string, string> | undefined;
   /** The attributes to answer with; `undefined` when the request has no `info`. */
   readonly info: ReadonlySet<Attribute> | undefined;
 }
+
+/** The `idempotencyKey` of a relay, and the kind of key that a sender may put before it. */
+const LONGEST_KEY = LIMITS.idempotencyKeyLength + 'key '.length;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -34,14 +39,14 @@ export function readEvent(fields: Fields, eventBytes: number): PublishedEvent {
   if (channels.length > LIMITS.channelsPerEvent) {
     throw badRequest(`"channels": it has ${channels.length} names, ${LIMITS.channelsPerEvent} are allowed`);
   }
-  const names = new Set(channels.map((name: unknown, index) => readChannel(name, `"channels[${index}]"`)));
-  const [encrypted] = [...names].filter((name) => channelType(name).encrypted);
-  if (encrypted !== undefined && names.size > 1) {
+  const names = channels.map((name: unknown, index) => readChannel(name, `"channels[${index}]"`));
+  const [encrypted] = names.filter((name) => channelType(name).encrypted);
+  if (encrypted !== undefined && new Set(names).size > 1) {
     throw badRequest(
       `"channels": "${encrypted}" is encrypted with a key of its own, so it must be the only one`,
     );
   }
-  return readFields(fields, '', [...names], eventBytes);
+  return readFields(fields, '', names, eventBytes);
 }
 
 /**
@@ -82,10 +87,11 @@ export function readUserId(id: string, field: string): string {
   return wireId;
 }
 
+/** @param names with repetitions, as in the request */
 function readFields(
   fields: Fields,
   where: string,
-  channels: readonly string[],
+  names: readonly string[],
   eventBytes: number,
 ): PublishedEvent {
   const { name, data, socket_id: socketId, info } = fields;
@@ -114,10 +120,29 @@ function readFields(
   return {
     name,
     data,
-    channels,
+    channels: [...new Set(names)],
     exceptSocketId: socketId ?? undefined,
+    keys: readKeys(fields['idempotency_key'], `"${where}idempotency_key"`, names),
     info: isAbsent(info) ? undefined : parseInfo(info, ['user_count', 'subscription_count']),
   };
+}
+
+/** Reads one key for all channels, or a list with one for each. */
+function readKeys(
+  value: unknown,
+  field: string,
+  names: readonly string[],
+): ReadonlyMap<string, string> | undefined {
+  if (isAbsent(value)) return undefined;
+  const keys: readonly unknown[] = Array.isArray(value) ? value : names.map(() => value);
+  if (keys.length !== names.length)
+    throw badRequest(`${field}: it has ${keys.length} texts for ${names.length} channels`);
+  return new Map(names.map((name, index) => [name, readKey(keys[index], field)]));
+}
+
+function readKey(key: unknown, field: string): string {
+  if (typeof key === 'string' && key.length >= 1 && key.length <= LONGEST_KEY) return key;
+  throw badRequest(`${field}: it is not a text of 1 to ${LONGEST_KEY} characters`);
 }
 
 /** The problem with an event's name. A backend may send client events: it has the secret, and Pusher documents no refusal. */

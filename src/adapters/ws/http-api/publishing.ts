@@ -10,7 +10,7 @@ import { type PublishedEvent, readBatchedEvent, readEvent } from './published-ev
 const ESCAPED = 6;
 /** The rest of an event: field names, a socket id, `info`, and white space for indentation. */
 const FRAMING_BYTES = 1_024;
-const CHANNEL_BYTES = LIMITS.channelNameLength + 16;
+const CHANNEL_BYTES = LIMITS.channelNameLength + LIMITS.idempotencyKeyLength + 32;
 const EVENT_BYTES = ESCAPED * (LIMITS.payloadBytes + LIMITS.eventNameLength) + FRAMING_BYTES;
 
 /** The most bytes that the body of one event can have within the default limits. */
@@ -57,10 +57,10 @@ export async function postBatch(request: ApiRequest): Promise<{ readonly batch?:
 /** Publishes an event on each of its channels. The returned promises are about the other nodes only. */
 function publish(
   { engine }: ApiRequest,
-  { name, data, channels, exceptSocketId }: PublishedEvent,
+  { name, data, channels, exceptSocketId, keys }: PublishedEvent,
 ): Promise<void>[] {
   return channels
-    .map((channel) => engine.publish(channel, name, data, exceptSocketId))
+    .map((channel) => engine.publish(channel, name, data, exceptSocketId, keys?.get(channel)))
     .filter((delivery) => delivery !== undefined);
 }
 
