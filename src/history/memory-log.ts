@@ -51,7 +51,8 @@ export class MemoryLog implements EventLog {
   readonly #unused = new Map<string, Known>();
   readonly #claims = new Map<string, number>();
   readonly #holders: ((channel: string) => boolean)[] = [];
-  readonly #epochBase = newEpoch();
+  /** Begins the epochs of this process: a text that no other process has. */
+  readonly #epochBase = BigInt(`0x${randomBytes(8).toString('hex')}`).toString(36);
   #epochs = 0;
   #bytes = 0;
   #events = 0;
@@ -230,9 +231,4 @@ export class MemoryLog implements EventLog {
       if (this.#logs.size + this.#unused.size > 0) this.#sweepLater();
     });
   }
-}
-
-/** A text that no other log has. */
-export function newEpoch(): string {
-  return BigInt(`0x${randomBytes(8).toString('hex')}`).toString(36);
 }

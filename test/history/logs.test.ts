@@ -8,7 +8,7 @@ import { MemoryLog } from '../../src/history/memory-log.js';
 import { systemClock } from '../../src/ports/clock.js';
 import type { HistoryStatistics, HistoryStore, KeptEvent, Position } from '../../src/ports/history.js';
 import { redisAddress } from '../../src/settings/redis-address.js';
-import { startRedis } from '../support/redis.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
 import { until } from '../support/redis-until.js';
 import { onTeardown } from '../support/teardown.js';
 
@@ -50,7 +50,7 @@ async function inMemory(settings: Settings): Promise<Logs> {
   };
 }
 
-async function inRedis(settings: Settings): Promise<Logs> {
+async function inRedis(settings: Settings): Promise<Logs & { readonly redis: RedisServer }> {
   const redis = await startRedis();
   const address = redisAddress(redis.url);
   if (address === undefined) throw new Error('no address');
@@ -72,6 +72,7 @@ async function inRedis(settings: Settings): Promise<Logs> {
     config: configOf(settings),
   });
   return {
+    redis,
     store: log,
     append: (channel, event, key) =>
       log.append(channel, eventMessage('node', { event, data: `"${event}"`, exceptSocketId: undefined }), {
@@ -224,6 +225,28 @@ describe.each([
     expect([gap, last.gap].filter((found) => found !== undefined)).not.toEqual([]);
   });
 
+  test('gives the events of one turn their positions in the order of the calls, whatever they are', async () => {
+    const logs = await start({ SOCKET_HISTORY_EVENTS: '0', SOCKET_HISTORY_BYTES: '0' });
+    const calls = Array.from({ length: 200 }, (_, n) => ({
+      channel: `room.${n % 3}`,
+      event: `${n} ${'x'.repeat(n === 60 ? 400_000 : n)}`,
+      key: n % 7 < 2 ? `key ${n % 11}` : undefined,
+    }));
+    const appended = await Promise.all(
+      calls.map(({ channel, event, key }) => logs.append(channel, event, key)),
+    );
+    const kept = calls.map((call, index) => ({ ...call, ...appended[index] }));
+    for (const channel of ['room.0', 'room.1', 'room.2']) {
+      const mine = kept.filter((call) => call.channel === channel);
+      const firsts = mine.filter(
+        ({ key }, index) => key === undefined || mine.findIndex((other) => other.key === key) === index,
+      );
+      expect(mine.filter(({ isRepeated }) => isRepeated !== true)).toEqual(firsts);
+      expect(firsts.map(({ position }) => position?.offset)).toEqual(firsts.map((_, index) => index + 1));
+      expect(names(await logs.store.latest(channel, undefined, 0))).toEqual(firsts.map(({ event }) => event));
+    }
+  });
+
   test('claims a key of a recipient once within the window, until it is given back', async () => {
     const { store } = await start({});
     expect(await store.claim('private-a', 'key')).toBe(true);
@@ -231,6 +254,44 @@ describe.each([
     expect(await store.claim('private-b', 'key')).toBe(true);
     await store.release('private-a', 'key');
     expect(await store.claim('private-a', 'key')).toBe(true);
+  });
+});
+
+describe('The events of one turn in Redis', () => {
+  test('fail alone where one of them is refused', async () => {
+    const logs = await inRedis({});
+    await logs.redis.client().set('switchboard:{room.broken}:head', 'no hash');
+    const rooms = ['room.1', 'room.broken', 'room.2'];
+    const outcomes = await Promise.allSettled(rooms.map((room) => logs.append(room, 'a')));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const [, refused] = outcomes;
+    expect(refused?.status === 'rejected' && String(refused.reason)).toMatch(/Redis failed: .*WRONGTYPE/);
+    expect(names(await logs.store.latest('room.2', undefined, 0))).toEqual(['a']);
+  });
+
+  test('go to Redis in few commands, before what the process sends after them', async () => {
+    const logs = await inRedis({});
+    await append(logs, 'room.1', 'first');
+    const client = logs.redis.client();
+    await client.config('RESETSTAT');
+    const appended = Array.from({ length: 128 }, (_, n) => logs.append(`room.${n}`, 'a'));
+    const heads = [0, 1, 127].map((n) => logs.store.head(`room.${n}`));
+    expect((await Promise.all(heads)).map(({ offset }) => offset)).toEqual([1, 2, 1]);
+    await Promise.all(appended);
+    const [, scripts] = /cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats')) ?? [];
+    expect(Number(scripts)).toBe(2 + heads.length);
+  });
+
+  test('are refused with the reason where Redis takes none of them', async () => {
+    const logs = await inRedis({});
+    await append(logs, 'room.1', 'a');
+    await logs.redis.client().config('SET', 'maxmemory', '1');
+    const outcomes = await Promise.allSettled(['room.1', 'room.2'].map((room) => logs.append(room, 'b')));
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && String(outcome.reason))).toEqual(
+      Array<unknown>(2).fill(expect.stringMatching(/Redis failed: .*OOM/)),
+    );
+    await logs.redis.client().config('SET', 'maxmemory', '0');
+    expect((await logs.append('room.1', 'c')).position.offset).toBe(2);
   });
 });
 

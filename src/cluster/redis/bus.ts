@@ -133,8 +133,7 @@ export class Bus {
    */
   async append(channel: string, message: ChannelMessage, key: string | undefined): Promise<Appended> {
     const { leases, remembered, log } = this.#parts;
-    const isCached = channelType(channel).cached;
-    const cached = isCached ? storedText(message) : undefined;
+    const cached = channelType(channel).cached ? storedText(message) : undefined;
     const appended = await this.#order.send(
       () => log.append(channel, eventMessage(leases.node, message), { key, cached, isPublished: true }),
       message.data?.length ?? 0,

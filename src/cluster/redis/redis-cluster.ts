@@ -239,7 +239,7 @@ export class RedisCluster implements Cluster {
   async append(channel: string, message: ChannelMessage, key: string | undefined): Promise<void> {
     try {
       const { position, isRepeated } = await this.#bus.append(channel, message, key);
-      if (!isRepeated) this.#feeds.heard(channel, { ...message, position });
+      if (!isRepeated && this.#feeds.has(channel)) this.#feeds.heard(channel, { ...message, position });
     } catch (error) {
       this.#feeds.doubt(channel);
       throw error;

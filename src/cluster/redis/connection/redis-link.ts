@@ -64,6 +64,8 @@ export class RedisLink {
   #warnedOf: string | undefined;
   #problem: string | undefined = NOT_YET;
   #unansweredBytes = 0;
+  /** Sends the command that is gathered. */
+  #gathered: (() => void) | undefined;
   /** Called when there is room again. */
   readonly #roomSeekers: (() => void)[] = [];
   #answeredAt = Number.NEGATIVE_INFINITY;
@@ -126,6 +128,7 @@ export class RedisLink {
    * @throws ClusterUnreachableError when Redis cannot be reached, does not answer or fails
    */
   async use<T>(command: (connection: RedisConnection) => Promise<T>, bytes = 0): Promise<T> {
+    this.#sendGathered();
     this.#uses++;
     try {
       if (this.#connection === undefined) await this.tried();
@@ -134,6 +137,28 @@ export class RedisLink {
       this.#uses--;
       if (this.#uses === 0 && !this.#isOpen) this.#disconnect();
     }
+  }
+
+  /**
+   * Has a command that is gathered sent before the next one, so that it keeps its place, and at the end of this turn of the event loop
+   * at the latest.
+   *
+   * @param send sends it by {@link use}. With several calls of one turn, each of these has to be the same
+   */
+  gather(send: () => void): void {
+    if (this.#gathered === undefined) {
+      // After all that waits for promises which are settled in this turn.
+      process.nextTick(() => {
+        this.#sendGathered();
+      });
+    }
+    this.#gathered = send;
+  }
+
+  #sendGathered(): void {
+    const send = this.#gathered;
+    this.#gathered = undefined;
+    send?.();
   }
 
   /**

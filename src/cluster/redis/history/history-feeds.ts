@@ -19,6 +19,10 @@ export class HistoryFeeds {
     this.#parts = parts;
   }
 
+  has(channel: string): boolean {
+    return this.#feeds.has(channel);
+  }
+
   /** The position up to which everything is delivered; `undefined` where there is no feed, and while it is not known. */
   position(channel: string): Position | undefined {
     return this.#feeds.get(channel)?.position;

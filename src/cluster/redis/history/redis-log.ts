@@ -1,4 +1,3 @@
-import { newEpoch } from '../../../history/memory-log.js';
 import type { Clock } from '../../../ports/clock.js';
 import type { HistoryStatistics, HistoryStore, KeptEvent, Missed, Position } from '../../../ports/history.js';
 import { shown } from '../../../ports/logger.js';
@@ -6,10 +5,10 @@ import type { SocketConfig } from '../../../ports/socket-config.js';
 import { readPosition } from '../../../protocol/position.js';
 import { run } from '../../../redis/redis-scripts.js';
 import { readBusMessage } from '../bus-message.js';
-import type { RedisConnection } from '../connection/redis-connection.js';
 import type { RedisKeys } from '../connection/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
 import { type HistoryScripts, historyScripts } from '../scripts/history-scripts.js';
+import { AppendBatch, type AppendOptions } from './append-batch.js';
 import { AppendedBytes } from './appended-bytes.js';
 
 /** How long the head of a log is remembered after the age of its last event or question, so that its positions stay valid. */
@@ -17,20 +16,10 @@ const HEAD_MS = 24 * 60 * 60 * 1_000;
 
 /** The parts that a {@link RedisLog} works with. */
 export interface RedisLogParts {
-  readonly link: Pick<RedisLink, 'use'>;
+  readonly link: Pick<RedisLink, 'use' | 'gather' | 'isSharded'>;
   readonly keys: RedisKeys;
   readonly clock: Clock;
   readonly config: Pick<SocketConfig, 'history' | 'idempotencyS'>;
-}
-
-/** How an event is kept. */
-export interface AppendOptions {
-  /** Names an event that may come twice. */
-  readonly key: string | undefined;
-  /** The event as a cache channel stores it; `undefined` on other channels. */
-  readonly cached?: string | undefined;
-  /** Whether it goes to the other nodes too. */
-  readonly isPublished: boolean;
 }
 
 /** The outcome of an append. */
@@ -42,13 +31,12 @@ export interface Appended {
   readonly stamp: number | undefined;
 }
 
-/** The logs of all channels, in Redis: one script keeps an event, gives it its position, and publishes it. */
+/** The logs of all channels, in Redis: one script keeps events, gives them their positions, and publishes them. */
 export class RedisLog implements HistoryStore {
   readonly #parts: RedisLogParts;
   readonly #scripts: HistoryScripts;
+  readonly #batch: AppendBatch;
   readonly #appended: AppendedBytes;
-  readonly #epochBase = newEpoch();
-  #epochs = 0;
   #dropped = 0;
 
   constructor(parts: RedisLogParts) {
@@ -63,6 +51,7 @@ export class RedisLog implements HistoryStore {
       bytes: history.channelBytes,
       keyMs: idempotencyS * 1_000,
     });
+    this.#batch = new AppendBatch(parts.link, parts.keys, this.#scripts.append);
   }
 
   get statistics(): HistoryStatistics {
@@ -70,36 +59,24 @@ export class RedisLog implements HistoryStore {
     return { events, bytes, dropped: this.#dropped };
   }
 
-  /** @param message as `eventMessage` writes it. Rejects when Redis cannot be reached */
+  /**
+   * Keeps an event after those of the calls before, and publishes it.
+   *
+   * @param message as `eventMessage` writes it
+   * @throws ClusterUnreachableError when Redis cannot be reached
+   */
   async append(channel: string, message: string, options: AppendOptions): Promise<Appended> {
-    const { link, keys, config } = this.#parts;
-    const { totalBytes } = config.history;
-    const { key, cached, isPublished } = options;
-    const hasRoom = totalBytes === 0 || this.#appended.bytes + message.length <= totalBytes;
-    const names = [...this.#log(channel), keys.bus(channel), keys.cache(channel)];
-    if (key !== undefined) names.push(keys.once(channel, key));
-    const reply = await link.use((redis) => {
-      const publish = redis.isSharded ? 'SPUBLISH' : 'PUBLISH';
-      const values = [
-        ...this.#opening(redis),
-        message.slice(0, -1),
-        isPublished ? publish : '',
-        hasRoom ? 1 : 0,
-      ];
-      if (cached !== undefined) values.push(cached);
-      redis.gather();
-      return run(redis, this.#scripts.append, names, values);
-    }, message.length);
-    const [text, isRepeated, dropped, stamp] = String(reply).split(' ');
+    const { totalBytes } = this.#parts.config.history;
+    const { length } = message;
+    const isFull = totalBytes !== 0 && this.#appended.bytes + length > totalBytes;
+    const reply = await this.#batch.add(channel, message, options, isFull);
+    const [text, repeated, dropped, stamp = ''] = reply.split(' ');
     const position = readPosition(text);
     if (position === undefined) throw new TypeError(`Redis has a position that is none: ${shown(text)}`);
-    this.#dropped += Number(dropped);
-    if (hasRoom && isRepeated !== '1') this.#appended.add(message.length);
-    return {
-      position,
-      isRepeated: isRepeated === '1',
-      stamp: stamp === '' ? undefined : Number(stamp),
-    };
+    const isRepeated = repeated === '1';
+    if (dropped !== undefined) this.#dropped += Number(dropped);
+    if (!isFull && !isRepeated) this.#appended.add(length);
+    return { position, isRepeated, stamp: stamp === '' ? undefined : Number(stamp) };
   }
 
   async head(channel: string): Promise<Position> {
@@ -111,8 +88,7 @@ export class RedisLog implements HistoryStore {
   }
 
   async latest(channel: string, before: Position | undefined, limit: number): Promise<readonly KeptEvent[]> {
-    const reply = await this.#read('latest', channel, before, limit);
-    const [epoch, first, texts] = reply as readonly [unknown, unknown, unknown];
+    const [epoch, first, texts] = await this.#read('latest', channel, before, limit);
     return this.#eventsIn(texts, { epoch: String(epoch), offset: Number(first) });
   }
 
@@ -131,8 +107,7 @@ export class RedisLog implements HistoryStore {
   }
 
   async #since(channel: string, position: Position | undefined, limit: number): Promise<Missed> {
-    const reply = await this.#read('since', channel, position, limit);
-    const [gap, epoch, offset, texts, start] = reply as readonly unknown[];
+    const [gap, epoch, offset, texts, start] = await this.#read('since', channel, position, limit);
     const head = { epoch: String(epoch), offset: Number(offset) };
     if (gap === 'trimmed') return { gap, position: head };
     if (gap === 'restarted')
@@ -143,33 +118,28 @@ export class RedisLog implements HistoryStore {
     return { events, position: last, isComplete: last.offset === head.offset };
   }
 
-  #read(
+  async #read(
     what: 'since' | 'latest',
     channel: string,
     position: Position | undefined,
     limit: number,
-  ): Promise<unknown> {
+  ): Promise<readonly unknown[]> {
     const { epoch, offset } = position ?? { epoch: '', offset: 0 };
-    const { link } = this.#parts;
-    return link.use((redis) =>
-      run(redis, this.#scripts[what], this.#log(channel), [...this.#opening(redis), epoch, offset, limit]),
+    const { link, keys } = this.#parts;
+    const log = [keys.historyHead(channel), keys.historyLog(channel)];
+    const reply: unknown = await link.use((redis) =>
+      run(redis, this.#scripts[what], log, [redis.server, epoch, offset, limit]),
     );
-  }
-
-  #log(channel: string): string[] {
-    const { keys } = this.#parts;
-    return [keys.historyHead(channel), keys.historyLog(channel)];
-  }
-
-  #opening({ server }: RedisConnection): (string | number)[] {
-    return [`${this.#epochBase}${(++this.#epochs).toString(36)}`, server];
+    const [dropped, ...answer] = listIn(reply);
+    this.#dropped += Number(dropped);
+    return answer;
   }
 
   /** Events that follow on a position, in the present epoch: a log that goes on keeps what it had under the one before. */
   #eventsIn(texts: unknown, { epoch, offset }: Position): readonly KeptEvent[] {
     const time = this.#parts.clock.time();
-    return textsIn(texts).map((text, index) => {
-      const read = readBusMessage(text, time);
+    return listIn(texts).map((text, index) => {
+      const read = readBusMessage(String(text), time);
       const isEvent = read?.kind === 'event';
       const { event, data, exceptSocketId } = isEvent ? read.message : NOTHING;
       const at = isEvent ? (read.at ?? time) : time;
@@ -181,6 +151,6 @@ export class RedisLog implements HistoryStore {
 /** Stands for a text in the log that no node of this cluster has written. No page has a handler for it. */
 const NOTHING = { event: '', data: undefined, exceptSocketId: undefined };
 
-function textsIn(reply: unknown): string[] {
-  return Array.isArray(reply) ? reply.map(String) : [];
+function listIn(reply: unknown): readonly unknown[] {
+  return Array.isArray(reply) ? reply : [];
 }

@@ -1,0 +1,137 @@
+import { ClusterUnreachableError } from '../../../ports/cluster.js';
+import { run, type Script } from '../../../redis/redis-scripts.js';
+import type { RedisConnection } from '../connection/redis-connection.js';
+import type { RedisKeys } from '../connection/redis-keys.js';
+import type { RedisLink } from '../connection/redis-link.js';
+import { APPENDED } from '../scripts/history-scripts.js';
+
+/** The most events of one call of the script, which nobody else's command interrupts. */
+const MOST_EVENTS = 64;
+/** With so many characters of them no further one is added. */
+const MOST_LENGTH = 256 * 1_024;
+
+/** How an event is kept. */
+export interface AppendOptions {
+  /** Names an event that may come twice. */
+  readonly key: string | undefined;
+  /** The event as a cache channel stores it; `undefined` on other channels. */
+  readonly cached?: string | undefined;
+  /** Whether it goes to the other nodes too. */
+  readonly isPublished: boolean;
+}
+
+/** One event on its way into its log. */
+interface Append extends AppendOptions {
+  readonly channel: string;
+  readonly message: string;
+  readonly isFull: boolean;
+  readonly resolve: (reply: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The events that one turn of the event loop appends: one call of the script keeps all of them, in their order. In a Redis Cluster, where
+ * the channels of one call would have to be on one server, each has a call of its own.
+ */
+export class AppendBatch {
+  readonly #link: Pick<RedisLink, 'use' | 'gather' | 'isSharded'>;
+  readonly #keys: RedisKeys;
+  readonly #script: Script;
+  #appends: Append[] = [];
+  #length = 0;
+
+  constructor(link: Pick<RedisLink, 'use' | 'gather' | 'isSharded'>, keys: RedisKeys, script: Script) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#script = script;
+  }
+
+  /**
+   * Resolves with the script's reply for the event.
+   *
+   * @param isFull whether there is no room for the event in its log
+   * @throws ClusterUnreachableError when Redis cannot be reached, or refuses the event
+   */
+  add(
+    channel: string,
+    message: string,
+    { key, cached, isPublished }: AppendOptions,
+    isFull: boolean,
+  ): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const append = { channel, message, key, cached, isPublished, isFull, resolve, reject };
+      if (this.#link.isSharded) {
+        void this.#send([append]);
+        return;
+      }
+      const [first = append] = this.#appends;
+      const hasRoom = this.#appends.length < MOST_EVENTS && this.#length < MOST_LENGTH;
+      if (!hasRoom || !areAlike(first, append)) this.#sendAll();
+      this.#appends.push(append);
+      this.#length += message.length;
+      this.#link.gather(this.#sendAll);
+    });
+  }
+
+  readonly #sendAll = (): void => {
+    const appends = this.#appends;
+    if (appends.length === 0) return;
+    const length = this.#length;
+    this.#appends = [];
+    this.#length = 0;
+    void this.#send(appends, length);
+  };
+
+  async #send(appends: readonly Append[], length = appends[0]?.message.length): Promise<void> {
+    try {
+      const replies = await this.#link.use((redis) => this.#run(redis, appends), length);
+      for (let index = 0; index < appends.length; index++) {
+        const reply = replies[index];
+        if (reply instanceof Error)
+          appends[index]?.reject(new ClusterUnreachableError(`Redis failed: ${reply.message}`));
+        else appends[index]?.resolve(String(reply));
+      }
+    } catch (error) {
+      for (const { reject } of appends) reject(error);
+    }
+  }
+
+  async #run(redis: RedisConnection, appends: readonly Append[]): Promise<readonly unknown[]> {
+    const keys: string[] = [];
+    const values = [redis.server, publishing(redis, appends[0]), kindOf(appends[0])];
+    for (const { channel, message, cached, key } of appends) {
+      keys.push(this.#keys.historyHead(channel), this.#keys.historyLog(channel), this.#keys.bus(channel));
+      values.push(message.slice(0, -1));
+      if (cached !== undefined) {
+        keys.push(this.#keys.cache(channel));
+        values.push(cached);
+      }
+      if (key !== undefined) keys.push(this.#keys.once(channel, key));
+    }
+    redis.gather();
+    const reply = await run(redis, this.#script, keys, values);
+    const replies: readonly unknown[] = Array.isArray(reply) ? reply : [reply];
+    // A server that refuses all of them is of no use, and its connection has to know.
+    const refusal = replies.every((one) => one instanceof Error) ? replies[0] : undefined;
+    if (refusal !== undefined) throw refusal;
+    return replies;
+  }
+}
+
+/** Whether one call of the script can have both. */
+function areAlike(one: Append, other: Append): boolean {
+  return one.isPublished === other.isPublished && kindOf(one) === kindOf(other);
+}
+
+function publishing({ isSharded }: RedisConnection, append: Append | undefined): string {
+  if (append?.isPublished !== true) return '';
+  return isSharded ? 'SPUBLISH' : 'PUBLISH';
+}
+
+function kindOf(append: Append | undefined): string {
+  if (append === undefined) return '';
+  const { cached, key, isFull } = append;
+  const cachedAndKey =
+    (cached === undefined ? '' : APPENDED.areCached) + (key === undefined ? '' : APPENDED.haveKeys);
+  return isFull ? cachedAndKey + APPENDED.isFull : cachedAndKey;
+}
