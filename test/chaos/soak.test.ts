@@ -26,53 +26,61 @@ const total = (rounds: readonly Round[], by: 'gateway' | 'provider', what: keyof
 const median = (values: readonly number[]): number =>
   [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
-test('half an hour of coming and going, relays and outages leaves nothing behind, and everything adds up', async () => {
-  const soak = await Soak.start();
-  const handles = await soak.handles();
-  const rounds: Round[] = [];
-  const heaps: number[] = [];
-  const start = performance.now();
-  for (let round = 0; round < WARM_UP; round++) rounds.push(await soak.round());
-  const heapBefore = await soak.heapBytes();
-  const count = (what: keyof Round['gateway']) =>
-    total(rounds, 'gateway', what) + total(rounds, 'provider', what);
-  const isEnough = () =>
-    performance.now() - start > SOAK_MS &&
-    heaps.length >= ROUNDS &&
-    SoakClient.connections >= CONNECTIONS &&
-    count('relays') >= RELAYS;
-  while (!isEnough()) {
-    rounds.push(await soak.round());
-    heaps.push(await soak.heapBytes());
-  }
-  const seconds = Math.round(since(start) / 1_000);
-  show('soak', {
-    seconds,
-    rounds: rounds.length,
-    connections: SoakClient.connections,
-    subscriptions: SoakClient.subscriptions,
-    disconnects: visits.disconnects,
-    outages: soak.outages,
-    relays: count('relays') + visits.relays,
-    delivered: count('delivered') + visits.relays,
-    cutOff: count('cutOff'),
-    lost: count('lost'),
-    toldAsFailed: count('failed'),
-    failedAndHeard: count('failedAndHeard'),
-    duplicatedByRetries: total(rounds, 'provider', 'duplicated'),
-    duplicatedOtherwise: total(rounds, 'gateway', 'duplicated'),
-    heapMB: [heapBefore, ...heaps].map((bytes) => Math.round((bytes / MEGABYTE) * 100) / 100),
-  });
+test.each([
+  ['without history', false],
+  ['with history, everybody catches up', true],
+])(
+  'half an hour of coming and going, relays and outages leaves nothing behind, and everything adds up: %s',
+  async (name, hasHistory) => {
+    SoakClient.connections = SoakClient.subscriptions = visits.relays = visits.disconnects = 0;
+    const soak = await Soak.start(hasHistory);
+    const handles = await soak.handles();
+    const rounds: Round[] = [];
+    const heaps: number[] = [];
+    const start = performance.now();
+    for (let round = 0; round < WARM_UP; round++) rounds.push(await soak.round());
+    const heapBefore = await soak.heapBytes();
+    const count = (what: keyof Round['gateway']) =>
+      total(rounds, 'gateway', what) + total(rounds, 'provider', what);
+    const isEnough = () =>
+      performance.now() - start > SOAK_MS &&
+      heaps.length >= ROUNDS &&
+      SoakClient.connections >= CONNECTIONS &&
+      count('relays') >= RELAYS;
+    while (!isEnough()) {
+      rounds.push(await soak.round());
+      heaps.push(await soak.heapBytes());
+    }
+    const seconds = Math.round(since(start) / 1_000);
+    show(`soak, ${name}`, {
+      seconds,
+      rounds: rounds.length,
+      connections: SoakClient.connections,
+      subscriptions: SoakClient.subscriptions,
+      disconnects: visits.disconnects,
+      outages: soak.outages,
+      relays: count('relays') + visits.relays,
+      delivered: count('delivered') + visits.relays,
+      cutOff: count('cutOff'),
+      caughtUp: rounds.reduce((sum, { caughtUp }) => sum + caughtUp, 0),
+      lost: count('lost'),
+      toldAsFailed: count('failed'),
+      failedAndHeard: count('failedAndHeard'),
+      duplicatedByRetries: total(rounds, 'provider', 'duplicated'),
+      duplicatedOtherwise: total(rounds, 'gateway', 'duplicated'),
+      heapMB: [heapBefore, ...heaps].map((bytes) => Math.round((bytes / MEGABYTE) * 100) / 100),
+    });
 
-  for (const by of ['gateway', 'provider'] as const) {
-    const accepted = total(rounds, by, 'relays') - total(rounds, by, 'failed');
-    expect(total(rounds, by, 'delivered') + total(rounds, by, 'cutOff')).toBe(accepted);
-  }
-  expect(median(heaps.slice(-Math.ceil(heaps.length / 2))) - heapBefore).toBeLessThan(HEAP_NOISE);
-  await eventually(SETTLED_MS, async () => {
-    expect(await soak.handles()).toEqual(handles);
-  });
-  // They end by themselves, which a timer that was left behind would keep them from.
-  await soak.publisher.close();
-  await soak.gateway.close();
-});
+    for (const by of ['gateway', 'provider'] as const) {
+      const accepted = total(rounds, by, 'relays') - total(rounds, by, 'failed');
+      expect(total(rounds, by, 'delivered') + total(rounds, by, 'cutOff')).toBe(accepted);
+    }
+    expect(median(heaps.slice(-Math.ceil(heaps.length / 2))) - heapBefore).toBeLessThan(HEAP_NOISE);
+    await eventually(SETTLED_MS, async () => {
+      expect(await soak.handles()).toEqual(handles);
+    });
+    // They end by themselves, which a timer that was left behind would keep them from.
+    await soak.publisher.close();
+    await soak.gateway.close();
+  },
+);

@@ -212,15 +212,16 @@ export class RedisCluster implements Cluster {
   ): void {
     if (!this.#leases.isStarted) void this.start();
     this.#syncs.of(channel).join(subscriptions, user, (refusal) => {
-      this.#feeds.whenKnown(channel, () => {
-        done(refusal);
-      });
+      // The subscriber may be gone already.
+      if (refusal === undefined && this.#syncs.isSubscribed(channel)) this.#feeds.joined(channel, done);
+      else done(refusal);
     });
     if (!this.#link.isUp) this.#guess(channel, true);
   }
 
   leave(channel: string, subscriptions: number, userId: string | undefined, isDeliberate: boolean): void {
     this.#syncs.find(channel)?.leave(subscriptions, userId, isDeliberate);
+    if (subscriptions === 0) this.#feeds.left(channel);
     if (!this.#link.isUp) this.#guess(channel, subscriptions > 0);
   }
 

@@ -1,16 +1,11 @@
 import { WebSocket } from 'ws';
 import { APP } from '../../support/cluster/app.js';
+import { type LightFrame, LightHistory } from '../../support/cluster/light-history.js';
 import type { Listening } from '../../support/cluster/line.js';
 import { channelAuth, userAuth } from '../../support/signing.js';
 
 /** How soon a client whose connection broke comes back: sooner than `pusher-js`, because a soak is in a hurry. */
 const LATER_MS = 200;
-
-interface Frame {
-  readonly event: string;
-  readonly channel?: string;
-  readonly data: string;
-}
 
 /** A relay as a client hears it. */
 export type Listener = (event: string, n: number, visit: string) => void;
@@ -29,6 +24,8 @@ export class SoakClient {
   #socketId = '';
   /** The requests that are not answered yet; none before it was greeted. */
   #unanswered: Set<string> | undefined;
+  /** Where its member's events have one. */
+  readonly #history: LightHistory | undefined;
   #closedWith: number | undefined;
   #isLeaving = false;
   #hasEnded: () => void = () => undefined;
@@ -41,7 +38,12 @@ export class SoakClient {
     private readonly channels: readonly string[],
     private readonly stays: boolean,
     private readonly heard: Listener,
+    hasHistory = false,
   ) {
+    if (hasHistory)
+      this.#history = new LightHistory(id, server, ({ event, data }) => {
+        this.heard(event, (data as { n: number }).n, this.#socketId);
+      });
     this.ended = new Promise((resolve) => {
       this.#hasEnded = resolve;
     });
@@ -58,6 +60,16 @@ export class SoakClient {
     if (this.isReady) return undefined;
     if (this.#closedWith !== undefined) return `${this.id} was closed with ${this.#closedWith}`;
     return `${this.id} waits for ${[...(this.#unanswered ?? ['the greeting'])].join()}`;
+  }
+
+  /** The events that it caught up with. */
+  get caughtUp(): number {
+    return this.#history?.caughtUp ?? 0;
+  }
+
+  /** The reasons of the gaps that it was told of. */
+  get gaps(): readonly string[] {
+    return this.#history?.gaps ?? [];
   }
 
   /** Leaves for good, as a page that is closed. */
@@ -78,12 +90,13 @@ export class SoakClient {
     this.#socket = socket;
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer) => {
-      this.#hear(JSON.parse(data.toString()) as Frame);
+      this.#hear(JSON.parse(data.toString()) as LightFrame);
     });
     this.#closedWith = undefined;
     socket.on('close', (code) => {
       this.#unanswered = undefined;
       this.#closedWith = code;
+      this.#history?.cut();
       if (this.stays && !this.#isLeaving) {
         setTimeout(() => {
           if (this.#isLeaving) this.#hasEnded();
@@ -93,7 +106,9 @@ export class SoakClient {
     });
   }
 
-  #hear({ event, data, channel = '' }: Frame): void {
+  #hear(frame: LightFrame): void {
+    const { event, data, channel = '' } = frame;
+    if (this.#history?.takes(frame) === true) return;
     switch (event) {
       case 'pusher:connection_established':
         this.#enter((JSON.parse(data) as { socket_id: string }).socket_id);

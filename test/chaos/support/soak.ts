@@ -27,6 +27,8 @@ const SHORT_MS = 1_000;
 export interface Round {
   readonly gateway: LedgerFigures;
   readonly provider: LedgerFigures;
+  /** The relays that browsers asked for, because they had missed them. */
+  readonly caughtUp: number;
 }
 
 /**
@@ -46,9 +48,11 @@ export class Soak {
     private readonly toRedis: ChaosProxy,
     private readonly toProvider: ChaosProxy,
     private readonly redis: RedisServer,
+    private readonly hasHistory: boolean,
   ) {}
 
-  static async start(): Promise<Soak> {
+  /** @param hasHistory whether the events of members are kept, and browsers catch up */
+  static async start(hasHistory: boolean): Promise<Soak> {
     const redis = await startRedis();
     const toRedis = await ChaosProxy.before(redis.port);
     const gateway = await ClusterNode.start({
@@ -59,6 +63,7 @@ export class Soak {
       // A machine may stall, and nobody is to be taken for gone who is not.
       SOCKET_PONG_TIMEOUT_S: '30',
       SOCKET_MAX_PRESENCE_MEMBERS: '0',
+      ...(hasHistory && { SOCKET_HISTORY: 'members', SOCKET_HISTORY_EVENTS: '3000' }),
     });
     const [toBrowsers, toProvider] = [
       await ChaosProxy.before(gateway.port),
@@ -76,7 +81,7 @@ export class Soak {
       },
       'publisher',
     );
-    return new Soak(gateway, publisher, toBrowsers, toRedis, toProvider, redis);
+    return new Soak(gateway, publisher, toBrowsers, toRedis, toProvider, redis, hasHistory);
   }
 
   /** Everybody comes, is relayed to through all that can go wrong, and leaves. Fails unless all of it adds up. */
@@ -94,11 +99,18 @@ export class Soak {
       expect(regulars.gateway.figures).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0 });
       expect(regulars.provider.figures).toMatchObject({ failed: 0, lost: 0, outOfOrder: 0 });
     });
+    if (this.hasHistory) {
+      const figures = { cutOff: 0, duplicated: 0 };
+      expect(regulars.gateway.figures).toMatchObject(figures);
+      expect(regulars.provider.figures).toMatchObject(figures);
+      expect(regulars.clients.flatMap(({ gaps }) => gaps)).toEqual([]);
+    }
+    const caughtUp = regulars.clients.reduce((sum, client) => sum + client.caughtUp, 0);
     for (const client of regulars.clients) client.leave();
     await Promise.all(regulars.clients.map(({ ended }) => ended));
     await this.isEmpty();
     this.#rounds++;
-    return { gateway: regulars.gateway.figures, provider: regulars.provider.figures };
+    return { gateway: regulars.gateway.figures, provider: regulars.provider.figures, caughtUp };
   }
 
   /** Resolves when the gateway, and Redis, know of nobody any more. */
@@ -109,7 +121,9 @@ export class Soak {
       expect(await new Api(this.gateway).occupied()).toEqual([]);
       // Only the gateway's lease is left, and the replies that expire by themselves.
       const keys = await client.keys('*');
-      expect(keys.filter((key) => !/\{#\}|:node:|:reply:|:waiting$/.test(key))).toEqual([]);
+      const others = keys.filter((key) => !/\{#\}|:node:|:reply:|:waiting$/.test(key));
+      // Logs, and the keys of relays, expire by themselves too.
+      expect(others.filter((key) => !this.hasHistory || !/:(?:head|log|once:\S+)$/.test(key))).toEqual([]);
     });
     client.disconnect();
   }
@@ -143,6 +157,7 @@ export class Soak {
           (event, n, at) => {
             traffic[event]?.hears(id, n, at);
           },
+          this.hasHistory,
         ),
     );
     onTeardown(() => {
@@ -167,7 +182,7 @@ export class Soak {
   async #visits(): Promise<void> {
     const last = this.#visitors + VISITORS;
     const oneAfterTheOther = async () => {
-      while (this.#visitors < last) await visit(this.gateway, this.#visitors++);
+      while (this.#visitors < last) await visit(this.gateway, this.#visitors++, this.hasHistory);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, oneAfterTheOther));
   }

@@ -9,19 +9,32 @@ const RELAYS = 5;
 /** How many relays visitors have heard, and how many of them were disconnected. */
 export const visits = { relays: 0, disconnects: 0 };
 
-/** Comes, hears everything that is relayed to it, once and in order, and goes in one of the ways in which members go. */
-export async function visit(gateway: ClusterNode, number: number): Promise<void> {
+/**
+ * Comes, hears everything that is relayed to it, once and in order, and goes in one of the ways in which members go.
+ *
+ * @param hasHistory whether its events have a history. Then a relay needs Redis, and is made until it is accepted
+ */
+export async function visit(gateway: ClusterNode, number: number, hasHistory: boolean): Promise<void> {
   const heard: number[] = [];
   const id = `visitor-${number}`;
   const channels = [`private-orders-${number}`, `presence-room-${number % 5}`, `presence-own-${number}`];
-  const client = new SoakClient(id, gateway, channels, false, (_, n) => heard.push(n));
+  const client = new SoakClient(id, gateway, channels, false, (_, n) => heard.push(n), hasHistory);
   try {
     await eventually(SETTLED_MS, () => {
       expect(client.problem).toBeUndefined();
     });
     const expected = Array.from({ length: RELAYS }, (_, n) => n);
+    const relay = (n: number) => {
+      const options = hasHistory ? { idempotencyKey: `${id} ${n}` } : {};
+      return gateway.call('relayToMember', id, 'VISITED', { n }, options);
+    };
     // Told as failed while Redis is away, and heard all the same: the gateway that relays is the gateway it is on.
-    await Promise.all(expected.map((n) => gateway.call('relayToMember', id, 'VISITED', { n })));
+    if (!hasHistory) await Promise.all(expected.map(relay));
+    for (const n of hasHistory ? expected : []) {
+      await eventually(SETTLED_MS, async () => {
+        expect(await relay(n)).toMatchObject({ status: 'sent' });
+      });
+    }
     await eventually(SETTLED_MS, () => {
       expect(heard).toEqual(expected);
     });

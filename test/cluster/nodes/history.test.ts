@@ -104,27 +104,30 @@ test('an event with the same key is heard once on all nodes', async () => {
   });
 });
 
-test.each([
+/** The ways in which a node's network to Redis fails. */
+const HARMS: readonly (readonly [does: string, harm: (proxy: ChaosProxy) => void])[] = [
   [
     'held back what was sent',
-    (proxy: ChaosProxy) => {
+    (proxy) => {
       proxy.swallow();
     },
   ],
   [
     'lost what was sent',
-    (proxy: ChaosProxy) => {
+    (proxy) => {
       proxy.forget();
     },
   ],
   [
     'was cut',
-    (proxy: ChaosProxy) => {
+    (proxy) => {
       proxy.refuse();
       proxy.cut();
     },
   ],
-])(
+];
+
+test.each(HARMS)(
   'a node whose way to Redis %s fetches what it missed, and delivers it in order, before anything newer',
   async (_, harm) => {
     const { url, port } = await startRedis();
@@ -144,6 +147,25 @@ test.each([
       expect(counted(client)).toEqual(await kept(near));
     });
     expect(client.frames('pusher_internal:live', ROOM)).toHaveLength(1);
+  },
+);
+
+test.each(HARMS)(
+  'a client that comes while the way of its node to Redis %s hears everything that is relayed after it came',
+  async (_, harm) => {
+    const { url, port } = await startRedis();
+    const proxy = await ChaosProxy.before(port);
+    const near = await EngineNode.start(url, 1, { history: HISTORY });
+    const far = await EngineNode.start(`redis://127.0.0.1:${proxy.port}`, 2, { history: HISTORY });
+    await near.engine.publish(ROOM, 'before', '1');
+    harm(proxy);
+    const client = await far.joins(ROOM);
+    for (let n = 0; n < 50; n++) await near.engine.publish(ROOM, `e${n}`, '1');
+    proxy.refuse(false);
+    proxy.release();
+    await eventually(SETTLED_MS, async () => {
+      expect(counted(client)).toEqual((await kept(near)).slice(1));
+    });
   },
 );
 

@@ -19,7 +19,7 @@ interface Early {
 
 /** The parts that all feeds of a node share. */
 export interface FeedParts {
-  readonly log: Pick<HistoryReader, 'head' | 'since'>;
+  readonly log: Pick<HistoryReader, 'head' | 'since' | 'latest'>;
   readonly clock: Clock;
   readonly self: Pick<ClusterNode, 'deliver' | 'live'>;
 }
@@ -38,8 +38,11 @@ export class HistoryFeed {
   readonly #waiting: (() => void)[] = [];
   #reading: Promise<void> | undefined;
   #reads = 0;
+  /** When the first subscription was answered without a position, in milliseconds since the epoch. */
+  #answeredAt: number | undefined;
   #isReadAgain = false;
   #timer: Timer | undefined;
+  #isListening = false;
   #isClosed = false;
 
   constructor(channel: string, parts: FeedParts) {
@@ -55,6 +58,14 @@ export class HistoryFeed {
   whenKnown(call: () => void): void {
     if (this.#position !== undefined || this.#reading === undefined) call();
     else this.#waiting.push(call);
+  }
+
+  /**
+   * A subscription is answered. While the position is unknown, because Redis cannot be reached, its subscriber is promised every event
+   * from this time on.
+   */
+  answered(): void {
+    if (this.#position === undefined) this.#answeredAt ??= this.#parts.clock.time();
   }
 
   /** An event of the channel, from any node. */
@@ -78,10 +89,18 @@ export class HistoryFeed {
     if (this.#early.size > 0) this.#deliverEarly();
   }
 
-  /**
-   * This node hears the channel's events from now on, and may have missed some before; or an append has failed, and may be in the log.
-   * Reads what is missing.
-   */
+  /** Whether this node hears the channel's events. */
+  get isListening(): boolean {
+    return this.#isListening;
+  }
+
+  /** This node hears the channel's events from now on, and may have missed some before. */
+  listen(): void {
+    this.#isListening = true;
+    this.#read();
+  }
+
+  /** Events may have been missed, or an append has failed, and may be in the log. Reads what is missing. */
   refresh(): void {
     this.#read();
   }
@@ -177,8 +196,11 @@ export class HistoryFeed {
     const { log, self } = this.#parts;
     const from = this.#position;
     if (from === undefined) {
-      const head = await log.head(this.#channel);
-      if (!this.#isClosed) this.#startAt(head);
+      const isLate = this.#answeredAt !== undefined;
+      const start = isLate ? await this.#lateStart(this.#answeredAt) : await log.head(this.#channel);
+      if (this.#isClosed) return;
+      this.#startAt(start);
+      this.#isReadAgain ||= isLate;
       return;
     }
     const missed = await log.since(this.#channel, from, 0);
@@ -195,6 +217,16 @@ export class HistoryFeed {
       self.live(this.#channel, this.#position, from);
     }
     this.#deliverAll(missed.events);
+  }
+
+  /** The position before the first event that subscribers were promised: one kept since then, or one that this node has heard. */
+  async #lateStart(answeredAt = 0): Promise<Position> {
+    const head = await this.#parts.log.head(this.#channel);
+    const kept = await this.#parts.log.latest(this.#channel, undefined, 0);
+    const early = [...this.#early.values()].filter(({ position }) => position.epoch === head.epoch);
+    const promised = [...kept.filter(({ at }) => at >= answeredAt), ...early];
+    const before = promised.map(({ position }) => position.offset - 1);
+    return { epoch: head.epoch, offset: Math.min(head.offset, ...before) };
   }
 
   #deliverAll(events: readonly KeptEvent[]): void {

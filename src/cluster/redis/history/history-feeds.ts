@@ -28,19 +28,31 @@ export class HistoryFeeds {
     return this.#feeds.get(channel)?.position;
   }
 
-  /** Calls when the channel's position is known, or cannot be; at once on a channel without history. */
-  whenKnown(channel: string, call: () => void): void {
-    const feed = this.#feeds.get(channel);
-    if (feed === undefined) call();
-    else feed.whenKnown(call);
+  /**
+   * Answers a subscription when the channel's position is known, or cannot be; at once on a channel without history. In a channel with
+   * history its subscriber gets every event from then on.
+   */
+  joined(channel: string, answer: () => void): void {
+    if (!this.#rules.covers(channel)) {
+      answer();
+      return;
+    }
+    const feed = this.#feedOf(channel);
+    feed.whenKnown(() => {
+      feed.answered();
+      answer();
+    });
+  }
+
+  /** The channel has no subscribers on this node any more, and perhaps it never heard the channel's bus. */
+  left(channel: string): void {
+    if (this.#feeds.get(channel)?.isListening === false) this.deaf(channel);
   }
 
   /** This node hears the bus of a channel from now on. */
   listening(channel: string): void {
     if (!this.#rules.covers(channel)) return;
-    const feed = this.#feeds.get(channel) ?? new HistoryFeed(channel, this.#parts);
-    this.#feeds.set(channel, feed);
-    feed.refresh();
+    this.#feedOf(channel).listen();
     this.#renewLater();
   }
 
@@ -48,6 +60,12 @@ export class HistoryFeeds {
   deaf(channel: string): void {
     this.#feeds.get(channel)?.close();
     this.#feeds.delete(channel);
+  }
+
+  #feedOf(channel: string): HistoryFeed {
+    const feed = this.#feeds.get(channel) ?? new HistoryFeed(channel, this.#parts);
+    this.#feeds.set(channel, feed);
+    return feed;
   }
 
   #renewLater(): void {
