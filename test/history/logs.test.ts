@@ -119,6 +119,16 @@ describe.each([
     expect(other.gap).toBe('restarted');
   });
 
+  test('has an epoch of its own for each channel, also where many begin in one turn', async () => {
+    const logs = await start({});
+    const rooms = Array.from({ length: 100 }, (_, n) => `room.${n}`);
+    const appended = rooms.slice(0, 90).map((room) => logs.append(room, 'a'));
+    const asked = rooms.slice(90).map((room) => logs.store.head(room));
+    const positions = [...(await Promise.all(appended)).map(({ position }) => position)];
+    positions.push(...(await Promise.all(asked)));
+    expect(new Set(positions.map(({ epoch }) => epoch)).size).toBe(100);
+  });
+
   test('tells what came after a position, page after page', async () => {
     const logs = await start({});
     const head = await logs.store.head('room.1');

@@ -5,7 +5,7 @@ import { EngineNode } from '../../support/cluster/engines.js';
 import { ModelBrowser } from '../../support/cluster/model-browser.js';
 import { Truth } from '../../support/cluster/model-truth.js';
 import { eventually } from '../../support/cluster/waiting.js';
-import { startRedis } from '../../support/redis.js';
+import { type RedisServer, startRedis } from '../../support/redis.js';
 
 const ROOM = 'private-room';
 const BROWSERS = 6;
@@ -13,6 +13,8 @@ const BROWSERS = 6;
 const EVENTS = Number(process.env['SWITCHBOARD_HISTORY_EVENTS'] ?? 100_000);
 /** The first story. The next ones have the numbers after it. */
 const FIRST = Number(process.env['SWITCHBOARD_HISTORY_STORY'] ?? 1);
+/** A Redis that has on disk what it has acknowledged. */
+const DURABLE = { args: ['--appendonly', 'yes', '--appendfsync', 'always'] };
 const STEPS = 14;
 /** So many events a node makes before each of them, and as many meanwhile. */
 const BURST = 700;
@@ -24,7 +26,7 @@ jest.setTimeout(120_000 + EVENTS * 10);
 const steps = fc.record({
   what: fc.constantFrom(
     ...(['cut', 'cut', 'move', 'nodeCut', 'nodeDeaf', 'nodeForgotten', 'nodeKilled'] as const),
-    ...(['redisRestart', 'redisPause', 'flush', 'trim'] as const),
+    ...(['redisRestart', 'redisPause', 'redisFailover', 'flush', 'trim'] as const),
   ),
   who: fc.nat({ max: 1_000 }),
 });
@@ -43,7 +45,8 @@ class Story {
   #names = 0;
 
   private constructor(
-    private readonly redis: Awaited<ReturnType<typeof startRedis>>,
+    private redis: RedisServer,
+    private replica: RedisServer | undefined,
     private readonly places: Place[],
     private readonly channelEvents: number,
   ) {
@@ -56,12 +59,15 @@ class Story {
     });
   }
 
-  static async begin(size: number, channelEvents: number): Promise<Story> {
-    const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  static async begin({ size, channelEvents, happenings }: Script): Promise<Story> {
+    const redis = await startRedis(DURABLE);
+    const hasReplica = happenings.some(({ what }) => what === 'redisFailover');
+    const replica = hasReplica ? await startRedis(DURABLE) : undefined;
+    await replica?.client().replicaof('127.0.0.1', redis.port);
     const places: Place[] = [];
     for (let index = 0; index < size; index++)
       places.push(await Story.#open(redis.port, index + 1, channelEvents));
-    return new Story(redis, places, channelEvents);
+    return new Story(redis, replica, places, channelEvents);
   }
 
   static async #open(port: number, name: number, channelEvents: number): Promise<Place> {
@@ -108,6 +114,10 @@ class Story {
       case 'redisPause':
         this.redis.pause();
         return;
+      case 'redisFailover':
+        this.redis.resume();
+        await this.#failOver();
+        return;
       case 'flush':
         this.redis.resume();
         await this.redis.client().flushall();
@@ -143,7 +153,7 @@ class Story {
     for (const browser of this.browsers) browser.leaves();
     await Promise.all(this.places.map(({ node }) => node.engine.close()));
     await Promise.all(this.places.map(({ proxy }) => proxy.close()));
-    await this.redis.stop();
+    await Promise.all([this.redis.stop(), this.replica?.stop()]);
   }
 
   async #publish(node: EngineNode, publisher: string): Promise<void> {
@@ -155,6 +165,25 @@ class Story {
       () => false,
     );
     this.truth.made(name, isAccepted);
+  }
+
+  /** The replica takes over, with everything that Redis has acknowledged, behind the same address. */
+  async #failOver(): Promise<void> {
+    const { redis, replica } = this;
+    if (replica === undefined) throw new Error('There is no replica.');
+    const [client, other] = [redis.client(), replica.client()];
+    // Refused until the replica follows.
+    await eventually(SETTLED_MS, async () => {
+      await client.call('FAILOVER', 'TO', '127.0.0.1', replica.port);
+    });
+    await eventually(SETTLED_MS, async () => {
+      expect(await other.info('replication')).toMatch(/^role:master/m);
+    });
+    [this.redis, this.replica] = [replica, redis];
+    for (const { proxy } of this.places) {
+      proxy.leadTo(replica.port);
+      proxy.cut();
+    }
   }
 
   /** A node dies, without a word, and another one takes its place. */
@@ -209,10 +238,10 @@ function show(figures: object): void {
     process.stdout.write(`${JSON.stringify(figures)}\n`);
 }
 
-async function played({ size, channelEvents, happenings }: Script): Promise<Story> {
-  const story = await Story.begin(size, channelEvents);
+async function played(script: Script): Promise<Story> {
+  const story = await Story.begin(script);
   await story.publish(BURST);
-  for (const [index, step] of happenings.entries()) {
+  for (const [index, step] of script.happenings.entries()) {
     const publishing = story.publish(BURST);
     await story.play(step);
     await Promise.all([publishing, story.publish(BURST)]);

@@ -34,13 +34,13 @@ interface Append extends AppendOptions {
  * the channels of one call would have to be on one server, each has a call of its own.
  */
 export class AppendBatch {
-  readonly #link: Pick<RedisLink, 'use' | 'gather' | 'isSharded'>;
+  readonly #link: Pick<RedisLink, 'use' | 'gather'>;
   readonly #keys: RedisKeys;
   readonly #script: Script;
   #appends: Append[] = [];
   #length = 0;
 
-  constructor(link: Pick<RedisLink, 'use' | 'gather' | 'isSharded'>, keys: RedisKeys, script: Script) {
+  constructor(link: Pick<RedisLink, 'use' | 'gather'>, keys: RedisKeys, script: Script) {
     this.#link = link;
     this.#keys = keys;
     this.#script = script;
@@ -60,10 +60,6 @@ export class AppendBatch {
   ): Promise<string> {
     return new Promise((resolve, reject) => {
       const append = { channel, message, key, cached, isPublished, isFull, resolve, reject };
-      if (this.#link.isSharded) {
-        void this.#send([append]);
-        return;
-      }
       const [first = append] = this.#appends;
       const hasRoom = this.#appends.length < MOST_EVENTS && this.#length < MOST_LENGTH;
       if (!hasRoom || !areAlike(first, append)) this.#sendAll();
@@ -75,16 +71,15 @@ export class AppendBatch {
 
   readonly #sendAll = (): void => {
     const appends = this.#appends;
-    if (appends.length === 0) return;
     const length = this.#length;
     this.#appends = [];
     this.#length = 0;
-    void this.#send(appends, length);
+    if (appends.length > 0) void this.#send(appends, length);
   };
 
-  async #send(appends: readonly Append[], length = appends[0]?.message.length): Promise<void> {
+  async #send(appends: readonly Append[], length: number): Promise<void> {
     try {
-      const replies = await this.#link.use((redis) => this.#run(redis, appends), length);
+      const replies = await this.#link.use((redis) => this.#keep(redis, appends), length);
       for (let index = 0; index < appends.length; index++) {
         const reply = replies[index];
         if (reply instanceof Error)
@@ -93,6 +88,26 @@ export class AppendBatch {
       }
     } catch (error) {
       for (const { reject } of appends) reject(error);
+    }
+  }
+
+  /** @returns the reply for each event, which may be an error */
+  async #keep(redis: RedisConnection, appends: readonly Append[]): Promise<readonly unknown[]> {
+    const replies = redis.isSharded
+      ? await Promise.all(appends.map((append) => this.#keepAlone(redis, append)))
+      : await this.#run(redis, appends);
+    // A server that refuses all of them is of no use, and its connection has to know.
+    const refusal = replies.every((reply) => reply instanceof Error) ? replies[0] : undefined;
+    if (refusal !== undefined) throw refusal;
+    return replies;
+  }
+
+  async #keepAlone(redis: RedisConnection, append: Append): Promise<unknown> {
+    try {
+      const [reply] = await this.#run(redis, [append]);
+      return reply;
+    } catch (error) {
+      return error;
     }
   }
 
@@ -110,11 +125,7 @@ export class AppendBatch {
     }
     redis.gather();
     const reply = await run(redis, this.#script, keys, values);
-    const replies: readonly unknown[] = Array.isArray(reply) ? reply : [reply];
-    // A server that refuses all of them is of no use, and its connection has to know.
-    const refusal = replies.every((one) => one instanceof Error) ? replies[0] : undefined;
-    if (refusal !== undefined) throw refusal;
-    return replies;
+    return Array.isArray(reply) ? (reply as readonly unknown[]) : [reply];
   }
 }
 

@@ -16,7 +16,7 @@ const HEAD_MS = 24 * 60 * 60 * 1_000;
 
 /** The parts that a {@link RedisLog} works with. */
 export interface RedisLogParts {
-  readonly link: Pick<RedisLink, 'use' | 'gather' | 'isSharded'>;
+  readonly link: Pick<RedisLink, 'use' | 'gather'>;
   readonly keys: RedisKeys;
   readonly clock: Clock;
   readonly config: Pick<SocketConfig, 'history' | 'idempotencyS'>;

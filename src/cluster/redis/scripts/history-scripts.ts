@@ -47,6 +47,8 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local server = ARGV[1]
 if server == '' then server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
+-- No two calls of a server have the same time, and the servers differ. A call that opens several logs counts them.
+local opened = 0
 `;
 
 /**
@@ -72,7 +74,8 @@ if fields[4] ~= server then
     -- Only if there is one: Redis lets a script that has deleted something write more than there is memory for.
     redis.call('DEL', log)
   end
-  epoch = string.sub(server, 1, 4) .. string.format('%x', clock[1] * 1000000 + clock[2])
+  epoch = string.sub(server, 1, 6) .. string.format('%x%02x', clock[1] * 1000000 + clock[2], opened)
+  opened = opened + 1
   redis.call('HSET', head, 'epoch', epoch, 'offset', offset, 'server', server, 'before', before)
   kept = 0
 end
