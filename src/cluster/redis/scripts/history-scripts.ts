@@ -70,7 +70,7 @@ if fields[4] ~= server then
       if #epochs < ${EPOCHS} then table.insert(epochs, earlier) end
     end
     before = table.concat(epochs, ' ')
-  elseif redis.call('EXISTS', log) == 1 then
+  elseif redis.call('LLEN', log) > 0 then
     -- Only if there is one: Redis lets a script that has deleted something write more than there is memory for.
     redis.call('DEL', log)
   end
