@@ -141,7 +141,8 @@ describe('the queue', () => {
 
   test('brings relays at once that are added before Redis knows any script', async () => {
     const [redis, api] = [await startRedis(), await HttpApi.start()];
-    await QueueProcess.start(redis, api, { concurrency: 4 }).handedIn;
+    // A request that is not answered in time is made again, and this process answers nothing while it makes all the calls.
+    await QueueProcess.start(redis, api, { concurrency: 4, timeoutMs: 20_000 }).handedIn;
     const { service } = await startQueueApp(redis, api, { delivery: { queueConcurrency: 0 } });
     // Less than the time that a forgotten lane waits.
     const begun = performance.now();
