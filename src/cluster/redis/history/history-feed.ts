@@ -196,11 +196,12 @@ export class HistoryFeed {
     const { log, self } = this.#parts;
     const from = this.#position;
     if (from === undefined) {
-      const isLate = this.#answeredAt !== undefined;
-      const start = isLate ? await this.#lateStart(this.#answeredAt) : await log.head(this.#channel);
+      const answeredAt = this.#answeredAt;
+      const head = await log.head(this.#channel);
+      const start = answeredAt === undefined ? head : await this.#startBefore(head, answeredAt);
       if (this.#isClosed) return;
       this.#startAt(start);
-      this.#isReadAgain ||= isLate;
+      this.#isReadAgain ||= start.offset < head.offset;
       return;
     }
     const missed = await log.since(this.#channel, from, 0);
@@ -220,13 +221,13 @@ export class HistoryFeed {
   }
 
   /** The position before the first event that subscribers were promised: one kept since then, or one that this node has heard. */
-  async #lateStart(answeredAt = 0): Promise<Position> {
-    const head = await this.#parts.log.head(this.#channel);
+  async #startBefore({ epoch, offset }: Position, answeredAt: number): Promise<Position> {
     const kept = await this.#parts.log.latest(this.#channel, undefined, 0);
-    const early = [...this.#early.values()].filter(({ position }) => position.epoch === head.epoch);
-    const promised = [...kept.filter(({ at }) => at >= answeredAt), ...early];
-    const before = promised.map(({ position }) => position.offset - 1);
-    return { epoch: head.epoch, offset: Math.min(head.offset, ...before) };
+    const promised = [...kept.filter(({ at }) => at >= answeredAt), ...this.#early.values()];
+    const first = promised
+      .filter(({ position }) => position.epoch === epoch)
+      .reduce((least, { position }) => Math.min(least, position.offset), offset + 1);
+    return { epoch, offset: first - 1 };
   }
 
   #deliverAll(events: readonly KeptEvent[]): void {

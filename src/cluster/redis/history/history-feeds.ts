@@ -19,6 +19,7 @@ export class HistoryFeeds {
     this.#parts = parts;
   }
 
+  /** Whether this node has subscribers of a channel, which has history. */
   has(channel: string): boolean {
     return this.#feeds.has(channel);
   }
