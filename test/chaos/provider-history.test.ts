@@ -8,7 +8,7 @@ import { logged } from '../support/hosts.js';
 import { startSocketApp } from '../support/socket-app.js';
 import { onTeardown } from '../support/teardown.js';
 import { show } from './support/figures.js';
-import { TIMEOUT_MS } from './support/provider.js';
+import { everyFault, TIMEOUT_MS } from './support/provider.js';
 import { STEADY, Steady } from './support/steady.js';
 
 jest.setTimeout(120_000);
@@ -125,18 +125,7 @@ const FAULTS: readonly (readonly [fault: string, inflict: (beside: Beside) => Pr
   ],
   [
     'latency, resets within requests and answers, and a black hole',
-    async ({ proxy, traffic }) => {
-      proxy.delay(20, 40);
-      await traffic.goesOn(200);
-      proxy.delay(0);
-      proxy.tearAfter(20, 'down');
-      await traffic.goesOn(100);
-      proxy.tearAfter(100, 'up');
-      await traffic.goesOn(100);
-      proxy.swallow();
-      await traffic.goesOn(400);
-      proxy.release();
-    },
+    ({ proxy, traffic }) => everyFault(proxy, traffic),
   ],
 ];
 

@@ -6,7 +6,7 @@ import { eventually } from '../support/cluster/waiting.js';
 import { Host } from '../support/host.js';
 import { logged } from '../support/hosts.js';
 import { show } from './support/figures.js';
-import { applicationAt, FailingProvider, TIMEOUT_MS } from './support/provider.js';
+import { applicationAt, everyFault, FailingProvider, TIMEOUT_MS } from './support/provider.js';
 import { STEADY, Steady } from './support/steady.js';
 
 jest.setTimeout(120_000);
@@ -169,16 +169,7 @@ test("this package's own gateway over a bad network: its members hear everything
   const relay = (member: string, n: number) => service.relayToMember(member, STEADY as never, { n } as never);
   const traffic = Steady.to(members, relay, 25);
   await traffic.isHeardByAll();
-  proxy.delay(20, 40);
-  await traffic.goesOn(200);
-  proxy.delay(0);
-  proxy.tearAfter(20, 'down');
-  await traffic.goesOn(100);
-  proxy.tearAfter(100, 'up');
-  await traffic.goesOn(100);
-  proxy.swallow();
-  await traffic.goesOn(400);
-  proxy.release();
+  await everyFault(proxy, traffic);
   await traffic.isHeardByAll();
   await traffic.stop();
   await eventually(30_000, () => {

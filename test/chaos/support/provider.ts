@@ -17,6 +17,20 @@ const MEMBERS = Array.from({ length: 20 }, (_, index) => `member-${index}`);
 const EVERY_MS = 50;
 const SETTLED_MS = 40_000;
 
+/** Every fault of the network to a gateway that plays the provider, one after the other. */
+export async function everyFault(proxy: ChaosProxy, traffic: Steady): Promise<void> {
+  proxy.delay(20, 40);
+  await traffic.goesOn(200);
+  proxy.delay(0);
+  proxy.tearAfter(20, 'down');
+  await traffic.goesOn(100);
+  proxy.tearAfter(100, 'up');
+  await traffic.goesOn(100);
+  proxy.swallow();
+  await traffic.goesOn(400);
+  proxy.release();
+}
+
 type Handler = NonNullable<Parameters<typeof HttpApi.start>[0]>;
 
 /** The measurements of one fault of the provider. */
