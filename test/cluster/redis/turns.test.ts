@@ -7,10 +7,12 @@ import { turnsUntil } from '../../support/turns.js';
 // That the event loop turns while many messages are sent, and that nothing is lost or overtaken for it.
 
 const MANY = 16_000;
+/** A machine that is very busy makes so many calls in one turn before Redis is taken for silent. */
+const IN_TIME = 6_000;
 /** So many messages are under way at a time, and their answers come in a later turn. */
 const AT_ONCE = 128;
 
-test('sixteen thousand relays of one turn, behind a join, arrive in the order of the calls, and the loop turns meanwhile', async () => {
+test('six thousand relays of one turn, behind a join, arrive in the order of the calls, and the loop turns meanwhile', async () => {
   const redis = await startRedis();
   const [one, two] = await EngineNode.two(redis.url);
   const ada = two.connects();
@@ -20,17 +22,17 @@ test('sixteen thousand relays of one turn, behind a join, arrive in the order of
   newcomer.signsIn({ id: 'ada' });
   const turns = await turnsUntil(
     Promise.all(
-      Array.from({ length: MANY }, async (_, n) => {
+      Array.from({ length: IN_TIME }, async (_, n) => {
         await one.engine.publish('#server-to-user-ada', 'NEWS', `${n}`);
       }),
     ),
   );
   await eventually(SETTLED_MS, () => {
-    expect(ada.frames('NEWS')).toHaveLength(MANY);
+    expect(ada.frames('NEWS')).toHaveLength(IN_TIME);
     expect(newcomer.frames('pusher:signin_success')).toHaveLength(1);
   });
-  expect(ada.frames('NEWS').map(({ data }) => data)).toEqual(Array.from({ length: MANY }, (_, n) => n));
-  expect(turns).toBeGreaterThanOrEqual(MANY / AT_ONCE);
+  expect(ada.frames('NEWS').map(({ data }) => data)).toEqual(Array.from({ length: IN_TIME }, (_, n) => n));
+  expect(turns).toBeGreaterThanOrEqual(IN_TIME / AT_ONCE);
 });
 
 test.each([
