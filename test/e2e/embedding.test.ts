@@ -153,7 +153,11 @@ describe('an application with one import', () => {
     expect(await api.taken.next()).toEqual({
       method: 'POST',
       path: `/apps/${APP.id}/events`,
-      body: { name: 'ORDER_SHIPPED', data: '{"orderId":"42"}', channels: ['#server-to-user-alice'] },
+      body: {
+        ...{ name: 'ORDER_SHIPPED', data: '{"orderId":"42"}', channels: ['#server-to-user-alice'] },
+        // A gateway knows the event by it when it is sent again.
+        idempotency_key: expect.stringMatching(/^id /) as string,
+      },
     });
     expect(api.refused).toEqual([]);
 

@@ -13,8 +13,10 @@ const BROWSERS = 6;
 const EVENTS = Number(process.env['SWITCHBOARD_HISTORY_EVENTS'] ?? 100_000);
 /** The first story. The next ones have the numbers after it. */
 const FIRST = Number(process.env['SWITCHBOARD_HISTORY_STORY'] ?? 1);
-/** A Redis that has on disk what it has acknowledged. */
-const DURABLE = { args: ['--appendonly', 'yes', '--appendfsync', 'always'] };
+/** A Redis that has on disk what it has acknowledged, and whose replica follows at once. */
+const DURABLE = {
+  args: ['--appendonly', 'yes', '--appendfsync', 'always', '--repl-diskless-sync-delay', '0'],
+};
 const STEPS = 14;
 /** So many events a node makes before each of them, and as many meanwhile. */
 const BURST = 700;
@@ -67,13 +69,16 @@ class Story {
     const places: Place[] = [];
     for (let index = 0; index < size; index++)
       places.push(await Story.#open(redis.port, index + 1, channelEvents));
-    return new Story(redis, replica, places, channelEvents);
+    const story = new Story(redis, replica, places, channelEvents);
+    await story.isWell();
+    return story;
   }
 
+  /** Opens a node, which may have to wait for Redis. */
   static async #open(port: number, name: number, channelEvents: number): Promise<Place> {
     const proxy = await ChaosProxy.before(port);
     const history = { channels: [ROOM], channelEvents };
-    return { proxy, node: await EngineNode.start(`redis://127.0.0.1:${proxy.port}`, name, { history }) };
+    return { proxy, node: await EngineNode.begin(`redis://127.0.0.1:${proxy.port}`, name, { history }) };
   }
 
   /** Every node makes some events, all at once. @returns once every one of them is accepted or refused */
@@ -135,12 +140,19 @@ class Story {
       proxy.refuse(false);
       proxy.release();
     }
-    await eventually(SETTLED_MS, () => {
-      for (const { node } of this.places) expect(node.engine.problem).toBeUndefined();
-    });
+    await this.isWell();
     this.browsers.forEach((browser, index) => {
       if (browser.node === undefined) browser.comesTo(this.#place(index).node);
     });
+  }
+
+  /** Resolves when an event of every node is accepted. The problem that a node names is that of seconds ago. */
+  async isWell(): Promise<void> {
+    for (const [index, { node }] of this.places.entries()) {
+      await eventually(SETTLED_MS, async () => {
+        expect(await this.#publish(node, `well${index}`)).toBe(true);
+      });
+    }
   }
 
   async end(): Promise<void> {
@@ -156,7 +168,8 @@ class Story {
     await Promise.all([this.redis.stop(), this.replica?.stop()]);
   }
 
-  async #publish(node: EngineNode, publisher: string): Promise<void> {
+  /** @returns whether the event was accepted */
+  async #publish(node: EngineNode, publisher: string): Promise<boolean> {
     const number = (this.#counts.get(publisher) ?? 0) + 1;
     this.#counts.set(publisher, number);
     const name = `${publisher}:${number}`;
@@ -165,6 +178,7 @@ class Story {
       () => false,
     );
     this.truth.made(name, isAccepted);
+    return isAccepted;
   }
 
   /** The replica takes over, with everything that Redis has acknowledged, behind the same address. */
