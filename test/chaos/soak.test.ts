@@ -12,9 +12,9 @@ const CONNECTIONS = 1_500;
 const RELAYS = 15_000;
 /** Rounds in which everything is used for the first time: code is compiled, pools and tables get their size. */
 const WARM_UP = 2;
-const ROUNDS = 3;
+const ROUNDS = 4;
 const MEGABYTE = 1024 * 1024;
-/** Less than half a kilobyte for each connection that came and went. */
+/** Less than a kilobyte for each connection that came and went. */
 const HEAP_NOISE = 1.5 * MEGABYTE;
 const SETTLED_MS = 60_000;
 
@@ -22,9 +22,6 @@ jest.setTimeout(SOAK_MS + 300_000);
 
 const total = (rounds: readonly Round[], by: 'gateway' | 'provider', what: keyof Round['gateway']): number =>
   rounds.reduce((sum, round) => sum + round[by][what], 0);
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
 test.each([
   ['without history', false],
@@ -75,7 +72,8 @@ test.each([
       const accepted = total(rounds, by, 'relays') - total(rounds, by, 'failed');
       expect(total(rounds, by, 'delivered') + total(rounds, by, 'cutOff')).toBe(accepted);
     }
-    expect(median(heaps.slice(-Math.ceil(heaps.length / 2))) - heapBefore).toBeLessThan(HEAP_NOISE);
+    // What is left behind is there in every later round; what a round needs for a moment is not.
+    expect(Math.min(...heaps.slice(-Math.ceil(heaps.length / 2))) - heapBefore).toBeLessThan(HEAP_NOISE);
     await eventually(SETTLED_MS, async () => {
       expect(await soak.handles()).toEqual(handles);
     });
