@@ -127,22 +127,32 @@ const HARMS: readonly (readonly [does: string, harm: (proxy: ChaosProxy) => void
   ],
 ];
 
+/** Two nodes, of which one has a way to Redis that can be harmed. */
+async function nearAndFar() {
+  const { url, port } = await startRedis();
+  const proxy = await ChaosProxy.before(port);
+  const near = await EngineNode.start(url, 1, { history: HISTORY });
+  const far = await EngineNode.start(`redis://127.0.0.1:${proxy.port}`, 2, { history: HISTORY });
+  /** The near one relays, and then the harm is over. */
+  const relaysAndHeals = async () => {
+    for (let n = 0; n < 50; n++) await near.engine.publish(ROOM, `e${n}`, '1');
+    proxy.refuse(false);
+    proxy.release();
+  };
+  return { near, far, proxy, relaysAndHeals };
+}
+
 test.each(HARMS)(
   'a node whose way to Redis %s fetches what it missed, and delivers it in order, before anything newer',
   async (_, harm) => {
-    const { url, port } = await startRedis();
-    const proxy = await ChaosProxy.before(port);
-    const near = await EngineNode.start(url, 1, { history: HISTORY });
-    const far = await EngineNode.start(`redis://127.0.0.1:${proxy.port}`, 2, { history: HISTORY });
+    const { near, far, proxy, relaysAndHeals } = await nearAndFar();
     const client = await far.joins(ROOM);
     await near.engine.publish(ROOM, 'before', '1');
     await eventually(SETTLED_MS, () => {
       expect(eventsOf(counted(client))).toEqual(['before']);
     });
     harm(proxy);
-    for (let n = 0; n < 50; n++) await near.engine.publish(ROOM, `e${n}`, '1');
-    proxy.refuse(false);
-    proxy.release();
+    await relaysAndHeals();
     await eventually(SETTLED_MS, async () => {
       expect(counted(client)).toEqual(await kept(near));
     });
@@ -153,16 +163,11 @@ test.each(HARMS)(
 test.each(HARMS)(
   'a client that comes while the way of its node to Redis %s hears everything that is relayed after it came',
   async (_, harm) => {
-    const { url, port } = await startRedis();
-    const proxy = await ChaosProxy.before(port);
-    const near = await EngineNode.start(url, 1, { history: HISTORY });
-    const far = await EngineNode.start(`redis://127.0.0.1:${proxy.port}`, 2, { history: HISTORY });
+    const { near, far, proxy, relaysAndHeals } = await nearAndFar();
     await near.engine.publish(ROOM, 'before', '1');
     harm(proxy);
     const client = await far.joins(ROOM);
-    for (let n = 0; n < 50; n++) await near.engine.publish(ROOM, `e${n}`, '1');
-    proxy.refuse(false);
-    proxy.release();
+    await relaysAndHeals();
     await eventually(SETTLED_MS, async () => {
       expect(counted(client)).toEqual((await kept(near)).slice(1));
     });

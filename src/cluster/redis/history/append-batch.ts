@@ -24,7 +24,8 @@ export interface AppendOptions {
 interface Append extends AppendOptions {
   readonly channel: string;
   readonly message: string;
-  readonly isFull: boolean;
+  /** One call of the script has events of one kind. */
+  readonly kind: string;
   readonly resolve: (reply: string) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -52,17 +53,15 @@ export class AppendBatch {
    * @param isFull whether there is no room for the event in its log
    * @throws ClusterUnreachableError when Redis cannot be reached, or refuses the event
    */
-  add(
-    channel: string,
-    message: string,
-    { key, cached, isPublished }: AppendOptions,
-    isFull: boolean,
-  ): Promise<string> {
+  add(channel: string, message: string, options: AppendOptions, isFull: boolean): Promise<string> {
+    const { key, cached, isPublished } = options;
+    const kind = kindOf(options, isFull);
     return new Promise((resolve, reject) => {
-      const append = { channel, message, key, cached, isPublished, isFull, resolve, reject };
+      const append = { channel, message, key, cached, isPublished, kind, resolve, reject };
       const [first = append] = this.#appends;
       const hasRoom = this.#appends.length < MOST_EVENTS && this.#length < MOST_LENGTH;
-      if (!hasRoom || !areAlike(first, append)) this.#sendAll();
+      const isAlike = first.kind === kind && first.isPublished === isPublished;
+      if (!hasRoom || !isAlike) this.#sendAll();
       this.#appends.push(append);
       this.#length += message.length;
       this.#link.gather(this.#sendAll);
@@ -113,7 +112,9 @@ export class AppendBatch {
 
   async #run(redis: RedisConnection, appends: readonly Append[]): Promise<readonly unknown[]> {
     const keys: string[] = [];
-    const values = [redis.server, publishing(redis, appends[0]), kindOf(appends[0])];
+    const { isPublished = false, kind = '' } = appends[0] ?? {};
+    const publish = redis.isSharded ? 'SPUBLISH' : 'PUBLISH';
+    const values = [redis.server, isPublished ? publish : '', kind];
     for (const { channel, message, cached, key } of appends) {
       keys.push(this.#keys.historyHead(channel), this.#keys.historyLog(channel), this.#keys.bus(channel));
       values.push(message.slice(0, -1));
@@ -129,20 +130,10 @@ export class AppendBatch {
   }
 }
 
-/** Whether one call of the script can have both. */
-function areAlike(one: Append, other: Append): boolean {
-  return one.isPublished === other.isPublished && kindOf(one) === kindOf(other);
-}
-
-function publishing({ isSharded }: RedisConnection, append: Append | undefined): string {
-  if (append?.isPublished !== true) return '';
-  return isSharded ? 'SPUBLISH' : 'PUBLISH';
-}
-
-function kindOf(append: Append | undefined): string {
-  if (append === undefined) return '';
-  const { cached, key, isFull } = append;
-  const cachedAndKey =
-    (cached === undefined ? '' : APPENDED.areCached) + (key === undefined ? '' : APPENDED.haveKeys);
-  return isFull ? cachedAndKey + APPENDED.isFull : cachedAndKey;
+/** How an event is, in the letters of {@link APPENDED}. */
+function kindOf({ cached, key }: AppendOptions, isFull: boolean): string {
+  let kind = isFull ? APPENDED.isFull : '';
+  if (cached !== undefined) kind += APPENDED.areCached;
+  if (key !== undefined) kind += APPENDED.haveKeys;
+  return kind;
 }

@@ -138,7 +138,6 @@ local publish, areCached = ARGV[2], string.find(ARGV[3], '${APPENDED.areCached}'
 local haveKeys, isFull = string.find(ARGV[3], '${APPENDED.haveKeys}'), string.find(ARGV[3], '${APPENDED.isFull}')
 
 local function append(head, log, bus, cache, once, message, cached)
-  local repeated = ' 1 0 '
   if once then
     local known = redis.call('GET', once)
     if known then
@@ -147,7 +146,7 @@ local function append(head, log, bus, cache, once, message, cached)
         redis.call('SET', once, position .. ' 1', 'PX', ${bounds.keyMs})
         redis.call(publish, bus, message .. ',"pos":"' .. position .. '","at":' .. now .. '}')
       end
-      return position .. repeated
+      return position .. ' 1 0 '
     end
   end
   ${OPEN}
@@ -218,10 +217,9 @@ end
 `;
 
 /**
- * Reads the events after a position. KEYS: the head and the events of the log. ARGV: as in {@link SERVER}; the epoch and the offset of the position, an empty epoch for the
- * live one; the most events, 0 for any. Replies with how many events were
- * dropped for the bounds, the gap ('' for none), the epoch and the offset of the live position, the events, and the offset with which the
- * present epoch began.
+ * Reads the events after a position. KEYS: the head and the events of the log. ARGV: as in {@link SERVER}; the epoch and the offset of
+ * the position, an empty epoch for the live one; the most events, 0 for any. Replies with how many events were dropped for the bounds,
+ * the gap ('' for none), the epoch and the offset of the live position, the events, and the offset with which the present epoch began.
  */
 const since = (bounds: LogBounds) => `
 ${look(bounds)}
